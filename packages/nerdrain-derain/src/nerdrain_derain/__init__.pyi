@@ -1,0 +1,6 @@
+from .config import VARIANTS as VARIANTS
+from .config import NeRDRainConfig as NeRDRainConfig
+from .model import NeRDRain as NeRDRain
+from .model import Restored as Restored
+from .predict import Prediction as Prediction
+from .predict import Predictor as Predictor

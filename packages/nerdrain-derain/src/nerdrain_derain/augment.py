@@ -1,0 +1,78 @@
+"""The published augmentations, drawn once and done to the rainy and the clean picture alike."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+import torch
+from torch import Tensor
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    Pixels = NDArray[np.uint8]
+
+_LUMA = (0.299, 0.587, 0.114)
+
+
+def random_crop(pair: list[Pixels], patch: int, rng: np.random.Generator) -> list[Pixels]:
+    """Cut the same random square of ``patch`` pixels out of pictures (H, W, 3); short sides are mirrored."""
+    height, width = pair[0].shape[:2]
+    missing = [(0, max(0, patch - height)), (0, max(0, patch - width)), (0, 0)]
+    if any(after for _, after in missing):
+        pair = [np.pad(pixels, missing, mode="reflect" if min(height, width) > 1 else "edge") for pixels in pair]
+        height, width = pair[0].shape[:2]
+    top, left = rng.integers(height - patch + 1), rng.integers(width - patch + 1)
+    return [pixels[top : top + patch, left : left + patch] for pixels in pair]
+
+
+def centre_crop(pair: list[Pixels], side: int) -> list[Pixels]:
+    """Cut the same centre out of pictures (H, W, 3): at most ``side`` wide and high, and multiples of 16 (at least 16,
+    a shorter side being mirrored to length)."""
+    height, width = pair[0].shape[:2]
+    tall, wide = (max(16, min(side, length) // 16 * 16) for length in (height, width))
+    pair = [np.pad(p, [(0, max(0, tall - height)), (0, max(0, wide - width)), (0, 0)], mode="symmetric") for p in pair]
+    top, left = max(0, height - tall) // 2, max(0, width - wide) // 2
+    return [pixels[top : top + tall, left : left + wide] for pixels in pair]
+
+
+def augment(pair: list[Tensor], rng: np.random.Generator) -> list[Tensor]:
+    """Change the saturation in a third of the cases, then turn or mirror in seven of nine (paper, 4.1).
+
+    Args:
+        pair: pictures (3, H, H) in [0, 1].
+        rng: draws what is done.
+    """
+    if rng.random() < 1 / 3:
+        factor = float(rng.uniform(0.8, 1.2))
+        pair = [saturate(picture, factor) for picture in pair]
+    draw = int(rng.integers(9))
+    return [turned(picture, draw) for picture in pair]
+
+
+def saturate(picture: Tensor, factor: float) -> Tensor:
+    """Return (3, H, W) with its distance from grey times ``factor``, in [0, 1]."""
+    grey = torch.einsum("c,chw->hw", picture.new_tensor(_LUMA), picture)
+    return torch.lerp(grey, picture, factor).clamp(0, 1)
+
+
+# flipped axes and quarter turns of each draw; 0 and 8 leave a picture as it is
+_TURNS: dict[int, tuple[list[int], int]] = {
+    **{0: ([], 0), 1: ([-2], 0), 2: ([-1], 0)},
+    **{3: ([], 1), 4: ([], 2), 5: ([], 3)},
+    **{6: ([-2], 1), 7: ([-1], 1), 8: ([], 0)},
+}
+
+
+def turned(picture: Tensor, draw: int) -> Tensor:
+    """Return (..., H, W) upside down (1), left to right (2), by 90 to 270 degrees counter-clockwise (3 to 5), upside
+    down or left to right and then by 90 degrees (6, 7), or as it is (0, 8)."""
+    flipped, quarters = _TURNS[draw]
+    return torch.rot90(picture.flip(flipped), quarters, (-2, -1))
+
+
+def turned_back(picture: Tensor, draw: int) -> Tensor:
+    """Undo :func:`turned`."""
+    flipped, quarters = _TURNS[draw]
+    return torch.rot90(picture, -quarters, (-2, -1)).flip(flipped)

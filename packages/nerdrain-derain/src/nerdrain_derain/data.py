@@ -1,0 +1,165 @@
+"""Photographs on disk -> rainy and clean patches; and rain of our own making, for tests, the demo and clean photos."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from visioncore.images import from_tensor, read_image, to_tensor, write_image
+
+from .augment import augment, centre_crop, random_crop
+from .pairing import Pair
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    Floats = NDArray[np.float32]
+    Pixels = NDArray[np.uint8]
+
+
+@dataclass(frozen=True)
+class Rain:
+    """What rain may look like; each photo draws from these ranges. Lengths and widths are in pixels.
+
+    Attributes:
+        layers: how many depths of streaks, each with its own look, at most.
+        density: streaks begun per pixel of a layer, drawn on a logarithmic scale.
+        length: length of a layer's streaks.
+        width: standard deviation across a streak, with the blur of motion and focus in it.
+        angle: largest slant from the vertical of a photo's wind, in degrees; layers vary by a few degrees about it.
+        brightness: opacity of a layer's brightest streaks, 0 to 1.
+        veil: opacity of the mist that far rain makes, 0 to 1.
+    """
+
+    layers: int = 3
+    density: tuple[float, float] = (0.0006, 0.004)
+    length: tuple[float, float] = (8.0, 45.0)
+    width: tuple[float, float] = (0.5, 1.4)
+    angle: float = 35.0
+    brightness: tuple[float, float] = (0.2, 0.65)
+    veil: tuple[float, float] = (0.0, 0.08)
+
+    def streaks(self, height: int, width: int, wind: float, rng: np.random.Generator) -> Floats:
+        """Return one layer's opacity (height, width) in [0, 1] under a wind of ``wind`` degrees."""
+        import cv2
+
+        length, sigma = rng.uniform(*self.length), rng.uniform(*self.width)
+        kernel = streak_kernel(length, sigma, wind + rng.normal(0, 4))
+        reach = len(kernel) // 2
+        begun = rng.random((height + 2 * reach, width + 2 * reach), dtype=np.float32)
+        density = np.exp(rng.uniform(*np.log(self.density)))
+        # strength of each streak: where below the density, how far below
+        strength = np.where(begun < density, 1 - 0.6 * begun / density, 0).astype(np.float32)
+        opacity = cv2.filter2D(strength, cv2.CV_32F, kernel)[reach : reach + height, reach : reach + width]
+        return np.clip(opacity, 0, 1) * np.float32(rng.uniform(*self.brightness))
+
+    def fall_on(self, clean: Floats, rng: np.random.Generator) -> Floats:
+        """Return ``clean`` (H, W, 3), values in [0, 1], as it would look in the rain that ``rng`` draws."""
+        height, width = clean.shape[:2]
+        light = np.float32(rng.uniform(0.75, 1.0))  # of the sky, which drops and mist scatter
+        wind = rng.uniform(-self.angle, self.angle)
+        rainy = clean + (light - clean) * np.float32(rng.uniform(*self.veil))
+        for _ in range(rng.integers(1, self.layers, endpoint=True)):
+            opacity = self.streaks(height, width, wind, rng)[..., None]
+            rainy = rainy + (light - rainy) * opacity
+        return np.clip(rainy, 0, 1, dtype=np.float32)
+
+
+def streak_kernel(length: float, sigma: float, angle: float) -> Floats:
+    """Return a streak (odd square, peak 1), Gaussian of ``sigma`` across, ``angle`` degrees off the vertical."""
+    reach = int(np.ceil(length / 2 + 2 * sigma)) + 1
+    y, x = np.mgrid[-reach : reach + 1, -reach : reach + 1].astype(np.float32)
+    sine, cosine = np.sin(np.radians(angle)), np.cos(np.radians(angle))
+    along, across = y * cosine + x * sine, x * cosine - y * sine
+    ends = np.clip(length / 2 - np.abs(along) + 0.5, 0, 1) * (0.7 + 0.3 * along / length)
+    kernel = ends * np.exp(-0.5 * (across / sigma) ** 2)
+    return (kernel / kernel.max()).astype(np.float32)
+
+
+class _Photos:
+    """Pictures as (H, W, 3) 8-bit RGB, whatever they are on disk, each read once as long as memory allows."""
+
+    def __init__(self, cache_mb: int) -> None:
+        self._room = cache_mb * 2**20
+        self._kept: dict[Path, Pixels] = {}
+
+    def __getitem__(self, path: Path) -> Pixels:
+        if path not in self._kept:
+            pixels = read_image(path).pixels
+            pixels = pixels if pixels.dtype == np.uint8 else (pixels // 257).astype(np.uint8)
+            if pixels.nbytes > self._room:
+                return pixels
+            self._room -= pixels.nbytes
+            self._kept[path] = pixels
+        return self._kept[path]
+
+
+class RainyPatches:
+    """Rainy and clean patches of pictures, a `visioncore.training.SampleSource`.
+
+    Args:
+        pictures: pairs of a rainy and a clean picture, or clean pictures alone, on which synthetic rain falls, new in
+            every sample.
+        patch: side of the square patches in pixels, a multiple of 16.
+        rain: what synthetic rain may look like.
+        cache_mb: how much memory decoded pictures may take, in each loading process.
+    """
+
+    def __init__(
+        self, pictures: Sequence[Pair | Path], patch: int = 256, rain: Rain | None = None, cache_mb: int = 1024
+    ) -> None:
+        self.pictures, self.patch, self.rain, self.cache_mb = pictures, patch, rain or Rain(), cache_mb
+        self._photos = _Photos(cache_mb)
+
+    def __len__(self) -> int:
+        return len(self.pictures)
+
+    def subset(self, indices: Sequence[int]) -> RainyPatches:
+        """Return the patches of some of the pictures."""
+        return RainyPatches([self.pictures[i] for i in indices], self.patch, self.rain, self.cache_mb)
+
+    def sample(self, index: int, rng: np.random.Generator) -> dict[str, Tensor]:
+        """Return ``rainy`` and ``clean``, each (3, patch, patch) in [0, 1], cropped and augmented as published."""
+        pictures = random_crop(self._read(index), self.patch, rng)
+        return self._with_rain(augment([_to_tensor(pixels) for pixels in pictures], rng), rng)
+
+    def centre(self, index: int, side: int, rng: np.random.Generator) -> dict[str, Tensor]:
+        """Return ``rainy`` and ``clean``, each the centre of its picture and at most ``side`` wide and high."""
+        return self._with_rain([_to_tensor(pixels) for pixels in centre_crop(self._read(index), side)], rng)
+
+    def _read(self, index: int) -> list[Pixels]:
+        entry = self.pictures[index]
+        return [self._photos[path] for path in (entry if isinstance(entry, Pair) else (entry,))]
+
+    def _with_rain(self, pictures: list[Tensor], rng: np.random.Generator) -> dict[str, Tensor]:
+        rainy, clean = pictures[0].contiguous(), pictures[-1].contiguous()
+        if len(pictures) == 1:
+            fallen = self.rain.fall_on(clean.permute(1, 2, 0).numpy(), rng)
+            rainy = torch.from_numpy(fallen).permute(2, 0, 1).contiguous()
+        return {"rainy": rainy, "clean": clean}
+
+
+def _to_tensor(pixels: Pixels) -> Tensor:
+    return torch.from_numpy(pixels.astype(np.float32) / 255).permute(2, 0, 1)
+
+
+def write_pairs(photos: Sequence[Path], out: str | Path, *, seed: int, rain: Rain | None = None) -> None:
+    """Write a data set of synthetic rain: ``out/input/NAME.png`` and ``out/target/NAME.png`` for every clean photo.
+
+    Raises:
+        InputError: if a photo cannot be read or ``out`` cannot be written.
+    """
+    rain = rain or Rain()
+    for number, path in enumerate(photos):
+        clean = read_image(path)
+        rainy = rain.fall_on(to_tensor(clean)[0].permute(1, 2, 0).numpy(), np.random.default_rng([seed, number]))
+        write_image(
+            Path(out) / "input" / f"{path.stem}.png", from_tensor(torch.from_numpy(rainy).permute(2, 0, 1)[None])
+        )
+        write_image(Path(out) / "target" / f"{path.stem}.png", clean)

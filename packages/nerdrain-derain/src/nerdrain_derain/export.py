@@ -1,0 +1,90 @@
+"""The network as a file that runs without this package, checked on the spot against the network it came from."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+from collections.abc import Callable, Iterable
+from importlib.util import find_spec
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from visioncore.errors import InputError
+from visioncore.files import atomic_path, writable_folder
+
+from .model import MULTIPLE, NeRDRain
+
+TOLERANCE = 1e-3
+"""Largest difference from eager, on values of about 1, at which an export counts as right."""
+
+
+def export(
+    model: NeRDRain, out: str | Path, *, formats: Iterable[str] = ("onnx",), size: int = 256
+) -> dict[Path, float]:
+    """Write ``model.onnx`` or ``model.pt2`` for images (1, 3, size, size), each compared with the model.
+
+    Args:
+        model: the network; exported in float32 on the CPU.
+        out: folder for the files.
+        formats: ``onnx`` (opset 18) and ``pt2`` (torch.export).
+        size: side of the images, a multiple of 16.
+
+    Returns:
+        Each file with its largest absolute difference from the model.
+
+    Raises:
+        InputError: if the size or a format is wrong, a package is missing, or the numbers differ by over `TOLERANCE`
+            (the file is then not kept).
+    """
+    if size < MULTIPLE or size % MULTIPLE:
+        raise InputError(f"size is {size}; it must be a positive multiple of {MULTIPLE}")
+    folder = writable_folder(out)
+    model = model.cpu().float().eval()
+    image = torch.rand(1, 3, size, size, generator=torch.Generator().manual_seed(0))
+    with torch.inference_mode():
+        expected = model(image)
+    errors = {}
+    for name in formats:
+        if name not in _WRITERS:
+            raise InputError(f"format is {name!r}; it must be one of {', '.join(_WRITERS)}")
+        path = folder / f"model.{name}"
+        with atomic_path(path) as temporary:
+            with torch.no_grad():
+                got = _WRITERS[name](model, image, temporary)
+            errors[path] = float((got - expected).abs().max())
+            if not errors[path] <= TOLERANCE:
+                raise InputError(f"{path}: not written; it differs from eager by {errors[path]:.2e}, over {TOLERANCE}")
+    return errors
+
+
+def _write_pt2(model: NeRDRain, image: Tensor, path: Path) -> Tensor:
+    torch.export.save(torch.export.export(model, (image,)), path)
+    result: Tensor = torch.export.load(path).module()(image)
+    return result
+
+
+def _write_onnx(model: NeRDRain, image: Tensor, path: Path) -> Tensor:
+    missing = [name for name in ("onnx", "onnxscript", "onnxruntime") if find_spec(name) is None]
+    if missing:
+        raise InputError(f"ONNX needs {', '.join(missing)}: pip install 'nerdrain-derain[export]'")
+    import onnxruntime
+
+    with io.StringIO() as silence, contextlib.redirect_stdout(silence):  # the exporter tells its steps
+        program = torch.onnx.export(
+            model,
+            (image,),
+            dynamo=True,
+            opset_version=18,
+            input_names=["rainy"],
+            output_names=["restored"],
+            external_data=False,
+        )
+        assert program is not None
+        program.save(path)
+    session = onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
+    return torch.from_numpy(session.run(None, {"rainy": image.numpy()})[0])
+
+
+_WRITERS: dict[str, Callable[[NeRDRain, Tensor, Path], Tensor]] = {"onnx": _write_onnx, "pt2": _write_pt2}

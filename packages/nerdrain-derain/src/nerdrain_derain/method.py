@@ -1,0 +1,28 @@
+"""What this method is and where it comes from."""
+
+from __future__ import annotations
+
+from visioncore.methods import Method
+
+METHOD = Method(
+    name="nerdrain-derain",
+    module="nerdrain_derain",
+    title="NeRD-Rain",
+    task="remove rain from photos and video",
+    paper="Bidirectional Multi-Scale Implicit Neural Representations for Image Deraining",
+    authors="Xiang Chen, Jinshan Pan, Jiangxin Dong",
+    venue="CVPR 2024",
+    arxiv="2404.01547",
+    citation="""@inproceedings{chen2024nerdrain,
+  title = {Bidirectional Multi-Scale Implicit Neural Representations for Image Deraining},
+  author = {Chen, Xiang and Pan, Jinshan and Dong, Jiangxin},
+  booktitle = {IEEE/CVF Conference on Computer Vision and Pattern Recognition (CVPR)},
+  year = {2024}
+}""",
+    licence="Apache-2.0 (this package and its demo weights)",
+    weights=(
+        "linked from the README of github.com/cschenxiang/NeRD-Rain: one .pth file for each data set and variant; that "
+        "repository states no licence, so ask its authors before you pass their weights on"
+    ),
+    demo="nerdrain_derain.demo:demo",
+)

@@ -1,0 +1,241 @@
+"""A picture or a video in, the same without rain out."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from visioncore.batch import Summary, plan_jobs, process_files
+from visioncore.device import autocast, is_out_of_memory, resolve_device, resolve_dtype
+from visioncore.errors import InputError
+from visioncore.files import expand_inputs, writable_folder
+from visioncore.images import IMAGE_SUFFIXES, Image, from_tensor, read_image, to_tensor, write_image
+from visioncore.report import figure_grid
+from visioncore.tiling import run_tiled, run_whole
+from visioncore.video import VIDEO_SUFFIXES, probe_video, read_frames, write_video
+
+from .augment import turned, turned_back
+from .model import MULTIPLE, NeRDRain
+from .windows import run_windows
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+Tiles = Literal["official", "whole"] | tuple[int, int]
+"""How an image is cut up: the authors' windows of 256 (``official``), not at all (``whole``), or (size, overlap)."""
+
+TILES: tuple[int, int] = (256, 32)
+"""The default: tiles of the size that was trained on, blended without seams."""
+
+OFFICIAL_WINDOW = 256
+
+
+def parse_tiles(text: str) -> Tiles:
+    """Return what ``official``, ``whole`` or ``SIZE,OVERLAP`` stands for.
+
+    Raises:
+        InputError: if it is none of these.
+    """
+    if text == "official" or text == "whole":
+        return text
+    size, comma, overlap = text.partition(",")
+    if not (comma and size.strip().isdecimal() and overlap.strip().isdecimal()):
+        raise InputError(f"tiles is {text!r}; it must be official, whole or SIZE,OVERLAP such as 256,32")
+    return int(size), int(overlap)
+
+
+@dataclass(frozen=True, eq=False)
+class Prediction:
+    """A picture and what is left of it without the rain.
+
+    Attributes:
+        rainy: what was given.
+        restored: the result, with the depth, alpha, colour profile and EXIF of what was given.
+        source: the file it came from, if it came from one.
+    """
+
+    rainy: Image
+    restored: Image
+    source: Path | None = None
+
+    @property
+    def pixels(self) -> NDArray[np.uint8] | NDArray[np.uint16]:
+        """The result as (H, W, 3) RGB in the depth of the input."""
+        return self.restored.pixels
+
+    def save(self, target: str | Path) -> Path:
+        """Write the result to a file, or as ``<name of the source>.png`` into a folder, and return where it is."""
+        target = Path(target)
+        if target.suffix.lower() not in IMAGE_SUFFIXES:
+            target = target / f"{self.source.stem if self.source else 'restored'}.png"
+        write_image(target, self.restored)
+        return target
+
+    def plot(self, path: str | Path) -> None:
+        """Write a figure of before and after."""
+        figure_grid([("rainy", self.rainy.pixels), ("restored", self.restored.pixels)], path)
+
+
+class Predictor:
+    """Removes rain from pictures of any size.
+
+    Args:
+        model: the network; it is moved to the device.
+        device: ``auto``, ``cpu``, ``cuda``, ``cuda:1``, ``mps``.
+        dtype: ``float32``; ``bfloat16`` or ``float16`` for more speed at a small cost in accuracy; ``auto`` is
+            bfloat16 on GPUs that have it and float32 elsewhere.
+        tiles: how images are cut up, see `Tiles`. Statistics of attention are taken over a tile, so results depend on
+            it a little; the numbers of the paper need ``official``. A picture no larger than a tile is run whole.
+        batch: tiles on the device at a time; halved when memory runs out.
+        self_ensemble: average over the eight turned and mirrored versions, at eight times the cost.
+        compile: compile the network for the tile size first (pays off for many tiles).
+        notify: told, in one line, when the batch is halved; default: a warning.
+
+    Raises:
+        InputError: if the device or the tiles are not what they should be.
+    """
+
+    def __init__(
+        self,
+        model: NeRDRain,
+        device: str | torch.device = "auto",
+        *,
+        dtype: str = "float32",
+        tiles: Tiles = TILES,
+        batch: int = 1,
+        self_ensemble: bool = False,
+        compile: bool = False,
+        notify: Callable[[str], None] = warnings.warn,
+    ) -> None:
+        self.device = resolve_device(device)
+        self.dtype = resolve_dtype(dtype, self.device)
+        self.model = model.to(self.device).eval()
+        self.tiles, self.batch, self.self_ensemble, self.notify = tiles, batch, self_ensemble, notify
+        self._forward = torch.compile(self.model) if compile else self.model
+        if isinstance(tiles, str):
+            parse_tiles(tiles)
+        elif tiles[0] < MULTIPLE or tiles[0] % MULTIPLE or not 0 <= tiles[1] < tiles[0]:
+            raise InputError(
+                f"tiles are {tiles}; they must be (size, overlap), size a multiple of {MULTIPLE}, overlap smaller"
+            )
+
+    def __call__(self, picture: str | Path | Image | NDArray[np.uint8] | NDArray[np.uint16]) -> Prediction:
+        """Remove the rain from a picture.
+
+        Args:
+            picture: a file, an `Image`, or an array (H, W, 3) of RGB, 8 or 16 bit.
+
+        Raises:
+            InputError: if it cannot be read or is no picture.
+        """
+        source = Path(picture) if isinstance(picture, str | Path) else None
+        if source is not None:
+            image = read_image(source)
+        else:
+            image = picture if isinstance(picture, Image) else Image(np.asarray(picture))
+        return self._predict(image, source)
+
+    def restore(self, image: Tensor) -> Tensor:
+        """Return images (B, 3, H, W) with values in [0, 1], of any size, without rain; not clamped, where they were."""
+        if image.ndim != 4 or image.shape[1] != 3 or 0 in image.shape:
+            raise InputError(f"images have shape {tuple(image.shape)}; it must be (B, 3, H, W)")
+        if not self.self_ensemble:
+            return self._restore(image)
+        versions = [turned_back(self._restore(turned(image, draw)), draw) for draw in range(8)]
+        return torch.stack(versions).mean(dim=0)
+
+    def video(self, source: str | Path, target: str | Path) -> None:
+        """Remove the rain from a video frame by frame; the sound is kept.
+
+        Raises:
+            InputError: if the video cannot be read or written.
+        """
+        frames = (self._predict(Image(frame)).pixels for frame in read_frames(Path(source)))
+        write_video(Path(target), frames, probe_video(Path(source)).rate, audio_from=Path(source))
+
+    def _predict(self, image: Image, source: Path | None = None) -> Prediction:
+        return Prediction(image, from_tensor(self.restore(to_tensor(image)), like=image), source)
+
+    @torch.inference_mode()
+    def _restore(self, image: Tensor) -> Tensor:
+        shortest = min(image.shape[-2:])
+        if self.tiles == "official" and shortest >= OFFICIAL_WINDOW:
+            return run_windows(
+                self._network, image, size=OFFICIAL_WINDOW, batch=self.batch, device=self.device, notify=self.notify
+            )
+        if isinstance(self.tiles, tuple):
+            size, overlap = self.tiles
+            return run_tiled(
+                self._network,
+                image,
+                size=size,
+                overlap=overlap,
+                multiple=MULTIPLE,
+                batch=self.batch,
+                device=self.device,
+                notify=self.notify,
+            ).to(image.device)
+        try:
+            return run_whole(self._network, image.to(self.device), MULTIPLE).to(image.device)
+        except Exception as error:
+            if not is_out_of_memory(error):
+                raise
+            raise InputError(
+                f"out of memory for {image.shape[-1]}x{image.shape[-2]} as a whole; use tiles={TILES}"
+            ) from error
+
+    def _network(self, image: Tensor) -> Tensor:
+        with autocast(self.device, self.dtype):
+            restored: Tensor = self._forward(image)
+        return restored.float() if restored.dtype.itemsize < 4 else restored
+
+
+def predict_files(
+    inputs: Sequence[str | Path],
+    predictor: Predictor,
+    out: str | Path,
+    *,
+    suffix: str = ".png",
+    overwrite: bool = False,
+    say: Callable[[str], None] = print,
+) -> Summary:
+    """Remove the rain from many pictures and videos.
+
+    Results are named after their inputs (videos become ``.mp4``); inside a folder their place is kept. What is there
+    already and newer than its input is skipped. A file that cannot be read is reported and the others still run. Under
+    ``accelerate launch`` or ``torchrun`` the processes share the files.
+
+    Args:
+        inputs: files, folders, glob patterns.
+        predictor: does the work.
+        out: folder for the results.
+        suffix: format of pictures, such as ``.png`` (keeps everything) or ``.jpg``.
+        overwrite: make results anew that are there already.
+        say: told a line for each file that failed.
+
+    Returns:
+        What was done, skipped and failed; its ``exit_code`` is 1 if a file failed.
+
+    Raises:
+        InputError: if an input is missing or empty, or ``out`` cannot be written.
+    """
+    files = expand_inputs(inputs, (*IMAGE_SUFFIXES, *VIDEO_SUFFIXES))
+    folder = writable_folder(out)
+    jobs = plan_jobs(files, [Path(entry) for entry in inputs], folder, lambda f: ".mp4" if _is_video(f) else suffix)
+    pictures = [job for job in jobs if not _is_video(job.source)]
+    videos = [job for job in jobs if _is_video(job.source)]
+    share = partial(process_files, overwrite=overwrite, say=say)
+    summary = share(pictures, read_image, lambda i: predictor._predict(i).restored, lambda i, f: write_image(f, i))
+    return summary + share(videos, lambda f: f, lambda f: f, predictor.video)
+
+
+def _is_video(path: Path) -> bool:
+    return path.suffix.lower() in VIDEO_SUFFIXES

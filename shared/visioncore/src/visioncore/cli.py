@@ -1,0 +1,247 @@
+"""Plain typed functions become the commands of a program.
+
+A command's docstring is its help, its signature its options, and what it returns its exit code. Arguments are parsed by
+tyro; ``--debug`` and ``--set.field value`` are taken out before tyro sees them.
+
+Exit codes: 0 done, 1 some inputs failed, 2 wrong usage or bad input, 130 interrupted.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import difflib
+import inspect
+import io
+import os
+import re
+import sys
+import traceback
+import typing
+from collections.abc import Callable, Mapping, Sequence
+from typing import Annotated, Any
+
+import tyro
+from tyro.conf import Positional
+
+from .errors import InputError
+
+__all__ = ["Command", "Positional", "run"]
+
+DONE = 0
+USAGE = 2
+INTERRUPTED = 130
+# What a shell reports for a program that ended because nobody read its output any more.
+NOBODY_READS = 141
+
+OVERRIDES_HELP = (
+    "Fields of the recipe can be set with --set.FIELD VALUE (dots reach into nested fields), as often as needed, "
+    "for example --set.optimizer.rate 1e-4."
+)
+
+Command = Callable[..., object]
+
+
+def run(prog: str, commands: Mapping[str, Command], description: str, argv: Sequence[str] | None = None) -> int:
+    """Run the command that the arguments name and return the exit code.
+
+    A command returns None (done), an int (its exit code), or an object with an ``exit_code``. One with a parameter
+    ``overrides: Mapping[str, str]`` is given what ``--set.field value`` collected; the others refuse ``--set``. A
+    required list cannot be empty. ``InputError``, ``OSError`` and Ctrl-C end in one line on stderr, ``--debug`` shows
+    the traceback. Any other exception is a defect and is raised.
+
+    Args:
+        prog: name of the program, which is also the name of its distribution (``--version`` looks it up).
+        commands: name -> function. Functions import what is heavy inside their body, so that help stays quick.
+        description: one or two sentences on what the program does.
+        argv: the arguments without the program's name; by default those of the process.
+    """
+    arguments = list(sys.argv[1:] if argv is None else argv)
+    debug = "--debug" in arguments
+    arguments = [argument for argument in arguments if argument != "--debug"]
+    try:
+        code = _dispatch(prog, commands, description, arguments)
+        sys.stdout.flush()
+        return code
+    except BrokenPipeError:
+        # The interpreter flushes stdout once more at exit and would complain there.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return NOBODY_READS
+    except KeyboardInterrupt:
+        return _tell("interrupted", INTERRUPTED, debug)
+    except (InputError, OSError) as error:
+        return _tell(f"error: {error}", USAGE, debug)
+
+
+def _tell(line: str, code: int, debug: bool) -> int:
+    if debug:
+        traceback.print_exc()
+    print(" ".join(line.split()), file=sys.stderr)  # noqa: T201
+    return code
+
+
+def _dispatch(prog: str, commands: Mapping[str, Command], description: str, arguments: list[str]) -> int:
+    first = arguments[0] if arguments else None
+    if first in ("-h", "--help"):
+        print(_overview(prog, commands, description))  # noqa: T201
+        return DONE
+    if first == "--version":
+        print(f"{prog} {_version(prog)}")  # noqa: T201
+        return DONE
+    if first is None:
+        raise InputError(f"no command given; one of {', '.join(commands)} is expected ({prog} --help explains them)")
+    if first not in commands:
+        kind = "option" if first.startswith("-") else "command"
+        near = difflib.get_close_matches(first, commands, n=1)
+        hint = f"did you mean {near[0]}?" if near else f"the commands are {', '.join(commands)}"
+        raise InputError(f"unknown {kind} {first!r}; {hint} ({prog} --help explains them)")
+    return _run_command(f"{prog} {first}", commands[first], arguments[1:])
+
+
+def _run_command(prog: str, command: Command, arguments: list[str]) -> int:
+    parameters = inspect.signature(command).parameters
+    overrides, arguments = _take_overrides(arguments)
+    if overrides and "overrides" not in parameters:
+        raise InputError(f"--set.{next(iter(overrides))}: {prog} has no recipe whose fields could be set")
+    parsed = _parse(prog, command, arguments)
+    if isinstance(parsed, int):
+        return parsed
+    if "overrides" in parameters:
+        parsed["overrides"] = overrides
+    result = command(**parsed)
+    code = getattr(result, "exit_code", result)
+    return code if isinstance(code, int) else DONE
+
+
+def _take_overrides(arguments: Sequence[str]) -> tuple[dict[str, str], list[str]]:
+    """Return the ``--set`` options as {field: value}, and the arguments without them."""
+    overrides: dict[str, str] = {}
+    rest: list[str] = []
+    waiting = iter(arguments)
+    for argument in waiting:
+        if argument == "--set" or argument.startswith("--set="):
+            raise InputError("--set: no field named; write --set.FIELD VALUE")
+        if not argument.startswith("--set."):
+            rest.append(argument)
+            continue
+        field, given, value = argument.removeprefix("--set.").partition("=")
+        if not given:
+            value = next(waiting, "--")
+            if value.startswith("--"):
+                raise InputError(f"--set.{field}: no value given; write --set.{field} VALUE or --set.{field}=VALUE")
+        if not all(field.split(".")):
+            raise InputError(f"{argument}: no field named; write --set.FIELD VALUE")
+        overrides[field] = value
+    return overrides, rest
+
+
+def _parse(prog: str, command: Command, arguments: Sequence[str]) -> dict[str, Any] | int:
+    """Return the values of the command's parameters, or the exit code when help was asked for."""
+    complaint = io.StringIO()
+    try:
+        with contextlib.redirect_stderr(complaint):
+            parsed = tyro.cli(
+                _without_overrides(command),
+                prog=prog,
+                description=_help_text(command),
+                args=list(arguments),
+                config=(tyro.conf.DisallowNone,),
+            )
+    except SystemExit as stop:
+        if not stop.code:
+            return DONE
+        raise InputError(f"{_compact(complaint.getvalue())} ({prog} --help shows the options)") from None
+    for name, parameter in inspect.signature(command).parameters.items():
+        if parameter.default is inspect.Parameter.empty and parsed.get(name) in ([], ()):
+            raise InputError(f"{name}: at least one is needed ({prog} --help shows the options)")
+    return parsed
+
+
+def _without_overrides(command: Command) -> Callable[..., dict[str, Any]]:
+    """Return a function with the command's signature, less ``overrides``, that returns what it was given.
+
+    Parsing and running are kept apart, so that an error inside the command is never taken for wrong usage.
+    """
+
+    def values(**given: Any) -> dict[str, Any]:
+        return given
+
+    # The return type and ``overrides`` are left unread: their names may be imported for type checkers only.
+    kept = {name: hint for name, hint in command.__annotations__.items() if name not in ("return", "overrides")}
+    values.__annotations__ = kept
+    names = getattr(inspect.unwrap(command), "__globals__", {})
+    hints = typing.get_type_hints(values, globalns=names, include_extras=True)
+    parameters = []
+    for parameter in inspect.signature(command).parameters.values():
+        if parameter.name == "overrides":
+            continue
+        hint = _explained(hints.get(parameter.name, str), parameter)
+        # tyro passes positional arguments by position where the signature allows it.
+        parameters.append(parameter.replace(annotation=hint, kind=inspect.Parameter.KEYWORD_ONLY))
+    values.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
+    values.__annotations__ = {parameter.name: parameter.annotation for parameter in parameters}
+    values.__doc__ = command.__doc__
+    return values
+
+
+def _explained(hint: Any, parameter: inspect.Parameter) -> Any:
+    """Return the annotation with what tyro's help would leave unsaid of lists and positional arguments."""
+    plain, *markers = typing.get_args(hint) if typing.get_origin(hint) is Annotated else (hint,)
+    any_length = typing.get_origin(plain) is list or typing.get_args(plain)[-1:] == (Ellipsis,)
+    name = parameter.name.upper()
+    metavar = (f"{name} [{name} ...]" if any_length else name) if Positional in markers else None
+    hint_of_default = None
+    if any_length and parameter.default is inspect.Parameter.empty:
+        hint_of_default = "(one or more)"
+    elif parameter.default == ():
+        hint_of_default = "(default: none)"
+    return Annotated[hint, tyro.conf.arg(metavar=metavar, help_behavior_hint=hint_of_default)]
+
+
+def _help_text(command: Command) -> str:
+    """Return the docstring up to its sections, with what it takes to set recipe fields."""
+    text = re.split(r"\n\n(?:Args|Returns|Raises|Yields|Examples?):\n", inspect.getdoc(command) or "")[0]
+    if "overrides" in inspect.signature(command).parameters:
+        text = f"{text}\n\n{OVERRIDES_HELP}"
+    return text
+
+
+def _compact(box: str) -> str:
+    """Return the framed message that tyro prints as one line, without its frame, help texts and advice."""
+    lines: list[str] = []
+    for line in re.sub(r"\x1b\[[0-9;]*m", "", box).splitlines():
+        text = line.strip("╭╮╰╯│")
+        if set(text.strip()) == {"─"}:
+            if lines:
+                break
+            continue
+        # Help texts of options stand further in than the options they belong to.
+        if text.strip("─ ") and not text.startswith(" " * 9):
+            lines.append(text.strip("─ "))
+    return " ".join(lines[1:] or lines) or "the arguments do not fit"
+
+
+def _overview(prog: str, commands: Mapping[str, Command], description: str) -> str:
+    width = max(len(name) for name in commands)
+    summaries = {name: (inspect.getdoc(command) or "").partition("\n")[0] for name, command in commands.items()}
+    return "\n".join(
+        [
+            f"usage: {prog} COMMAND [OPTIONS]",
+            "",
+            description,
+            "",
+            "commands:",
+            *(f"  {name:<{width}}  {summary}" for name, summary in summaries.items()),
+            "",
+            f"{prog} COMMAND --help explains the options of a command.",
+            "--version prints the version; --debug, anywhere, shows where an error came from.",
+        ]
+    )
+
+
+def _version(prog: str) -> str:
+    from importlib.metadata import PackageNotFoundError, version
+
+    try:
+        return version(prog)
+    except PackageNotFoundError:
+        return "(not installed)"

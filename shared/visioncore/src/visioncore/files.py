@@ -1,0 +1,102 @@
+"""Files in and out: inputs named by file, folder or glob; outputs written whole or not at all."""
+
+from __future__ import annotations
+
+import glob
+import os
+import re
+import tempfile
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from .errors import InputError
+
+
+def natural_key(path: Path | str) -> list[tuple[int, int | str]]:
+    """Return a sort key that puts ``img2`` before ``img10``."""
+    parts = re.split(r"(\d+)", str(path).lower())
+    return [(0, int(part)) if part.isdigit() else (1, part) for part in parts]
+
+
+def expand_inputs(inputs: Iterable[str | Path], suffixes: Iterable[str]) -> list[Path]:
+    """Return the files that ``inputs`` name, in the order given, each once.
+
+    Args:
+        inputs: files, folders (searched to any depth) and glob patterns (``**`` allowed).
+        suffixes: what counts as a file of the wanted kind inside a folder, with the dot and in lower case. A file
+            that is named outright is taken whatever its suffix.
+
+    Raises:
+        InputError: if an input does not exist, matches nothing, or is a folder without a file of the wanted kind.
+    """
+    wanted = tuple(suffixes)
+    found: dict[Path, None] = {}
+    for entry in inputs:
+        path = Path(entry)
+        if path.is_dir():
+            files = _inside(path, wanted)
+            if not files:
+                raise InputError(f"{path}: no file with suffix {', '.join(wanted)} in this folder")
+        elif path.exists():
+            files = [path]
+        elif glob.has_magic(str(entry)):
+            matches = [Path(match) for match in glob.glob(str(entry), recursive=True)]  # noqa: PTH207 (absolute patterns too)
+            files = sorted((m for m in matches if m.is_file() and m.suffix.lower() in wanted), key=natural_key)
+            if not files:
+                raise InputError(f"{entry}: the pattern matches no file with suffix {', '.join(wanted)}")
+        else:
+            raise InputError(f"{path}: no such file or folder")
+        found.update(dict.fromkeys(files))
+    return list(found)
+
+
+def _inside(folder: Path, suffixes: tuple[str, ...]) -> list[Path]:
+    files = (path for path in folder.rglob("*") if path.suffix.lower() in suffixes and path.is_file())
+    return sorted(files, key=natural_key)
+
+
+def writable_folder(folder: str | Path) -> Path:
+    """Make ``folder`` with its parents, check that a file can be written in it, and return it.
+
+    Raises:
+        InputError: if it is a file, cannot be made, or refuses a new file.
+    """
+    folder = Path(folder)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=folder):
+            pass
+    except OSError as error:
+        raise InputError(f"{folder}: cannot write in this folder ({error.strerror}); name another one") from error
+    return folder
+
+
+@contextmanager
+def atomic_path(path: str | Path) -> Iterator[Path]:
+    """Yield a temporary path beside ``path`` that takes its name when the block ends without an error.
+
+    The temporary name keeps the suffix, so that writers which go by it work. After an error the temporary file is
+    removed and whatever stood at ``path`` is still there.
+
+    Raises:
+        InputError: if the system refuses the write (disk full, no permission), with its reason.
+    """
+    path = Path(path)
+    temporary = path.with_name(f".{path.stem}.{os.getpid()}.partial{path.suffix}")
+    try:
+        yield temporary
+        with temporary.open("rb+") as file:
+            os.fsync(file.fileno())
+        temporary.replace(path)
+    except OSError as error:
+        raise InputError(f"{path}: could not be written ({error.strerror or error})") from error
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def write_text(path: str | Path, text: str) -> None:
+    """Write ``text`` to ``path`` in UTF-8, whole or not at all; folders are made as needed."""
+    Path(path).parent.mkdir(parents=True, exist_ok=True)
+    with atomic_path(path) as temporary:
+        temporary.write_text(text, encoding="utf-8")

@@ -1,0 +1,21 @@
+"""One training loop for every method: precision, accumulation, EMA, schedules, exact resume, several processes."""
+
+from __future__ import annotations
+
+from .config import LoopConfig
+from .loop import fit
+from .run import FitResult, Loss, Validate
+from .sampling import SampleSource
+from .schedule import warmup_cosine
+from .terms import TrainingDiverged
+
+__all__ = [
+    "FitResult",
+    "LoopConfig",
+    "Loss",
+    "SampleSource",
+    "TrainingDiverged",
+    "Validate",
+    "fit",
+    "warmup_cosine",
+]

@@ -1,0 +1,69 @@
+"""The training loop as one function."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path
+
+from torch import nn
+
+from ..errors import InputError
+from .config import LoopConfig
+from .modes import training_only
+from .run import FitResult, Loss, Run, Validate
+from .sampling import SampleSource
+from .schedule import warmup_cosine
+
+
+def fit(
+    model: nn.Module,
+    loss: Loss,
+    source: SampleSource,
+    *,
+    config: LoopConfig,
+    out: Path,
+    learning_rate: Callable[[int], float] | None = None,
+    validate: Validate | None = None,
+    best: str | None = None,
+    parameters: Iterable[nn.Parameter] | None = None,
+    resume: bool = True,
+    run_description: Mapping[str, object] | None = None,
+) -> FitResult:
+    """Train ``model``, from the newest checkpoint in ``out`` if there is one.
+
+    The same call goes on after an interruption as if nothing had happened: on the CPU the weights are the same bit for
+    bit. Ctrl-C and SIGTERM end the step at hand, write a checkpoint and then raise KeyboardInterrupt.
+    Under ``accelerate launch`` every process makes this call, with ``out`` on storage they share.
+
+    Args:
+        model: on any device; afterwards on the device of the run, with the final weights (not the averaged ones).
+        loss: gets the model, perhaps wrapped (so only to be called, once or more), and a batch on its device; returns
+            named scalars, already weighted, whose sum is minimised. Each is a mean over its batch, so that
+            the mean over the parts of a batch is that of the whole. The same names in every step.
+        source: the samples.
+        config: the settings.
+        out: folder of the run.
+        learning_rate: of a step counted from 0; None for :func:`warmup_cosine`.
+        validate: gets the model in evaluation mode with the averaged weights, if there is an average, without gradient
+            recording; returns named numbers. It runs in the main process alone, on a sharded model (FSDP) in all.
+        best: the metric of ``validate`` to maximise; ``out/best`` is of the step where it was highest.
+        parameters: what is trained; the rest is frozen meanwhile. None for all that require a gradient.
+        resume: False removes an earlier run in ``out`` and starts anew.
+        run_description: what else makes this run what it is (method, data, recipe), for ``run.json``.
+
+    Returns:
+        The last and the best metrics; ``out/last`` holds the final weights, the averaged ones if there is an average.
+
+    Raises:
+        InputError: if settings do not fit the machine or each other, ``out`` holds another run or cannot be written.
+        TrainingDiverged: if the loss is no longer finite. The last checkpoint is from before that.
+        KeyboardInterrupt: after a signal.
+    """
+    if best is not None and validate is None:
+        raise InputError(f"best is {best!r}, but there is no validation to measure it")
+    with training_only(model, parameters) as trained:
+        run = Run(model, trained, loss, config, Path(out), learning_rate or warmup_cosine(config), validate, best)
+        try:
+            return run.go(source, resume, run_description)
+        finally:
+            run.close()

@@ -1,0 +1,284 @@
+"""Videos in files: one upright RGB picture after the other, and back into H.264 with the sound of the source.
+
+Both directions hold a few pictures at a time, however long the video is.
+"""
+
+from __future__ import annotations
+
+import itertools
+import math
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, nullcontext
+from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .errors import InputError
+from .extras import require
+from .files import atomic_path, writable_folder
+
+VIDEO_SUFFIXES = (".mp4", ".m4v", ".mov", ".mkv", ".webm", ".avi")
+"""What counts as a video inside a folder."""
+
+_CONTAINERS = {".mp4": "mp4", ".m4v": "mp4", ".mov": "mov", ".mkv": "matroska"}
+# FFmpeg also opens pictures and plain text as videos
+_NO_VIDEO = ("image2", "tty")
+# swscale's bicubic | full chroma | accurate rounding: its default darkens every colour by about one level of 255
+_ACCURATE = 0x4 | 0x2000 | 0x40000
+_BT709, _UNSPECIFIED, _LIMITED_RANGE = 1, 2, 1
+_HD_ROWS = 720
+_TICKS_PER_SECOND = 90_000
+# a video that ends this much before its announced end has lost something
+_MISSING_SECONDS = 2
+
+
+class Frame(NamedTuple):
+    """One picture of a video: ``pixels`` (H, W, 3) uint8 RGB, shown from ``time`` seconds on (None: not known)."""
+
+    pixels: NDArray[np.uint8]
+    time: Fraction | None = None
+
+
+@dataclass(frozen=True)
+class VideoInfo:
+    """What a video announces about itself.
+
+    Attributes:
+        width: columns of the upright picture.
+        height: rows of the upright picture.
+        frames: number of pictures, or None where the file does not say.
+        rate: average number of pictures per second.
+        duration: seconds, or None where the file does not say.
+    """
+
+    width: int
+    height: int
+    frames: int | None
+    rate: Fraction
+    duration: Fraction | None
+
+
+def probe_video(path: str | Path) -> VideoInfo:
+    """Return what the video at ``path`` announces; one picture of it is decoded.
+
+    Raises:
+        InputError: as ``read_frames``.
+    """
+    path = Path(path)
+    with _opened(path) as (container, stream):
+        first = next(_decoded(path, container, stream))
+        duration = _announced_duration(container, stream)
+        if duration is None and container.duration:
+            duration = Fraction(container.duration, 1_000_000)
+        rate = stream.average_rate or stream.guessed_rate or Fraction(25)
+        height, width, _ = first.pixels.shape
+        return VideoInfo(width, height, stream.frames or None, Fraction(rate), duration)
+
+
+def read_frames(path: str | Path) -> Iterator[Frame]:
+    """Yield the pictures of the first video stream in the order they are shown, rotated as the file asks.
+
+    10-bit and HDR video is reduced to 8 bit without tone mapping. Untagged video counts as BT.709 from 720 rows on,
+    as BT.601 below. The first time is 0 unless another stream of the file begins earlier.
+
+    Raises:
+        InputError: if the file is missing, is no video, has no video stream or no picture in it; and, on reaching the
+            place, if a picture is damaged or the video ends more than two seconds early. Also if PyAV is not
+            installed.
+    """
+    path = Path(path)
+    with _opened(path) as (container, stream):
+        yield from _decoded(path, container, stream)
+
+
+def write_video(
+    path: str | Path, frames: Iterable[Frame], rate: Fraction, audio_from: str | Path | None = None
+) -> bool:
+    """Write ``frames`` as an H.264 video (4:2:0, BT.709), whole or not at all; missing folders are made.
+
+    Args:
+        path: ``.mp4``, ``.m4v``, ``.mov`` or ``.mkv``.
+        frames: pictures of one size, as ``read_frames`` gives them: their times are kept, so that variable rates stay
+            what they were. One without time is shown at its number divided by ``rate``. An odd height or width is
+            made even by repeating the last row or column, which 4:2:0 needs.
+        rate: pictures per second, on average; guides the encoder.
+        audio_from: the video whose first sound track is copied without being encoded again.
+
+    Returns:
+        Whether the sound was copied. It is not where the source has none, or where the container cannot hold its
+        codec (``.mkv`` holds the most).
+
+    Raises:
+        InputError: if the suffix is another, there is no picture, sizes differ, a source cannot be read, PyAV is not
+            installed, or the system refuses the write; what stood at ``path`` is then still there.
+    """
+    av = require("av", "video")
+    path = Path(path)
+    if path.suffix.lower() not in _CONTAINERS:
+        raise InputError(f"{path}: videos cannot be written as {path.suffix!r}; use {', '.join(_CONTAINERS)}")
+    remaining = iter(frames)
+    if (first := next(remaining, None)) is None:
+        raise InputError(f"{path}: no pictures to write, so no video")
+    writable_folder(path.parent)
+    source = nullcontext() if audio_from is None else _container(Path(audio_from))
+    with source as sounding, atomic_path(path) as temporary:
+        try:
+            with av.open(str(temporary), "w", format=_CONTAINERS[path.suffix.lower()]) as container:
+                stream = _h264_stream(container, first, rate)
+                sound = _Sound(container, sounding)
+                for picture in _pictures(path, itertools.chain([first], remaining), rate):
+                    container.mux(stream.encode(picture))
+                    sound.mux_until(picture.pts * picture.time_base)
+                container.mux(stream.encode())
+                sound.mux_until(math.inf)
+                return sound.copied
+        except av.error.FFmpegError as error:
+            raise InputError(f"{path}: could not be written ({error.strerror})") from error
+
+
+@contextmanager
+def _container(path: Path) -> Iterator[Any]:
+    av = require("av", "video")
+    try:
+        # absolute, so that no name is taken for the address of a network stream
+        container = av.open(str(path.absolute()))
+    except av.error.FFmpegError as error:
+        raise InputError(f"{path}: cannot be read as a video ({error.strerror})") from error
+    with container:
+        yield container
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[tuple[Any, Any]]:
+    """Open ``path`` and yield its container and its first stream of moving pictures."""
+    av = require("av", "video")
+    with _container(path) as container:
+        name = container.format.name
+        if name in _NO_VIDEO or name.endswith("_pipe"):
+            raise InputError(f"{path}: not a video; {', '.join(VIDEO_SUFFIXES)} files can be read")
+        cover = av.stream.Disposition.attached_pic
+        streams = [stream for stream in container.streams.video if not stream.disposition & cover]
+        if not streams:
+            raise InputError(f"{path}: no video stream in this file")
+        streams[0].thread_type = "AUTO"
+        yield container, streams[0]
+
+
+def _decoded(path: Path, container: Any, stream: Any) -> Iterator[Frame]:
+    """Yield the pictures of ``stream``; complain at the place where they are damaged or end too early."""
+    av = require("av", "video")
+    start = _start(container)
+    step = 1 / Fraction(stream.average_rate or 25)
+    end = Fraction(0)
+    count = 0
+    try:
+        for frame in container.decode(stream):
+            if frame.is_corrupt:
+                raise InputError(f"{path}: damaged at {float(end):.2f} s; repair it or cut it there")
+            time = None if frame.pts is None else max(frame.pts * frame.time_base - start, Fraction(0))
+            yield Frame(_rgb(frame), time)
+            count += 1
+            end = count * step if time is None else time + max(step, frame.duration * frame.time_base)
+    except av.error.FFmpegError as error:
+        raise InputError(f"{path}: truncated or damaged at {float(end):.2f} s ({error.strerror})") from error
+    if count == 0:
+        raise InputError(f"{path}: no picture can be decoded from this video")
+    announced = _announced_duration(container, stream)
+    if announced is not None and end < announced - _MISSING_SECONDS:
+        raise InputError(f"{path}: truncated: ends at {float(end):.2f} s of {float(announced):.2f} s")
+
+
+def _start(container: Any) -> Fraction:
+    """Return the time in seconds at which the earliest stream begins; broadcasts count from anywhere."""
+    return Fraction(container.start_time or 0, 1_000_000)
+
+
+def _announced_duration(container: Any, stream: Any) -> Fraction | None:
+    """Return the seconds that the file gives for this stream, if it does."""
+    if stream.duration:
+        return Fraction(stream.duration * stream.time_base)
+    # Matroska keeps the end as text, hours:minutes:seconds
+    try:
+        hours, minutes, seconds = stream.metadata["DURATION"].split(":")
+        return 3600 * int(hours) + 60 * int(minutes) + Fraction(seconds) - _start(container)
+    except (KeyError, ValueError):
+        return None
+
+
+def _rgb(frame: Any) -> NDArray[np.uint8]:
+    matrix = "ITU709" if frame.colorspace == _UNSPECIFIED and frame.height >= _HD_ROWS else None
+    pixels = frame.to_ndarray(format="rgb24", interpolation=_ACCURATE, src_colorspace=matrix)
+    return np.ascontiguousarray(np.rot90(pixels, round(frame.rotation / 90)))
+
+
+def _h264_stream(container: Any, first: Frame, rate: Fraction) -> Any:
+    height, width, _ = first.pixels.shape
+    stream = container.add_stream("libx264", rate=rate, options={"crf": "17"})
+    stream.width, stream.height, stream.pix_fmt = width + width % 2, height + height % 2, "yuv420p"
+    codec = stream.codec_context
+    codec.time_base = Fraction(1, _ticks(rate))
+    codec.colorspace = codec.color_primaries = codec.color_trc = _BT709
+    codec.color_range = _LIMITED_RANGE
+    return stream
+
+
+def _ticks(rate: Fraction) -> int:
+    """Return ticks per second in which every picture of a constant ``rate`` falls on a whole tick."""
+    return rate.numerator * math.ceil(_TICKS_PER_SECOND / rate.numerator)
+
+
+def _pictures(path: Path, frames: Iterable[Frame], rate: Fraction) -> Iterator[Any]:
+    """Yield ``frames`` as the encoder wants them: even, 4:2:0, each later than the one before."""
+    av = require("av", "video")
+    ticks, pts = _ticks(rate), -1
+    shape: tuple[int, ...] | None = None
+    for number, (pixels, time) in enumerate(frames):
+        shape = shape or pixels.shape
+        if pixels.shape != shape or len(shape) != 3 or pixels.dtype != np.uint8:
+            raise InputError(
+                f"{path}: picture {number} is {pixels.shape} {pixels.dtype}; all must be (H, W, 3) uint8 like the first"
+            )
+        height, width, _ = shape
+        even = np.pad(pixels, ((0, height % 2), (0, width % 2), (0, 0)), mode="edge")
+        picture = av.VideoFrame.from_ndarray(even, format="rgb24").reformat(
+            format="yuv420p", dst_colorspace="ITU709", dst_color_range="MPEG", interpolation=_ACCURATE
+        )
+        pts = max(pts + 1, round((number / rate if time is None else time) * ticks))
+        picture.pts, picture.time_base = pts, Fraction(1, ticks)
+        yield picture
+
+
+class _Sound:
+    """The first sound track of a source, copied packet by packet beside the pictures."""
+
+    def __init__(self, container: Any, source: Any) -> None:
+        tracks = [] if source is None else list(source.streams.audio)
+        self.copied = bool(tracks) and tracks[0].codec_context.codec.canonical_name in container.supported_codecs
+        self._container = container
+        self._waiting: Iterator[Any] = iter(())
+        if self.copied:
+            target = container.add_stream_from_template(tracks[0])
+            self._waiting = self._packets(source, tracks[0], target)
+        self._next = next(self._waiting, None)
+
+    def mux_until(self, seconds: float | Fraction) -> None:
+        """Write the packets that begin up to ``seconds``, so that sound and pictures lie near each other."""
+        while self._next is not None and self._next.dts * self._next.time_base <= seconds:
+            self._container.mux(self._next)
+            self._next = next(self._waiting, None)
+
+    @staticmethod
+    def _packets(source: Any, track: Any, target: Any) -> Iterator[Any]:
+        # times count from the earliest stream of the source, as they do for its pictures
+        offset = round(_start(source) / track.time_base)
+        for packet in source.demux(track):
+            if packet.dts is None:
+                continue
+            packet.dts -= offset
+            packet.pts = packet.dts if packet.pts is None else packet.pts - offset
+            packet.stream = target
+            yield packet

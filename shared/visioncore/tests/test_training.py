@@ -1,0 +1,435 @@
+"""What the training loop computes, keeps, tells and refuses, in this process."""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import math
+import re
+import subprocess
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from safetensors.torch import load_file
+from torch import Tensor, nn
+
+from visioncore.errors import InputError
+from visioncore.hub import Pretrained
+from visioncore.training import FitResult, LoopConfig, TrainingDiverged, fit, warmup_cosine
+from visioncore.training.ema import MovingAverage
+
+SCRIPT = Path(__file__).with_name("training_run.py")
+
+
+def _load() -> ModuleType:
+    spec = importlib.util.spec_from_file_location("training_run", SCRIPT)
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+tiny: Any = _load()
+
+
+@pytest.fixture(autouse=True)
+def on_the_cpu(monkeypatch: pytest.MonkeyPatch) -> None:
+    from accelerate.state import AcceleratorState
+
+    monkeypatch.setenv("ACCELERATE_USE_CPU", "1")
+    AcceleratorState._reset_state(reset_partial_state=True)
+
+
+def train(out: Path, model: nn.Module | None = None, loss: Any = None, source: Any = None, **options: Any) -> FitResult:
+    fields = {name: options.pop(name) for name in list(options) if name in LoopConfig.__dataclass_fields__}
+    options["learning_rate"] = options.pop("schedule", None)
+    config = LoopConfig(**{"steps": 6, "batch_size": 4, "learning_rate": 1e-2, **fields})
+    source = tiny.Squares() if source is None else source
+    return fit(model or tiny.network(), loss or tiny.Terms(), source, config=config, out=out, **options)
+
+
+def log(out: Path) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in (out / "log.jsonl").read_text().splitlines()]
+
+
+def weights(folder: Path) -> dict[str, Tensor]:
+    return load_file(folder / "model.safetensors")
+
+
+# Schedule
+
+
+def test_warmup_then_cosine() -> None:
+    rate = warmup_cosine(LoopConfig(steps=12, batch_size=1, learning_rate=1.0, min_learning_rate=0.2, warmup_steps=4))
+    assert [rate(step) for step in range(4)] == [0.25, 0.5, 0.75, 1.0]
+    assert rate(4) == 1.0
+    assert rate(6) == pytest.approx(0.2 + 0.8 * (1 + math.sqrt(0.5)) / 2)
+    assert rate(8) == pytest.approx(0.6)
+    assert rate(12) == pytest.approx(0.2)
+    assert rate(50) == pytest.approx(0.2)
+
+
+def test_without_warmup_the_first_step_has_the_full_rate() -> None:
+    assert warmup_cosine(LoopConfig(steps=5, batch_size=1, learning_rate=3e-4))(0) == 3e-4
+
+
+# What is computed
+
+
+def plain_loop(steps: int, clip_norm: float, rate: Callable[[int], float]) -> tuple[nn.Module, list[Tensor]]:
+    """The same training written out: the stream of samples, Adam, clipping; with the first weight of every step."""
+    model, source, history = tiny.network(), tiny.Squares(), []
+    optimizer = torch.optim.Adam(model.parameters())
+    for step in range(steps):
+        history.append(model.linear.weight.detach().clone())
+        samples = []
+        for position in range(4 * step, 4 * step + 4):
+            epoch, place = divmod(position, 11)
+            index = np.random.default_rng([0, epoch]).permutation(11)[place]
+            samples.append(source.sample(int(index), np.random.default_rng([0, epoch, place + 1])))
+        optimizer.param_groups[0]["lr"] = rate(step)
+        optimizer.zero_grad()
+        batch = {name: torch.stack([sample[name] for sample in samples]) for name in samples[0]}
+        torch.stack(list(tiny.Terms()(model, batch).values())).sum().backward()
+        torch.nn.utils.clip_grad_norm_(model.parameters(), clip_norm)
+        optimizer.step()
+    return model, [*history, model.linear.weight.detach().clone()]
+
+
+def test_equals_a_loop_written_out(tmp_path: Path) -> None:
+    def rate(step: int) -> float:
+        return 1e-2 / (1 + step)
+
+    expected, history = plain_loop(9, 0.05, rate)
+    model = tiny.network()
+    train(tmp_path, model, steps=9, clip_norm=0.05, ema_decay=0.7, schedule=rate)
+    for name, value in expected.state_dict().items():
+        assert torch.equal(model.state_dict()[name], value), name
+    average = history[0]
+    for weight in history[1:]:
+        average = 0.7 * average + 0.3 * weight
+    torch.testing.assert_close(weights(tmp_path / "last")["linear.weight"], average)
+
+
+def test_average_by_hand() -> None:
+    weight = nn.Parameter(torch.tensor([1.0, -2.0]))
+    average = MovingAverage([weight], 0.75)
+    with torch.no_grad():
+        weight += 4
+    average.update()
+    with torch.no_grad():
+        weight *= 2
+    average.update()
+    with average.applied():
+        # 0.75 * (0.75 * 1 + 0.25 * 5) + 0.25 * 10 and the like for -2, 2, 4.
+        assert weight.tolist() == [4.0, 0.25]
+    assert weight.tolist() == [10.0, 4.0]
+
+
+def test_weight_decay_makes_it_adamw(tmp_path: Path) -> None:
+    plain, decayed = tiny.network(), tiny.network()
+    train(tmp_path / "plain", plain, steps=1, learning_rate=1e-2)
+    train(tmp_path / "decayed", decayed, steps=1, learning_rate=1e-2, weight_decay=0.5)
+    expected = plain.linear.weight - 1e-2 * 0.5 * tiny.network().linear.weight
+    torch.testing.assert_close(decayed.linear.weight, expected)
+
+
+def test_only_the_given_parameters_are_trained(tmp_path: Path) -> None:
+    model, first = tiny.network(), tiny.network()
+    model.linear.bias.requires_grad_(False)
+    train(tmp_path, model, parameters=model.convolution.parameters())
+    assert not torch.equal(model.convolution.weight, first.convolution.weight)
+    assert torch.equal(model.linear.weight, first.linear.weight)
+    assert model.linear.weight.requires_grad
+    assert not model.linear.bias.requires_grad
+    with pytest.raises(InputError, match="must be parameters of the model"):
+        train(tmp_path / "other", model, parameters=first.parameters())
+
+
+def test_bfloat16_on_the_cpu(tmp_path: Path) -> None:
+    exact, mixed = tiny.network(), tiny.network()
+    forward = mixed.forward
+    train(tmp_path / "float32", exact)
+    train(tmp_path / "bfloat16", mixed, precision="bfloat16")
+    assert mixed.linear.weight.dtype == torch.float32
+    assert not torch.equal(mixed.linear.weight, exact.linear.weight)
+    torch.testing.assert_close(mixed.linear.weight, exact.linear.weight, rtol=0, atol=0.02)
+    assert mixed.forward == forward
+    assert mixed(torch.zeros(1, 1, 6, 6)).dtype == torch.float32
+
+
+# Validation
+
+
+def test_validation_sees_averaged_weights_in_evaluation_mode_and_disturbs_nothing(tmp_path: Path) -> None:
+    seen = []
+
+    def validate(model: nn.Module) -> dict[str, float]:
+        seen.append((model.training, torch.is_grad_enabled(), model.get_parameter("linear.weight").clone()))
+        torch.rand(3)
+        np.random.rand(3)
+        return {"psnr": 1.0}
+
+    model, undisturbed = tiny.network(dropout=0.3), tiny.network(dropout=0.3)
+    model.dropout.eval()
+    undisturbed.dropout.eval()
+    modes = [module.training for module in model.modules()]
+    result = train(tmp_path / "a", model, steps=8, ema_decay=0.9, validate=validate, validate_every=3)
+    train(tmp_path / "b", undisturbed, steps=8, ema_decay=0.9)
+    assert [line["step"] for line in log(tmp_path / "a") if "validation" in line] == [3, 6, 8]
+    assert [(training, grad) for training, grad, _ in seen] == [(False, False)] * 3
+    assert torch.equal(seen[-1][2], weights(tmp_path / "a" / "last")["linear.weight"])
+    assert not torch.equal(seen[-1][2], model.linear.weight)
+    assert torch.equal(model.linear.weight, undisturbed.linear.weight)
+    assert [module.training for module in model.modules()] == modes
+    assert (result.metrics, result.best_metrics, result.steps) == ({"psnr": 1.0}, {}, 8)
+
+
+def test_the_best_and_the_last_are_kept(tmp_path: Path) -> None:
+    scores = iter([1.0, 3.0, float("nan"), 2.0])
+    seen = []
+
+    def validate(model: nn.Module) -> dict[str, float]:
+        seen.append(model.get_parameter("linear.weight").clone())
+        return {"psnr": next(scores), "count": len(seen)}
+
+    options: dict[str, Any] = {"steps": 8, "validate_every": 2, "checkpoint_every": 2, "keep_last": 3, "best": "psnr"}
+    result = train(tmp_path, validate=validate, **options)
+    assert result.best_metrics == {"psnr": 3.0, "count": 2}
+    assert result.metrics == {"psnr": 2.0, "count": 4}
+    assert torch.equal(weights(tmp_path / "best")["linear.weight"], seen[1])
+    assert torch.equal(weights(tmp_path / "last")["linear.weight"], seen[3])
+    kept = sorted(path.name for path in (tmp_path / "checkpoints").iterdir())
+    assert kept == ["step-00000004", "step-00000006", "step-00000008"]
+    # A finished run has nothing more to do and still knows its figures.
+    assert train(tmp_path, validate=validate, **options) == result
+
+
+def test_the_best_survives_an_interruption(tmp_path: Path) -> None:
+    scores = iter([5.0, 1.0])
+    options: dict[str, Any] = {
+        "steps": 4,
+        "validate_every": 2,
+        "checkpoint_every": 2,
+        "validate": lambda _model: {"psnr": next(scores)},
+        "best": "psnr",
+    }
+    with pytest.raises(ZeroDivisionError):
+        train(tmp_path, loss=tiny.Terms(events={3: lambda: 1 // 0}), **options)
+    best = weights(tmp_path / "best")["linear.weight"]
+    assert train(tmp_path, **options).best_metrics == {"psnr": 5.0}
+    assert torch.equal(weights(tmp_path / "best")["linear.weight"], best)
+
+
+@dataclass(frozen=True)
+class Width:
+    width: int = 3
+
+
+class Saved(Pretrained):
+    config_class = Width
+
+    def __init__(self, config: Width) -> None:
+        super().__init__()
+        self.config = config
+        self.linear = nn.Linear(36, config.width)
+
+    def forward(self, picture: Tensor) -> Tensor:
+        answer: Tensor = self.linear(picture.flatten(1)).mean(1)[:, None, None, None]
+        return answer
+
+
+def test_a_model_that_can_save_itself_does(tmp_path: Path) -> None:
+    model = Saved(Width(5))
+    train(tmp_path, model)
+    again = Saved.from_pretrained(tmp_path / "last")
+    assert again.config == Width(5)
+    assert torch.equal(again.linear.weight, model.linear.weight)
+
+
+# Log and progress
+
+
+def test_the_log_has_means_of_the_steps_between_its_lines(tmp_path: Path) -> None:
+    train(tmp_path / "every", steps=5, log_every=1)
+    train(tmp_path / "some", steps=5, log_every=3)
+    every, some = log(tmp_path / "every"), log(tmp_path / "some")
+    names = {"step", "square", "absolute", "loss", "learning_rate", "samples_per_s", "memory_mb", "time"}
+    assert all(set(line) == names for line in every)
+    assert [line["step"] for line in some] == [3, 5]
+    for line, steps in zip(some, (every[:3], every[3:]), strict=True):
+        assert line["square"] == pytest.approx(np.mean([step["square"] for step in steps]))
+        assert line["loss"] == pytest.approx(line["square"] + line["absolute"])
+        assert line["learning_rate"] == steps[-1]["learning_rate"]
+    assert every[0]["learning_rate"] == 1e-2
+
+
+def test_the_log_goes_on_after_a_line_cut_short(tmp_path: Path) -> None:
+    with pytest.raises(ZeroDivisionError):
+        train(tmp_path, loss=tiny.Terms(events={6: lambda: 1 // 0}), log_every=1, checkpoint_every=3)
+    with (tmp_path / "log.jsonl").open("a") as file:
+        file.write('{"step": 2, "squ')
+    train(tmp_path, log_every=1)
+    assert [line["step"] for line in log(tmp_path)] == [1, 2, 3, 4, 5, 6]
+
+
+def test_a_bar_on_a_terminal(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    monkeypatch.setenv("COLUMNS", "150")
+    train(tmp_path, log_every=2)
+    shown = re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", capfd.readouterr().err)
+    assert re.search(r"6/6 .*left .*loss [\d.]+, [\d.e+]+ samples/s, \d+ MB", shown)
+
+
+# Trouble
+
+
+def test_a_loss_that_is_not_finite_stops_with_its_step_and_term(tmp_path: Path) -> None:
+    class Poisoned(tiny.Terms):  # type: ignore[misc]
+        def __call__(self, model: nn.Module, batch: dict[str, Tensor]) -> dict[str, Tensor]:
+            terms: dict[str, Tensor] = super().__call__(model, batch)
+            return {**terms, "absolute": terms["absolute"] * (math.inf if self.calls == 6 else 1)}
+
+    with pytest.raises(TrainingDiverged, match=r"^step 6: the loss is NaN or infinite in 'absolute'; .*$"):
+        train(tmp_path, loss=Poisoned(), steps=20, checkpoint_every=4, log_every=20)
+    assert [path.name for path in (tmp_path / "checkpoints").iterdir()] == ["step-00000004"]
+    assert all(value.isfinite().all() for value in weights(tmp_path / "checkpoints" / "step-00000004").values())
+
+
+def test_a_gradient_that_is_not_finite_reaches_no_checkpoint(tmp_path: Path) -> None:
+    class Root(tiny.Terms):  # type: ignore[misc]
+        def __call__(self, model: nn.Module, batch: dict[str, Tensor]) -> dict[str, Tensor]:
+            terms: dict[str, Tensor] = super().__call__(model, batch)
+            nothing = 0 * model.get_parameter("linear.bias").sum()
+            return {**terms, "root": nothing.sqrt() if self.calls == 4 else nothing}
+
+    with pytest.raises(TrainingDiverged, match=r"^step 4: the weight 'linear.bias' became NaN"):
+        train(tmp_path, loss=Root(), checkpoint_every=2)
+    assert [path.name for path in (tmp_path / "checkpoints").iterdir()] == ["step-00000002"]
+
+
+def test_a_checkpoint_with_an_object_in_it_is_not_run(tmp_path: Path) -> None:
+    import zlib
+
+    with pytest.raises(ZeroDivisionError):
+        train(tmp_path, loss=tiny.Terms(events={5: lambda: 1 // 0}), checkpoint_every=3)
+    folder, trace = tmp_path / "checkpoints" / "step-00000003", tmp_path / "ran"
+
+    class Payload:
+        def __reduce__(self) -> tuple[Any, tuple[str]]:
+            return Path.mkdir, (trace,)
+
+    torch.save({"state": Payload()}, folder / "optimizer.bin")
+    manifest = json.loads((folder / "manifest.json").read_text())
+    content = (folder / "optimizer.bin").read_bytes()
+    manifest["optimizer.bin"] = [len(content), zlib.crc32(content)]
+    (folder / "manifest.json").write_text(json.dumps(manifest))
+    with pytest.raises(InputError, match="step-00000003: does not fit this model and its training") as raised:
+        train(tmp_path)
+    assert not trace.exists()
+    assert "\n" not in str(raised.value)
+
+
+def test_a_checkpoint_of_another_model_is_refused(tmp_path: Path) -> None:
+    train(tmp_path)
+    with pytest.raises(InputError, match=r"step-00000006: does not fit .*mismatch for linear.weight"):
+        train(tmp_path, Saved(Width(2)))
+
+
+def test_another_run_is_not_continued(tmp_path: Path) -> None:
+    description = {"data": Path("rain"), "train": {"loss": {"edge": 0.05}, "workers": 0}}
+    train(tmp_path, run_description=description, log_every=2)
+    free = {"data": Path("rain"), "train": {"loss": {"edge": 0.05}, "workers": 4}}
+    train(tmp_path, run_description=free, log_every=3, accumulate=2, keep_last=1)
+    other = {"data": Path("rain"), "train": {"loss": {"edge": 0.1}}}
+    with pytest.raises(InputError, match=r"run.train.loss.edge was 0.05 and is 0.1; train in another folder"):
+        train(tmp_path, run_description=other)
+    with pytest.raises(InputError, match=r"loop.seed was 0 and is 1"):
+        train(tmp_path, run_description=description, seed=1)
+    train(tmp_path, run_description=other, seed=1, steps=2, resume=False)
+    assert json.loads((tmp_path / "run.json").read_text())["run"]["train"] == {"loss": {"edge": 0.1}}
+    assert [path.name for path in (tmp_path / "checkpoints").iterdir()] == ["step-00000002"]
+    assert [line["step"] for line in log(tmp_path)] == [2]
+
+
+class Broken:
+    def __init__(self, sample: Callable[[int], dict[str, Tensor]], length: int = 4) -> None:
+        self._sample, self._length = sample, length
+
+    def __len__(self) -> int:
+        return self._length
+
+    def sample(self, index: int, _rng: np.random.Generator) -> dict[str, Tensor]:
+        return self._sample(index)
+
+
+def unreadable(index: int) -> dict[str, Tensor]:
+    raise InputError(f"rain-{index}.png: not an image")
+
+
+def growing(index: int) -> dict[str, Tensor]:
+    return {"picture": torch.zeros(1, 6, 6 + index), "target": torch.zeros(1, 1, 1)}
+
+
+@pytest.mark.parametrize("workers", [0, 1])
+def test_bad_samples(tmp_path: Path, workers: int) -> None:
+    if workers and torch.multiprocessing.get_start_method() != "fork":
+        pytest.skip("this module cannot be imported by a started process")
+    with pytest.raises(InputError, match=r"^rain-\d.png: not an image$"):
+        train(tmp_path, source=Broken(unreadable), workers=workers)
+    with pytest.raises(InputError, match=r"^the samples of a batch do not fit together: .*\(1, 6, 9\)"):
+        train(tmp_path, source=Broken(growing), workers=workers)
+
+
+@pytest.mark.parametrize(
+    ("loss", "message"),
+    [
+        (lambda _model, _batch: {}, "no terms"),
+        (lambda model, batch: {"edge": model(batch["picture"])}, "'edge' is not a scalar"),
+        (lambda _model, batch: {"edge": batch["target"].mean()}, "does not depend on any parameter"),
+        (lambda model, batch: {"step": model(batch["picture"]).mean()}, "'step' has the name of another figure"),
+        (lambda model, batch: {str(torch.rand(())): model(batch["picture"]).mean()}, "returned the terms .* after"),
+    ],
+)
+def test_bad_losses(tmp_path: Path, loss: Any, message: str) -> None:
+    with pytest.raises(InputError, match=message):
+        train(tmp_path, loss=loss)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"steps": 0}, "steps is 0; it must be at least 1"),
+        ({"ema_decay": 1.0}, "ema_decay is 1.0; it must be between 0 and 1"),
+        ({"precision": "half"}, "precision is 'half'; it must be one of float32, bfloat16, float16"),
+        ({"precision": "float16"}, "precision is 'float16'; on cpu it must be float32 or bfloat16"),
+        ({"accumulate": 3}, "batch_size is 4; it must be a multiple of 1 processes x accumulate 3"),
+        ({"source": Broken(unreadable, length=0)}, "the data set is empty"),
+        ({"best": "psnr"}, "no validation to measure it"),
+        ({"best": "psnr", "validate": lambda _model: {"ssim": 1.0}}, "best is 'psnr'; the validation measures ssim"),
+    ],
+)
+def test_bad_settings(tmp_path: Path, options: dict[str, Any], message: str) -> None:
+    with pytest.raises(InputError, match=message):
+        train(tmp_path, **options)
+
+
+def test_a_folder_that_is_a_file(tmp_path: Path) -> None:
+    (tmp_path / "out").touch()
+    with pytest.raises(InputError, match="cannot write in this folder"):
+        train(tmp_path / "out")
+
+
+def test_the_import_is_light() -> None:
+    code = "import sys, visioncore.training; sys.exit('accelerate' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], check=False, timeout=60).returncode == 0

@@ -1,0 +1,339 @@
+"""Videos: pictures in and out with their colours, times and sound, and one clear line for what is no video."""
+
+from __future__ import annotations
+
+import errno
+import struct
+import sys
+from collections.abc import Iterator
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+import av
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+from PIL import Image as Pillow
+
+from visioncore import video
+from visioncore.errors import InputError
+from visioncore.video import Frame, probe_video, read_frames, write_video
+
+RATE = Fraction(25)
+# upright, as cameras store them: where the right and down axes of the stored picture go on the display
+TURNS = {90: (0, 1, -1, 0), 180: (-1, 0, 0, -1), 270: (0, -1, 1, 0)}
+
+
+def patches(height: int = 48, width: int = 64, seed: int = 0) -> NDArray[np.uint8]:
+    """16 x 16 patches of random colours: 4:2:0 keeps their middles."""
+    colours = np.random.default_rng(seed).integers(0, 256, (-(-height // 16), -(-width // 16), 3)).astype(np.uint8)
+    return colours.repeat(16, axis=0).repeat(16, axis=1)[:height, :width]
+
+
+def moving(count: int, height: int = 48, width: int = 64) -> Iterator[Frame]:
+    for number in range(count):
+        yield Frame(patches(height, width, seed=number))
+
+
+def noisy(count: int) -> Iterator[Frame]:
+    generator = np.random.default_rng(0)
+    for _ in range(count):
+        yield Frame(generator.integers(0, 256, (48, 64, 3)).astype(np.uint8))
+
+
+def with_sound(path: Path, seconds: int, codec: str = "aac") -> Path:
+    """A film and a tone of equal length."""
+    with av.open(str(path), "w") as container:
+        pictures = container.add_stream("libx264", rate=25)
+        pictures.width, pictures.height, pictures.pix_fmt = 64, 48, "yuv420p"
+        sound: Any = container.add_stream(codec, rate=48000)
+        sound.layout = "stereo"
+        tone = (0.3 * np.sin(np.arange(1024) / 20)).astype(np.float32)
+        for number in range(25 * seconds):
+            picture = av.VideoFrame.from_ndarray(patches(seed=number), format="rgb24")
+            picture.pts = number
+            container.mux(pictures.encode(picture))
+        for number in range(48000 * seconds // 1024):
+            piece = av.AudioFrame.from_ndarray(np.stack([tone, tone]), format="fltp", layout="stereo")
+            piece.rate, piece.pts, piece.time_base = 48000, 1024 * number, Fraction(1, 48000)
+            container.mux(sound.encode(piece))
+        container.mux(pictures.encode())
+        container.mux(sound.encode())
+    return path
+
+
+def sound_of(path: Path) -> tuple[list[bytes], list[float]]:
+    """The packets of the sound, and when each is heard after the first picture is seen."""
+    with av.open(str(path)) as container:
+        first = next(container.decode(video=0)).time
+    with av.open(str(path)) as container:
+        packets: list[Any] = [packet for packet in container.demux(audio=0) if packet.dts is not None]
+    return [bytes(packet) for packet in packets], [float(p.pts * p.time_base) - first for p in packets]
+
+
+def middles(pixels: NDArray[np.uint8]) -> NDArray[np.int64]:
+    return pixels[8::16, 8::16].astype(np.int64)
+
+
+def refused(path: Path) -> str:
+    with pytest.raises(InputError) as caught:
+        list(read_frames(path))
+    message = str(caught.value)
+    assert "\n" not in message
+    assert message.startswith(str(path))
+    return message
+
+
+@pytest.mark.parametrize("suffix", [".mp4", ".mov", ".mkv", ".m4v"])
+def test_what_is_written_comes_back(tmp_path: Path, suffix: str) -> None:
+    path = tmp_path / f"a{suffix}"
+    assert write_video(path, moving(12), RATE) is False
+    info = probe_video(path)
+    assert (info.width, info.height, info.rate) == (64, 48, RATE)
+    assert info.frames == (None if suffix == ".mkv" else 12)
+    assert info.duration == pytest.approx(Fraction(12, 25), abs=0.001)
+    frames = list(read_frames(path))
+    assert len(frames) == 12
+    for number, (frame, source) in enumerate(zip(frames, moving(12), strict=True)):
+        assert frame.time == pytest.approx(Fraction(number, 25), abs=0.001)
+        assert frame.pixels.dtype == np.uint8
+        difference = middles(frame.pixels) - middles(source.pixels)
+        assert np.abs(difference).max() <= 8
+        assert abs(difference.mean()) < 0.7
+
+
+def test_fractional_rates_are_exact(tmp_path: Path) -> None:
+    rate = Fraction(24000, 1001)
+    write_video(tmp_path / "a.mp4", moving(30), rate)
+    assert probe_video(tmp_path / "a.mp4").rate == rate
+    assert [frame.time for frame in read_frames(tmp_path / "a.mp4")] == [i / rate for i in range(30)]
+
+
+def test_variable_rates_stay_what_they_were(tmp_path: Path) -> None:
+    times = [Fraction(i * i, 300) for i in range(20)]
+    frames = (Frame(frame.pixels, time) for frame, time in zip(moving(20), times, strict=True))
+    write_video(tmp_path / "a.mp4", frames, Fraction(16))
+    assert [frame.time for frame in read_frames(tmp_path / "a.mp4")] == times
+    write_video(tmp_path / "b.mkv", read_frames(tmp_path / "a.mp4"), Fraction(16))
+    again = [frame.time for frame in read_frames(tmp_path / "b.mkv")]
+    assert again == pytest.approx(times, abs=0.001)
+
+
+def test_equal_times_do_not_stop_the_encoder(tmp_path: Path) -> None:
+    frames = (Frame(frame.pixels, Fraction(0)) for frame in moving(3))
+    write_video(tmp_path / "a.mp4", frames, RATE)
+    assert len(list(read_frames(tmp_path / "a.mp4"))) == 3
+
+
+@pytest.mark.parametrize(("height", "width"), [(47, 64), (48, 63), (47, 63)])
+def test_odd_sizes_are_made_even_by_the_edge(tmp_path: Path, height: int, width: int) -> None:
+    write_video(tmp_path / "a.mp4", moving(2, height, width), RATE)
+    pixels = next(read_frames(tmp_path / "a.mp4")).pixels
+    assert pixels.shape == (48, 64, 3)
+    assert np.abs(middles(pixels) - middles(patches(height, width))).max() <= 8
+
+
+@pytest.mark.parametrize("angle", list(TURNS))
+def test_pictures_stand_upright(tmp_path: Path, angle: int) -> None:
+    write_video(tmp_path / "a.mp4", moving(2), RATE)
+    file = bytearray((tmp_path / "a.mp4").read_bytes())
+    a, b, c, d = (65536 * entry for entry in TURNS[angle])
+    matrix = file.find(b"tkhd") + 44
+    file[matrix : matrix + 36] = struct.pack(">9i", a, b, 0, c, d, 0, 0, 0, 1 << 30)
+    (tmp_path / "a.mp4").write_bytes(file)
+    expected = np.rot90(patches(), -angle // 90)
+    info, frame = probe_video(tmp_path / "a.mp4"), next(read_frames(tmp_path / "a.mp4"))
+    assert (info.height, info.width) == expected.shape[:2] == frame.pixels.shape[:2]
+    assert np.abs(middles(frame.pixels) - middles(expected)).max() <= 8
+
+
+def encode_plainly(path: Path, pixels: NDArray[np.uint8], matrix: str) -> None:
+    """A video that does not say which matrix its colours were made with."""
+    with av.open(str(path), "w") as container:
+        stream = container.add_stream("libx264", rate=25, options={"crf": "10"})
+        stream.height, stream.width = pixels.shape[:2]
+        stream.pix_fmt = "yuv420p"
+        picture = av.VideoFrame.from_ndarray(pixels, format="rgb24").reformat(format="yuv420p", dst_colorspace=matrix)
+        picture.colorspace = 2
+        container.mux(stream.encode(picture))
+        container.mux(stream.encode())
+
+
+@pytest.mark.parametrize(("height", "matrix"), [(720, "ITU709"), (704, "ITU601")])
+def test_untagged_colours_go_by_the_number_of_rows(tmp_path: Path, height: int, matrix: str) -> None:
+    pixels = patches(height, 64)
+    encode_plainly(tmp_path / "a.mp4", pixels, matrix)
+    assert np.abs(middles(next(read_frames(tmp_path / "a.mp4")).pixels) - middles(pixels)).max() <= 8
+
+
+@pytest.mark.parametrize("suffix", [".mp4", ".mov", ".mkv"])
+def test_sound_is_copied_packet_by_packet(tmp_path: Path, suffix: str) -> None:
+    source = with_sound(tmp_path / "source.mp4", seconds=2)
+    path = tmp_path / f"a{suffix}"
+    assert write_video(path, read_frames(source), RATE, audio_from=source) is True
+    packets, times = sound_of(path)
+    expected, expected_times = sound_of(source)
+    assert packets == expected
+    assert times == pytest.approx(expected_times, abs=0.002)
+    assert len(list(read_frames(path))) == 50
+
+
+def test_sound_lies_beside_its_pictures(tmp_path: Path) -> None:
+    source = with_sound(tmp_path / "source.mp4", seconds=4)
+    write_video(tmp_path / "a.mp4", read_frames(source), RATE, audio_from=source)
+    with av.open(str(tmp_path / "a.mp4")) as container:
+        packets: Iterator[Any] = container.demux()
+        kinds = [(p.stream.type, float(p.dts * p.time_base)) for p in packets if p.dts is not None]
+    first_half = [time for kind, time in kinds[: len(kinds) // 2] if kind == "audio"]
+    assert first_half
+    assert max(first_half) < 3
+
+
+def test_a_source_that_starts_late_stays_in_step(tmp_path: Path) -> None:
+    source = with_sound(tmp_path / "source.mp4", seconds=1)
+    with av.open(str(source)) as old, av.open(str(tmp_path / "late.mkv"), "w") as new:
+        streams = {stream.index: new.add_stream_from_template(stream) for stream in old.streams}
+        packets: Iterator[Any] = old.demux()
+        for packet in packets:
+            if packet.dts is None:
+                continue
+            late = round(100 / packet.time_base)
+            packet.pts, packet.dts = packet.pts + late, packet.dts + late
+            packet.stream = streams[packet.stream.index]
+            new.mux(packet)
+    frames = list(read_frames(tmp_path / "late.mkv"))
+    assert frames[-1].time == pytest.approx(Fraction(24, 25), abs=0.05)
+    write_video(tmp_path / "a.mp4", frames, RATE, audio_from=tmp_path / "late.mkv")
+    assert sound_of(tmp_path / "a.mp4")[1] == pytest.approx(sound_of(source)[1], abs=0.05)
+
+
+def test_without_sound_or_with_one_that_does_not_fit(tmp_path: Path) -> None:
+    write_video(tmp_path / "silent.mp4", moving(2), RATE)
+    assert write_video(tmp_path / "a.mp4", moving(2), RATE, audio_from=tmp_path / "silent.mp4") is False
+    source = with_sound(tmp_path / "source.mkv", seconds=1, codec="wavpack")
+    assert write_video(tmp_path / "b.mp4", moving(2), RATE, audio_from=source) is False
+    assert write_video(tmp_path / "b.mkv", moving(2), RATE, audio_from=source) is True
+
+
+# what cannot be read
+
+
+def test_missing_folder_empty_and_foreign_files(tmp_path: Path) -> None:
+    assert "No such file" in refused(tmp_path / "nowhere.mp4")
+    assert "cannot be read as a video" in refused(tmp_path)
+    (tmp_path / "empty.mp4").touch()
+    assert "cannot be read as a video" in refused(tmp_path / "empty.mp4")
+    (tmp_path / "text.mp4").write_text("not a video\n" * 50)
+    assert "cannot be read as a video" in refused(tmp_path / "text.mp4")
+    (tmp_path / "text.txt").write_text("not a video\n" * 50)
+    assert "not a video" in refused(tmp_path / "text.txt")
+    for name in ("a.png", "a.jpg"):
+        Pillow.fromarray(patches()).save(tmp_path / name)
+        assert "not a video" in refused(tmp_path / name)
+
+
+def test_a_file_with_sound_only(tmp_path: Path) -> None:
+    source = with_sound(tmp_path / "source.mp4", seconds=1)
+    with av.open(str(source)) as old, av.open(str(tmp_path / "a.mp4"), "w") as new:
+        track = new.add_stream_from_template(old.streams.audio[0])
+        for packet in old.demux(audio=0):
+            if packet.dts is not None:
+                packet.stream = track
+                new.mux(packet)
+    assert "no video stream" in refused(tmp_path / "a.mp4")
+    with pytest.raises(InputError, match="no video stream"):
+        probe_video(tmp_path / "a.mp4")
+
+
+@pytest.mark.parametrize("part", [0.3, 0.6, 0.95])
+def test_a_truncated_file_whose_index_is_lost(tmp_path: Path, part: float) -> None:
+    write_video(tmp_path / "a.mp4", noisy(50), RATE)
+    whole = (tmp_path / "a.mp4").read_bytes()
+    (tmp_path / "a.mp4").write_bytes(whole[: int(part * len(whole))])
+    assert "cannot be read as a video" in refused(tmp_path / "a.mp4")
+
+
+@pytest.mark.parametrize("part", [0.3, 0.6])
+def test_a_truncated_file_that_can_still_be_opened(tmp_path: Path, part: float) -> None:
+    write_video(tmp_path / "a.mkv", noisy(50), Fraction(5))
+    whole = (tmp_path / "a.mkv").read_bytes()
+    (tmp_path / "a.mkv").write_bytes(whole[: int(part * len(whole))])
+    given: list[Frame] = []
+    with pytest.raises(InputError, match=r"truncated.* \d+\.\d\d s") as caught:
+        given.extend(read_frames(tmp_path / "a.mkv"))
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("suffix", [".mp4", ".mkv"])
+def test_a_hole_in_the_middle(tmp_path: Path, suffix: str) -> None:
+    write_video(tmp_path / f"a{suffix}", noisy(50), RATE)
+    file = bytearray((tmp_path / f"a{suffix}").read_bytes())
+    file[len(file) // 2 : len(file) // 2 + 9000] = bytes(9000)
+    (tmp_path / f"a{suffix}").write_bytes(file)
+    assert "damaged at" in refused(tmp_path / f"a{suffix}")
+
+
+def test_a_video_without_pictures(tmp_path: Path) -> None:
+    source = with_sound(tmp_path / "source.mp4", seconds=1)
+    with av.open(str(source)) as old, av.open(str(tmp_path / "a.mkv"), "w") as new:
+        new.add_stream_from_template(old.streams.video[0])
+        track = new.add_stream_from_template(old.streams.audio[0])
+        for packet in old.demux(audio=0):
+            if packet.dts is not None:
+                packet.stream = track
+                new.mux(packet)
+    assert "no picture" in refused(tmp_path / "a.mkv")
+
+
+def test_reading_holds_few_pictures(tmp_path: Path) -> None:
+    """The first picture arrives although the rest of the file is beyond reading."""
+    write_video(tmp_path / "a.mkv", noisy(200), RATE)
+    whole = (tmp_path / "a.mkv").read_bytes()
+    (tmp_path / "a.mkv").write_bytes(whole[: len(whole) // 2])
+    assert next(read_frames(tmp_path / "a.mkv")).time == 0
+
+
+def test_a_missing_library_is_told_with_the_command(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "av", None)
+    for use in (lambda: probe_video("a.mp4"), lambda: write_video(tmp_path / "a.mp4", moving(1), RATE)):
+        with pytest.raises(InputError, match=r'^av is not installed; run: pip install "visioncore\[video\]"$'):
+            use()
+
+
+# what cannot be written
+
+
+def test_writing_refuses_what_makes_no_video(tmp_path: Path) -> None:
+    cases: list[tuple[str, Any, str]] = [
+        ("a.webm", moving(1), r"use \.mp4, "),
+        ("a.mp4", iter(()), "no pictures"),
+        ("a.mp4", iter([Frame(patches()), Frame(patches(32))]), r"picture 1 is \(32, 64, 3\)"),
+        ("a.mp4", iter([Frame(patches().astype(np.float32))]), "float32"),
+    ]
+    for name, frames, message in cases:
+        with pytest.raises(InputError, match=message) as caught:
+            write_video(tmp_path / name, frames, RATE)
+        assert "\n" not in str(caught.value)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_failure_leaves_the_old_file_and_nothing_else(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    write_video(tmp_path / "a.mp4", moving(3), RATE)
+    before = (tmp_path / "a.mp4").read_bytes()
+
+    def breaking() -> Iterator[Frame]:
+        yield from moving(40)
+        raise RuntimeError("the network failed")
+
+    with pytest.raises(RuntimeError, match="the network failed"):
+        write_video(tmp_path / "a.mp4", breaking(), RATE)
+
+    def full(*_: Any) -> None:
+        raise av.error.OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(video._Sound, "mux_until", full)
+    with pytest.raises(InputError, match=r"a\.mp4: could not be written \(No space left on device\)$"):
+        write_video(tmp_path / "a.mp4", moving(40), RATE)
+    assert [path.name for path in tmp_path.iterdir()] == ["a.mp4"]
+    assert (tmp_path / "a.mp4").read_bytes() == before
