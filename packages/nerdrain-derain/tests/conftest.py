@@ -1,4 +1,4 @@
-"""What the tests share: golden cases, weights made from their names, and tiny networks."""
+"""What the tests share: golden cases, weights made from their names, tiny networks, pictures and data sets."""
 
 from __future__ import annotations
 
@@ -16,9 +16,12 @@ import torch
 from torch import Tensor
 
 from nerdrain_derain import NeRDRain, NeRDRainConfig
+from visioncore.images import Image, write_image
 
+Pixels = np.ndarray[Any, np.dtype[np.uint8]]
 DATA = Path(__file__).parent / "data"
-torch.set_num_threads(2)
+# the networks here are so small that a second thread is slower, on a busy machine a hundred times
+torch.set_num_threads(1)
 
 
 def _deterministic() -> ModuleType:
@@ -73,10 +76,49 @@ def make_input() -> Callable[[Mapping[str, Any]], Tensor]:
     return tensor
 
 
-TINY = NeRDRainConfig(dim=8, num_blocks=(1, 1, 1), heads=(1, 2, 4), inr_hidden=16)
+TINY = NeRDRainConfig(dim=8, num_blocks=(1, 1, 1), inr_hidden=16)
 
 
 @pytest.fixture
 def tiny() -> NeRDRain:
     torch.manual_seed(0)
     return NeRDRain(TINY).eval()
+
+
+@pytest.fixture(scope="session")
+def tiny_weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of a tiny network, saved."""
+    torch.manual_seed(0)
+    folder = tmp_path_factory.mktemp("weights") / "tiny"
+    NeRDRain(TINY).save_pretrained(folder)
+    return folder
+
+
+def photo(height: int, width: int, seed: int = 0) -> Pixels:
+    """Return a picture with soft shapes and some grain, (H, W, 3) uint8."""
+    rng = np.random.default_rng(seed)
+    y, x = np.mgrid[:height, :width]
+    waves = [np.sin(x / rng.uniform(5, 20) + y / rng.uniform(5, 20) + rng.uniform(0, 6)) for _ in range(3)]
+    picture = 127 + 80 * np.stack(waves, axis=-1) + rng.normal(0, 5, (height, width, 3))
+    return np.clip(picture, 0, 255).astype(np.uint8)
+
+
+@pytest.fixture(scope="session")
+def make_photo() -> Callable[..., Pixels]:
+    return photo
+
+
+@pytest.fixture
+def make_pairs(tmp_path: Path) -> Callable[..., Path]:
+    """Writes ``tmp_path/name/input`` and ``target`` with pictures of the given (rainy, clean) names."""
+
+    def write(
+        names: Iterable[tuple[str, str]], name: str = "data", size: tuple[int, int] = (32, 48), seed: int = 0
+    ) -> Path:
+        for number, (rainy, clean) in enumerate(names):
+            pixels = photo(*size, seed=seed + number)
+            write_image(tmp_path / name / "input" / rainy, Image(pixels // 2 + 100))
+            write_image(tmp_path / name / "target" / clean, Image(pixels))
+        return tmp_path / name
+
+    return write

@@ -38,6 +38,16 @@ def test_auto_takes_the_best_device(monkeypatch: pytest.MonkeyPatch, cuda: bool,
     assert resolve_device("cpu") == resolve_device(CPU) == CPU
 
 
+def test_auto_gives_each_process_its_own_gpu(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
+    devices = []
+    for rank in range(3):
+        monkeypatch.setenv("LOCAL_RANK", str(rank))
+        devices.append(str(resolve_device("auto")))
+    assert devices == ["cuda:0", "cuda:1", "cuda:0"]
+
+
 def test_devices_that_are_not_there(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(torch.cuda, "device_count", lambda: 1)
     monkeypatch.setattr(torch.backends.mps, "is_available", lambda: False)

@@ -18,7 +18,7 @@ from PIL import ImageCms, TiffImagePlugin
 
 from visioncore import images
 from visioncore.errors import InputError
-from visioncore.images import IMAGE_SUFFIXES, Image, from_tensor, read_image, to_tensor, write_image
+from visioncore.images import IMAGE_SUFFIXES, Image, from_tensor, image_size, read_image, to_tensor, write_image
 from visioncore.sixteen_bit import encode_png
 
 PROFILE = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
@@ -249,6 +249,7 @@ def test_orientation_is_applied_once(tmp_path: Path, suffix: str, orientation: i
     assert back.exif is not None
     write_image(tmp_path / f"b{suffix}", back)
     assert read_image(tmp_path / f"b{suffix}").pixels.shape == expected.shape
+    assert image_size(tmp_path / f"a{suffix}") == expected.shape[:2]
 
 
 @pytest.mark.parametrize("orientation", list(UPRIGHT))
@@ -268,6 +269,26 @@ def test_a_damaged_exif_block_does_not_cost_the_picture(tmp_path: Path) -> None:
     picture = a_picture()
     Pillow.fromarray(picture.pixels).save(tmp_path / "a.png", exif=b"Exif\0\0II*\0\xff\xff\xff\x00garbage")
     np.testing.assert_array_equal(read_image(tmp_path / "a.png").pixels, picture.pixels)
+
+
+# the size alone
+
+
+@pytest.mark.parametrize("suffix", [".png", ".jpg", ".bmp"])
+def test_the_size_needs_the_header_alone(tmp_path: Path, suffix: str) -> None:
+    write_image(tmp_path / f"a{suffix}", a_picture(size=(300, 401)))
+    whole = (tmp_path / f"a{suffix}").read_bytes()
+    (tmp_path / f"a{suffix}").write_bytes(whole[: len(whole) // 2])
+    assert image_size(tmp_path / f"a{suffix}") == (300, 401)
+    refused(tmp_path / f"a{suffix}")
+
+
+def test_the_size_of_what_is_no_picture(tmp_path: Path) -> None:
+    (tmp_path / "a.png").write_text("no picture")
+    (tmp_path / "b.png").write_bytes(png_announcing(60000, 40000))
+    for name, reason in (("a.png", "not a picture"), ("b.png", "2400 megapixels"), ("c.png", "cannot be read")):
+        with pytest.raises(InputError, match=reason):
+            image_size(tmp_path / name)
 
 
 # tensors

@@ -14,6 +14,7 @@ import torch
 from torch import Tensor
 
 from visioncore.errors import InputError
+from visioncore.images import from_tensor
 from visioncore.metrics.image import PROTOCOLS, Protocol, measure, psnr, ssim
 
 DATA = Path(__file__).parent / "data"
@@ -63,6 +64,12 @@ def test_validation_psnr_is_the_colour_protocol(named: ModuleType) -> None:
     target = torch.from_numpy(named.uniform_input("metric-a-val-gt", (3, 24, 20)))
     golden = np.load(DATA / "derain_metrics.npz")["validation_psnr"]
     np.testing.assert_allclose(psnr(output[None], target[None], "colour").item(), golden, rtol=1e-9, atol=1e-7)
+
+
+def test_saved_pictures_are_rounded_as_the_golden_one(named: ModuleType) -> None:
+    output = torch.from_numpy(named.uniform_input("metric-a-val-out", (3, 24, 20))) * 1.4 - 0.2
+    golden = np.load(DATA / "derain_metrics.npz")["uint8_of_output"]
+    np.testing.assert_array_equal(from_tensor(output[None]).pixels.transpose(2, 0, 1), golden)
 
 
 @pytest.fixture(scope="module")

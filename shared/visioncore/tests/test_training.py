@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.util
 import json
 import math
+import random
 import re
 import subprocess
 import sys
@@ -22,8 +23,9 @@ from torch import Tensor, nn
 
 from visioncore.errors import InputError
 from visioncore.hub import Pretrained
-from visioncore.training import FitResult, LoopConfig, TrainingDiverged, fit, warmup_cosine
+from visioncore.training import FitResult, LoopConfig, TrainingDiverged, fit, folders, warmup_cosine
 from visioncore.training.ema import MovingAverage
+from visioncore.training.generators import generator_state, restore_generators, seed_generators
 
 SCRIPT = Path(__file__).with_name("training_run.py")
 
@@ -123,10 +125,10 @@ def test_average_by_hand() -> None:
     weight = nn.Parameter(torch.tensor([1.0, -2.0]))
     average = MovingAverage([weight], 0.75)
     with torch.no_grad():
-        weight += 4
+        weight.add_(4)
     average.update()
     with torch.no_grad():
-        weight *= 2
+        weight.mul_(2)
     average.update()
     with average.applied():
         # 0.75 * (0.75 * 1 + 0.25 * 5) + 0.25 * 10 and the like for -2, 2, 4.
@@ -326,7 +328,7 @@ def test_a_checkpoint_with_an_object_in_it_is_not_run(tmp_path: Path) -> None:
     folder, trace = tmp_path / "checkpoints" / "step-00000003", tmp_path / "ran"
 
     class Payload:
-        def __reduce__(self) -> tuple[Any, tuple[str]]:
+        def __reduce__(self) -> tuple[Any, tuple[Path]]:
             return Path.mkdir, (trace,)
 
     torch.save({"state": Payload()}, folder / "optimizer.bin")
@@ -360,6 +362,31 @@ def test_another_run_is_not_continued(tmp_path: Path) -> None:
     assert json.loads((tmp_path / "run.json").read_text())["run"]["train"] == {"loss": {"edge": 0.1}}
     assert [path.name for path in (tmp_path / "checkpoints").iterdir()] == ["step-00000002"]
     assert [line["step"] for line in log(tmp_path)] == [2]
+
+
+def test_generators_go_through_a_file(tmp_path: Path) -> None:
+    def draw() -> list[float]:
+        return [random.random(), np.random.rand(), np.random.randn(), float(torch.rand(()))]
+
+    seed_generators(3, 1)
+    np.random.randn()
+    torch.save(generator_state(torch.device("cpu")), tmp_path / "state.pt")
+    expected = draw()
+    seed_generators(3, 2)
+    assert draw()[0] != expected[0]
+    restore_generators(torch.load(tmp_path / "state.pt", weights_only=True), torch.device("cpu"))
+    assert draw() == expected
+
+
+def test_a_kill_between_two_renames_loses_no_folder(tmp_path: Path) -> None:
+    for name in (".last.old", ".last.partial", ".best.old", "best"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "file").write_text(name)
+    folders.recover(tmp_path)
+    assert {path.name: (path / "file").read_text() for path in tmp_path.iterdir()} == {
+        "last": ".last.old",
+        "best": "best",
+    }
 
 
 class Broken:

@@ -168,6 +168,18 @@ def test_sigterm_writes_a_checkpoint(
     assert_same_run(tmp_path, whole)
 
 
+def test_generators_are_restored_without_the_files_of_accelerate(tiny: ModuleType, whole: Path, tmp_path: Path) -> None:
+    with pytest.raises(ZeroDivisionError):
+        tiny.run(tmp_path, dropout=DROPOUT, events={15: lambda: 1 // 0})
+    folder = tmp_path / "checkpoints" / "step-00000010"
+    (folder / "random_states_0.pkl").unlink()
+    files = json.loads((folder / "manifest.json").read_text())
+    del files["random_states_0.pkl"]
+    (folder / "manifest.json").write_text(json.dumps(files))
+    tiny.run(tmp_path, dropout=DROPOUT)
+    assert_same_run(tmp_path, whole)
+
+
 def test_a_refused_write_leaves_the_last_checkpoint(tiny: ModuleType, whole: Path, tmp_path: Path) -> None:
     resource = pytest.importorskip("resource")
     before = resource.getrlimit(resource.RLIMIT_FSIZE)
@@ -191,8 +203,8 @@ def close(out: Path, reference: Path) -> None:
     for line, expected in zip(ours, theirs, strict=True):
         assert line == pytest.approx(expected, rel=2e-6)
     weights = load_file(out / "last" / "model.safetensors")
-    for name, expected in load_file(reference / "last" / "model.safetensors").items():
-        torch.testing.assert_close(weights[name], expected, rtol=1e-4, atol=1e-6)
+    for name, weight in load_file(reference / "last" / "model.safetensors").items():
+        torch.testing.assert_close(weights[name], weight, rtol=1e-4, atol=1e-6)
 
 
 def test_two_processes_follow_one(tiny: ModuleType, single: Path, tmp_path: Path) -> None:

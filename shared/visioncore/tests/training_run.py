@@ -107,7 +107,13 @@ def kill_within_the_next_checkpoint() -> None:
         weights.write_bytes(weights.read_bytes()[:50])
         kill()
 
-    Accelerator.save_state = save_half  # type: ignore[method-assign]
+    Accelerator.save_state = save_half
+
+
+def press_ctrl_c() -> None:
+    """Send SIGINT to the whole process group, as a terminal does, and give it time to arrive."""
+    os.killpg(0, signal.SIGINT)
+    time.sleep(0.5)
 
 
 def main() -> None:
@@ -125,7 +131,7 @@ def main() -> None:
     events: dict[int, Callable[[], Any]] = {
         given.kill: kill,
         given.kill_writing: kill_within_the_next_checkpoint,
-        given.interrupt: lambda: (os.killpg(0, signal.SIGINT), time.sleep(0.5)),
+        given.interrupt: press_ctrl_c,
     }
     if os.environ.get("RANK") == "1":
         events[given.terminate] = lambda: os.kill(os.getpid(), signal.SIGTERM)

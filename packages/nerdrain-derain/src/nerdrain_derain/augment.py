@@ -17,13 +17,13 @@ _LUMA = (0.299, 0.587, 0.114)
 
 
 def random_crop(pair: list[Pixels], patch: int, rng: np.random.Generator) -> list[Pixels]:
-    """Cut the same random square of ``patch`` pixels out of pictures (H, W, 3); short sides are mirrored."""
+    """Cut the same random square of ``patch`` pixels out of pictures (H, W, 3); short sides are mirrored, on the right
+    and at the bottom."""
     height, width = pair[0].shape[:2]
     missing = [(0, max(0, patch - height)), (0, max(0, patch - width)), (0, 0)]
-    if any(after for _, after in missing):
-        pair = [np.pad(pixels, missing, mode="reflect" if min(height, width) > 1 else "edge") for pixels in pair]
-        height, width = pair[0].shape[:2]
-    top, left = rng.integers(height - patch + 1), rng.integers(width - patch + 1)
+    if min(height, width) < patch:
+        pair = [np.pad(pixels, missing, mode="reflect") for pixels in pair]
+    top, left = rng.integers(max(0, height - patch) + 1), rng.integers(max(0, width - patch) + 1)
     return [pixels[top : top + patch, left : left + patch] for pixels in pair]
 
 
@@ -58,11 +58,17 @@ def saturate(picture: Tensor, factor: float) -> Tensor:
 
 
 # flipped axes and quarter turns of each draw; 0 and 8 leave a picture as it is
-_TURNS: dict[int, tuple[list[int], int]] = {
-    **{0: ([], 0), 1: ([-2], 0), 2: ([-1], 0)},
-    **{3: ([], 1), 4: ([], 2), 5: ([], 3)},
-    **{6: ([-2], 1), 7: ([-1], 1), 8: ([], 0)},
-}
+_TURNS: list[tuple[list[int], int]] = [
+    ([], 0),
+    ([-2], 0),
+    ([-1], 0),
+    ([], 1),
+    ([], 2),
+    ([], 3),
+    ([-2], 1),
+    ([-1], 1),
+    ([], 0),
+]
 
 
 def turned(picture: Tensor, draw: int) -> Tensor:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from functools import partial
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -52,9 +53,9 @@ def guided(pixels: Pixels, epsilon: float, reach: int = 4) -> Pixels:
 
 
 FILTERS: dict[str, Callable[[Pixels], Pixels]] = {
-    **{f"median {size}x{size}": lambda p, size=size: median(p, size) for size in (3, 5, 7)},
-    **{f"bilateral {strength}": lambda p, strength=strength: bilateral(p, strength) for strength in (25, 50, 100)},
-    **{f"guided {epsilon}": lambda p, epsilon=epsilon: guided(p, epsilon) for epsilon in (0.001, 0.01, 0.04)},
+    **{f"median {size}x{size}": partial(median, size=size) for size in (3, 5, 7)},
+    **{f"bilateral {strength:g}": partial(bilateral, strength=strength) for strength in (25.0, 50.0, 100.0)},
+    **{f"guided {epsilon}": partial(guided, epsilon=epsilon) for epsilon in (0.001, 0.01, 0.04)},
 }
 """Filters by name, each with settings from careful to strong; the bar is the best of them on the pictures at hand."""
 

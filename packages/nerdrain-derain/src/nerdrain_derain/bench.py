@@ -20,6 +20,7 @@ from visioncore.device import (
     synchronize,
 )
 from visioncore.errors import InputError
+from visioncore.files import writable_folder
 from visioncore.report import Table, write_json
 
 from .info import multiply_accumulates, network
@@ -52,12 +53,16 @@ def bench(
         compiled: measure the fast path under torch.compile too.
 
     Returns:
-        The figures as a table: path, size, dtype, milliseconds, images per second, ratio, peak memory in MB.
+        The figures as a table: path, size, dtype, milliseconds, images per second, ratio, peak memory in MB (on a
+        GPU of tensors, on the CPU of the whole process).
 
     Raises:
-        InputError: if a size, a precision or the device is not what it should be.
+        InputError: if a size, a precision or the device is not what it should be, or ``out`` cannot be written.
     """
     place = resolve_device(device)
+    for dtype in dtypes:
+        resolve_dtype(dtype, place)
+    writable_folder(Path(out).parent)
     for size in sizes:
         if size < MULTIPLE or size % MULTIPLE:
             raise InputError(f"size is {size}; it must be a positive multiple of {MULTIPLE}")

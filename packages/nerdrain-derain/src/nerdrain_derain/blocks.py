@@ -10,6 +10,7 @@ from .attention import ChannelAttention
 from .config import NeRDRainConfig
 from .feedforward import GatedFeedForward
 from .layers import ChannelNorm, Conv3x3, Pointwise
+from .strips import pays
 
 
 class TransformerBlock(nn.Module):
@@ -23,6 +24,9 @@ class TransformerBlock(nn.Module):
         self.feed_forward = GatedFeedForward(channels, expansion)
 
     def forward(self, x: Tensor) -> Tensor:
+        if pays(x):
+            x = self.attention.add_in_strips(x, self.norm1)
+            return self.feed_forward.add_in_strips(x, self.norm2)
         x = x + self.attention(self.norm1(x))
         return x + self.feed_forward(self.norm2(x))
 

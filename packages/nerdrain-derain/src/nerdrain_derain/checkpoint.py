@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable, Mapping
 from importlib.resources import as_file, files
 from pathlib import Path
 from typing import TypeVar
 
+import torch
 from torch import Tensor
 
-from visioncore.checkpoint import compare, read_state_dict, strip_prefix
+from visioncore.checkpoint import compare, read_metadata, read_state_dict, strip_prefix
 from visioncore.errors import InputError
 
 from .config import VARIANTS
@@ -70,7 +72,9 @@ MODULES = {
     "fuse_full2": "BF2",
     "fuse_half": "BF3",
 }
-_INSIDE = [  # what a name looks like behind its module, ours and published, in the order they are tried
+_INSIDE: list[
+    tuple[str, str | Callable[[re.Match[str]], str]]
+] = [  # what a name looks like behind its module, ours and published, in the order they are tried
     (r"attention\.qkv_local", "attn.qkv_dwconv.main.0"),
     (r"attention\.qkv", "attn.qkv"),
     (r"attention\.project", "attn.project_out"),
@@ -115,16 +119,16 @@ def to_published(model: NeRDRain) -> dict[str, Tensor]:
     return {published_name(name): tensor.detach().cpu() for name, tensor in model.state_dict().items()}
 
 
-def detect_variant(state: dict[str, Tensor], where: str) -> str:
+def detect_variant(state: Mapping[str, Tensor], where: str) -> str:
     """Return the name of the published variant that a state dict under published names belongs to.
 
     Raises:
         InputError: if it belongs to none; the text says what was looked at and what it should be.
     """
     embed = state.get("patch_embed_max.proj.weight")
-    if embed is None:
+    if embed is None or embed.ndim != 4:
         raise InputError(
-            f"{where}: not a NeRD-Rain checkpoint: it has no tensor patch_embed_max.proj.weight "
+            f"{where}: not a NeRD-Rain checkpoint: it has no convolution patch_embed_max.proj.weight "
             f"(it has {len(state)} tensors, the first is {next(iter(state), 'none')})"
         )
     cab = any(".CA.conv_du." in name for name in state)
@@ -138,18 +142,24 @@ def detect_variant(state: dict[str, Tensor], where: str) -> str:
     )
 
 
-def from_published_state(model: NeRDRain, state: dict[str, Tensor], where: str) -> None:
+def from_published_state(model: NeRDRain, state: Mapping[str, Tensor], where: str) -> None:
     """Fill ``model`` from tensors under published names.
 
     Raises:
-        InputError: if tensors are missing, unexpected or of another shape; the text names them.
+        InputError: if tensors are missing, unexpected or of another shape, or differ where the network has one for
+            several names (the slope of the CNN variant); the text names them.
     """
-    names = {published_name(name): name for name in model.state_dict()}
     ours = model.state_dict()
-    fit = compare(state, {published: ours[name].shape for published, name in names.items()})
+    names = {name: published_name(name) for name in ours}
+    fit = compare(state, {published: ours[name].shape for name, published in names.items()})
     if not fit.ok:
-        raise InputError(f"{where}: {fit.describe()}")
-    model.load_state_dict({name: state[published] for published, name in names.items()})
+        raise InputError(f"{where}: these tensors do not fit: {fit.describe()}")
+    first_names: dict[int, str] = {}
+    for name, tensor in ours.items():
+        first = first_names.setdefault(tensor.data_ptr(), names[name])
+        if not torch.equal(state[names[name]], state[first]):
+            raise InputError(f"{where}: {names[name]} and {first} differ; the network has one tensor for both")
+    model.load_state_dict({name: state[published] for name, published in names.items()})
 
 
 def load_published(model_class: type[Model], path: str | Path, variant: str | None = None) -> Model:
@@ -178,8 +188,8 @@ def load_model(weights: str | Path) -> NeRDRain:
     """Return a model in evaluation mode from whatever holds its weights.
 
     Args:
-        weights: ``demo`` for the small bundled network, a folder or hub id that `NeRDRain.from_pretrained` takes, or a
-            checkpoint of the authors.
+        weights: ``demo`` for the small bundled network, a folder, file or hub id that `NeRDRain.from_pretrained` takes,
+            or a checkpoint of the authors.
 
     Raises:
         InputError: if it cannot be read or does not fit.
@@ -187,8 +197,9 @@ def load_model(weights: str | Path) -> NeRDRain:
     if weights == "demo":
         with as_file(files(__package__) / "assets" / "demo") as folder:
             return NeRDRain.from_pretrained(folder)
-    if Path(weights).is_file() and Path(weights).suffix != ".safetensors":
-        return NeRDRain.from_published(weights)
+    path = Path(weights)
+    if path.is_file() and not (path.suffix == ".safetensors" and "config" in read_metadata(path)):
+        return NeRDRain.from_published(path)
     return NeRDRain.from_pretrained(weights)
 
 

@@ -5,14 +5,18 @@ from __future__ import annotations
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import tyro
 
-from visioncore.cli import Positional, run
+from visioncore.cli import Command, Positional, run
 from visioncore.errors import InputError
+from visioncore.files import writable_folder
 
 from .method import METHOD
+
+if TYPE_CHECKING:
+    from .predict import Predictor
 
 Weights = Annotated[str, tyro.conf.arg(help="demo, a folder, a hub id, or a checkpoint of the authors")]
 
@@ -67,9 +71,9 @@ def train(
     data: Path,
     out: Path,
     overrides: Mapping[str, str],
-    validation: Path | Literal["held-out"] = "held-out",
+    validation: str = "held-out",
     resume: bool = True,
-) -> None:
+) -> int:
     """Train a network by a recipe; the same call goes on with a run that was interrupted.
 
     Args:
@@ -77,13 +81,20 @@ def train(
         data: a folder with input and target, a CSV list of pairs, or clean photos for recipes with synthetic rain.
         out: folder of the run; out/best holds the weights.
         validation: pictures laid out as data; held-out takes a share of data.
-        resume: go on from the newest checkpoint in out.
+        resume: go on from the newest checkpoint in out; otherwise an earlier run in out is removed.
     """
+    from visioncore.training import TrainingDiverged
+
     from .train import train as run_training
 
-    validation_folder = None if validation == "held-out" else Path(validation)
-    result = run_training(recipe, data, out, validation=validation_folder, overrides=overrides, resume=resume)
+    folder = None if validation == "held-out" else Path(validation)
+    try:
+        result = run_training(recipe, data, out, validation=folder, overrides=overrides, resume=resume, say=_complain)
+    except TrainingDiverged as error:
+        _complain(f"error: {error}")
+        return 1
     _say(f"{result.steps} steps, best {_numbers(result.best_metrics)}; weights in {out / 'best'}")
+    return 0
 
 
 def evaluate(
@@ -116,10 +127,13 @@ def evaluate(
 
     if bool(weights) == bool(restored):
         raise InputError("evaluate: give either --weights or --restored")
+    writable_folder(out)
     restore = restored or _predictor(weights, device, dtype, tiles, batch, False)
     evaluation = run_evaluation(data, restore, protocols=protocols, say=_complain)
     evaluation.save(out)
     print_table(evaluation.summary(), title=f"{len(evaluation.pictures)} pictures")
+    if evaluation.infinite:
+        _say(f"{evaluation.infinite} infinite values, of pictures equal to the clean ones, are left out of the means")
     _say(f"tables: {out}")
 
 
@@ -196,15 +210,15 @@ def info(weights: str = "nerd-rain") -> None:
     _say(describe(weights))
 
 
-def _predictor(weights: str, device: str, dtype: str, tiles: str, batch: int, self_ensemble: bool):  # type: ignore[no-untyped-def]
+def _predictor(weights: str, device: str, dtype: str, tiles: str, batch: int, self_ensemble: bool) -> Predictor:
     from .checkpoint import load_model
-    from .predict import Predictor, parse_tiles
+    from .predict import Predictor
 
     return Predictor(
         load_model(weights),
         device,
         dtype=dtype,
-        tiles=parse_tiles(tiles),
+        tiles=tiles,
         batch=batch,
         self_ensemble=self_ensemble,
         notify=_complain,
@@ -223,7 +237,7 @@ def _complain(line: str) -> None:
     print(line, file=sys.stderr, flush=True)  # noqa: T201
 
 
-COMMANDS = {
+COMMANDS: dict[str, Command] = {
     "demo": demo,
     "predict": predict,
     "train": train,

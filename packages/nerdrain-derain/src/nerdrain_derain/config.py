@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, get_args, get_origin, get_type_hints
 
 from visioncore.errors import InputError
 
@@ -35,6 +35,9 @@ class NeRDRainConfig:
     fusion: Literal["gated", "sum", "none"] = "gated"
 
     def __post_init__(self) -> None:
+        for name, hint in get_type_hints(type(self)).items():
+            if get_origin(hint) is Literal and getattr(self, name) not in get_args(hint):
+                raise InputError(f"{name} is {getattr(self, name)!r}; it must be {' or '.join(get_args(hint))}")
         if self.dim < 4 or self.dim % 4:
             raise InputError(f"dim is {self.dim}; it must be a positive multiple of 4")
         for level, heads in enumerate(self.heads):
@@ -43,6 +46,10 @@ class NeRDRainConfig:
                 raise InputError(f"heads[{level}] is {heads}; it must divide the level's {channels} channels")
         if min(self.num_blocks) < 1:
             raise InputError(f"num_blocks is {self.num_blocks}; each level needs at least one block")
+        if self.inr_hidden < 1 or self.ffn_expansion * self.dim < 1:
+            raise InputError(
+                f"inr_hidden is {self.inr_hidden} and ffn_expansion {self.ffn_expansion}; hidden layers need a width"
+            )
 
 
 VARIANTS: dict[str, NeRDRainConfig] = {

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,6 +12,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from visioncore.errors import InputError
 from visioncore.images import from_tensor, read_image, to_tensor, write_image
 
 from .augment import augment, centre_crop, random_crop
@@ -44,6 +46,15 @@ class Rain:
     angle: float = 35.0
     brightness: tuple[float, float] = (0.2, 0.65)
     veil: tuple[float, float] = (0.0, 0.08)
+
+    def __post_init__(self) -> None:
+        if self.layers < 1:
+            raise InputError(f"rain.layers is {self.layers}; there must be at least one")
+        limits = {"density": (1e-6, 1), "length": (1, 1000), "width": (0.1, 100), "brightness": (0, 1), "veil": (0, 1)}
+        for name, (least, most) in limits.items():
+            low, high = getattr(self, name)
+            if not least <= low <= high <= most:
+                raise InputError(f"rain.{name} is {low} to {high}; both must lie in {least} to {most}, the lower first")
 
     def streaks(self, height: int, width: int, wind: float, rng: np.random.Generator) -> Floats:
         """Return one layer's opacity (height, width) in [0, 1] under a wind of ``wind`` degrees."""
@@ -91,8 +102,7 @@ class _Photos:
 
     def __getitem__(self, path: Path) -> Pixels:
         if path not in self._kept:
-            pixels = read_image(path).pixels
-            pixels = pixels if pixels.dtype == np.uint8 else (pixels // 257).astype(np.uint8)
+            pixels = _eight_bit(read_image(path).pixels)
             if pixels.nbytes > self._room:
                 return pixels
             self._room -= pixels.nbytes
@@ -120,6 +130,10 @@ class RainyPatches:
     def __len__(self) -> int:
         return len(self.pictures)
 
+    def clean_files(self) -> list[Path]:
+        """Return the clean picture of every item; several items may have the same one."""
+        return [entry.clean if isinstance(entry, Pair) else entry for entry in self.pictures]
+
     def subset(self, indices: Sequence[int]) -> RainyPatches:
         """Return the patches of some of the pictures."""
         return RainyPatches([self.pictures[i] for i in indices], self.patch, self.rain, self.cache_mb)
@@ -135,7 +149,11 @@ class RainyPatches:
 
     def _read(self, index: int) -> list[Pixels]:
         entry = self.pictures[index]
-        return [self._photos[path] for path in (entry if isinstance(entry, Pair) else (entry,))]
+        paths = entry if isinstance(entry, Pair) else (entry,)
+        pictures = [self._photos[path] for path in paths]
+        if pictures[0].shape != pictures[-1].shape:
+            raise InputError(f"{paths[0]}: another size than {paths[-1]}; a pair must have one size")
+        return pictures
 
     def _with_rain(self, pictures: list[Tensor], rng: np.random.Generator) -> dict[str, Tensor]:
         rainy, clean = pictures[0].contiguous(), pictures[-1].contiguous()
@@ -143,6 +161,11 @@ class RainyPatches:
             fallen = self.rain.fall_on(clean.permute(1, 2, 0).numpy(), rng)
             rainy = torch.from_numpy(fallen).permute(2, 0, 1).contiguous()
         return {"rainy": rainy, "clean": clean}
+
+
+def _eight_bit(pixels: Pixels | NDArray[np.uint16]) -> Pixels:
+    scaled = pixels / 257 if pixels.dtype == np.uint16 else pixels
+    return np.rint(scaled).astype(np.uint8)
 
 
 def _to_tensor(pixels: Pixels) -> Tensor:
@@ -153,13 +176,15 @@ def write_pairs(photos: Sequence[Path], out: str | Path, *, seed: int, rain: Rai
     """Write a data set of synthetic rain: ``out/input/NAME.png`` and ``out/target/NAME.png`` for every clean photo.
 
     Raises:
-        InputError: if a photo cannot be read or ``out`` cannot be written.
+        InputError: if a photo cannot be read, two have one name, or ``out`` cannot be written.
     """
-    rain = rain or Rain()
+    rain, out = rain or Rain(), Path(out)
+    twice = [name for name, count in Counter(path.stem for path in photos).items() if count > 1]
+    if twice:
+        raise InputError(f"several photos are named {twice[0]}; they would be written to one file")
     for number, path in enumerate(photos):
         clean = read_image(path)
         rainy = rain.fall_on(to_tensor(clean)[0].permute(1, 2, 0).numpy(), np.random.default_rng([seed, number]))
-        write_image(
-            Path(out) / "input" / f"{path.stem}.png", from_tensor(torch.from_numpy(rainy).permute(2, 0, 1)[None])
-        )
-        write_image(Path(out) / "target" / f"{path.stem}.png", clean)
+        fallen = from_tensor(torch.from_numpy(rainy).permute(2, 0, 1)[None])
+        write_image(out / "input" / f"{path.stem}.png", fallen)
+        write_image(out / "target" / f"{path.stem}.png", clean)

@@ -15,7 +15,7 @@ from .checkpoint import load_model
 from .evaluate import PROTOCOLS, evaluate
 from .method import METHOD
 from .pairing import find_pairs
-from .predict import Predictor, predict_files
+from .predict import Predictor
 
 
 def demo(out: str | Path) -> DemoReport:
@@ -31,16 +31,16 @@ def demo(out: str | Path) -> DemoReport:
     folder = writable_folder(out)
     predictor = Predictor(load_model("demo"))
     with as_file(files(__package__) / "assets" / "samples") as samples:
-        pairs = [(read_image(rainy), read_image(clean)) for rainy, clean in find_pairs(samples)]
-        predict_files([samples / "input"], predictor, folder / "restored", overwrite=True)
+        pictures = [(predictor(rainy), read_image(clean)) for rainy, clean in find_pairs(samples)]
+        for prediction, _ in pictures:
+            prediction.save(folder / "restored")
         means = evaluate(samples, folder / "restored", protocols=PROTOCOLS[:1]).means()
-    restored = sorted((folder / "restored").glob("*.png"))
-    name, best = best_filter(pairs)
+    name, best = best_filter((prediction.rainy, clean) for prediction, clean in pictures)
     panels = []
-    for (rainy, clean), path in zip(pairs, restored, strict=True):
-        filtered = FILTERS[name](rainy.pixels.astype("uint8"))
-        panels += [("rainy", rainy.pixels), (f"best filter: {name}", filtered)]
-        panels += [("restored", read_image(path).pixels), ("truth", clean.pixels)]
+    for prediction, clean in pictures:
+        filtered = FILTERS[name](prediction.rainy.pixels.astype("uint8"))
+        panels += [("rainy", prediction.rainy.pixels), (f"best filter: {name}", filtered)]
+        panels += [("restored", prediction.pixels), ("truth", clean.pixels)]
     figure = folder / "demo.png"
     figure_grid(panels, figure, columns=4)
     before, after = means["psnr_y_A_rainy"], means["psnr_y_A"]
@@ -51,13 +51,13 @@ def demo(out: str | Path) -> DemoReport:
             f"{after - best:+.2f} dB over the best plain filter, {name})"
         ),
         measured={
-            "psnr_y_rainy": before,
-            "psnr_y_best_filter": best,
-            "psnr_y_restored": after,
+            "psnr_y_A_rainy": before,
+            "psnr_y_A_best_filter": best,
+            "psnr_y_A_restored": after,
             "gain_over_rainy": after - before,
             "gain_over_best_filter": after - best,
-            "ssim_y_rainy": means["ssim_y_A_rainy"],
-            "ssim_y_restored": means["ssim_y_A"],
+            "ssim_y_A_rainy": means["ssim_y_A_rainy"],
+            "ssim_y_A_restored": means["ssim_y_A"],
         },
         figure=figure,
         seconds=time.perf_counter() - start,

@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
-import hashlib
 import math
+import os
 import warnings
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from torch import Tensor
+
+from visioncore.batch import progress
 from visioncore.errors import InputError
 from visioncore.files import writable_folder
-from visioncore.images import Image, read_image, to_tensor
+from visioncore.images import IMAGE_SUFFIXES, image_size, read_image, to_tensor
 from visioncore.metrics.image import measure
 from visioncore.report import Table, write_json
 
-from .pairing import Pair, find_pairs
+from .pairing import Pair, duplicates, find_pairs, some
 from .predict import Predictor
 
 PROTOCOLS = ("y_A", "y_B", "rgb")
@@ -31,11 +34,13 @@ class Evaluation:
         pictures: names of the rainy pictures.
         restored: metric -> value of each picture after restoration, such as ``psnr_y_A``.
         rainy: metric -> value of each picture as it was given.
+        restored_by: what restored them: how the pictures were cut up, or the folder they came from.
     """
 
     pictures: list[str]
     restored: dict[str, list[float]]
     rainy: dict[str, list[float]]
+    restored_by: str
 
     def means(self) -> dict[str, float]:
         """Return the mean of every metric, as the paper averages: over pictures, PSNR in dB; without infinite ones."""
@@ -44,6 +49,11 @@ class Evaluation:
             for suffix, metrics in (("", self.restored), ("_rainy", self.rainy))
             for name, values in metrics.items()
         }
+
+    @property
+    def infinite(self) -> int:
+        """How many values are infinite, of pictures equal to the clean ones, and so left out of the means."""
+        return sum(math.isinf(value) for each in (self.restored, self.rainy) for row in each.values() for value in row)
 
     def table(self) -> Table:
         """Return a row for every picture."""
@@ -54,23 +64,29 @@ class Evaluation:
         return table
 
     def summary(self) -> Table:
-        """Return a row for every metric: rainy, restored, gain."""
+        """Return a row for every metric: rainy, restored, gain (over pictures where both are finite)."""
         table = Table(["metric", "rainy", "restored", "gain"])
         for name, values in self.restored.items():
-            before, after = _mean(self.rainy[name]), _mean(values)
-            table.add(name, before, after, after - before)
+            gains = [after - before for before, after in zip(self.rainy[name], values, strict=True)]
+            table.add(name, _mean(self.rainy[name]), _mean(values), _mean(gains))
         return table
 
     def save(self, out: str | Path) -> None:
-        """Write ``per_image.csv`` and ``.md``, ``summary.csv`` and ``.md``, and ``report.json`` into a folder."""
+        """Write ``per_image.csv`` and ``.md``, ``summary.csv`` and ``.md``, and ``report.json`` into a folder.
+
+        Raises:
+            InputError: if it cannot be written.
+        """
         folder = writable_folder(out)
         self.table().save(folder / "per_image")
         self.summary().save(folder / "summary")
-        infinite = sum(math.isinf(value) for values in self.restored.values() for value in values)
-        write_json(
-            folder / "report.json",
-            {"pictures": len(self.pictures), "infinite_values_left_out_of_means": infinite, "means": self.means()},
-        )
+        report = {
+            "pictures": len(self.pictures),
+            "restored_by": self.restored_by,
+            "infinite_values_left_out_of_means": self.infinite,
+            "means": self.means(),
+        }
+        write_json(folder / "report.json", report)
 
 
 def _mean(values: Sequence[float]) -> float:
@@ -95,39 +111,62 @@ def evaluate(
         say: told of pictures that are in the data twice.
 
     Raises:
-        InputError: if the data is not what it should be, or a restored picture is missing.
+        InputError: if the data is not what it should be, or restored pictures are missing or of another size.
     """
-    pairs = find_pairs(Path(data))
-    for group in duplicates(pairs):
-        say(f"{data}: the same clean picture is there {len(group)} times: {', '.join(p.name for p in group[:4])}")
+    protocols = tuple(protocols)
+    unknown = [name for name in protocols if name not in PROTOCOLS]
+    if unknown or not protocols:
+        raise InputError(f"unknown protocol {' '.join(unknown) or '(none)'}; known are {', '.join(PROTOCOLS)}")
+    pairs = find_pairs(data)
+    if twice := duplicates(pair.clean for pair in pairs):
+        groups = "; ".join(" = ".join(path.name for path in group[:4]) for group in twice[:4])
+        say(f"{data}: {len(twice)} clean pictures are there more than once: {groups}")
+    before = {} if isinstance(restore, Predictor) else _find_restored(Path(restore), pairs)
     values: dict[str, defaultdict[str, list[float]]] = {"restored": defaultdict(list), "rainy": defaultdict(list)}
-    for pair in pairs:
-        rainy, clean = read_image(pair.rainy), to_tensor(read_image(pair.clean))
-        pictures = {"restored": to_tensor(_restored(restore, rainy, pair.rainy)), "rainy": to_tensor(rainy)}
-        for kind, picture in pictures.items():
-            for protocol in protocols:
-                for name, value in measure(picture, clean, protocol).items():
-                    values[kind][name].append(float(value))
-    return Evaluation([pair.rainy.name for pair in pairs], dict(values["restored"]), dict(values["rainy"]))
+    with progress(len(pairs), "pictures") as advance:
+        for pair in pairs:
+            rainy, clean = read_image(pair.rainy), to_tensor(read_image(pair.clean))
+            restored = restore(rainy).restored if isinstance(restore, Predictor) else read_image(before[pair.rainy])
+            for kind, picture in (("restored", to_tensor(restored)), ("rainy", to_tensor(rainy))):
+                for protocol in protocols:
+                    for name, value in _measure(picture, clean, protocol, pair.rainy).items():
+                        values[kind][name].append(value)
+            advance()
+    names = [pair.rainy.name for pair in pairs]
+    return Evaluation(names, dict(values["restored"]), dict(values["rainy"]), _describe(restore))
 
 
-def _restored(restore: Predictor | str | Path, rainy: Image, path: Path) -> Image:
-    if isinstance(restore, Predictor):
-        return restore(rainy).restored
-    found = sorted(Path(restore).glob(f"{path.stem}.*"))
-    if not found:
-        raise InputError(f"{restore}: no restored picture for {path.name} in this folder")
-    return read_image(found[0])
+def _measure(picture: Tensor, clean: Tensor, protocol: str, path: Path) -> dict[str, float]:
+    try:
+        return {name: float(value) for name, value in measure(picture, clean, protocol).items()}
+    except InputError as error:
+        raise InputError(f"{path}: {error}") from error
 
 
-def duplicates(pairs: Sequence[Pair], others: Sequence[Pair] = ()) -> list[list[Path]]:
-    """Return the groups of clean files with equal content among ``pairs``, or between them and ``others``.
+def _find_restored(folder: Path, pairs: Sequence[Pair]) -> dict[Path, Path]:
+    """Return the restored picture of each rainy one, under its name and in its sub-folder, in any format."""
+    if not folder.is_dir():
+        raise InputError(f"{folder}: no such folder of restored pictures")
+    root = os.path.commonpath([pair.rainy.parent.absolute() for pair in pairs])
+    found: dict[Path, Path] = {}
+    for rainy, _ in pairs:
+        place = folder / rainy.absolute().relative_to(root)
+        # as `predict_files` names them, also where two inputs differ in their suffix alone
+        names = [name + suffix for name in (place.name, place.stem) for suffix in IMAGE_SUFFIXES]
+        path = next((place.with_name(name) for name in names if place.with_name(name).is_file()), None)
+        if path is not None:
+            found[rainy] = path
+    missing = [rainy.name for rainy, _ in pairs if rainy not in found]
+    if missing:
+        raise InputError(f"{folder}: no restored picture for {len(missing)} of {len(pairs)}: {some(missing)}")
+    differing = [path.name for rainy, path in found.items() if image_size(rainy) != image_size(path)]
+    if differing:
+        raise InputError(f"{folder}: {len(differing)} pictures differ in size from the rainy ones: {some(differing)}")
+    return found
 
-    The rainy versions of one clean file are no duplicates.
-    """
-    groups: defaultdict[str, dict[Path, bool]] = defaultdict(dict)
-    for which, some in ((False, pairs), (True, others)):
-        for pair in some:
-            groups[hashlib.sha256(pair.clean.read_bytes()).hexdigest()][pair.clean] = which
-    wanted = {False, True} if others else {False}
-    return [list(group) for group in groups.values() if len(group) > 1 and set(group.values()) >= wanted]
+
+def _describe(restore: Predictor | str | Path) -> str:
+    if not isinstance(restore, Predictor):
+        return str(restore)
+    ensemble = ", self-ensemble" if restore.self_ensemble else ""
+    return f"{type(restore.model).__name__}, tiles {restore.tiles}, {restore.dtype}{ensemble}"

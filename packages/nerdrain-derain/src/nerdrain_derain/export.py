@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import copy
 import io
 from collections.abc import Callable, Iterable
 from importlib.util import find_spec
@@ -40,38 +41,43 @@ def export(
     """
     if size < MULTIPLE or size % MULTIPLE:
         raise InputError(f"size is {size}; it must be a positive multiple of {MULTIPLE}")
+    formats = tuple(formats)
+    for name in formats:
+        if name not in _FORMATS:
+            raise InputError(f"format is {name!r}; it must be one of {', '.join(_FORMATS)}")
     folder = writable_folder(out)
-    model = model.cpu().float().eval()
+    model = copy.deepcopy(model).cpu().float().eval()
     image = torch.rand(1, 3, size, size, generator=torch.Generator().manual_seed(0))
     with torch.inference_mode():
         expected = model(image)
     errors = {}
     for name in formats:
-        if name not in _WRITERS:
-            raise InputError(f"format is {name!r}; it must be one of {', '.join(_WRITERS)}")
         path = folder / f"model.{name}"
-        with atomic_path(path) as temporary:
-            with torch.no_grad():
-                got = _WRITERS[name](model, image, temporary)
-            errors[path] = float((got - expected).abs().max())
+        encode, run = _FORMATS[name]
+        with atomic_path(path) as temporary, torch.no_grad():
+            temporary.write_bytes(encode(model, image))
+            errors[path] = float((run(temporary, image) - expected).abs().max())
             if not errors[path] <= TOLERANCE:
                 raise InputError(f"{path}: not written; it differs from eager by {errors[path]:.2e}, over {TOLERANCE}")
     return errors
 
 
-def _write_pt2(model: NeRDRain, image: Tensor, path: Path) -> Tensor:
-    torch.export.save(torch.export.export(model, (image,)), path)
-    result: Tensor = torch.export.load(path).module()(image)
-    return result
+def _encode_pt2(model: NeRDRain, image: Tensor) -> bytes:
+    file = io.BytesIO()
+    torch.export.save(torch.export.export(model, (image,)), file)
+    return file.getvalue()
 
 
-def _write_onnx(model: NeRDRain, image: Tensor, path: Path) -> Tensor:
+def _run_pt2(path: Path, image: Tensor) -> Tensor:
+    restored: Tensor = torch.export.load(path).module()(image)
+    return restored
+
+
+def _encode_onnx(model: NeRDRain, image: Tensor) -> bytes:
     missing = [name for name in ("onnx", "onnxscript", "onnxruntime") if find_spec(name) is None]
     if missing:
         raise InputError(f"ONNX needs {', '.join(missing)}: pip install 'nerdrain-derain[export]'")
-    import onnxruntime
-
-    with io.StringIO() as silence, contextlib.redirect_stdout(silence):  # the exporter tells its steps
+    with contextlib.redirect_stdout(io.StringIO()):  # the exporter tells its steps
         program = torch.onnx.export(
             model,
             (image,),
@@ -79,12 +85,19 @@ def _write_onnx(model: NeRDRain, image: Tensor, path: Path) -> Tensor:
             opset_version=18,
             input_names=["rainy"],
             output_names=["restored"],
-            external_data=False,
         )
-        assert program is not None
-        program.save(path)
+    assert program is not None
+    return program.model_proto.SerializeToString()
+
+
+def _run_onnx(path: Path, image: Tensor) -> Tensor:
+    import onnxruntime
+
     session = onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
     return torch.from_numpy(session.run(None, {"rainy": image.numpy()})[0])
 
 
-_WRITERS: dict[str, Callable[[NeRDRain, Tensor, Path], Tensor]] = {"onnx": _write_onnx, "pt2": _write_pt2}
+_FORMATS: dict[str, tuple[Callable[[NeRDRain, Tensor], bytes], Callable[[Path, Tensor], Tensor]]] = {
+    "onnx": (_encode_onnx, _run_onnx),
+    "pt2": (_encode_pt2, _run_pt2),
+}

@@ -2,14 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
+import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from .layers import Depthwise3x3, Pointwise
+from .layers import Depthwise3x3, Pointwise, to_map, to_pixels
+from .strips import strips
+
+STRIDE = 16
 
 
 class GatedFeedForward(nn.Module):
     """1x1 to 2h channels, depthwise 3x3, gelu(first half) * second half, 1x1 back. Shapes: (B, C, H, W), kept.
+
+    The two halves are computed as maps of their own, so that what comes after them runs over memory without gaps, and
+    with channels of zeros up to a multiple of 16, which processors take in one stride.
 
     Args:
         channels: C.
@@ -24,5 +33,31 @@ class GatedFeedForward(nn.Module):
         self.project = Pointwise(hidden, channels)
 
     def forward(self, x: Tensor) -> Tensor:
-        gate, value = self.local(self.expand(x)).chunk(2, dim=1)
-        return self.project(F.gelu(gate) * value)
+        return self.layers()(x)
+
+    def add_in_strips(self, x: Tensor, norm: Callable[[Tensor], Tensor]) -> Tensor:
+        """Return ``x + self(norm(x))`` with only a strip of what lies between in memory; no gradients."""
+        out, layers = torch.empty_like(x, memory_format=torch.channels_last), self.layers()
+        for i, around, rows, inside in strips(x, self.project.in_channels):
+            change = layers(norm(x[i : i + 1, :, around]))[:, :, inside]
+            torch.add(x[i : i + 1, :, rows], change, out=out[i : i + 1, :, rows])
+        return out
+
+    def layers(self) -> Callable[[Tensor], Tensor]:
+        """Return the forward pass with its weights made ready, for use on many strips."""
+        padding = -self.project.in_channels % STRIDE
+        halves = [
+            (F.pad(expand, (0, 0, 0, padding)), F.pad(local, (0, 0) * 3 + (0, padding)))
+            for expand, local in zip(self.expand.weight.flatten(1).chunk(2), self.local.weight.chunk(2), strict=True)
+        ]
+        project = F.pad(self.project.weight.flatten(1), (0, padding))
+
+        def forward(x: Tensor) -> Tensor:
+            pixels = to_pixels(x)
+            gate, value = (
+                F.conv2d(to_map(F.linear(pixels, expand)), local, padding=1, groups=len(local))
+                for expand, local in halves
+            )
+            return to_map(F.linear(to_pixels(F.gelu(gate) * value), project))
+
+        return forward

@@ -32,10 +32,13 @@ def describe(weights: str | Path = "nerd-rain") -> str:
     model = network(weights)
     parameters = sum(p.numel() for p in model.parameters())
     config = ", ".join(f"{name} {value}" for name, value in vars(model.config).items())
+    variant = next((name for name, known in VARIANTS.items() if known == model.config), "no published variant")
+    read_from = [] if str(weights) in VARIANTS else [f"read from   {weights}"]
     return "\n".join(
         [
             f"{METHOD.title}: {METHOD.task}",
-            f"network     {weights} ({config})",
+            f"network     {variant} ({config})",
+            *read_from,
             f"parameters  {parameters / 1e6:.2f} M",
             f"operations  {multiply_accumulates(model) / 1e9:.1f} G multiply-accumulates for 256x256",
             f"paper       {METHOD.paper}, {METHOD.authors}, {METHOD.venue}, arXiv {METHOD.arxiv}",

@@ -3,20 +3,24 @@
 from __future__ import annotations
 
 import csv
+import hashlib
 import re
 from collections import defaultdict
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
 from visioncore.errors import InputError
 from visioncore.files import expand_inputs
-from visioncore.images import IMAGE_SUFFIXES
+from visioncore.images import IMAGE_SUFFIXES, image_size
 
-INPUT_FOLDERS = ("input", "rain", "rainy")
+INPUT_FOLDERS = ("input", "rain", "rainy", "rainy_image")
 TARGET_FOLDERS = ("target", "norain", "gt", "clean", "groundtruth", "ground_truth")
 
-_ROLE = re.compile(r"(no)?rain(y|ing)?(?=[^a-z]|$)|\b(clean|gt|input|target)(?=[^a-z]|$)")
+_ROLE = re.compile(r"(?<![a-z])((no[_-]?)?rain(y|ing)?|clean|gt|input|target)(?![a-z])")
 _VERSION = re.compile(r"[_-]\d+$")
+
+Key = Callable[[str], str]
 
 
 class Pair(NamedTuple):
@@ -26,16 +30,18 @@ class Pair(NamedTuple):
     clean: Path
 
 
-def find_pairs(source: Path) -> list[Pair]:
+def find_pairs(source: str | Path) -> list[Pair]:
     """Return the pairs of a data set, in natural order of the rainy pictures, every pair of one size.
+
+    Names are compared as they are; or, where this leaves pictures alone, without words such as ``rain``, ``norain`` and
+    a trailing ``x2``; or else also without the number of a version at the end of the rainy name (``7_3`` is the third
+    rainy version of ``7``). One rule holds for a whole data set. Pictures in sub-folders have partners in sub-folders
+    of the same name.
 
     Args:
         source: a folder with ``input`` and ``target`` (the layout of the published data sets; ``rain``/``norain``,
             ``rainy``/``clean`` and ``gt`` are understood), or a CSV file with two columns, rainy and clean,
             relative to it.
-
-    Names are compared as they are, then without words such as ``rain``, ``norain`` and a trailing ``x2``, then without
-    the number of a version (``7_3`` is the third rainy version of ``7``).
 
     Raises:
         InputError: if folders or pictures are missing, a picture has no partner or several, or sizes differ; the
@@ -49,73 +55,138 @@ def find_pairs(source: Path) -> list[Pair]:
         if (size := image_size(rainy)) != (partner := image_size(clean))
     ]
     if differing:
-        raise InputError(f"{source}: {len(differing)} pairs differ in size (width x height): {_some(differing)}")
+        raise InputError(f"{source}: {len(differing)} pairs differ in size (width x height): {some(differing)}")
     return pairs
 
 
+def holds_pairs(folder: Path) -> bool:
+    """Tell whether a folder has sub-folders of rainy and of clean pictures."""
+    try:
+        _two_folders(folder)
+    except InputError:
+        return False
+    return True
+
+
+def duplicates(clean: Iterable[Path], others: Iterable[Path] | None = None) -> list[list[Path]]:
+    """Return the groups of files with equal content: among ``clean``, or with members in both ``clean`` and ``others``.
+
+    A path that is named more than once counts once, so that the rainy versions of a clean picture are no duplicates;
+    but one that ``clean`` and ``others`` share is a group by itself.
+    """
+    mine, theirs = dict.fromkeys(clean), dict.fromkeys(others or ())
+    by_size: defaultdict[int, list[Path]] = defaultdict(list)
+    for path in {**mine, **theirs}:
+        by_size[path.stat().st_size].append(path)
+    groups: list[list[Path]] = []
+    for alike in by_size.values():
+        by_content: defaultdict[str, list[Path]] = defaultdict(list)
+        # only files of one length are read: few
+        for path in alike:
+            by_content["" if len(alike) == 1 else hashlib.sha256(path.read_bytes()).hexdigest()].append(path)
+        groups += by_content.values()
+    if others is None:
+        return [group for group in groups if len(group) > 1]
+    return [group for group in groups if any(path in mine for path in group) and any(path in theirs for path in group)]
+
+
 def _two_folders(source: Path) -> tuple[Path, Path]:
-    if not source.exists():
-        raise InputError(f"{source}: no such folder")
-    found = []
+    if not source.is_dir():
+        raise InputError(f"{source}: no such folder or list of pairs")
+    inside = {entry.name.lower(): entry for entry in source.iterdir() if entry.is_dir()}
+    chosen = []
     for role, names in (("rainy", INPUT_FOLDERS), ("clean", TARGET_FOLDERS)):
-        folder = next((source / name for name in names if (source / name).is_dir()), None)
-        if folder is None:
-            raise InputError(f"{source}: no folder of {role} pictures in it; it should be named {' or '.join(names)}")
-        found.append(folder)
-    return found[0], found[1]
+        found = [inside[name] for name in names if name in inside]
+        if not found:
+            hint = f"; there are {some(sorted(inside))}" if inside else ""
+            raise InputError(
+                f"{source}: no folder of {role} pictures in it; it should be named {' or '.join(names)}{hint}"
+            )
+        if len(found) > 1:
+            several = " and ".join(folder.name for folder in found)
+            raise InputError(f"{source}: {several} may both hold the {role} pictures; give a CSV list of pairs instead")
+        chosen += found
+    return chosen[0], chosen[1]
 
 
 def _pair_folders(rainy_folder: Path, clean_folder: Path) -> list[Pair]:
-    rainy, clean = expand_inputs([rainy_folder], IMAGE_SUFFIXES), expand_inputs([clean_folder], IMAGE_SUFFIXES)
-    partners: dict[Path, Path] = {}
-    for key in (lambda stem: stem, _without_role, lambda stem: _VERSION.sub("", stem)):
-        by_key: dict[str, list[Path]] = defaultdict(list)
-        for path in clean:
-            by_key[_without_role(path.stem) if key is _without_role else path.stem].append(path)
-        for path in rainy:
-            matches = by_key.get(key(path.stem), [])
-            if path in partners or not matches:
-                continue
-            if len(matches) > 1:
-                raise InputError(f"{path}: several clean pictures fit it: {_some([m.name for m in matches])}")
-            partners[path] = matches[0]
-    alone = [path.name for path in rainy if path not in partners]
-    if alone:
-        raise _alone(alone, rainy_folder, clean_folder)
-
-    used = set(partners.values())
-    unused = [path.name for path in clean if path not in used]
-    if unused:
-        raise _alone(unused, clean_folder, rainy_folder)
-
-    return [Pair(path, partners[path]) for path in rainy]
+    rainy, clean = _pictures(rainy_folder), _pictures(clean_folder)
+    attempts = [_match(rainy, clean, *rule) for rule in _RULES]
+    matches, alone, unused = min(attempts, key=lambda attempt: len(attempt[1]) + len(attempt[2]))
+    for pictures, folder, other in ((alone, rainy_folder, clean_folder), (unused, clean_folder, rainy_folder)):
+        if pictures:
+            names = [picture.name for picture in pictures]
+            raise InputError(f"{folder}: {len(names)} pictures have no partner in {other.name}: {some(names)}")
+    for path, partners in matches.items():
+        if len(partners) > 1:
+            raise InputError(f"{path}: several clean pictures fit it: {some([p.name for p in partners])}")
+    return [Pair(path, partners[0]) for path, partners in matches.items()]
 
 
-def _alone(names: list[str], folder: Path, other: Path) -> InputError:
-    return InputError(f"{folder}: {len(names)} pictures have no partner in {other.name}: {_some(names)}")
+def _pictures(folder: Path) -> dict[Path, str]:
+    """Return the pictures below a folder in natural order, each with its place in it, without the suffix."""
+    return {
+        path: path.relative_to(folder).with_suffix("").as_posix() for path in expand_inputs([folder], IMAGE_SUFFIXES)
+    }
 
 
-def _without_role(stem: str) -> str:
-    return re.sub(r"[^a-z0-9]+", "-", _ROLE.sub("", stem.lower()).removesuffix("x2")).strip("-")
+def _match(
+    rainy: dict[Path, str], clean: dict[Path, str], rainy_key: Key, clean_key: Key
+) -> tuple[dict[Path, list[Path]], list[Path], list[Path]]:
+    """Return the clean pictures with the key of each rainy one, the rainy pictures without any, the clean ones left."""
+    by_key: defaultdict[str, list[Path]] = defaultdict(list)
+    for path, name in clean.items():
+        by_key[clean_key(name)].append(path)
+    matches = {path: by_key.get(rainy_key(name), []) for path, name in rainy.items()}
+    used = {path for partners in matches.values() for path in partners}
+    return matches, [path for path in rainy if not matches[path]], [path for path in clean if path not in used]
+
+
+def _as_it_is(name: str) -> str:
+    return name
+
+
+def _without_role(name: str) -> str:
+    folder, _, stem = name.lower().rpartition("/")
+    return f"{folder}/" + re.sub(r"[^a-z0-9]+", "-", _ROLE.sub("", stem.removesuffix("x2"))).strip("-")
+
+
+def _without_version(name: str) -> str:
+    return _VERSION.sub("", _without_role(name))
+
+
+# what is compared of a rainy and of a clean name, from strict to forgiving
+_RULES: Sequence[tuple[Key, Key]] = (
+    (_as_it_is, _as_it_is),
+    (_without_role, _without_role),
+    (_without_version, _without_role),
+)
 
 
 def _read_manifest(path: Path) -> list[Pair]:
     pairs = []
-    with path.open(newline="", encoding="utf-8") as file:
-        for number, row in enumerate(csv.reader(file), start=1):
-            if not row or row == ["rainy", "clean"]:
-                continue
-            if len(row) != 2:
-                raise InputError(f"{path}, line {number}: {len(row)} columns; there must be two, rainy and clean")
-            pair = Pair(*(path.parent / entry.strip() for entry in row))
-            missing = [str(entry) for entry in pair if not entry.is_file()]
-            if missing:
-                raise InputError(f"{path}, line {number}: no such file: {missing[0]}")
-            pairs.append(pair)
+    try:
+        with path.open(newline="", encoding="utf-8-sig") as file:
+            rows = list(csv.reader(file))
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        raise InputError(
+            f"{path}: not a list of pairs; it should be a folder with input and target, or a CSV file"
+        ) from error
+    for number, row in enumerate(rows, start=1):
+        if not row or row == ["rainy", "clean"]:
+            continue
+        if len(row) != 2:
+            raise InputError(f"{path}, line {number}: {len(row)} columns; there must be two, rainy and clean")
+        pair = Pair(*(path.parent / entry.strip() for entry in row))
+        missing = [str(entry) for entry in pair if not entry.is_file()]
+        if missing:
+            raise InputError(f"{path}, line {number}: no such file: {missing[0]}")
+        pairs.append(pair)
     if not pairs:
         raise InputError(f"{path}: no pair in this list; each line should be: rainy,clean")
     return pairs
 
 
-def _some(names: list[str], most: int = 8) -> str:
+def some(names: Sequence[str], most: int = 8) -> str:
+    """Return the first few names as text, and how many more there are."""
     return ", ".join(names[:most]) + (f" and {len(names) - most} more" if len(names) > most else "")

@@ -17,6 +17,8 @@ from einops import rearrange
 from torch import Tensor, nn
 
 from .attention import ChannelAttention
+from .blocks import TransformerBlock
+from .feedforward import GatedFeedForward
 from .inr import PixelDecoder
 from .layers import ChannelNorm, Pointwise
 
@@ -54,6 +56,23 @@ class PlainAttention(ChannelAttention):
         attended = rearrange(weights @ v, "b head c (h w) -> b (head c) h w", h=height, w=width)
         out: Tensor = self.project(attended)
         return out
+
+
+class PlainFeedForward(GatedFeedForward):
+    """The gated feed-forward network on maps that hold both halves."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        gate, value = self.local(self.expand(x)).chunk(2, dim=1)
+        out: Tensor = self.project(F.gelu(gate) * value)
+        return out
+
+
+class PlainBlock(TransformerBlock):
+    """The block on whole maps."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        x = x + self.attention(self.norm1(x))
+        return x + self.feed_forward(self.norm2(x))
 
 
 class PlainPixelDecoder(PixelDecoder):
@@ -100,6 +119,8 @@ _PLAIN: dict[type[nn.Module], type[nn.Module]] = {
     Pointwise: PlainPointwise,
     ChannelNorm: PlainNorm,
     ChannelAttention: PlainAttention,
+    GatedFeedForward: PlainFeedForward,
+    TransformerBlock: PlainBlock,
     PixelDecoder: PlainPixelDecoder,
 }
 

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 import torch
@@ -16,11 +16,11 @@ from torch import Tensor
 from visioncore.batch import Summary, plan_jobs, process_files
 from visioncore.device import autocast, is_out_of_memory, resolve_device, resolve_dtype
 from visioncore.errors import InputError
-from visioncore.files import expand_inputs, writable_folder
+from visioncore.files import writable_folder
 from visioncore.images import IMAGE_SUFFIXES, Image, from_tensor, read_image, to_tensor, write_image
 from visioncore.report import figure_grid
 from visioncore.tiling import run_tiled, run_whole
-from visioncore.video import VIDEO_SUFFIXES, probe_video, read_frames, write_video
+from visioncore.video import VIDEO_SUFFIXES, Frame, probe_video, read_frames, write_video
 
 from .augment import turned, turned_back
 from .model import MULTIPLE, NeRDRain
@@ -44,8 +44,10 @@ def parse_tiles(text: str) -> Tiles:
     Raises:
         InputError: if it is none of these.
     """
-    if text == "official" or text == "whole":
-        return text
+    if text == "official":
+        return "official"
+    if text == "whole":
+        return "whole"
     size, comma, overlap = text.partition(",")
     if not (comma and size.strip().isdecimal() and overlap.strip().isdecimal()):
         raise InputError(f"tiles is {text!r}; it must be official, whole or SIZE,OVERLAP such as 256,32")
@@ -92,15 +94,17 @@ class Predictor:
         device: ``auto``, ``cpu``, ``cuda``, ``cuda:1``, ``mps``.
         dtype: ``float32``; ``bfloat16`` or ``float16`` for more speed at a small cost in accuracy; ``auto`` is
             bfloat16 on GPUs that have it and float32 elsewhere.
-        tiles: how images are cut up, see `Tiles`. Statistics of attention are taken over a tile, so results depend on
-            it a little; the numbers of the paper need ``official``. A picture no larger than a tile is run whole.
+        tiles: how images are cut up, see `Tiles`, or that as text (`parse_tiles`). Statistics of attention are taken
+            over a tile, so results depend on it a little; the numbers of the paper need ``official``. A picture no
+            larger than a tile is run whole, and for ``official`` so is one with a side under 256, which the authors'
+            code cannot take.
         batch: tiles on the device at a time; halved when memory runs out.
         self_ensemble: average over the eight turned and mirrored versions, at eight times the cost.
         compile: compile the network for the tile size first (pays off for many tiles).
         notify: told, in one line, when the batch is halved; default: a warning.
 
     Raises:
-        InputError: if the device or the tiles are not what they should be.
+        InputError: if the device, the precision, the tiles or the batch are not what they should be.
     """
 
     def __init__(
@@ -109,7 +113,7 @@ class Predictor:
         device: str | torch.device = "auto",
         *,
         dtype: str = "float32",
-        tiles: Tiles = TILES,
+        tiles: Tiles | str = TILES,
         batch: int = 1,
         self_ensemble: bool = False,
         compile: bool = False,
@@ -118,14 +122,18 @@ class Predictor:
         self.device = resolve_device(device)
         self.dtype = resolve_dtype(dtype, self.device)
         self.model = model.to(self.device).eval()
-        self.tiles, self.batch, self.self_ensemble, self.notify = tiles, batch, self_ensemble, notify
+        self.tiles = parse_tiles(tiles) if isinstance(tiles, str) else tiles
+        self.batch, self.self_ensemble, self.notify = batch, self_ensemble, notify
         self._forward = torch.compile(self.model) if compile else self.model
-        if isinstance(tiles, str):
-            parse_tiles(tiles)
-        elif tiles[0] < MULTIPLE or tiles[0] % MULTIPLE or not 0 <= tiles[1] < tiles[0]:
-            raise InputError(
-                f"tiles are {tiles}; they must be (size, overlap), size a multiple of {MULTIPLE}, overlap smaller"
-            )
+        if isinstance(self.tiles, tuple):
+            size, overlap = self.tiles
+            if size < MULTIPLE or size % MULTIPLE or not 0 <= overlap < size:
+                raise InputError(
+                    f"tiles are {size},{overlap}; the size must be a positive multiple of {MULTIPLE}, the overlap "
+                    "smaller than that"
+                )
+        if batch < 1:
+            raise InputError(f"batch is {batch}; at least one tile must be on the device at a time")
 
     def __call__(self, picture: str | Path | Image | NDArray[np.uint8] | NDArray[np.uint16]) -> Prediction:
         """Remove the rain from a picture.
@@ -136,30 +144,54 @@ class Predictor:
         Raises:
             InputError: if it cannot be read or is no picture.
         """
-        source = Path(picture) if isinstance(picture, str | Path) else None
-        if source is not None:
-            image = read_image(source)
-        else:
-            image = picture if isinstance(picture, Image) else Image(np.asarray(picture))
-        return self._predict(image, source)
+        if isinstance(picture, str | Path):
+            return self._predict(read_image(picture), Path(picture))
+        if isinstance(picture, Image):
+            return self._predict(picture)
+        pixels: Any = np.asarray(picture)
+        if np.issubdtype(pixels.dtype, np.floating):
+            raise InputError(
+                f"an array of {pixels.dtype} may mean any range; give uint8 or uint16 (H, W, 3), or a tensor "
+                "(B, 3, H, W) with values in [0, 1] to restore()"
+            )
+        return self._predict(Image(pixels))
 
     def restore(self, image: Tensor) -> Tensor:
-        """Return images (B, 3, H, W) with values in [0, 1], of any size, without rain; not clamped, where they were."""
-        if image.ndim != 4 or image.shape[1] != 3 or 0 in image.shape:
-            raise InputError(f"images have shape {tuple(image.shape)}; it must be (B, 3, H, W)")
+        """Return images without rain, not clamped, on the device where they were.
+
+        Args:
+            image: (B, 3, H, W) in floating point with values in [0, 1], of any size.
+
+        Raises:
+            InputError: if it is something else, or memory does not suffice for a single tile.
+        """
+        if image.ndim != 4 or image.shape[1] != 3 or 0 in image.shape or not image.is_floating_point():
+            raise InputError(
+                f"images are {tuple(image.shape)} {image.dtype}; they must be (B, 3, H, W) in floating point"
+            )
         if not self.self_ensemble:
             return self._restore(image)
-        versions = [turned_back(self._restore(turned(image, draw)), draw) for draw in range(8)]
-        return torch.stack(versions).mean(dim=0)
+        restored = torch.zeros_like(image)
+        for draw in range(8):
+            restored += turned_back(self._restore(turned(image, draw)), draw) / 8
+        return restored
 
     def video(self, source: str | Path, target: str | Path) -> None:
-        """Remove the rain from a video frame by frame; the sound is kept.
+        """Remove the rain from a video frame by frame; times are kept, and sound that ``target`` can hold.
+
+        Args:
+            source: the video.
+            target: an ``.mp4``, ``.m4v``, ``.mov`` or ``.mkv`` file, written whole or not at all.
 
         Raises:
             InputError: if the video cannot be read or written.
         """
-        frames = (self._predict(Image(frame)).pixels for frame in read_frames(Path(source)))
-        write_video(Path(target), frames, probe_video(Path(source)).rate, audio_from=Path(source))
+        rate = probe_video(source).rate
+        frames = (
+            Frame(np.asarray(self._predict(Image(pixels)).pixels, dtype=np.uint8), time)
+            for pixels, time in read_frames(source)
+        )
+        write_video(target, frames, rate, audio_from=source)
 
     def _predict(self, image: Image, source: Path | None = None) -> Prediction:
         return Prediction(image, from_tensor(self.restore(to_tensor(image)), like=image), source)
@@ -189,7 +221,7 @@ class Predictor:
             if not is_out_of_memory(error):
                 raise
             raise InputError(
-                f"out of memory for {image.shape[-1]}x{image.shape[-2]} as a whole; use tiles={TILES}"
+                f"out of memory for {image.shape[-1]}x{image.shape[-2]} as a whole; cut it into tiles such as 256,32"
             ) from error
 
     def _network(self, image: Tensor) -> Tensor:
@@ -225,16 +257,29 @@ def predict_files(
         What was done, skipped and failed; its ``exit_code`` is 1 if a file failed.
 
     Raises:
-        InputError: if an input is missing or empty, or ``out`` cannot be written.
+        InputError: if an input is missing or empty, a result would be written over an input, the suffix is unknown, or
+            ``out`` cannot be written.
     """
-    files = expand_inputs(inputs, (*IMAGE_SUFFIXES, *VIDEO_SUFFIXES))
-    folder = writable_folder(out)
-    jobs = plan_jobs(files, [Path(entry) for entry in inputs], folder, lambda f: ".mp4" if _is_video(f) else suffix)
+    if suffix not in IMAGE_SUFFIXES:
+        raise InputError(f"suffix is {suffix!r}; it must be one of {', '.join(IMAGE_SUFFIXES)}")
+    jobs = plan_jobs(
+        inputs,
+        (*IMAGE_SUFFIXES, *VIDEO_SUFFIXES),
+        writable_folder(out),
+        lambda source: ".mp4" if _is_video(source) else suffix,
+    )
     pictures = [job for job in jobs if not _is_video(job.source)]
-    videos = [job for job in jobs if _is_video(job.source)]
+    videos = {job.source: job for job in jobs if _is_video(job.source)}
     share = partial(process_files, overwrite=overwrite, say=say)
-    summary = share(pictures, read_image, lambda i: predictor._predict(i).restored, lambda i, f: write_image(f, i))
-    return summary + share(videos, lambda f: f, lambda f: f, predictor.video)
+    return share(
+        pictures, read_image, lambda image: predictor(image).restored, lambda image, target: write_image(target, image)
+    ) + share(
+        # a video is read, worked on and written picture by picture, all as its work
+        list(videos.values()),
+        lambda source: source,
+        lambda source: predictor.video(*videos[source]),
+        lambda _, target: None,
+    )
 
 
 def _is_video(path: Path) -> bool:

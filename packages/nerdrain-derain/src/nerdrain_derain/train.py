@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+import warnings
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Literal
 
@@ -12,6 +13,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from visioncore.device import is_out_of_memory
 from visioncore.errors import InputError
 from visioncore.files import expand_inputs
 from visioncore.images import IMAGE_SUFFIXES
@@ -22,8 +24,12 @@ from visioncore.training import FitResult, LoopConfig, fit
 from .config import NeRDRainConfig
 from .data import Rain, RainyPatches
 from .losses import training_losses
+from .method import METHOD
 from .model import MULTIPLE, NeRDRain
-from .pairing import find_pairs
+from .pairing import duplicates, find_pairs, holds_pairs, some
+
+MOST_HELD_OUT = 200
+"""As many pictures as the test sets of Rain200L and Rain200H have; more would make every validation long."""
 
 
 @dataclass(frozen=True)
@@ -33,7 +39,8 @@ class DataConfig:
     Attributes:
         kind: ``pairs`` of rainy and clean pictures, or clean pictures on which ``synthetic`` rain falls.
         patch: side of the square patches in pixels, a multiple of 16.
-        held_out: share of the pictures kept for validation where no validation folder is given.
+        held_out: share of the clean pictures kept for validation where no validation folder is given, but no more than
+            `MOST_HELD_OUT`; all rainy versions of a clean picture stay on one side.
         validation_patch: side of the centre crop that validation looks at.
         cache_mb: memory for decoded pictures in each loading process.
         rain: what synthetic rain may look like.
@@ -64,7 +71,8 @@ class TrainConfig:
         data: the samples.
         loop: steps, batch, optimizer, precision, checkpoints.
         schedule: ``cosine`` by steps with a warm-up above zero, or the ``official`` table by epochs, whose first epoch
-            has a learning rate of zero; there ``loop.steps`` is divided into epochs of the data's size.
+            has a learning rate of zero; there ``loop.steps`` is divided into epochs of the size of the training data,
+            and ``loop.warmup_steps`` has no meaning.
         recompute: trade time for memory, see `NeRDRain.recompute`.
     """
 
@@ -87,12 +95,13 @@ def official_learning_rate(epoch: int, epochs: int, highest: float = 1e-4, lowes
 
 def train(
     recipe: str | Path,
-    data: Path,
-    out: Path,
+    data: str | Path,
+    out: str | Path,
     *,
-    validation: Path | None = None,
+    validation: str | Path | None = None,
     overrides: Mapping[str, str] | None = None,
     resume: bool = True,
+    say: Callable[[str], None] = warnings.warn,
 ) -> FitResult:
     """Train a network by a recipe; an interrupted run goes on where it was.
 
@@ -102,30 +111,44 @@ def train(
         out: the run's folder; ``out/best`` and ``out/last`` hold the weights for `NeRDRain.from_pretrained`.
         validation: pictures for validation, laid out as ``data``; default: a share of ``data`` is held out.
         overrides: recipe fields by dotted name, such as ``{"loop.steps": "1000"}``.
-        resume: go on from the newest checkpoint in ``out``.
+        resume: go on from the newest checkpoint in ``out``; False removes an earlier run.
+        say: told of validation pictures that are trained on as well.
 
     Raises:
-        InputError: if the recipe or the data is not what it should be.
+        InputError: if the recipe or the data is not what it should be, ``out`` holds another run or cannot be written,
+            or the device has too little memory.
+        visioncore.training.TrainingDiverged: if the loss is no longer finite.
     """
     config = load_recipe(TrainConfig, "nerdrain_derain", recipe, overrides)
-    source, held_out = _sources(config, data, validation)
+    source, held_out = _sources(config, Path(data), None if validation is None else Path(validation))
+    if shared := duplicates(source.clean_files(), held_out.clean_files()):
+        names = some([group[0].name for group in shared])
+        say(f"{len(shared)} of the validation pictures are trained on as well, so their figures mean little: {names}")
     torch.manual_seed(config.loop.seed)
     model = NeRDRain(config.model).recompute(config.recompute)
-    return fit(
-        model,
-        _loss,
-        source,
-        config=config.loop,
-        out=out,
-        learning_rate=_schedule(config, len(source)),
-        validate=lambda network: validate(network, held_out),
-        best="psnr_rgb_validation",
-        resume=resume,
-        run_description={"method": "nerdrain-derain", "recipe": asdict(config), "pictures": len(source)},
-    )
+    try:
+        return fit(
+            model,
+            _loss,
+            source,
+            config=config.loop,
+            out=Path(out),
+            learning_rate=_schedule(config, len(source)),
+            validate=lambda network: validate(network, _validation_samples(config, held_out)),
+            best="psnr_rgb_validation",
+            resume=resume,
+            run_description=_description(config, source),
+        )
+    except Exception as error:
+        if not is_out_of_memory(error):
+            raise
+        raise InputError(
+            "out of memory; what helps, in this order: loop.accumulate as large as loop.batch_size, recompute true, "
+            "loop.precision bfloat16, a smaller data.patch"
+        ) from error
 
 
-def validate(network: nn.Module, samples: Sequence[Mapping[str, Tensor]]) -> dict[str, float]:
+def validate(network: nn.Module, samples: Iterable[Mapping[str, Tensor]]) -> dict[str, float]:
     """Return the mean RGB PSNR (dB, peak 1, clamped) of restored samples and of the rainy ones."""
     device = next(network.parameters()).device
     values: dict[str, list[float]] = {"psnr_rgb_validation": [], "psnr_rgb_rainy": []}
@@ -150,21 +173,44 @@ def _schedule(config: TrainConfig, samples: int) -> Callable[[int], float] | Non
     )
 
 
-def _sources(config: TrainConfig, data: Path, validation: Path | None) -> tuple[RainyPatches, list[dict[str, Tensor]]]:
-    """Return the training samples, and the validation samples, drawn once and for all."""
-    source, seed = _source(config.data, data), config.loop.seed
+def _description(config: TrainConfig, source: RainyPatches) -> dict[str, object]:
+    """Return what makes a run this run, beside the loop: all that changes what is computed."""
+    recipe = asdict(replace(config, recompute=False, data=replace(config.data, cache_mb=0)))
+    del recipe["loop"]
+    return {"method": METHOD.name, "recipe": recipe, "pictures": len(source)}
+
+
+def _sources(config: TrainConfig, data: Path, validation: Path | None) -> tuple[RainyPatches, RainyPatches]:
+    """Return what is trained on and what is held out."""
+    source = _source(config.data, data)
     if validation is not None:
-        held_out = _source(config.data, validation)
-    else:
-        order = np.random.default_rng(seed).permutation(len(source))
-        count = max(1, round(config.data.held_out * len(source)))
-        if count == len(source):
-            raise InputError(f"{data}: one picture alone; at least two are needed, one of them for validation")
-        source, held_out = source.subset(sorted(order[count:])), source.subset(sorted(order[:count]))
-    side = config.data.validation_patch
-    return source, [held_out.centre(i, side, np.random.default_rng([seed, i])) for i in range(len(held_out))]
+        return source, _source(config.data, validation)
+    clean = source.clean_files()
+    different = list(dict.fromkeys(clean))
+    count = min(max(1, round(config.data.held_out * len(different))), MOST_HELD_OUT)
+    if count == len(different):
+        raise InputError(f"{data}: one clean picture alone; at least two are needed, one of them for validation")
+    chosen = np.random.default_rng(config.loop.seed).permutation(len(different))[:count]
+    held_out = {different[index] for index in chosen}
+    return (
+        source.subset([index for index, path in enumerate(clean) if path not in held_out]),
+        source.subset([index for index, path in enumerate(clean) if path in held_out]),
+    )
 
 
 def _source(config: DataConfig, data: Path) -> RainyPatches:
-    pictures = find_pairs(data) if config.kind == "pairs" else expand_inputs([data], IMAGE_SUFFIXES)
-    return RainyPatches(pictures, config.patch, config.rain, config.cache_mb)
+    if config.kind == "pairs":
+        return RainyPatches(find_pairs(data), config.patch, config.rain, config.cache_mb)
+    if holds_pairs(data):
+        raise InputError(
+            f"{data}: holds rainy and clean pictures, and this recipe lets rain fall on clean ones alone; give it the "
+            "folder of the clean ones, or set data.kind to pairs"
+        )
+    return RainyPatches(expand_inputs([data], IMAGE_SUFFIXES), config.patch, config.rain, config.cache_mb)
+
+
+def _validation_samples(config: TrainConfig, held_out: RainyPatches) -> Iterator[dict[str, Tensor]]:
+    """Yield the centres of the pictures that are held out, with the same rain every time."""
+    for index in range(len(held_out)):
+        rng = np.random.default_rng([config.loop.seed, index])
+        yield held_out.centre(index, config.data.validation_patch, rng)

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import glob
 import os
 from collections import Counter, deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -12,6 +13,7 @@ from pathlib import Path
 from typing import NamedTuple, TypeVar
 
 from .errors import InputError
+from .files import expand_inputs
 
 Read = TypeVar("Read")
 Result = TypeVar("Result")
@@ -19,7 +21,7 @@ Result = TypeVar("Result")
 AHEAD = 2
 """Files read before their turn, and results waiting to be written."""
 
-FAULTS = (InputError, OSError)
+FAULTS = (InputError, OSError, MemoryError)
 """What is wrong with a file, as opposed to a defect of the program."""
 
 
@@ -32,7 +34,10 @@ class Job(NamedTuple):
     @property
     def done(self) -> bool:
         """Whether the target is there and no older than the source."""
-        return self.target.exists() and self.target.stat().st_mtime >= self.source.stat().st_mtime
+        try:
+            return self.target.stat().st_mtime >= self.source.stat().st_mtime
+        except OSError:
+            return False
 
 
 @dataclass
@@ -58,35 +63,71 @@ class Summary:
         return f"{len(self.done)} done, {len(self.skipped)} skipped as done before, {len(self.failed)} failed"
 
 
-def plan_jobs(sources: Sequence[Path], roots: Sequence[Path], out: Path, suffix: Callable[[Path], str]) -> list[Job]:
-    """Return where the result of each source goes: its name with another suffix, in its sub-folder, below ``out``.
+def plan_jobs(
+    inputs: Iterable[str | Path], suffixes: Iterable[str], out: str | Path, suffix: Callable[[Path], str]
+) -> list[Job]:
+    """Return which file is to be made of which: an input's name with another suffix, below ``out``.
+
+    A file found in a folder, or by a pattern, keeps its place below that folder, or below the part of the pattern
+    without wildcards. Where two sources would meet in one result, their own suffixes stay in the names
+    (``a.jpg.png``, ``a.bmp.png``). If ``out`` lies inside a folder that is searched, what is in it is no input.
 
     Args:
-        sources: files.
-        roots: the inputs as they were given; a file inside one of these folders keeps its place in it.
+        inputs: files, folders, glob patterns, as for `visioncore.files.expand_inputs`.
+        suffixes: what counts as an input inside a folder.
         out: the folder of results.
-        suffix: the result's suffix for a source. Where two sources would meet in one result, the sources' own
-            suffixes stay in the names (``a.jpg.png``, ``a.bmp.png``).
+        suffix: the result's suffix for a source.
+
+    Raises:
+        InputError: if an input is missing or holds no file, or a result would be written over an input or another
+            result.
     """
-    places = [_place(source, roots) for source in sources]
-    meeting = Counter(place.with_suffix(suffix(source)) for source, place in zip(sources, places, strict=True))
+    suffixes, out = tuple(suffixes), Path(out)
+    places: dict[Path, Path] = {}
+    for entry in inputs:
+        searched = _searched_folder(entry)
+        found = expand_inputs([entry], suffixes)
+        if searched is None:
+            places.update({path: Path(path.name) for path in found if path not in places})
+            continue
+        if searched.resolve() == out.resolve() and Path(entry).is_dir():
+            raise InputError(f"{out}: results in a folder of inputs would be taken for inputs next time; name another")
+        if searched.resolve() in out.resolve().parents:
+            found = [path for path in found if out.resolve() not in path.resolve().parents]
+            if not found:
+                raise InputError(f"{entry}: no file in it but earlier results in {out}")
+        places.update({path: path.relative_to(searched) for path in found if path not in places})
+    meeting = Counter(place.with_suffix(suffix(source)) for source, place in places.items())
     jobs = []
-    for source, place in zip(sources, places, strict=True):
+    for source, place in places.items():
         target = place.with_suffix(suffix(source))
         if meeting[target] > 1:
             target = place.with_name(place.name + suffix(source))
         jobs.append(Job(source, out / target))
-    clashing = [str(target) for target, count in Counter(job.target for job in jobs).items() if count > 1]
-    if clashing:
-        raise InputError(f"{clashing[0]}: several inputs would be written to this file; give them in separate calls")
+    _check_targets(jobs)
     return jobs
 
 
-def _place(source: Path, roots: Sequence[Path]) -> Path:
-    for root in roots:
-        if root.is_dir() and source.is_relative_to(root):
-            return source.relative_to(root)
-    return Path(source.name)
+def _searched_folder(entry: str | Path) -> Path | None:
+    """Return the folder in which an input is looked for; None for a file that is named outright."""
+    path = Path(entry)
+    if path.is_dir():
+        return path
+    if path.exists() or not glob.has_magic(str(entry)):
+        return None
+    wild = next(number for number, part in enumerate(path.parts) if glob.has_magic(part))
+    return Path(*path.parts[:wild])
+
+
+def _check_targets(jobs: Sequence[Job]) -> None:
+    sources = {job.source.resolve() for job in jobs}
+    targets: set[Path] = set()
+    for _, target in jobs:
+        if target.resolve() in sources:
+            raise InputError(f"{target}: this input would be written over; name another folder for the results")
+        if target in targets:
+            raise InputError(f"{target}: several inputs would be written to this file; give them in separate calls")
+        targets.add(target)
 
 
 def my_share(jobs: Sequence[Job]) -> list[Job]:
@@ -124,10 +165,16 @@ def process_files(
     writing: deque[tuple[Job, Future[None]]] = deque()
 
     def fail(job: Job, error: Exception) -> None:
-        summary.failed[job.source] = " ".join(str(error).split())
+        reason = " ".join(str(error).split()) or "out of memory"
+        named = any(str(path) in reason for path in job)
+        summary.failed[job.source] = reason if named else f"{job.source}: {reason}"
         say(f"failed: {summary.failed[job.source]}")
 
-    with ThreadPoolExecutor(1) as reader, ThreadPoolExecutor(1) as writer, _progress(len(waiting)) as advance:
+    with (
+        ThreadPoolExecutor(1) as reader,
+        ThreadPoolExecutor(1) as writer,
+        progress(len(waiting), "files") as advance,
+    ):
 
         def read_up() -> None:
             while waiting and len(reading) < AHEAD:
@@ -162,13 +209,13 @@ def process_files(
 
 
 @contextmanager
-def _progress(total: int) -> Iterator[Callable[[], None]]:
-    """Show how far the batch is, where somebody looks on."""
+def progress(total: int, what: str) -> Iterator[Callable[[], None]]:
+    """Show on a terminal how many of ``total`` things are done; yields what is to be called after each."""
     from rich.console import Console
     from rich.progress import MofNCompleteColumn, Progress, TimeRemainingColumn
 
     columns = (*Progress.get_default_columns()[:2], MofNCompleteColumn(), TimeRemainingColumn())
     console = Console(stderr=True)
-    with Progress(*columns, console=console, disable=not console.is_terminal or total < 2) as progress:
-        task = progress.add_task("files", total=total)
-        yield lambda: progress.advance(task)
+    with Progress(*columns, console=console, disable=not console.is_terminal or total < 2) as bar:
+        task = bar.add_task(what, total=total)
+        yield lambda: bar.advance(task)

@@ -16,6 +16,20 @@ _KEPT = (0x010E, 0x010F, 0x0110, 0x011A, 0x011B, 0x0128, 0x0131, 0x0132, 0x013B,
 _KEPT_FOLDERS = {"camera settings": 0x8769, "place": 0x8825}
 _DAMAGED = (OSError, SyntaxError, ValueError, TypeError, LookupError, struct.error)
 
+SIDEWAYS = (5, 6, 7, 8)
+"""Orientations in which the rows of the file are the columns of the upright picture."""
+
+
+def header_orientation(picture: Image) -> int:
+    """Return the orientation (1 to 8) of a Pillow picture as it was opened, by what stands before its pixels."""
+    from PIL.Image import Image as AnyPicture
+
+    try:
+        # that of the class for PNG files decodes the whole picture to look behind it
+        return int(AnyPicture.getexif(picture).get(_ORIENTATION, 1))
+    except _DAMAGED:
+        return 1
+
 
 def read_exif(picture: Image) -> tuple[bytes | None, int]:
     """Return the description of a loaded Pillow picture as a block of EXIF, and its orientation (1 to 8).
@@ -42,7 +56,7 @@ def read_exif(picture: Image) -> tuple[bytes | None, int]:
 
 def upright(array: Any, orientation: int) -> Any:
     """Return an array (H, W, ...) turned so that what EXIF calls ``orientation`` (1 to 8) stands upright."""
-    if orientation in (5, 6, 7, 8):
+    if orientation in SIDEWAYS:
         array = array.swapaxes(0, 1)
     if orientation in (3, 4, 7, 8):
         array = array[::-1]

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from .errors import InputError
-from .exif import read_exif, upright
+from .exif import SIDEWAYS, header_orientation, read_exif, upright
 from .extras import require
 from .files import atomic_path, writable_folder
 from .sixteen_bit import decode_colour, encode_png, encode_tiff
@@ -61,7 +61,7 @@ _GREY_MODES = ("1", "L", "LA", "La")
 # what Pillow raises for files that are damaged in one way or another
 _DAMAGED = (OSError, SyntaxError, ValueError, TypeError, LookupError, EOFError, struct.error, zlib.error)
 
-_TIFF_BITS, _TIFF_PHOTOMETRIC, _TIFF_EXTRA = 258, 262, 338
+_TIFF_WIDTH, _TIFF_HEIGHT, _TIFF_BITS, _TIFF_PHOTOMETRIC, _TIFF_EXTRA = 256, 257, 258, 262, 338
 
 
 @dataclass(frozen=True, eq=False)
@@ -120,18 +120,8 @@ def read_image(path: str | Path) -> Image:
             Pillow (for 16-bit colour OpenCV) is not installed.
     """
     path = Path(path)
-    kind, start = _recognise(path)
-    plugin = require(f"PIL.{kind}ImagePlugin", "images")
-    try:
-        # not PIL.Image.open: it has a smaller limit on pixels, which can only be moved for the whole process
-        file: ImageFile = getattr(plugin, f"{kind}ImageFile")(path)
-    except _DAMAGED as error:
-        raise InputError(
-            f"{path}: the {kind.upper()} header is damaged, announces no pixels, or describes a kind of picture that "
-            "cannot be read; save it as 8 or 16 bit grey or RGB"
-        ) from error
+    file, start = _opened(path)
     with file:
-        _check_header(path, file)
         try:
             file.load()
             exif, orientation = read_exif(file)
@@ -139,13 +129,27 @@ def read_image(path: str | Path) -> Image:
         except InputError:
             raise
         except _DAMAGED as error:
-            raise InputError(f"{path}: the {kind.upper()} file is truncated or damaged ({error})") from error
+            raise InputError(f"{path}: the {file.format} file is truncated or damaged ({error})") from error
         icc = file.info.get("icc_profile")
     if icc is not None and icc[16:20] not in (b"RGB ", b"GRAY"):
         icc = None
     if alpha is not None:
         alpha = upright(alpha, orientation)
     return Image(upright(pixels, orientation), alpha, grey, icc, exif)
+
+
+def image_size(path: str | Path) -> tuple[int, int]:
+    """Return (height, width) of the upright picture in a file by its header; nothing is decoded.
+
+    Raises:
+        InputError: as ``read_image``, for what shows in the header.
+    """
+    file, _ = _opened(Path(path))
+    with file:
+        height, width = file.height, file.width
+        if file.format == "TIFF":  # where some versions of Pillow have turned the size already
+            height, width = _tiff_tag(file, _TIFF_HEIGHT, height), _tiff_tag(file, _TIFF_WIDTH, width)
+        return (width, height) if header_orientation(file) in SIDEWAYS else (height, width)
 
 
 def write_image(path: str | Path, image: Image) -> None:
@@ -209,6 +213,26 @@ def from_tensor(tensor: Tensor, like: Image | None = None) -> Image:
     whole = (values.clamp(0, 1) * (2**bits - 1)).round().permute(1, 2, 0).numpy()
     pixels: Pixels = whole.astype(np.uint8) if bits == 8 else whole.astype(np.uint16)
     return Image(pixels) if like is None else replace(like, pixels=pixels)
+
+
+def _opened(path: Path) -> tuple[ImageFile, bytes]:
+    """Return a file with its header read and found acceptable, and its first bytes."""
+    kind, start = _recognise(path)
+    plugin = require(f"PIL.{kind}ImagePlugin", "images")
+    try:
+        # not PIL.Image.open: it has a smaller limit on pixels, which can only be moved for the whole process
+        file: ImageFile = getattr(plugin, f"{kind}ImageFile")(path)
+    except _DAMAGED as error:
+        raise InputError(
+            f"{path}: the {kind.upper()} header is damaged, announces no pixels, or describes a kind of picture that "
+            "cannot be read; save it as 8 or 16 bit grey or RGB"
+        ) from error
+    try:
+        _check_header(path, file)
+    except InputError:
+        file.close()
+        raise
+    return file, start
 
 
 def _recognise(path: Path) -> tuple[str, bytes]:

@@ -47,7 +47,7 @@ def encode_png(pixels: NDArray[np.uint16], icc: bytes | None, exif: bytes | None
         _chunk(b"IHDR", struct.pack(">IIBBBBB", width, height, 16, _PNG_COLOUR_TYPE[channels], 0, 0, 0)),
         _chunk(b"iCCP", b"ICC Profile\0\0" + zlib.compress(icc)) if icc else b"",
         _chunk(b"eXIf", exif.removeprefix(b"Exif\0\0")) if exif else b"",
-        _chunk(b"IDAT", zlib.compress(filtered, 4)),
+        _chunk(b"IDAT", zlib.compress(filtered.data, 4)),
         _chunk(b"IEND", b""),
     ]
     return b"".join(parts)

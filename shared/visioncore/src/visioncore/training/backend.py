@@ -74,4 +74,4 @@ def on_main(accelerator: Accelerator, work: Callable[[], T]) -> T:
     result, fault = outcome
     if fault is not None:
         raise InputError(fault)
-    return result  # type: ignore[no-any-return]
+    return result

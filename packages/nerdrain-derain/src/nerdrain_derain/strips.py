@@ -1,0 +1,56 @@
+"""Layers over a map a few rows at a time, so that what lies between them never leaves the processor's cache.
+
+A block widens a map fivefold before it narrows it again. On a CPU, writing those wide maps to memory and fetching them
+back costs more than the arithmetic, and they decide the peak memory. Without gradients nobody needs them whole.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+BUDGET = 2**20
+"""Numbers in the widest map between the layers of a strip."""
+
+FEWEST_ROWS = 8
+
+
+class Strip(NamedTuple):
+    """Rows of one image of a map, and where they lie once the rows around them have served their purpose.
+
+    Attributes:
+        image: index in the batch.
+        around: the rows with a neighbour above and below, where there is one.
+        rows: the rows themselves.
+        inside: where they lie within ``around``.
+    """
+
+    image: int
+    around: slice
+    rows: slice
+    inside: slice
+
+
+def pays(x: Tensor) -> bool:
+    """Return whether a map is better worked on in strips: on a CPU, and with no gradient or graph recorded."""
+    return x.device.type == "cpu" and not torch.is_grad_enabled() and not torch.compiler.is_compiling()
+
+
+def strips(x: Tensor, widest: int) -> Iterator[Strip]:
+    """Cut a map (B, C, H, W) into strips for layers that look one row up and down.
+
+    Args:
+        x: the map.
+        widest: channels of the widest map between the layers.
+    """
+    batch, _, height, width = x.shape
+    count = max(FEWEST_ROWS, BUDGET // (widest * width))
+    for image in range(batch):
+        for top in range(0, height, count):
+            bottom = min(top + count, height)
+            above = max(0, top - 1)
+            around = slice(above, min(bottom + 1, height))
+            yield Strip(image, around, slice(top, bottom), slice(top - above, bottom - above))

@@ -1,0 +1,264 @@
+"""Many files: where results go, what is skipped, what survives a broken file, and what runs beside what."""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from visioncore.batch import AHEAD, Job, Summary, my_share, plan_jobs, process_files
+from visioncore.errors import InputError
+
+
+def touch(folder: Path, *names: str) -> None:
+    for name in names:
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_text(name)
+
+
+def plan(inputs: list[str | Path], out: Path, suffix: Callable[[Path], str] = lambda _: ".txt") -> dict[str, str]:
+    """Return {source: target}, both as text, targets relative to ``out``."""
+    jobs = plan_jobs(inputs, (".a", ".b", ".txt"), out, suffix)
+    return {str(job.source): job.target.relative_to(out).as_posix() for job in jobs}
+
+
+def jobs_of(folder: Path, *names: str) -> list[Job]:
+    touch(folder, *names)
+    return [Job(folder / name, folder / "out" / name) for name in names]
+
+
+def write(text: str, target: Path) -> None:
+    target.parent.mkdir(exist_ok=True)
+    target.write_text(text)
+
+
+# where results go
+
+
+def test_files_go_by_name_and_folders_keep_their_shape(tmp_path: Path) -> None:
+    touch(tmp_path, "one.a", "folder/2.a", "folder/10.a", "folder/deep/3.b", "folder/other.xyz")
+    planned = plan([tmp_path / "one.a", tmp_path / "folder"], tmp_path / "out")
+    assert list(planned.values()) == ["one.txt", "2.txt", "10.txt", "deep/3.txt"]
+    assert next(iter(planned)) == str(tmp_path / "one.a")
+
+
+def test_a_pattern_keeps_what_lies_below_its_plain_part(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    touch(tmp_path, "photos/x/1.a", "photos/y/1.a")
+    expected = ["x/1.txt", "y/1.txt"]
+    assert list(plan([f"{tmp_path}/photos/**/*.a"], tmp_path / "out").values()) == expected
+    monkeypatch.chdir(tmp_path)
+    assert list(plan(["photos/?/1.a"], Path("out")).values()) == expected
+    assert list(plan(["*/x/*.a"], Path("out")).values()) == ["photos/x/1.txt"]
+
+
+def test_names_that_meet_keep_their_suffixes(tmp_path: Path) -> None:
+    touch(tmp_path, "in/1.a", "in/1.b", "in/2.a")
+    assert list(plan([tmp_path / "in"], tmp_path / "out").values()) == ["1.a.txt", "1.b.txt", "2.txt"]
+
+
+def test_the_suffix_may_depend_on_the_source(tmp_path: Path) -> None:
+    touch(tmp_path, "in/1.a", "in/1.b")
+    planned = plan([tmp_path / "in"], tmp_path / "out", lambda path: ".x" if path.suffix == ".a" else ".y")
+    assert list(planned.values()) == ["1.x", "1.y"]
+
+
+def test_two_inputs_for_one_result_are_refused(tmp_path: Path) -> None:
+    touch(tmp_path, "x/1.a", "y/1.a")
+    with pytest.raises(InputError, match=r"1\.a\.txt: several inputs"):
+        plan([tmp_path / "x" / "1.a", tmp_path / "y" / "1.a"], tmp_path / "out")
+
+
+def test_an_input_named_twice_counts_once(tmp_path: Path) -> None:
+    touch(tmp_path, "in/sub/1.a")
+    assert list(plan([tmp_path / "in", tmp_path / "in" / "sub" / "1.a"], tmp_path / "out").values()) == ["sub/1.txt"]
+
+
+def test_results_inside_the_input_folder_are_no_inputs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    touch(tmp_path, "in/1.a", "in/out/1.txt", "in/out/old.txt")
+    assert plan([tmp_path / "in"], tmp_path / "in" / "out") == {str(tmp_path / "in" / "1.a"): "1.txt"}
+    monkeypatch.chdir(tmp_path / "in")
+    assert plan(["**/*"], Path("out")) == {"1.a": "1.txt"}
+    assert plan(["out/old.txt"], Path("out2")) == {"out/old.txt": "old.txt"}
+    (tmp_path / "in" / "1.a").unlink()
+    with pytest.raises(InputError, match="no file in it but earlier results"):
+        plan([tmp_path / "in"], tmp_path / "in" / "out")
+
+
+def test_inputs_inside_the_folder_of_results_are_inputs(tmp_path: Path) -> None:
+    touch(tmp_path, "out/raw/1.a")
+    assert list(plan([tmp_path / "out" / "raw"], tmp_path / "out").values()) == ["1.txt"]
+
+
+def test_results_among_the_inputs_are_refused(tmp_path: Path) -> None:
+    touch(tmp_path, "in/1.a")
+    with pytest.raises(InputError, match="would be taken for inputs next time"):
+        plan([tmp_path / "in"], tmp_path / "in")
+    with pytest.raises(InputError, match=r"1\.a: this input would be written over"):
+        plan([tmp_path / "in" / "1.a"], tmp_path / "in", lambda _: ".a")
+
+
+def test_missing_inputs_are_refused(tmp_path: Path) -> None:
+    (tmp_path / "empty").mkdir()
+    for entry, reason in (("none.a", "no such file"), ("empty", "no file with suffix"), ("*.a", "matches no file")):
+        with pytest.raises(InputError, match=reason):
+            plan([tmp_path / entry], tmp_path / "out")
+
+
+# what is done
+
+
+def test_every_file_is_read_worked_on_and_written_in_order(tmp_path: Path) -> None:
+    jobs = jobs_of(tmp_path, *(f"{number}.a" for number in range(7)))
+    worked: list[str] = []
+
+    def work(text: str) -> str:
+        worked.append(text)
+        return text.upper()
+
+    summary = process_files(jobs, Path.read_text, work, write)
+    assert worked == [f"{number}.a" for number in range(7)]
+    assert summary == Summary(done=[job.target for job in jobs])
+    assert summary.exit_code == 0
+    assert [job.target.read_text() for job in jobs] == [f"{number}.A" for number in range(7)]
+
+
+def test_what_is_done_is_skipped_unless_its_source_is_newer(tmp_path: Path) -> None:
+    jobs = jobs_of(tmp_path, "done.a", "stale.a", "new.a")
+    for job in jobs[:2]:
+        write("before", job.target)
+    os.utime(jobs[0].target, (2e9, 2e9))
+    os.utime(jobs[1].target, (1e9, 1e9))
+    summary = process_files(jobs, Path.read_text, str.upper, write)
+    assert summary.skipped == [jobs[0].target]
+    assert summary.done == [jobs[1].target, jobs[2].target]
+    assert [job.target.read_text() for job in jobs] == ["before", "STALE.A", "NEW.A"]
+    assert str(summary) == "2 done, 1 skipped as done before, 0 failed"
+    assert process_files(jobs, Path.read_text, str.upper, write, overwrite=True).skipped == []
+    assert jobs[0].target.read_text() == "DONE.A"
+
+
+@pytest.mark.parametrize("stage", ["read", "work", "write"])
+@pytest.mark.parametrize(
+    ("error", "told"), [(InputError("two\nlines"), "two lines"), (OSError("no"), "no"), (MemoryError(), "memory")]
+)
+def test_a_bad_file_is_told_and_the_others_survive(tmp_path: Path, stage: str, error: Exception, told: str) -> None:
+    jobs = jobs_of(tmp_path, *(f"{number}.a" for number in range(6)))
+
+    def fail_at(here: str, text: str) -> None:
+        if here == stage and text == "2.a":
+            raise error
+
+    def read(path: Path) -> str:
+        fail_at("read", path.name)
+        return path.read_text()
+
+    def work(text: str) -> str:
+        fail_at("work", text)
+        return text
+
+    def write_out(text: str, target: Path) -> None:
+        fail_at("write", text)
+        write(text, target)
+
+    said: list[str] = []
+    summary = process_files(jobs, read, work, write_out, say=said.append)
+    assert len(summary.done) == 5
+    assert summary.exit_code == 1
+    assert list(summary.failed) == [jobs[2].source]
+    assert len(said) == 1
+    assert "\n" not in said[0]
+    assert said[0].startswith(f"failed: {jobs[2].source}: ")
+    assert told in said[0]
+    assert not jobs[2].target.exists()
+
+
+def test_the_file_is_named_once(tmp_path: Path) -> None:
+    (job,) = jobs_of(tmp_path, "1.a")
+
+    def read(path: Path) -> str:
+        raise InputError(f"{path}: broken")
+
+    summary = process_files([job], read, str.upper, write, say=lambda _: None)
+    assert summary.failed == {job.source: f"{job.source}: broken"}
+
+
+def test_a_source_that_vanished_is_one_bad_file(tmp_path: Path) -> None:
+    jobs = jobs_of(tmp_path, "1.a", "2.a")
+    jobs[0].source.unlink()
+    summary = process_files(jobs, Path.read_text, str.upper, write, say=lambda _: None)
+    assert list(summary.failed) == [jobs[0].source]
+    assert summary.done == [jobs[1].target]
+
+
+def test_a_defect_of_the_program_is_raised(tmp_path: Path) -> None:
+    def work(text: str) -> str:
+        raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        process_files(jobs_of(tmp_path, "1.a"), Path.read_text, work, write)
+
+
+def test_summaries_add_up(tmp_path: Path) -> None:
+    one = Summary([tmp_path / "a"], [], {tmp_path / "b": "bad"})
+    total = one + Summary([tmp_path / "c"], [tmp_path / "d"], {})
+    assert str(total) == "2 done, 1 skipped as done before, 1 failed"
+    assert total.exit_code == 1
+
+
+# what runs beside what
+
+
+def test_reading_and_writing_go_on_beside_the_work(tmp_path: Path) -> None:
+    """The second file is read, and the first one's result written, while the work on the second goes on."""
+    jobs = jobs_of(tmp_path, "1.a", "2.a", "3.a")
+    third_read, first_written = threading.Event(), threading.Event()
+
+    def read(path: Path) -> str:
+        if path.name == "3.a":
+            third_read.set()
+        return path.name
+
+    def work(text: str) -> str:
+        if text == "2.a":
+            assert third_read.wait(10)
+            assert first_written.wait(10)
+        return text
+
+    def write_out(text: str, target: Path) -> None:
+        write(text, target)
+        if text == "1.a":
+            first_written.set()
+
+    assert len(process_files(jobs, read, work, write_out).done) == 3
+
+
+def test_no_more_is_read_ahead_than_agreed(tmp_path: Path) -> None:
+    jobs = jobs_of(tmp_path, *(f"{number}.a" for number in range(10)))
+    read: list[str] = []
+    worst = 0
+
+    def read_in(path: Path) -> str:
+        read.append(path.name)
+        return path.name
+
+    def work(text: str) -> str:
+        nonlocal worst
+        worst = max(worst, len(read) - int(text[0]))
+        return text
+
+    process_files(jobs, read_in, work, write)
+    assert 1 <= worst <= 1 + AHEAD
+
+
+def test_processes_share_the_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    jobs = jobs_of(tmp_path, *(f"{number}.a" for number in range(5)))
+    assert my_share(jobs) == jobs
+    shares = []
+    for rank in range(2):
+        monkeypatch.setenv("RANK", str(rank))
+        monkeypatch.setenv("WORLD_SIZE", "2")
+        shares.append(process_files(jobs, Path.read_text, str.upper, write, overwrite=True).done)
+    assert shares == [[jobs[i].target for i in (0, 2, 4)], [jobs[i].target for i in (1, 3)]]
