@@ -6,7 +6,7 @@ import json
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import pytest
@@ -14,7 +14,7 @@ import torch
 from torch import Tensor, nn
 
 from nerdrain_derain import VARIANTS, NeRDRain, NeRDRainConfig
-from nerdrain_derain.checkpoint import from_published_state, published_name, to_published
+from nerdrain_derain.checkpoint import fill_from_published, published_name, to_published
 from nerdrain_derain.plain import as_plain
 from nerdrain_derain.windows import run_windows
 
@@ -36,15 +36,16 @@ OURS = {  # modules of the golden case `modules` and what they are called here
 
 Fill = Callable[[Mapping[str, Any]], dict[str, Tensor]]
 MakeInput = Callable[[Mapping[str, Any]], Tensor]
+Module = TypeVar("Module", bound=nn.Module)
 
 
 def filled_model(config: NeRDRainConfig, state: dict[str, Tensor]) -> NeRDRain:
     model = NeRDRain(config).double().eval()
-    from_published_state(model, state, "golden case")
+    fill_from_published(model, state, "golden case")
     return model
 
 
-def on_path(module: nn.Module, path: str) -> nn.Module:
+def on_path(module: Module, path: str) -> Module:
     return as_plain(module) if path == "plain" else module
 
 

@@ -44,9 +44,12 @@ class ChannelAttention(nn.Module):
     def add_in_strips(self, x: Tensor, norm: Callable[[Tensor], Tensor]) -> Tensor:
         """Return ``x + self(norm(x))`` with only the values and a strip of the rest in memory; no gradients."""
         out = torch.empty_like(x, memory_format=torch.channels_last)
+        qkv = self.qkv.matrix()
         products: list[tuple[Tensor, ...]] = [()] * len(x)
         for i, around, rows, inside in strips(x, self.qkv.out_channels):
-            q, k, v = to_pixels(self.qkv_local(self.qkv(norm(x[i : i + 1, :, around])))[:, :, inside]).chunk(3, dim=-1)
+            q, k, v = to_pixels(
+                self.qkv_local(to_map(to_pixels(norm(x[i : i + 1, :, around])) @ qkv))[:, :, inside]
+            ).chunk(3, dim=-1)
             out[i, :, rows] = to_map(v)[0]
             found = self._products(q.flatten(1, 2), k.flatten(1, 2))
             products[i] = tuple(a + b for a, b in zip(products[i], found, strict=True)) if products[i] else found

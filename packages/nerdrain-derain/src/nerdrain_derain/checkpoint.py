@@ -4,18 +4,15 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
-from importlib.resources import as_file, files
 from pathlib import Path
-from typing import TypeVar
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
-from visioncore.checkpoint import compare, read_metadata, read_state_dict, strip_prefix
+from visioncore.checkpoint import compare, read_state_dict, strip_prefix
 from visioncore.errors import InputError
 
 from .config import VARIANTS
-from .model import NeRDRain
 
 _ENCODER = {
     "level1": "encoder_level1_{stage}",
@@ -94,8 +91,6 @@ _INSIDE: list[
 ]
 _CNN_BLOCK = re.compile(r"\.(\d+)\.(body|squeeze)\.")
 
-Model = TypeVar("Model", bound=NeRDRain)
-
 
 def published_name(name: str) -> str:
     """Return the name that a tensor of this model has in the authors' checkpoints."""
@@ -111,7 +106,7 @@ def published_name(name: str) -> str:
     return MODULES[module] + rest
 
 
-def to_published(model: NeRDRain) -> dict[str, Tensor]:
+def to_published(model: nn.Module) -> dict[str, Tensor]:
     """Return the model's tensors under the authors' names, for use with their scripts.
 
     Save it as ``torch.save({"state_dict": to_published(model)}, "model.pth")``.
@@ -142,7 +137,7 @@ def detect_variant(state: Mapping[str, Tensor], where: str) -> str:
     )
 
 
-def from_published_state(model: NeRDRain, state: Mapping[str, Tensor], where: str) -> None:
+def fill_from_published(model: nn.Module, state: Mapping[str, Tensor], where: str) -> None:
     """Fill ``model`` from tensors under published names.
 
     Raises:
@@ -162,53 +157,20 @@ def from_published_state(model: NeRDRain, state: Mapping[str, Tensor], where: st
     model.load_state_dict({name: state[published] for name, published in names.items()})
 
 
-def load_published(model_class: type[Model], path: str | Path, variant: str | None = None) -> Model:
-    """Read a checkpoint of the authors and return the model in evaluation mode, on the CPU, in float32.
+def read_published(path: str | Path, variant: str | None = None) -> tuple[str, dict[str, Tensor]]:
+    """Read a checkpoint of the authors: which variant it is of, and its tensors under their names.
 
-    The variant is found from the tensors; the optimizer's part of the file is never moved to a device.
+    The tensors stay on the CPU, and the optimizer's part of the file is never read.
 
     Args:
-        model_class: what to build.
         path: the ``.pth`` file, from a single GPU or from several (names with ``module.``).
         variant: insist on this variant.
 
     Raises:
-        InputError: if the file cannot be read, holds something else, is of another variant, or does not fit.
+        InputError: if the file cannot be read, holds something else, or is of another variant.
     """
     state = strip_prefix(read_state_dict(path), "module.")
     found = detect_variant(state, str(path))
     if variant is not None and variant != found:
         raise InputError(f"{path}: this is a checkpoint of {found}, not of {variant}")
-    model = model_class(VARIANTS[found])
-    from_published_state(model, state, str(path))
-    return model.eval()
-
-
-def load_model(weights: str | Path) -> NeRDRain:
-    """Return a model in evaluation mode from whatever holds its weights.
-
-    Args:
-        weights: ``demo`` for the small bundled network, a folder, file or hub id that `NeRDRain.from_pretrained` takes,
-            or a checkpoint of the authors.
-
-    Raises:
-        InputError: if it cannot be read or does not fit.
-    """
-    if weights == "demo":
-        with as_file(files(__package__) / "assets" / "demo") as folder:
-            return NeRDRain.from_pretrained(folder)
-    path = Path(weights)
-    if path.is_file() and not (path.suffix == ".safetensors" and "config" in read_metadata(path)):
-        return NeRDRain.from_published(path)
-    return NeRDRain.from_pretrained(weights)
-
-
-def convert(published: str | Path, out: str | Path) -> NeRDRain:
-    """Turn a checkpoint of the authors into a folder with config.json and model.safetensors, and return the model.
-
-    Raises:
-        InputError: if the checkpoint cannot be read or does not fit, or ``out`` cannot be written.
-    """
-    model = load_published(NeRDRain, published)
-    model.save_pretrained(out)
-    return model
+    return found, state

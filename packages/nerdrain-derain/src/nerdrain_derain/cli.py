@@ -144,7 +144,7 @@ def convert(published: Positional[Path], out: Path) -> None:
         published: the .pth file; its variant is found from its tensors.
         out: folder for the result.
     """
-    from .checkpoint import convert as run_conversion
+    from .weights import convert as run_conversion
 
     model = run_conversion(published, out)
     _say(f"{sum(p.numel() for p in model.parameters()):,} parameters, dim {model.config.dim}; weights in {out}")
@@ -164,8 +164,8 @@ def export(
         format: one or both.
         size: side of the square images it will take, a multiple of 16.
     """
-    from .checkpoint import load_model
     from .export import export as run_export
+    from .weights import load_model
 
     for path, error in run_export(load_model(weights), out, formats=format, size=size).items():
         _say(f"{path}: largest difference from eager {error:.2e}")
@@ -211,8 +211,8 @@ def info(weights: str = "nerd-rain") -> None:
 
 
 def _predictor(weights: str, device: str, dtype: str, tiles: str, batch: int, self_ensemble: bool) -> Predictor:
-    from .checkpoint import load_model
     from .predict import Predictor
+    from .weights import load_model
 
     return Predictor(
         load_model(weights),

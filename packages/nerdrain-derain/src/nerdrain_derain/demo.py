@@ -11,11 +11,12 @@ from visioncore.images import read_image
 from visioncore.report import DemoReport, figure_grid
 
 from .baselines import FILTERS, best_filter
-from .checkpoint import load_model
 from .evaluate import PROTOCOLS, evaluate
 from .method import METHOD
 from .pairing import find_pairs
 from .predict import Predictor
+from .weights import load_model
+from .weights import load_model
 
 
 def demo(out: str | Path) -> DemoReport:

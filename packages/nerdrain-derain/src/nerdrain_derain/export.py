@@ -5,12 +5,15 @@ from __future__ import annotations
 import contextlib
 import copy
 import io
-from collections.abc import Callable, Iterable
+import logging
+import warnings
+from collections.abc import Callable, Iterable, Iterator
 from importlib.util import find_spec
 from pathlib import Path
 
 import torch
 from torch import Tensor
+from torch.export import ExportedProgram
 
 from visioncore.errors import InputError
 from visioncore.files import atomic_path, writable_folder
@@ -45,26 +48,45 @@ def export(
     for name in formats:
         if name not in _FORMATS:
             raise InputError(f"format is {name!r}; it must be one of {', '.join(_FORMATS)}")
+    missing = [name for name in ("onnx", "onnxscript", "onnxruntime") if "onnx" in formats and find_spec(name) is None]
+    if missing:
+        raise InputError(f"ONNX needs {', '.join(missing)}: pip install 'nerdrain-derain[export]'")
     folder = writable_folder(out)
     model = copy.deepcopy(model).cpu().float().eval()
     image = torch.rand(1, 3, size, size, generator=torch.Generator().manual_seed(0))
-    with torch.inference_mode():
+    with torch.no_grad(), _quiet():
         expected = model(image)
+        program = torch.export.export(model, (image,))
     errors = {}
     for name in formats:
         path = folder / f"model.{name}"
         encode, run = _FORMATS[name]
-        with atomic_path(path) as temporary, torch.no_grad():
-            temporary.write_bytes(encode(model, image))
-            errors[path] = float((run(temporary, image) - expected).abs().max())
+        with atomic_path(path) as temporary:
+            with _quiet():
+                encoded = encode(program)
+            temporary.write_bytes(encoded)
+            with torch.no_grad():
+                errors[path] = float((run(temporary, image) - expected).abs().max())
             if not errors[path] <= TOLERANCE:
                 raise InputError(f"{path}: not written; it differs from eager by {errors[path]:.2e}, over {TOLERANCE}")
     return errors
 
 
-def _encode_pt2(model: NeRDRain, image: Tensor) -> bytes:
+@contextlib.contextmanager
+def _quiet() -> Iterator[None]:
+    """Keep to themselves the steps and remarks of exporters, which are about their own code."""
+    before = logging.root.manager.disable
+    logging.disable(logging.WARNING)
+    try:
+        with warnings.catch_warnings(action="ignore"), contextlib.redirect_stdout(io.StringIO()):
+            yield
+    finally:
+        logging.disable(before)
+
+
+def _encode_pt2(program: ExportedProgram) -> bytes:
     file = io.BytesIO()
-    torch.export.save(torch.export.export(model, (image,)), file)
+    torch.export.save(program, file)
     return file.getvalue()
 
 
@@ -73,21 +95,12 @@ def _run_pt2(path: Path, image: Tensor) -> Tensor:
     return restored
 
 
-def _encode_onnx(model: NeRDRain, image: Tensor) -> bytes:
-    missing = [name for name in ("onnx", "onnxscript", "onnxruntime") if find_spec(name) is None]
-    if missing:
-        raise InputError(f"ONNX needs {', '.join(missing)}: pip install 'nerdrain-derain[export]'")
-    with contextlib.redirect_stdout(io.StringIO()):  # the exporter tells its steps
-        program = torch.onnx.export(
-            model,
-            (image,),
-            dynamo=True,
-            opset_version=18,
-            input_names=["rainy"],
-            output_names=["restored"],
-        )
-    assert program is not None
-    return program.model_proto.SerializeToString()
+def _encode_onnx(program: ExportedProgram) -> bytes:
+    converted = torch.onnx.export(
+        program, dynamo=True, opset_version=18, input_names=["rainy"], output_names=["restored"]
+    )
+    assert converted is not None
+    return converted.model_proto.SerializeToString()
 
 
 def _run_onnx(path: Path, image: Tensor) -> Tensor:
@@ -97,7 +110,7 @@ def _run_onnx(path: Path, image: Tensor) -> Tensor:
     return torch.from_numpy(session.run(None, {"rainy": image.numpy()})[0])
 
 
-_FORMATS: dict[str, tuple[Callable[[NeRDRain, Tensor], bytes], Callable[[Path, Tensor], Tensor]]] = {
+_FORMATS: dict[str, tuple[Callable[[ExportedProgram], bytes], Callable[[Path, Tensor], Tensor]]] = {
     "onnx": (_encode_onnx, _run_onnx),
     "pt2": (_encode_pt2, _run_pt2),
 }

@@ -47,17 +47,16 @@ class GatedFeedForward(nn.Module):
         """Return the forward pass with its weights made ready, for use on many strips."""
         padding = -self.project.in_channels % STRIDE
         halves = [
-            (F.pad(expand, (0, 0, 0, padding)), F.pad(local, (0, 0) * 3 + (0, padding)))
-            for expand, local in zip(self.expand.weight.flatten(1).chunk(2), self.local.weight.chunk(2), strict=True)
+            (F.pad(expand, (0, padding)), F.pad(local, (0, 0) * 3 + (0, padding)))
+            for expand, local in zip(self.expand.matrix().chunk(2, dim=1), self.local.weight.chunk(2), strict=True)
         ]
-        project = F.pad(self.project.weight.flatten(1), (0, padding))
+        project = F.pad(self.project.matrix(), (0, 0, 0, padding))
 
         def forward(x: Tensor) -> Tensor:
             pixels = to_pixels(x)
             gate, value = (
-                F.conv2d(to_map(F.linear(pixels, expand)), local, padding=1, groups=len(local))
-                for expand, local in halves
+                F.conv2d(to_map(pixels @ expand), local, padding=1, groups=len(local)) for expand, local in halves
             )
-            return to_map(F.linear(to_pixels(F.gelu(gate) * value), project))
+            return to_map(to_pixels(F.gelu(gate) * value) @ project)
 
         return forward

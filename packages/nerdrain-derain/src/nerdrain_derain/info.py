@@ -7,10 +7,10 @@ from pathlib import Path
 import torch
 from torch.utils.flop_counter import FlopCounterMode
 
-from .checkpoint import load_model
 from .config import VARIANTS
 from .method import METHOD
 from .model import NeRDRain
+from .weights import load_model
 
 
 def network(weights: str | Path) -> NeRDRain:

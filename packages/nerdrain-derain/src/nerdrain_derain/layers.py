@@ -31,7 +31,11 @@ class Pointwise(nn.Conv2d):
         super().__init__(channels_in, channels_out, kernel_size=1, bias=False)
 
     def forward(self, x: Tensor) -> Tensor:
-        return to_map(F.linear(to_pixels(x), self.weight.flatten(1)))
+        return to_map(to_pixels(x) @ self.matrix())
+
+    def matrix(self) -> Tensor:
+        """Return the weights as they lie best for products with pixels: (C_in, C_out), contiguous."""
+        return self.weight.flatten(1).t().contiguous()
 
 
 class Conv3x3(nn.Conv2d):

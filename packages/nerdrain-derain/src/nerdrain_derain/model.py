@@ -13,7 +13,8 @@ from visioncore.errors import InputError
 from visioncore.hub import Pretrained
 
 from .blocks import Blocks, make_blocks
-from .config import NeRDRainConfig
+from .checkpoint import fill_from_published, read_published
+from .config import VARIANTS, NeRDRainConfig
 from .fusion import GatedFusion, SumFusion
 from .inr import ImplicitRepresentation
 from .layers import Conv3x3, nearest_down, nearest_up
@@ -110,11 +111,20 @@ class NeRDRain(Pretrained, nn.Module):
         self.to(memory_format=torch.channels_last)
 
     @classmethod
-    def from_published(cls, path: str | Path) -> Self:
-        """Load a checkpoint of the authors, for any of the published variants; see `checkpoint.load_published`."""
-        from .checkpoint import load_published
+    def from_published(cls, path: str | Path, variant: str | None = None) -> Self:
+        """Read a checkpoint of the authors and return the model in evaluation mode, on the CPU, in float32.
 
-        return load_published(cls, path)
+        Args:
+            path: the ``.pth`` file; which of the published variants it is of is found from its tensors.
+            variant: insist on this variant.
+
+        Raises:
+            InputError: if the file cannot be read, holds something else, is of another variant, or does not fit.
+        """
+        found, state = read_published(path, variant)
+        model = cls(VARIANTS[found])
+        fill_from_published(model, state, str(path))
+        return model.eval()
 
     def recompute(self, enabled: bool = True) -> Self:
         """Trade time for memory in training: keep no maps inside the levels, compute them again on the way back."""

@@ -60,6 +60,8 @@ class DataConfig:
                 raise InputError(f"data.{name} is {side}; it must be a positive multiple of {MULTIPLE}")
         if not 0 < self.held_out < 1:
             raise InputError(f"data.held_out is {self.held_out}; it must lie between 0 and 1")
+        if self.cache_mb < 0:
+            raise InputError(f"data.cache_mb is {self.cache_mb}; it must be at least 0")
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,91 @@
+"""The demo: what it writes and measures, on a tiny network, and what the bundled one achieves."""
+
+from __future__ import annotations
+
+import json
+from importlib.resources import files
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from nerdrain_derain import NeRDRain
+from nerdrain_derain.baselines import best_filter
+from nerdrain_derain.cli import main
+from nerdrain_derain.demo import demo
+from nerdrain_derain.pairing import find_pairs
+from visioncore.images import read_image, to_tensor
+from visioncore.methods import load
+from visioncore.metrics.image import psnr
+from visioncore.report import DemoReport
+
+ASSETS = Path(str(files("nerdrain_derain") / "assets"))
+
+
+@pytest.fixture
+def tiny_instead(tiny_weights: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> NeRDRain:
+    """Put a tiny network where the bundled one is looked for, and return it."""
+    model = NeRDRain.from_pretrained(tiny_weights)
+    (tmp_path / "package" / "assets").mkdir(parents=True)
+    model.save_pretrained(tmp_path / "package" / "assets" / "demo")
+    monkeypatch.setattr("nerdrain_derain.weights.files", lambda package: tmp_path / "package")
+    return model
+
+
+def test_what_the_demo_writes_and_measures(tiny_instead: NeRDRain, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    report = demo(out)
+    pairs = [(read_image(rainy), read_image(clean)) for rainy, clean in find_pairs(ASSETS / "samples")]
+    restored = [read_image(out / "restored" / f"{name}.png") for name in ("astronaut", "coffee", "rocket")]
+    values = [
+        [float(psnr(to_tensor(picture), to_tensor(clean), "y_A")) for picture in (rainy, after)]
+        for (rainy, clean), after in zip(pairs, restored, strict=True)
+    ]
+    before, after = np.mean(values, axis=0)
+    name, best = best_filter(pairs)
+    measured = report.measured
+    assert measured["psnr_y_A_rainy"] == pytest.approx(before)
+    assert measured["psnr_y_A_restored"] == pytest.approx(after)
+    assert measured["psnr_y_A_best_filter"] == pytest.approx(best)
+    assert measured["gain_over_rainy"] == pytest.approx(after - before)
+    assert measured["gain_over_best_filter"] == pytest.approx(after - best)
+    assert 0 < measured["ssim_y_A_rainy"] < 1
+    assert f"({after - before:+.2f} dB;" in report.headline
+    assert name in report.headline
+    assert read_image(report.figure).width > 1000
+    saved = json.loads((out / "report.json").read_text())
+    assert saved["figure"] == "demo.png"
+    assert saved["measured"] == pytest.approx(dict(measured))
+    assert saved["seconds"] > 0
+
+
+def test_the_command_and_the_entry_point(
+    tiny_instead: NeRDRain, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    from nerdrain_derain.method import METHOD
+
+    assert load(METHOD.demo) is demo
+    (tmp_path / "out" / "restored").mkdir(parents=True)
+    (tmp_path / "out" / "restored" / "aaa.png").write_text("of an earlier run")
+    assert main(["demo", "--out", str(tmp_path / "out")]) == 0
+    said = capsys.readouterr()
+    assert said.err == ""
+    assert said.out.startswith("PSNR-Y ")
+    assert said.out.endswith(f"figure and report: {tmp_path / 'out'}\n")
+
+
+def test_the_samples_are_in_rain_worth_removing() -> None:
+    pairs = find_pairs(ASSETS / "samples")
+    values = [float(psnr(to_tensor(read_image(rainy)), to_tensor(read_image(clean)), "y_A")) for rainy, clean in pairs]
+    assert len(pairs) == 3
+    assert 20 < np.mean(values) < 28
+
+
+def test_the_bundled_network_gains_five_decibels(tmp_path: Path) -> None:
+    report = demo(tmp_path)
+    assert isinstance(report, DemoReport)
+    assert report.measured["gain_over_rainy"] >= 5
+    assert report.measured["gain_over_best_filter"] > 0
+    assert report.seconds < 60
+    size = sum(path.stat().st_size for path in ASSETS.rglob("*") if path.is_file())
+    assert size <= 5 * 2**20

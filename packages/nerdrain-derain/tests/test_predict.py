@@ -1,0 +1,495 @@
+"""Pictures and videos in, the same without rain out: what is kept, how pictures are cut up, what goes wrong."""
+
+from __future__ import annotations
+
+import errno
+import os
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image as Pillow
+from torch import Tensor
+
+from nerdrain_derain import NeRDRain, Prediction, Predictor
+from nerdrain_derain.augment import turned, turned_back
+from nerdrain_derain.predict import parse_tiles, predict_files
+from nerdrain_derain.windows import run_windows, window_corners
+from visioncore.errors import InputError
+from visioncore.images import Image, read_image, to_tensor, write_image
+from visioncore.video import Frame, read_frames, write_video
+
+MakePhoto = Callable[..., Any]
+
+
+@pytest.fixture
+def predictor(tiny: NeRDRain) -> Predictor:
+    return Predictor(tiny, "cpu")
+
+
+def expected(model: NeRDRain, image: Image) -> np.ndarray[Any, Any]:
+    """Return what the network makes of a picture whose sides are multiples of 16, in the picture's depth."""
+    with torch.inference_mode():
+        restored = model(to_tensor(image))[0].clamp(0, 1)
+    return (restored * (2**image.bits - 1)).round().permute(1, 2, 0).numpy().astype(image.pixels.dtype)
+
+
+def close(one: np.ndarray[Any, Any], other: np.ndarray[Any, Any], steps: int = 1) -> None:
+    """Equal up to roundings on the edge, of which there are a few."""
+    difference = np.abs(one.astype(int) - other.astype(int))
+    assert difference.max() <= steps
+    assert (difference > 0).mean() < 0.01
+
+
+# a picture
+
+
+@pytest.mark.parametrize("size", [(32, 48), (64, 16)])
+def test_an_array_and_a_file_give_the_same(
+    predictor: Predictor, make_photo: MakePhoto, tmp_path: Path, size: tuple[int, int]
+) -> None:
+    pixels = make_photo(*size)
+    write_image(tmp_path / "a.png", Image(pixels))
+    results = [
+        predictor(pixels),
+        predictor(Image(pixels)),
+        predictor(tmp_path / "a.png"),
+        predictor(str(tmp_path / "a.png")),
+    ]
+    for result in results:
+        assert isinstance(result, Prediction)
+        close(result.pixels, expected(predictor.model, Image(pixels)))
+        np.testing.assert_array_equal(result.rainy.pixels, pixels)
+        np.testing.assert_array_equal(result.pixels, results[0].pixels)
+    assert [result.source for result in results] == [None, None, tmp_path / "a.png", tmp_path / "a.png"]
+
+
+def test_16_bit_keeps_its_depth(predictor: Predictor, make_photo: MakePhoto) -> None:
+    pixels = make_photo(32, 32).astype(np.uint16) * 257 + 100
+    result = predictor(pixels)
+    assert result.pixels.dtype == np.uint16
+    close(result.pixels, expected(predictor.model, Image(pixels)), steps=2)
+    assert len(np.unique(result.pixels)) > 300
+
+
+@pytest.mark.parametrize("bits", [8, 16])
+def test_alpha_profile_and_grey_are_kept(
+    predictor: Predictor, make_photo: MakePhoto, tmp_path: Path, bits: int
+) -> None:
+    pixels = make_photo(32, 32) if bits == 8 else make_photo(32, 32).astype(np.uint16) * 257
+    grey = pixels[..., :1].repeat(3, axis=2)
+    write_image(tmp_path / "a.png", Image(grey, alpha=pixels[..., 1], grey=True))
+    path = predictor(tmp_path / "a.png").save(tmp_path / "out")
+    assert path == tmp_path / "out" / "a.png"
+    back = read_image(path)
+    assert back.grey
+    assert back.bits == bits
+    assert back.alpha is not None
+    np.testing.assert_array_equal(back.alpha, pixels[..., 1])
+    assert not np.array_equal(back.pixels, grey)
+
+
+def test_the_camera_s_orientation_is_applied_and_its_notes_are_kept(
+    predictor: Predictor, make_photo: MakePhoto, tmp_path: Path
+) -> None:
+    exif = Pillow.Exif()
+    exif[0x0112], exif[0x0132] = 6, "2024:06:17 10:00:00"
+    Pillow.fromarray(make_photo(32, 48)).save(tmp_path / "a.jpg", exif=exif)
+    predictor(tmp_path / "a.jpg").save(tmp_path / "b.png")
+    with Pillow.open(tmp_path / "b.png") as back:
+        assert back.size == (32, 48)
+        assert back.getexif()[0x0132] == "2024:06:17 10:00:00"
+        assert 0x0112 not in back.getexif()
+
+
+@pytest.mark.parametrize(
+    ("given", "told"),
+    [
+        (np.zeros((32, 32, 3), np.float32), "an array of float32 may mean any range"),
+        (torch.rand(1, 3, 32, 32), "an array of float32 may mean any range"),
+        (np.zeros((32, 32), np.uint8), r"must be \(H, W, 3\)"),
+        (np.zeros((0, 32, 3), np.uint8), "not empty"),
+        (np.zeros((32, 32, 3), np.int64), "uint8 or uint16"),
+    ],
+)
+def test_what_is_no_picture_is_refused(predictor: Predictor, given: Any, told: str) -> None:
+    with pytest.raises(InputError, match=told):
+        predictor(given)
+
+
+@pytest.mark.parametrize(
+    "given", [torch.rand(3, 32, 32), torch.rand(1, 1, 32, 32), torch.rand(1, 3, 0, 32), torch.zeros(1, 3, 32, 32).int()]
+)
+def test_tensors_that_are_no_images_are_refused(predictor: Predictor, given: Tensor) -> None:
+    with pytest.raises(InputError, match=r"must be \(B, 3, H, W\) in floating point"):
+        predictor.restore(given)
+
+
+def test_a_network_that_overflowed_is_told(predictor: Predictor, make_photo: MakePhoto) -> None:
+    with torch.no_grad():
+        predictor.model.full_scale.output.weight.fill_(float("nan"))
+    with pytest.raises(InputError, match="values that are not numbers"):
+        predictor(make_photo(32, 32))
+
+
+def test_a_figure(predictor: Predictor, make_photo: MakePhoto, tmp_path: Path) -> None:
+    predictor(make_photo(32, 32)).plot(tmp_path / "figure.png")
+    assert read_image(tmp_path / "figure.png").width > 300
+
+
+# cutting up
+
+
+@pytest.mark.parametrize("tiles", ["official", "whole", (32, 8), (256, 32)])
+@pytest.mark.parametrize("size", [(1, 1), (7, 300), (37, 53), (64, 80)])
+def test_every_size_in_every_mode(tiny: NeRDRain, make_photo: MakePhoto, tiles: Any, size: tuple[int, int]) -> None:
+    result = Predictor(tiny, "cpu", tiles=tiles)(make_photo(*size))
+    assert result.pixels.shape == (*size, 3)
+    if size == (64, 80) and tiles != (32, 8):
+        close(result.pixels, expected(tiny, result.rainy))
+
+
+def test_a_picture_smaller_than_a_window_is_run_whole(tiny: NeRDRain, make_photo: MakePhoto) -> None:
+    pixels = make_photo(100, 300)
+    official, whole = (Predictor(tiny, "cpu", tiles=tiles)(pixels).pixels for tiles in ("official", "whole"))
+    np.testing.assert_array_equal(official, whole)
+
+
+def test_official_windows_are_of_256(tiny: NeRDRain, make_photo: MakePhoto) -> None:
+    pixels = make_photo(256, 272)
+    result = Predictor(tiny, "cpu", tiles="official")(pixels)
+    close(result.pixels[:, :256], expected(tiny, Image(pixels[:, :256])))
+    close(result.pixels[:, 256:], expected(tiny, Image(pixels[:, 16:]))[:, 240:])
+
+
+def test_tiles_have_no_seams_where_windows_have(tiny: NeRDRain) -> None:
+    image = torch.rand(1, 3, 64, 96, generator=torch.Generator().manual_seed(0))
+    blended = Predictor(tiny, "cpu", tiles=(48, 16)).restore(image)
+    whole = Predictor(tiny, "cpu", tiles="whole").restore(image)
+    assert 0 < float((blended - whole).abs().max()) < 0.2
+
+
+@pytest.mark.parametrize("text", ["official", "whole", " 256, 32 ", "64,0"])
+def test_tiles_as_text(tiny: NeRDRain, text: str) -> None:
+    tiles = parse_tiles(text)
+    assert tiles == {" 256, 32 ": (256, 32), "64,0": (64, 0)}.get(text, text)
+    assert Predictor(tiny, "cpu", tiles=text).tiles == tiles
+
+
+@pytest.mark.parametrize("text", ["", "256", "256,", "256;32", "a,b", "-16,2", "Official"])
+def test_text_that_is_no_tiles_is_refused(tiny: NeRDRain, text: str) -> None:
+    for give in (parse_tiles, lambda tiles: Predictor(tiny, "cpu", tiles=tiles)):
+        with pytest.raises(InputError, match="it must be official, whole or SIZE,OVERLAP"):
+            give(text)
+
+
+@pytest.mark.parametrize(
+    ("options", "told"),
+    [
+        ({"tiles": (8, 0)}, "multiple of 16"),
+        ({"tiles": (100, 10)}, "multiple of 16"),
+        ({"tiles": (64, 64)}, "overlap smaller"),
+        ({"tiles": (64, -1)}, "overlap smaller"),
+        ({"batch": 0}, "batch is 0"),
+        ({"dtype": "half"}, "unknown precision 'half'"),
+        ({"device": "gpu"}, "unknown device 'gpu'"),
+    ],
+)
+def test_options_that_make_no_sense_are_refused(tiny: NeRDRain, options: dict[str, Any], told: str) -> None:
+    with pytest.raises(InputError, match=told):
+        Predictor(tiny, **{"device": "cpu", **options})
+
+
+@pytest.mark.parametrize("tiles", ["whole", (32, 8)])
+def test_restore_keeps_values_outside_the_range_and_the_batch(tiny: NeRDRain, tiles: Any) -> None:
+    images = torch.rand(2, 3, 40, 56, generator=torch.Generator().manual_seed(0)) * 3 - 1
+    restored = Predictor(tiny, "cpu", tiles=tiles).restore(images)
+    assert restored.shape == images.shape
+    assert restored.min() < -0.5
+    assert restored.max() > 1.5
+    alone = Predictor(tiny, "cpu", tiles=tiles).restore(images[1:])
+    torch.testing.assert_close(restored[1:], alone, rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize("dtype", ["bfloat16", "float16"])
+def test_lower_precision_stays_near(tiny: NeRDRain, make_photo: MakePhoto, dtype: str) -> None:
+    pixels = make_photo(32, 48)
+    lowered, exact = (Predictor(tiny, "cpu", dtype=name)(pixels).pixels.astype(int) for name in (dtype, "float32"))
+    assert np.abs(lowered - exact).max() <= 8
+
+
+def test_the_self_ensemble_is_the_mean_of_eight(tiny: NeRDRain) -> None:
+    image = torch.rand(1, 3, 32, 48, generator=torch.Generator().manual_seed(0))
+    plain, ensemble = (Predictor(tiny, "cpu", self_ensemble=on) for on in (False, True))
+    versions = {draw: turned(image, draw) for draw in range(8)}
+    for one in range(8):
+        for other in range(one):
+            assert versions[one].shape != versions[other].shape or not torch.equal(versions[one], versions[other])
+    mean = torch.stack([turned_back(plain.restore(version), draw) for draw, version in versions.items()]).mean(dim=0)
+    torch.testing.assert_close(ensemble.restore(image), mean)
+    # which does not care how the picture is held
+    for draw in range(8):
+        torch.testing.assert_close(turned_back(ensemble.restore(versions[draw]), draw), mean, rtol=1e-4, atol=1e-5)
+
+
+# the authors' windows
+
+
+def shifted_by_place(window: Tensor) -> Tensor:
+    """A network whose result tells every pixel's place in its window."""
+    size = window.shape[-1]
+    return window + 1000.0 * torch.arange(size * size).view(size, size)
+
+
+@pytest.mark.parametrize("size", [(8, 8), (8, 12), (13, 8), (16, 24), (17, 25), (23, 9)])
+@pytest.mark.parametrize("batch", [1, 3, 100])
+def test_windows_against_a_plain_loop(size: tuple[int, int], batch: int) -> None:
+    window, (height, width) = 8, size
+    image = torch.rand(2, 3, height, width)
+    plain = torch.full_like(image, torch.nan)
+    bottom, right = height // window * window, width // window * window
+    for top in range(0, bottom, window):
+        for left in range(0, right, window):
+            here = slice(top, top + window), slice(left, left + window)
+            plain[..., here[0], here[1]] = shifted_by_place(image[..., here[0], here[1]])
+    for top in range(0, bottom, window):
+        strip = shifted_by_place(image[..., top : top + window, width - window :])
+        plain[..., top : top + window, right:] = strip[..., window - (width - right) :]
+    for left in range(0, right, window):
+        strip = shifted_by_place(image[..., height - window :, left : left + window])
+        plain[..., bottom:, left : left + window] = strip[..., window - (height - bottom) :, :]
+    corner = shifted_by_place(image[..., height - window :, width - window :])
+    plain[..., bottom:, right:] = corner[..., window - (height - bottom) :, window - (width - right) :]
+    assert torch.equal(run_windows(shifted_by_place, image, size=window, batch=batch), plain)
+
+
+def test_the_authors_order_of_windows() -> None:
+    assert window_corners(20, 28, 8) == [
+        (0, 0), (0, 8), (0, 16), (8, 0), (8, 8), (8, 16),
+        (0, 20), (8, 20),
+        (12, 0), (12, 8), (12, 16),
+        (12, 20),
+    ]  # fmt: skip
+    assert window_corners(8, 16, 8) == [(0, 0), (0, 8)]
+    with pytest.raises(InputError, match="an image of 7x16 has a side under the window of 8; use tiles='whole'"):
+        window_corners(7, 16, 8)
+
+
+def test_no_more_windows_at_a_time_than_agreed() -> None:
+    counts: list[int] = []
+
+    def network(batch: Tensor) -> Tensor:
+        counts.append(len(batch))
+        return batch
+
+    image = torch.rand(1, 3, 24, 24)
+    assert torch.equal(run_windows(network, image, size=8, batch=4), image)
+    assert counts == [4, 4, 1]
+
+
+# memory
+
+
+@contextmanager
+def room_for(model: NeRDRain, tiles: int, monkeypatch: pytest.MonkeyPatch) -> Iterator[list[int]]:
+    """Let the network run out of memory above so many tiles at a time; yields the sizes of the batches."""
+    sizes: list[int] = []
+    forward = model.forward
+
+    def limited(image: Tensor) -> Any:
+        sizes.append(len(image))
+        if len(image) > tiles:
+            raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 20.00 GiB")
+        return forward(image)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(model, "forward", limited)
+        yield sizes
+
+
+@pytest.mark.parametrize("tiles", ["official", (32, 8)])
+def test_out_of_memory_backs_off_and_says_so(
+    tiny: NeRDRain, make_photo: MakePhoto, monkeypatch: pytest.MonkeyPatch, tiles: Any
+) -> None:
+    monkeypatch.setattr("nerdrain_derain.predict.OFFICIAL_WINDOW", 32)
+    pixels, said = make_photo(64, 96), list[str]()
+    with room_for(tiny, 2, monkeypatch) as sizes:
+        result = Predictor(tiny, "cpu", tiles=tiles, batch=8, notify=said.append)(pixels)
+    assert said == ["out of memory at size 8, going on with 4", "out of memory at size 4, going on with 2"]
+    assert sizes[-1] <= 2
+    close(result.pixels, Predictor(tiny, "cpu", tiles=tiles)(pixels).pixels)
+
+
+@pytest.mark.parametrize(
+    ("tiles", "told"),
+    [("whole", "out of memory for 48x32 as a whole; cut it into tiles"), ((32, 8), "even at the smallest size")],
+)
+def test_memory_that_never_suffices_is_told(
+    tiny: NeRDRain, make_photo: MakePhoto, monkeypatch: pytest.MonkeyPatch, tiles: Any, told: str
+) -> None:
+    with room_for(tiny, 0, monkeypatch), pytest.raises(InputError, match=told):
+        Predictor(tiny, "cpu", tiles=tiles)(make_photo(32, 48))
+
+
+def test_other_errors_are_not_taken_for_a_lack_of_memory(
+    tiny: NeRDRain, make_photo: MakePhoto, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(image: Tensor) -> Tensor:
+        raise RuntimeError("a defect")
+
+    monkeypatch.setattr(tiny, "forward", broken)
+    for tiles in ("whole", (32, 8)):
+        with pytest.raises(RuntimeError, match="a defect"):
+            Predictor(tiny, "cpu", tiles=tiles)(make_photo(32, 32))
+
+
+# many files
+
+
+@pytest.fixture
+def folder(tmp_path: Path, make_photo: MakePhoto) -> Path:
+    for number, name in enumerate(("1.png", "2.jpg", "sub/1.png")):
+        write_image(tmp_path / "in" / name, Image(make_photo(32, 48, seed=number)))
+    return tmp_path / "in"
+
+
+def names(out: Path) -> list[str]:
+    return sorted(path.relative_to(out).as_posix() for path in out.rglob("*") if path.is_file())
+
+
+def test_a_folder_with_a_broken_file(predictor: Predictor, folder: Path, tmp_path: Path) -> None:
+    (folder / "0.png").write_bytes((folder / "1.png").read_bytes()[:200])
+    (folder / "3.jpg").write_text("not a picture")
+    said: list[str] = []
+    summary = predict_files([folder], predictor, tmp_path / "out", say=said.append)
+    assert names(tmp_path / "out") == ["1.png", "2.png", "sub/1.png"]
+    assert summary.exit_code == 1
+    assert str(summary) == "3 done, 0 skipped as done before, 2 failed"
+    assert len(said) == 2
+    assert f"{folder / '0.png'}: the PNG file is truncated or damaged" in said[0]
+    assert f"{folder / '3.jpg'}: not a picture" in said[1]
+    assert all("\n" not in line for line in said)
+    close(read_image(tmp_path / "out" / "1.png").pixels, expected(predictor.model, read_image(folder / "1.png")))
+
+
+def test_what_is_done_is_skipped_and_made_anew_on_demand(predictor: Predictor, folder: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    assert predict_files([folder], predictor, out).exit_code == 0
+    (out / "2.png").unlink()
+    os.utime(out / "1.png", (2e9, 2e9))
+    again = predict_files([folder], predictor, out)
+    assert (len(again.done), len(again.skipped)) == (1, 2)
+    assert (out / "1.png").stat().st_mtime == 2e9
+    assert len(predict_files([folder], predictor, out, overwrite=True).done) == 3
+    assert (out / "1.png").stat().st_mtime != 2e9
+
+
+def test_two_files_of_one_stem_both_have_results(predictor: Predictor, folder: Path, tmp_path: Path) -> None:
+    write_image(folder / "1.bmp", read_image(folder / "1.png"))
+    predict_files([folder], predictor, tmp_path / "out")
+    assert names(tmp_path / "out") == ["1.bmp.png", "1.png.png", "2.png", "sub/1.png"]
+
+
+def test_results_inside_the_inputs_are_not_restored_again(predictor: Predictor, folder: Path) -> None:
+    for _ in range(2):
+        summary = predict_files([folder], predictor, folder / "out")
+    assert len(summary.skipped) == 3
+    assert names(folder / "out") == ["1.png", "2.png", "sub/1.png"]
+
+
+@pytest.mark.parametrize("suffix", [".jpg", ".tif", ".webp", ".bmp"])
+def test_other_formats_of_the_results(predictor: Predictor, folder: Path, tmp_path: Path, suffix: str) -> None:
+    predict_files([folder / "1.png"], predictor, tmp_path / "out", suffix=suffix)
+    assert names(tmp_path / "out") == [f"1{suffix}"]
+    assert read_image(tmp_path / "out" / f"1{suffix}").pixels.shape == (32, 48, 3)
+
+
+def test_inputs_and_folders_that_will_not_do(predictor: Predictor, folder: Path, tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    (tmp_path / "empty").mkdir()
+    for inputs, out, suffix, told in (
+        ([tmp_path / "none"], tmp_path / "out", ".png", "no such file or folder"),
+        ([tmp_path / "empty"], tmp_path / "out", ".png", "no file with suffix .png"),
+        ([folder], tmp_path / "file", ".png", "cannot write in this folder"),
+        ([folder], folder, ".png", "would be taken for inputs next time"),
+        ([folder], tmp_path / "out", ".gif", "suffix is '.gif'; it must be one of .png"),
+    ):
+        with pytest.raises(InputError, match=told):
+            predict_files(inputs, predictor, out, suffix=suffix)
+
+
+def test_a_full_disk_leaves_nothing_half_written(
+    predictor: Predictor, folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_bytes = Path.write_bytes
+
+    def full(path: Path, data: bytes) -> int:
+        if "1" in path.name:
+            write_bytes(path, data[:10])
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        return write_bytes(path, data)
+
+    monkeypatch.setattr(Path, "write_bytes", full)
+    said: list[str] = []
+    summary = predict_files([folder], predictor, tmp_path / "out", say=said.append)
+    assert names(tmp_path / "out") == ["2.png"]
+    assert summary.exit_code == 1
+    assert len(said) == 2
+    assert all("No space left on device" in line for line in said)
+
+
+def test_a_network_that_overflows_fails_file_by_file(predictor: Predictor, folder: Path, tmp_path: Path) -> None:
+    with torch.no_grad():
+        predictor.model.full_scale.output.weight.fill_(float("nan"))
+    said: list[str] = []
+    assert predict_files([folder], predictor, tmp_path / "out", say=said.append).exit_code == 1
+    assert said[0].startswith(f"failed: {folder / '1.png'}: the picture holds values that are not numbers")
+    assert names(tmp_path / "out") == []
+
+
+# video
+
+
+def clip(path: Path, make_photo: MakePhoto, size: tuple[int, int] = (32, 48), count: int = 3) -> None:
+    times = [Fraction(0), Fraction(1, 10), Fraction(1, 2)]  # a rate that varies
+    write_video(path, [Frame(make_photo(*size, seed=n), times[n]) for n in range(count)], Fraction(10))
+
+
+@pytest.mark.parametrize("size", [(32, 48), (33, 47)])
+def test_a_video_keeps_its_pictures_and_their_times(
+    predictor: Predictor, make_photo: MakePhoto, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, size: tuple[int, int]
+) -> None:
+    clip(tmp_path / "a.mp4", make_photo, size)
+    monkeypatch.setattr(predictor.model, "forward", lambda image: 1 - image)
+    predictor.video(tmp_path / "a.mp4", tmp_path / "b.mp4")
+    before, after = list(read_frames(tmp_path / "a.mp4")), list(read_frames(tmp_path / "b.mp4"))
+    assert [frame.time for frame in after] == [frame.time for frame in before]
+    for rainy, restored in zip(before, after, strict=True):
+        assert restored.pixels.shape == rainy.pixels.shape == (size[0] + size[0] % 2, size[1] + size[1] % 2, 3)
+        assert np.abs(255 - rainy.pixels.astype(int) - restored.pixels).mean() < 12
+
+
+def test_videos_among_the_files(predictor: Predictor, folder: Path, make_photo: MakePhoto, tmp_path: Path) -> None:
+    clip(folder / "clip.mkv", make_photo)
+    (folder / "broken.mp4").write_text("not a video")
+    said: list[str] = []
+    summary = predict_files([folder], predictor, tmp_path / "out", say=said.append)
+    assert names(tmp_path / "out") == ["1.png", "2.png", "clip.mp4", "sub/1.png"]
+    assert list(summary.failed) == [folder / "broken.mp4"]
+    assert len(said) == 1
+    assert len(list(read_frames(tmp_path / "out" / "clip.mp4"))) == 3
+    assert len(predict_files([folder / "clip.mkv"], predictor, tmp_path / "out").skipped) == 1
+
+
+def test_a_video_that_fails_midway_leaves_nothing(
+    predictor: Predictor, make_photo: MakePhoto, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clip(tmp_path / "a.mp4", make_photo)
+    with room_for(predictor.model, 0, monkeypatch), pytest.raises(InputError, match="out of memory"):
+        predictor.video(tmp_path / "a.mp4", tmp_path / "out" / "b.mp4")
+    assert names(tmp_path / "out") == []
