@@ -26,7 +26,7 @@ def prepare(folder: Path) -> None:
     samples = Path(str(files("nerdrain_derain"))) / "assets" / "samples"
     for kind in ("input", "target"):
         for path in sorted((samples / kind).glob("*.jpg"))[:2]:
-            pixels = np.ascontiguousarray(read_image(path).pixels[:96, :128])
+            pixels = np.array(read_image(path).pixels[:96, :128], dtype=np.uint8)
             write_image(folder / "pairs" / kind / path.name, Image(pixels))
     shutil.copytree(folder / "pairs" / "input", folder / "photos")
     shutil.copy(sorted((folder / "photos").iterdir())[0], folder / "rainy.jpg")

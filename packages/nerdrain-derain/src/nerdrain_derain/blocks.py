@@ -59,16 +59,18 @@ class Blocks(nn.Sequential):
     """The blocks of one level, one after the other. Shapes: (B, C, H, W), kept.
 
     Attributes:
-        recompute: in training, keep only the input and compute what lies between again in the backward pass.
+        recompute: in training, keep only each block's input and compute the rest again in the backward pass.
     """
 
     recompute = False
 
     def forward(self, x: Tensor) -> Tensor:
-        if self.recompute and self.training and torch.is_grad_enabled():
-            kept: Tensor = checkpoint(super().forward, x, use_reentrant=False)
-            return kept
-        return super().forward(x)
+        for block in self:
+            x = checkpoint(block, x, use_reentrant=False) if self._forgets() else block(x)
+        return x
+
+    def _forgets(self) -> bool:
+        return self.recompute and self.training and torch.is_grad_enabled()
 
 
 def make_blocks(config: NeRDRainConfig, slope: nn.PReLU, level: int) -> Blocks:

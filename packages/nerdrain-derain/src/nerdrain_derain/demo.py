@@ -12,10 +12,9 @@ from visioncore.report import DemoReport, figure_grid
 
 from .baselines import FILTERS, best_filter
 from .evaluate import PROTOCOLS, evaluate
-from .method import METHOD
+from .method import METHOD, PACKAGE
 from .pairing import find_pairs
 from .predict import Predictor
-from .weights import load_model
 from .weights import load_model
 
 
@@ -31,7 +30,7 @@ def demo(out: str | Path) -> DemoReport:
     start = time.perf_counter()
     folder = writable_folder(out)
     predictor = Predictor(load_model("demo"))
-    with as_file(files(__package__) / "assets" / "samples") as samples:
+    with as_file(files(PACKAGE) / "assets" / "samples") as samples:
         pictures = [(predictor(rainy), read_image(clean)) for rainy, clean in find_pairs(samples)]
         for prediction, _ in pictures:
             prediction.save(folder / "restored")

@@ -40,7 +40,7 @@ class PixelDecoder(nn.Module):
         )
 
     def forward(self, features: Tensor) -> Tensor:
-        first, *others = self.layers
+        first, *others = self._linears()
         neighbours = rearrange(
             first.weight[:, : 9 * self.channels], "out (c row column) -> out c row column", row=3, column=3
         )
@@ -49,6 +49,9 @@ class PixelDecoder(nn.Module):
         for layer in others:
             x = layer(F.relu(x))
         return to_map(x)
+
+    def _linears(self) -> list[nn.Linear]:
+        return [layer for layer in self.layers if isinstance(layer, nn.Linear)]
 
 
 class ImplicitRepresentation(nn.Module):

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from visioncore.methods import Method
 
+PACKAGE = __name__.rpartition(".")[0]
+"""Under which name this package was imported; another one where its folder was copied into a larger package."""
+
 METHOD = Method(
     name="nerdrain-derain",
-    module="nerdrain_derain",
+    module=PACKAGE,
     title="NeRD-Rain",
     task="remove rain from photos and video",
     paper="Bidirectional Multi-Scale Implicit Neural Representations for Image Deraining",
@@ -24,5 +27,5 @@ METHOD = Method(
         "linked from the README of github.com/cschenxiang/NeRD-Rain: one .pth file for each data set and variant; that "
         "repository states no licence, so ask its authors before you pass their weights on"
     ),
-    demo="nerdrain_derain.demo:demo",
+    demo=f"{PACKAGE}.demo:demo",
 )

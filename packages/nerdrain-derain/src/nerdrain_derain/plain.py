@@ -98,7 +98,7 @@ class PlainPixelDecoder(PixelDecoder):
         return rearrange(blended, "b (h w) c -> b c h w", h=height, w=width)
 
     def _mlp(self, x: Tensor) -> Tensor:
-        *hidden, last = self.layers.children()
+        *hidden, last = self._linears()
         for layer in hidden:
             x = F.relu(layer(x))
         colour: Tensor = last(x)

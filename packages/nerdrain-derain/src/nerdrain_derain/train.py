@@ -24,7 +24,7 @@ from visioncore.training import FitResult, LoopConfig, fit
 from .config import NeRDRainConfig
 from .data import Rain, RainyPatches
 from .losses import training_losses
-from .method import METHOD
+from .method import METHOD, PACKAGE
 from .model import MULTIPLE, NeRDRain
 from .pairing import duplicates, find_pairs, holds_pairs, some
 
@@ -121,7 +121,7 @@ def train(
             or the device has too little memory.
         visioncore.training.TrainingDiverged: if the loss is no longer finite.
     """
-    config = load_recipe(TrainConfig, "nerdrain_derain", recipe, overrides)
+    config = load_recipe(TrainConfig, PACKAGE, recipe, overrides)
     source, held_out = _sources(config, Path(data), None if validation is None else Path(validation))
     if shared := duplicates(source.clean_files(), held_out.clean_files()):
         names = some([group[0].name for group in shared])

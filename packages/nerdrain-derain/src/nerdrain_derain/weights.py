@@ -7,6 +7,7 @@ from pathlib import Path
 
 from visioncore.checkpoint import read_metadata
 
+from .method import PACKAGE
 from .model import NeRDRain
 
 
@@ -21,7 +22,7 @@ def load_model(weights: str | Path) -> NeRDRain:
         InputError: if it cannot be read or does not fit.
     """
     if weights == "demo":
-        with as_file(files(__package__) / "assets" / "demo") as folder:
+        with as_file(files(PACKAGE) / "assets" / "demo") as folder:
             return NeRDRain.from_pretrained(folder)
     path = Path(weights)
     if path.is_file() and not (path.suffix == ".safetensors" and "config" in read_metadata(path)):

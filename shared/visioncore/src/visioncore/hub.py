@@ -19,7 +19,7 @@ from .checkpoint import load_into, read_metadata, read_state_dict, write_state_d
 from .device import resolve_device
 from .errors import InputError
 from .files import write_text
-from .recipes import _build, _plain
+from .recipes import from_plain, to_plain
 
 CONFIG_FILE = "config.json"
 WEIGHTS_FILE = "model.safetensors"
@@ -126,10 +126,11 @@ class Pretrained(nn.Module):
 
     def _config_json(self, indent: int | None = None) -> str:
         head = {"model": type(self).__name__, "visioncore": FORMAT}
-        return json.dumps({**head, **_plain(self.config)}, indent=indent)
+        return json.dumps({**head, **to_plain(self.config)}, indent=indent)
 
     def _card(self, repo_id: str) -> str:
-        name, module = type(self).__name__, type(self).__module__.partition(".")[0]
+        name, where = type(self).__name__, type(self).__module__
+        module = where.rpartition(".")[0] or where
         return (
             f"---\nlibrary_name: {module}\n---\n# {repo_id.rpartition('/')[2]}\n\n"
             f'```python\nfrom {module} import {name}\n\nmodel = {name}.from_pretrained("{repo_id}")\n```\n'
@@ -155,7 +156,7 @@ class Pretrained(nn.Module):
             raise InputError(f"{where}: describes the model {name}, not {cls.__name__}; load it with {name}")
         if version != FORMAT:
             raise InputError(f"{where}: has format {version}, this visioncore reads format {FORMAT}; update visioncore")
-        return _build(cls.config_class, values, None, "", where)
+        return from_plain(cls.config_class, values, where)
 
 
 @contextmanager

@@ -69,19 +69,29 @@ def load_recipe(
     for field, typed in (overrides or {}).items():
         option = f"--set.{field}"
         _put(values, field, _Typed(option, typed, _parse(option, typed)))
+    return from_plain(config_class, values, where)
+
+
+def from_plain(config_class: type[Config], values: Mapping[Any, Any], where: str) -> Config:
+    """Return the configuration that mappings, lists, numbers and text describe; ``where`` they stand, for messages.
+
+    Raises:
+        InputError: for an unknown or missing field or a value of the wrong type.
+    """
     return _build(config_class, values, None, "", where)
 
 
 def to_yaml(config: DataclassInstance) -> str:
     """Return a configuration as YAML that ``load_recipe`` reads back to an equal one."""
-    return yaml.safe_dump(_plain(config), sort_keys=False, allow_unicode=True)
+    return yaml.safe_dump(to_plain(config), sort_keys=False, allow_unicode=True)
 
 
-def _plain(value: Any) -> Any:
+def to_plain(value: Any) -> Any:
+    """Return a configuration as mappings, lists, numbers and text, which JSON and YAML can hold."""
     if dataclasses.is_dataclass(value):
-        return {field.name: _plain(getattr(value, field.name)) for field in dataclasses.fields(value) if field.init}
+        return {field.name: to_plain(getattr(value, field.name)) for field in dataclasses.fields(value) if field.init}
     if isinstance(value, (tuple, list)):
-        return [_plain(item) for item in value]
+        return [to_plain(item) for item in value]
     return str(value) if isinstance(value, Path) else value
 
 

@@ -1,0 +1,360 @@
+"""What every method offers, under the same names in the same places, so that whoever knows one knows all."""
+
+from __future__ import annotations
+
+import importlib
+import inspect
+import re
+import sys
+from dataclasses import fields, replace
+from importlib.metadata import version
+from pathlib import Path
+from types import ModuleType, SimpleNamespace
+from typing import Any
+
+import pytest
+
+from isolation import CORE, module_name
+from visioncore.methods import Method, load
+from workspace import ROOT, Member, members, read_pyproject
+
+METHODS = [member for member in members() if member.name != CORE]
+
+SOURCES = (
+    *("__init__.py", "method.py", "model.py", "losses.py", "data.py", "checkpoint.py", "py.typed"),
+    *("train.py", "predict.py", "evaluate.py", "demo.py", "cli.py", "recipes/demo.yaml", "assets/README.md"),
+)
+TESTS = ("parity", "model", "losses", "data", "train", "predict", "cli")
+MOST_LINES = 400
+"""A file that grows past this holds two ideas."""
+MOST_ASSETS = 5 * 2**20
+"""Bytes that demo weights and samples may take."""
+
+SECTIONS = ("install", "python", "commands", "weights", "train", "results", "speed", "limits", "citation", "licence")
+"""Words of a README's headings, in this order; one heading may have several."""
+
+COMMANDS = {
+    "demo": {"out"},
+    "predict": {"inputs", "weights", "out"},
+    "train": {"recipe", "overrides"},
+    "evaluate": {"weights", "data"},
+    "convert": {"published", "out"},
+    "export": {"format"},
+    "bench": {"out"},
+    "info": set[str](),
+}
+"""The commands, each with parameters it must have. A method that cannot be exported says so in its README's limits."""
+
+
+@pytest.fixture(params=members(), ids=lambda member: member.name)
+def member(request: pytest.FixtureRequest) -> Member:
+    found: Member = request.param
+    return found
+
+
+@pytest.fixture(params=METHODS, ids=lambda member: member.name)
+def method(request: pytest.FixtureRequest) -> Member:
+    found: Member = request.param
+    return found
+
+
+def layout_faults(folder: Path, module: str) -> list[str]:
+    """Return one line for each file that is missing, too long or too large in the folder of a method."""
+    source = folder / "src" / module
+    wanted = [folder / name for name in ("README.md", "CHANGELOG.md", "LICENSE", "pyproject.toml")]
+    wanted += [source / name for name in SOURCES]
+    wanted += [folder / "tests" / f"test_{name}.py" for name in TESTS]
+    found = [f"{path.relative_to(folder).as_posix()} is missing" for path in wanted if not path.is_file()]
+    for path in sorted(source.rglob("*.py")):
+        if (lines := len(path.read_text(encoding="utf-8").splitlines())) > MOST_LINES:
+            found.append(f"{path.relative_to(folder).as_posix()} has {lines} lines, at most {MOST_LINES} are allowed")
+    size = sum(path.stat().st_size for path in (source / "assets").rglob("*") if path.is_file())
+    if size > MOST_ASSETS:
+        found.append(f"assets take {size / 2**20:.1f} MiB, at most {MOST_ASSETS / 2**20:.0f} are allowed")
+    return found
+
+
+def changelog_faults(text: str, current: str) -> list[str]:
+    """Return one line for each thing wrong with a CHANGELOG: its newest version, a date, the order."""
+    headings = [line for line in re.findall(r"^## (.*)$", text, flags=re.MULTILINE) if line != "Unreleased"]
+    read = [re.fullmatch(r"(\d+)\.(\d+)\.(\d+) \(\d{4}-\d\d-\d\d\)", line) for line in headings]
+    found = [
+        f"'{line}' should read X.Y.Z (YYYY-MM-DD)" for line, dated in zip(headings, read, strict=True) if not dated
+    ]
+    if not headings or headings[0].partition(" ")[0] != current:
+        found.append(f"the newest version should be {current}")
+    released = [tuple(map(int, dated.groups())) for dated in read if dated]
+    if released != sorted(released, reverse=True):
+        found.append("versions should stand newest first")
+    return found
+
+
+def readme_faults(text: str) -> list[str]:
+    """Return the sections that a README of a method lacks, or has in another place than its siblings."""
+    outside_code = re.sub(r"^```.*?^```", "", text, flags=re.MULTILINE | re.DOTALL)
+    headings = re.findall(r"^## (.*)$", outside_code, flags=re.MULTILINE)
+    places = [next((n for n, line in enumerate(headings) if word in line.lower()), None) for word in SECTIONS]
+    found = [f"no section on {word}" for word, place in zip(SECTIONS, places, strict=True) if place is None]
+    there = [place for place in places if place is not None]
+    return found + ([] if there == sorted(there) else [f"sections should stand in the order {', '.join(SECTIONS)}"])
+
+
+def record_faults(record: Any, member: Member) -> list[str]:
+    """Return one line for each thing wrong with the record of a method."""
+    if not isinstance(record, Method):
+        return ["METHOD is no visioncore.methods.Method"]
+    found = [f"{field.name} is empty" for field in fields(record) if not getattr(record, field.name).strip()]
+    module = module_name(member)
+    for name, right in (("name", member.name), ("module", module), ("demo", f"{module}.demo:demo")):
+        if getattr(record, name) != right:
+            found.append(f"{name} should be {right}")
+    if not record.citation.startswith("@") or record.paper not in record.citation:
+        found.append("citation should be a BibTeX entry with the paper's title")
+    if not re.fullmatch(r"\d{4}\.\d{5}", record.arxiv):
+        found.append("arxiv should be an identifier such as 2404.01547")
+    return found
+
+
+def python_faults(package: Any, title: str) -> list[str]:
+    """Return one line for each thing that the public names of a method lack.
+
+    Args:
+        package: the imported package.
+        title: what the authors call the method; without its punctuation, the name of the model.
+    """
+    public = list(package.__all__)
+    found = [f"{name} cannot be imported" for name in public if not hasattr(package, name)]
+    values = {name: getattr(package, name) for name in public if hasattr(package, name)}
+    found += [f"{name} has no docstring" for name, value in values.items() if callable(value) and not value.__doc__]
+    model = values.get(name := re.sub(r"\W", "", title))
+    if model is None:
+        found.append(f"no model {name}")
+    elif missing := [n for n in ("from_pretrained", "from_published", "save_pretrained") if not hasattr(model, n)]:
+        found.append(f"{name} has no {', '.join(missing)}")
+    predictor: Any = values.get("Predictor")
+    if not inspect.isclass(predictor):
+        return [*found, "no class Predictor"]
+    first = list(inspect.signature(predictor).parameters.values())[:2]
+    if [p.name for p in first] != ["model", "device"] or first[1].default != "auto":
+        found.append('Predictor should begin with (model, device="auto")')
+    returned = str(inspect.signature(predictor.__call__).return_annotation)
+    result = getattr(sys.modules[predictor.__module__], returned, None)
+    if not (hasattr(result, "save") and hasattr(result, "plot")):
+        found.append("Predictor should return a class with save and plot, and be annotated so")
+    return found
+
+
+def command_faults(cli: Any, limits: str) -> list[str]:
+    """Return one line for each command that a method lacks or that is not as in its siblings.
+
+    Args:
+        cli: its module of commands.
+        limits: the README's section on limits.
+    """
+    commands = dict(getattr(cli, "COMMANDS", {}))
+    found = []
+    for name, parameters in COMMANDS.items():
+        if name not in commands:
+            if name != "export" or "export" not in limits.lower():
+                found.append(f"no command {name}")
+            continue
+        command = commands[name]
+        if getattr(cli, name, None) is not command:
+            found.append(f"{name} is not the function of its name in cli")
+        if not command.__doc__:
+            found.append(f"{name} has no docstring")
+        if missing := parameters - inspect.signature(command).parameters.keys():
+            found.append(f"{name} has no {', '.join(sorted(missing))}")
+    if not callable(getattr(cli, "main", None)):
+        found.append("no function main")
+    return found
+
+
+def limits_of(readme: str) -> str:
+    """Return the section on limits of a README, empty if it has none."""
+    section = re.search(r"^## Limits\n(.*?)(?=^## |\Z)", readme, flags=re.MULTILINE | re.DOTALL)
+    return section[1] if section else ""
+
+
+def test_layout(method: Member) -> None:
+    assert layout_faults(ROOT / method.folder, module_name(method)) == []
+
+
+def test_changelog(member: Member) -> None:
+    text = (ROOT / member.folder / "CHANGELOG.md").read_text(encoding="utf-8")
+    assert changelog_faults(text, member.version) == []
+
+
+def test_readme(method: Member) -> None:
+    assert readme_faults((ROOT / method.folder / "README.md").read_text(encoding="utf-8")) == []
+
+
+def test_project(method: Member) -> None:
+    project, module = read_pyproject(ROOT / method.folder)["project"], module_name(method)
+    assert project["scripts"] == {method.name: f"{module}.cli:main"}
+    assert project["entry-points"] == {"visioncore.methods": {method.name: f"{module}.method:METHOD"}}
+    assert version(method.name) == method.version, "what is installed is another version; run uv sync"
+
+
+def test_record(method: Member) -> None:
+    record = load(f"{module_name(method)}.method:METHOD")
+    assert record_faults(record, method) == []
+    assert "out" in inspect.signature(load(record.demo)).parameters
+
+
+def test_python(method: Member) -> None:
+    package = importlib.import_module(module_name(method))
+    assert python_faults(package, load(f"{module_name(method)}.method:METHOD").title) == []
+
+
+def test_commands(method: Member, capsys: pytest.CaptureFixture[str]) -> None:
+    cli = importlib.import_module(f"{module_name(method)}.cli")
+    assert command_faults(cli, limits_of((ROOT / method.folder / "README.md").read_text(encoding="utf-8"))) == []
+    assert cli.main(["--help"]) == 0
+    told = capsys.readouterr().out
+    assert [name for name in cli.COMMANDS if not re.search(rf"^  {name} +\S", told, flags=re.MULTILINE)] == []
+
+
+def test_missing_and_large_files_are_seen(tmp_path: Path) -> None:
+    for name in ("README.md", "CHANGELOG.md", "LICENSE", "pyproject.toml"):
+        (tmp_path / name).touch()
+    for name in (*(f"src/a/{name}" for name in SOURCES), *(f"tests/test_{name}.py" for name in TESTS)):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).touch()
+    assert layout_faults(tmp_path, "a") == []
+    (tmp_path / "src/a/model.py").write_text("\n" * (MOST_LINES + 1))
+    (tmp_path / "src/a/assets/weights").write_bytes(bytes(MOST_ASSETS + 1))
+    (tmp_path / "src/a/recipes/demo.yaml").unlink()
+    (tmp_path / "tests/test_parity.py").unlink()
+    assert layout_faults(tmp_path, "a") == [
+        "src/a/recipes/demo.yaml is missing",
+        "tests/test_parity.py is missing",
+        "src/a/model.py has 401 lines, at most 400 are allowed",
+        "assets take 5.0 MiB, at most 5 are allowed",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("headings", "expected"),
+    [
+        (("Unreleased", "1.2.0 (2026-01-02)", "1.1.0 (2026-01-01)"), None),
+        (("1.1.0 (2026-01-01)",), "newest version should be 1.2.0"),
+        (("1.2.00 (2026-01-01)",), "newest version"),
+        (("1.3.0 (2026-01-03)", "1.2.0 (2026-01-02)"), "newest version"),
+        ((), "newest version"),
+        (("1.2.0",), "should read X.Y.Z"),
+        (("1.2.0 (2026-01-02)", "1.1.0 (soon)"), "should read X.Y.Z"),
+        (("1.2.0 (2026-01-02)", "1.9.0 (2026-01-01)", "1.10.0 (2026-01-01)"), "newest first"),
+    ],
+)
+def test_wrong_changelogs_are_seen(headings: tuple[str, ...], expected: str | None) -> None:
+    found = changelog_faults("# Changelog\n" + "".join(f"\n## {line}\n\n- All.\n" for line in headings), "1.2.0")
+    assert bool(found) == (expected is not None)
+    assert expected is None or expected in found[0]
+
+
+def test_wrong_readmes_are_seen() -> None:
+    order = ("Install", "Use it from Python", "Commands", "Weights", "Train", "Results", "Speed", "Limits", "Citation")
+    text = "".join(f"## {line}\n" for line in order)
+    assert readme_faults(f"# A\n{text} and licence\n") == ["no section on licence"]
+    assert readme_faults(f"# A\n{text[:-1]} and licence\n") == []
+    assert readme_faults("## Licence\n" + text)[0].startswith("sections should stand in the order")
+    assert readme_faults(text.replace("## Speed\n", "```\n## Speed\n```\n"))[0] == "no section on speed"
+
+
+def test_wrong_records_are_seen() -> None:
+    member = Member("a-method", "1.0.0", "packages/a-method")
+    right = Method(
+        name="a-method",
+        module="a_method",
+        title="A",
+        task="nothing",
+        paper="On nothing",
+        authors="Nobody",
+        venue="None",
+        arxiv="2404.01547",
+        citation="@misc{a, title = {On nothing}}",
+        licence="Apache-2.0",
+        weights="none",
+        demo="a_method.demo:demo",
+    )
+    assert record_faults(right, member) == []
+    assert record_faults(object(), member) == ["METHOD is no visioncore.methods.Method"]
+    for field, wrong in (("name", "b"), ("module", "b"), ("demo", "a:b"), ("citation", "On nothing"), ("arxiv", "no")):
+        assert [line.split()[0] for line in record_faults(replace(right, **{field: wrong}), member)] == [field]
+    assert record_faults(replace(right, licence=" "), member) == ["licence is empty"]
+
+
+class Result:
+    """A result as it should be."""
+
+    def save(self) -> None: ...
+
+    def plot(self) -> None: ...
+
+
+class Model:
+    """A model as it should be."""
+
+    def from_pretrained(self) -> None: ...
+
+    def from_published(self) -> None: ...
+
+    def save_pretrained(self) -> None: ...
+
+
+class Predictor:
+    """A predictor as it should be."""
+
+    def __init__(self, model: Model, device: str = "auto") -> None: ...
+
+    def __call__(self, picture: str) -> Result:
+        return Result()
+
+
+class Careless:
+    def __init__(self, model: Model, device: str = "cpu") -> None: ...
+
+    def __call__(self, picture: str) -> Model:
+        return Model()
+
+
+# as it is found in a package, where its module is listed
+Predictor.__module__ = Careless.__module__ = "contract_example"
+
+
+def test_missing_names_are_seen(monkeypatch: pytest.MonkeyPatch) -> None:
+    example = ModuleType("contract_example")
+    monkeypatch.setitem(sys.modules, "contract_example", example)
+    vars(example).update(AModel=Model, Result=Result, Model=Model, Predictor=Predictor, __all__=["AModel", "Predictor"])
+    assert python_faults(example, "A-Model") == []
+    assert python_faults(example, "B") == ["no model B"]
+    vars(example).update(AModel=Result, Predictor=Careless, __all__=["AModel", "Predictor", "Absent"])
+    assert python_faults(example, "A-Model") == [
+        "Absent cannot be imported",
+        "Predictor has no docstring",
+        "AModel has no from_pretrained, from_published, save_pretrained",
+        'Predictor should begin with (model, device="auto")',
+        "Predictor should return a class with save and plot, and be annotated so",
+    ]
+    vars(example).update(AModel=Model, __all__=["AModel"])
+    assert python_faults(example, "A-Model") == ["no class Predictor"]
+
+
+def test_missing_commands_are_seen() -> None:
+    def demo(out: Path) -> None:
+        """Show it."""
+
+    def info() -> None: ...
+
+    cli = SimpleNamespace(COMMANDS={"demo": demo, "info": info, "bench": demo}, demo=demo, info=info, main=print)
+    found = command_faults(cli, "- It cannot be exported: its loops depend on the data.")
+    assert found == [
+        *(f"no command {name}" for name in ("predict", "train", "evaluate", "convert")),
+        "bench is not the function of its name in cli",
+        "info has no docstring",
+    ]
+    cli.COMMANDS = {"demo": info}
+    assert {"no command export", "demo is not the function of its name in cli", "demo has no out"} <= set(
+        command_faults(cli, limits_of("## Limits\n- None.\n## Speed\nexport"))
+    )
