@@ -129,9 +129,9 @@ def test_what_may_be(tmp_path: Path) -> None:
         "packages/a-method/src/a_method/cli.py": "import torch\nfrom . import train\nfrom .predict import run\n",
         "packages/a-method/src/a_method/train.py": "from visioncore.deep import idea\nfrom . import model, predict\n",
         "packages/a-method/src/a_method/model.py": (
-            "from .idea import x\nclass M:\n    def from_published(self):\n        from .checkpoint import load\n"
+            "from .idea import x\nclass M:\n    def from_published(self):\n        from .checkpoint import read\n"
         ),
-        "packages/a-method/src/a_method/checkpoint.py": "from .model import M\nfrom .deep import idea\n",
+        "packages/a-method/src/a_method/checkpoint.py": "from .deep import idea\n",
         "packages/a-method/src/a_method/deep/idea.py": "from ..idea import x\nfrom ..other_idea import y\n",
         "packages/a-method/tests/test_model.py": "import a_method.model\nimport visioncore\n",
         "shared/visioncore/src/visioncore/idea.py": "from .train import fit\nimport a_method_of_others\n",
@@ -179,7 +179,7 @@ def test_what_may_not_be(place: str, text: str, expected: str, tmp_path: Path) -
         ("idea", "from .other_idea import x", "other_idea", "from .idea import x"),
         ("idea", "from .other_idea import x", "other_idea", "def f():\n    from .idea import x"),
         ("train", "from .predict import x", "predict", "if TYPE_CHECKING:\n    from .train import x"),
-        ("model", "from .checkpoint import x", "checkpoint", "from .model import x"),
+        ("model", "def f():\n    from .checkpoint import x", "checkpoint", "from .model import x"),
     ],
 )
 @pytest.mark.parametrize("source", ["packages/a-method/src/a_method", "shared/visioncore/src/visioncore"])

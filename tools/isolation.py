@@ -9,8 +9,7 @@ The rules:
 - The files of a method stand in `LAYERS`; every name that is not listed there is an idea of the paper and stands below
   them all. A file imports files of its own layer and of those below, whether at its top, in a function or for type
   checkers only.
-- Imports never run in a circle. One is let through: `Model.from_published` lives in model.py and reads the authors'
-  checkpoint by checkpoint.py, which builds the model, so model.py may import checkpoint.py inside a function.
+- Imports never run in a circle.
 """
 
 from __future__ import annotations
@@ -29,7 +28,7 @@ CORE = "visioncore"
 LAYERS = (
     ("__init__", "__main__", "cli"),
     ("train", "evaluate", "predict", "demo", "export", "bench", "info"),
-    ("model", "data", "losses", "checkpoint"),
+    ("weights", "model", "data", "losses", "checkpoint"),
 )
 """File names from the top down. A folder inside a package counts as a file of its name."""
 
@@ -44,24 +43,20 @@ class Import:
     level: int
     module: str
     names: tuple[str, ...]
-    deferred: bool
-    """Whether it stands in a function."""
 
 
-def imports(tree: ast.AST, deferred: bool = False) -> Iterator[Import]:
-    """Yield the imports of a syntax tree, those by ``import_module("literal")`` too."""
-    for node in ast.iter_child_nodes(tree):
+def imports(tree: ast.AST) -> Iterator[Import]:
+    """Yield the imports of a syntax tree, wherever they stand, those by ``import_module("literal")`` too."""
+    for node in ast.walk(tree):
         if isinstance(node, ast.Import):
             for alias in node.names:
-                yield Import(node.lineno, 0, alias.name, (), deferred)
+                yield Import(node.lineno, 0, alias.name, ())
         elif isinstance(node, ast.ImportFrom):
-            names = tuple(alias.name for alias in node.names)
-            yield Import(node.lineno, node.level, node.module or "", names, deferred)
+            yield Import(node.lineno, node.level, node.module or "", tuple(alias.name for alias in node.names))
         elif isinstance(node, ast.Call) and getattr(node.func, "attr", getattr(node.func, "id", "")) in IMPORTERS:
             match node.args:
                 case [ast.Constant(value=str(name)), *_] if not name.startswith("."):
-                    yield Import(node.lineno, 0, name, (), deferred)
-        yield from imports(node, deferred or isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda)))
+                    yield Import(node.lineno, 0, name, ())
 
 
 def module_name(member: Member) -> str:
@@ -112,8 +107,7 @@ def _inside(root: Path, member: Member) -> list[str]:
                     continue
                 if member.name != CORE and _layer(target) < _layer(key):
                     found.append(f"{where}: {key} imports {target}, which stands above it")
-                if not (imported.deferred and (key, target) == ("model", "checkpoint")):
-                    graph[key].add(target)
+                graph[key].add(target)
     try:
         TopologicalSorter(graph).prepare()
     except CycleError as error:

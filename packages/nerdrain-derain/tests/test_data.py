@@ -49,6 +49,7 @@ def refused(source: Path) -> str:
         pytest.param([("7_rain.png", "7_clean.png"), ("8_rain.png", "8_clean.png")], id="the role behind"),
         pytest.param([("a_rainy.png", "a_gt.png")], id="gt"),
         pytest.param([("IMG_4.PNG", "img_4.png")], id="letter case"),
+        pytest.param([("rain-x.png", "x.png"), ("x.png", "x.png")], id="the rule that leaves no rainy picture alone"),
         pytest.param([("terrain_1.png", "terrain_1_gt.png"), ("train_1.png", "train_1_gt.png")], id="words in words"),
         pytest.param([("im_0001_s80_a04.png", "im_0001_s80_a04.png")], id="digits that are no version"),
         pytest.param([("img_1.png", "img_1.png"), ("img_2.png", "img_2.png")], id="numbers that are no version"),

@@ -13,6 +13,7 @@ from nerdrain_derain import NeRDRain
 from nerdrain_derain.baselines import best_filter
 from nerdrain_derain.cli import main
 from nerdrain_derain.demo import demo
+from nerdrain_derain.method import METHOD
 from nerdrain_derain.pairing import find_pairs
 from visioncore.images import read_image, to_tensor
 from visioncore.methods import load
@@ -32,9 +33,17 @@ def tiny_instead(tiny_weights: Path, tmp_path: Path, monkeypatch: pytest.MonkeyP
     return model
 
 
-def test_what_the_demo_writes_and_measures(tiny_instead: NeRDRain, tmp_path: Path) -> None:
+def test_what_the_demo_writes_and_measures(
+    tiny_instead: NeRDRain, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     out = tmp_path / "out"
-    report = demo(out)
+    (out / "restored").mkdir(parents=True)
+    (out / "restored" / "aaa.png").write_text("of an earlier run")
+    assert main(["demo", "--out", str(out)]) == 0
+    said = capsys.readouterr()
+    report = json.loads((out / "report.json").read_text())
+    assert said == (f"{report['headline']}\nfigure and report: {out}\n", "")
+
     pairs = [(read_image(rainy), read_image(clean)) for rainy, clean in find_pairs(ASSETS / "samples")]
     restored = [read_image(out / "restored" / f"{name}.png") for name in ("astronaut", "coffee", "rocket")]
     values = [
@@ -43,35 +52,18 @@ def test_what_the_demo_writes_and_measures(tiny_instead: NeRDRain, tmp_path: Pat
     ]
     before, after = np.mean(values, axis=0)
     name, best = best_filter(pairs)
-    measured = report.measured
+    measured = report["measured"]
     assert measured["psnr_y_A_rainy"] == pytest.approx(before)
     assert measured["psnr_y_A_restored"] == pytest.approx(after)
     assert measured["psnr_y_A_best_filter"] == pytest.approx(best)
     assert measured["gain_over_rainy"] == pytest.approx(after - before)
     assert measured["gain_over_best_filter"] == pytest.approx(after - best)
     assert 0 < measured["ssim_y_A_rainy"] < 1
-    assert f"({after - before:+.2f} dB;" in report.headline
-    assert name in report.headline
-    assert read_image(report.figure).width > 1000
-    saved = json.loads((out / "report.json").read_text())
-    assert saved["figure"] == "demo.png"
-    assert saved["measured"] == pytest.approx(dict(measured))
-    assert saved["seconds"] > 0
-
-
-def test_the_command_and_the_entry_point(
-    tiny_instead: NeRDRain, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    from nerdrain_derain.method import METHOD
-
-    assert load(METHOD.demo) is demo
-    (tmp_path / "out" / "restored").mkdir(parents=True)
-    (tmp_path / "out" / "restored" / "aaa.png").write_text("of an earlier run")
-    assert main(["demo", "--out", str(tmp_path / "out")]) == 0
-    said = capsys.readouterr()
-    assert said.err == ""
-    assert said.out.startswith("PSNR-Y ")
-    assert said.out.endswith(f"figure and report: {tmp_path / 'out'}\n")
+    assert f"({after - before:+.2f} dB;" in report["headline"]
+    assert name in report["headline"]
+    assert report["figure"] == "demo.png"
+    assert read_image(out / "demo.png").width > 1000
+    assert report["seconds"] > 0
 
 
 def test_the_samples_are_in_rain_worth_removing() -> None:
@@ -82,6 +74,7 @@ def test_the_samples_are_in_rain_worth_removing() -> None:
 
 
 def test_the_bundled_network_gains_five_decibels(tmp_path: Path) -> None:
+    assert load(METHOD.demo) is demo
     report = demo(tmp_path)
     assert isinstance(report, DemoReport)
     assert report.measured["gain_over_rainy"] >= 5

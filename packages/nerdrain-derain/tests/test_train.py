@@ -118,11 +118,11 @@ def test_an_interrupted_run_ends_with_the_same_weights(
 
 def test_losses_go_down(recipe: Path, make_pairs: MakePairs, tmp_path: Path) -> None:
     data = make_pairs([("1.png", "1.png"), ("2.png", "2.png")], size=(16, 16))
-    overrides = {"loop.steps": "30", "loop.learning_rate": "3e-3", "loop.validate_every": "30"}
+    overrides = {"loop.steps": "16", "loop.learning_rate": "4e-3", "loop.validate_every": "16"}
     train.train(recipe, data, tmp_path / "run", overrides=overrides)
     lines = [json.loads(line) for line in (tmp_path / "run" / "log.jsonl").read_text().splitlines()]
     losses = [line["loss"] for line in lines if "loss" in line]
-    assert np.mean(losses[-5:]) < 0.6 * np.mean(losses[:3])
+    assert np.mean(losses[-3:]) < 0.8 * np.mean(losses[:3])
 
 
 @pytest.mark.parametrize("changes", [{"model.block": "cab"}, {"model.inr": "none", "model.fusion": "sum"}])

@@ -100,6 +100,13 @@ def test_results_among_the_inputs_are_refused(tmp_path: Path) -> None:
         plan([tmp_path / "in" / "1.a"], tmp_path / "in", lambda _: ".a")
 
 
+def test_hidden_files_are_no_inputs_unless_they_are_named(tmp_path: Path) -> None:
+    touch(tmp_path, ".hidden/in/1.a", ".hidden/in/._1.a", ".hidden/in/.trash/2.a")
+    folder = tmp_path / ".hidden" / "in"
+    assert list(plan([folder], tmp_path / "out").values()) == ["1.txt"]
+    assert list(plan([folder / "._1.a"], tmp_path / "out").values()) == ["._1.txt"]
+
+
 def test_missing_inputs_are_refused(tmp_path: Path) -> None:
     (tmp_path / "empty").mkdir()
     for entry, reason in (("none.a", "no such file"), ("empty", "no file with suffix"), ("*.a", "matches no file")):

@@ -23,7 +23,8 @@ def expand_inputs(inputs: Iterable[str | Path], suffixes: Iterable[str]) -> list
     """Return the files that ``inputs`` name, in the order given, each once.
 
     Args:
-        inputs: files, folders (searched to any depth) and glob patterns (``**`` allowed).
+        inputs: files, folders (searched to any depth, hidden files and folders aside) and glob patterns (``**``
+            allowed).
         suffixes: what counts as a file of the wanted kind inside a folder, with the dot and in lower case. A file
             that is named outright is taken whatever its suffix.
 
@@ -52,7 +53,14 @@ def expand_inputs(inputs: Iterable[str | Path], suffixes: Iterable[str]) -> list
 
 
 def _inside(folder: Path, suffixes: tuple[str, ...]) -> list[Path]:
-    files = (path for path in folder.rglob("*") if path.suffix.lower() in suffixes and path.is_file())
+    # hidden: what macOS and unfinished writes leave beside pictures under their suffixes
+    files = (
+        path
+        for path in folder.rglob("*")
+        if path.suffix.lower() in suffixes
+        and not any(part.startswith(".") for part in path.relative_to(folder).parts)
+        and path.is_file()
+    )
     return sorted(files, key=natural_key)
 
 

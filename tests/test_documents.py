@@ -1,0 +1,69 @@
+"""What stands beside the code: the citation file knows every method, the issue forms are forms."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from visioncore.methods import Method, load
+from workspace import ROOT, Member, members, read_pyproject
+
+FORMS = sorted(path for path in (ROOT / ".github" / "ISSUE_TEMPLATE").glob("*.yml") if path.name != "config.yml")
+INPUTS = ("input", "textarea", "dropdown", "checkboxes")
+METHODS = [member for member in members() if member.folder.startswith("packages/")]
+
+
+def read(path: Path) -> Any:
+    return yaml.safe_load(path.read_text(encoding="utf-8"))
+
+
+def test_citation_file() -> None:
+    citation = read(ROOT / "CITATION.cff")
+    assert citation["cff-version"] == "1.2.0"
+    assert citation["license"] == "Apache-2.0"
+    assert {"title", "message", "authors", "type"} <= citation.keys()
+    for reference in citation["references"]:
+        assert {"type", "title", "authors"} <= reference.keys()
+
+
+@pytest.mark.parametrize("member", METHODS, ids=lambda member: member.name)
+def test_every_paper_is_cited(member: Member) -> None:
+    points = read_pyproject(ROOT / member.folder)["project"]["entry-points"]["visioncore.methods"]
+    record: Method = load(points[member.name])
+    references = {reference["title"]: reference for reference in read(ROOT / "CITATION.cff")["references"]}
+    assert record.paper in references
+    names = [f"{author['given-names']} {author['family-names']}" for author in references[record.paper]["authors"]]
+    assert ", ".join(names) == record.authors
+    if record.arxiv:
+        identifiers = [entry["value"] for entry in references[record.paper]["identifiers"]]
+        assert f"arXiv:{record.arxiv}" in identifiers
+    assert f"](packages/{member.name})" in (ROOT / "README.md").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("path", FORMS, ids=lambda path: path.stem)
+def test_issue_forms(path: Path) -> None:
+    form = read(path)
+    assert {"name", "description", "body"} <= form.keys()
+    fields = [field for field in form["body"] if field["type"] != "markdown"]
+    assert all(field["type"] in INPUTS and field["attributes"]["label"] for field in fields)
+    assert all(re.fullmatch(r"[\w-]+", field["id"]) for field in fields)
+    assert len({field["id"] for field in fields}) == len(fields)
+    for field in fields:
+        if field["type"] in ("dropdown", "checkboxes"):
+            assert field["attributes"]["options"]
+
+
+def test_there_are_forms() -> None:
+    assert [path.stem for path in FORMS] == ["bug", "feature", "numbers"]
+
+
+@pytest.mark.parametrize("name", ["CONTRIBUTING.md", "SECURITY.md", "README.md"])
+def test_files_that_documents_name_are_there(name: str) -> None:
+    text = (ROOT / name).read_text(encoding="utf-8")
+    named = set(re.findall(r"(?<![\w/])((?:tools|tests)/\w+\.py)\b", text))
+    named |= {f"tests/{found}" for found in re.findall(r"`(test_\w+\.py)`", text)}
+    assert [path for path in named if not (ROOT / path).exists()] == []
