@@ -102,12 +102,13 @@ def python(root: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
 
 def test_it_keeps_the_laws(root: Path) -> None:
     tests = [f"tests/test_{law}.py" for law in LAWS]
-    wanted = f"{PACKAGE} or test_nobody_knows_more_than_it_may or test_bounds_on_the_core"
+    # What one of them predicts from, a bundled sample picture, cannot stand in a text.
+    wanted = f"({PACKAGE} and not predicts_the_same) or nobody_knows_more or bounds_on_the_core"
     ran = python(root, "-m", "pytest", "-q", "-p", "no:cacheprovider", *tests, "-k", wanted)
     assert ran.returncode == 0, ran.stdout
     assert "skipped" not in ran.stdout
     # Every law has looked at the package.
-    assert int(re.findall(r"(\d+) passed", ran.stdout)[0]) >= 20
+    assert int(re.findall(r"(\d+) passed", ran.stdout)[0]) >= 25
 
 
 def test_its_own_tests_pass(root: Path) -> None:

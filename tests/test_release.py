@@ -232,6 +232,13 @@ def test_bad_bounds(bounds: str, repository: Path, capsys: pytest.CaptureFixture
     refused(repository, ["visioncore", "minor"], "should be a range such as", capsys)
 
 
+def test_a_requirement_that_cannot_be_edited(repository: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = repository / "packages" / "a-method" / "pyproject.toml"
+    path.write_text(path.read_text().replace("[images]>", "[images]\\u003e"))
+    commit(repository)
+    refused(repository, ["visioncore", "minor"], "cannot be replaced", capsys)
+
+
 def test_dirty_tree(repository: Path, capsys: pytest.CaptureFixture[str]) -> None:
     path = repository / "packages" / "b-method" / "CHANGELOG.md"
     text = path.read_text()

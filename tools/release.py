@@ -165,9 +165,7 @@ def _with_bounds(path: Path, changed: str | None, name: str, new: str) -> tuple[
         found.append(f"shuts {name} {new} out: {line} becomes {fitting}")
         text = text.replace(f'"{line}"', f'"{fitting}"').replace(f"'{line}'", f"'{fitting}'")
         if f'"{fitting}"' not in text and f"'{fitting}'" not in text:
-            raise ValueError(
-                f"{path.parent.name}/pyproject.toml: requires {line}, but no line says so in these letters"
-            )
+            raise ValueError(f"{path.parent.name}/pyproject.toml: {line} cannot be replaced; write it in plain letters")
     return (text if text != before else None), found
 
 

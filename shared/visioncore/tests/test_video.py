@@ -227,10 +227,19 @@ def test_missing_folder_empty_and_foreign_files(tmp_path: Path) -> None:
     (tmp_path / "text.mp4").write_text("not a video\n" * 50)
     assert "cannot be read as a video" in refused(tmp_path / "text.mp4")
     (tmp_path / "text.txt").write_text("not a video\n" * 50)
-    assert "not a video" in refused(tmp_path / "text.txt")
+    assert "cannot be read as a video" in refused(tmp_path / "text.txt")
     for name in ("a.png", "a.jpg"):
         Pillow.fromarray(patches()).save(tmp_path / name)
-        assert "not a video" in refused(tmp_path / name)
+        assert "cannot be read as a video" in refused(tmp_path / name)
+
+
+def test_a_list_of_other_files_is_not_followed(tmp_path: Path) -> None:
+    write_video(tmp_path / "secret.mp4", moving(3), RATE)
+    (tmp_path / "list.mp4").write_text("ffconcat version 1.0\nfile secret.mp4\n")
+    playlist = "#EXTM3U\n#EXT-X-TARGETDURATION:9\n#EXTINF:9,\nsecret.mp4\n#EXT-X-ENDLIST\n"
+    (tmp_path / "playlist.mp4").write_text(playlist)
+    for name in ("list.mp4", "playlist.mp4"):
+        assert "cannot be read as a video" in refused(tmp_path / name)
 
 
 def test_a_file_with_sound_only(tmp_path: Path) -> None:

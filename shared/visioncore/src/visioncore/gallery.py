@@ -103,7 +103,9 @@ def _card(folder: Path, method: Method | None, outcome: DemoReport | Failure) ->
     else:
         lines.append(f'<p class="headline">Did not run</p>\n<p>{escape(outcome.reason)}</p>')
     if method is not None:
-        paper = f'<a href="https://arxiv.org/abs/{escape(method.arxiv)}">{escape(method.paper)}</a>'
+        paper = escape(method.paper)
+        if method.arxiv:
+            paper = f'<a href="https://arxiv.org/abs/{escape(method.arxiv)}">{paper}</a>'
         lines.append(f'<p class="soft">{paper}, {escape(method.authors)}, {escape(method.venue)}.')
         lines.append(f"Command and package: <code>{name}</code>.</p>")
     lines.append("</article>")

@@ -25,8 +25,8 @@ VIDEO_SUFFIXES = (".mp4", ".m4v", ".mov", ".mkv", ".webm", ".avi")
 """What counts as a video inside a folder."""
 
 _CONTAINERS = {".mp4": "mp4", ".m4v": "mp4", ".mov": "mov", ".mkv": "matroska"}
-# FFmpeg also opens pictures and plain text as videos
-_NO_VIDEO = ("image2", "tty")
+# FFmpeg also takes pictures, plain text and lists of other files for videos
+_FORMATS = "mov,mp4,m4a,3gp,3g2,mj2,matroska,webm,avi,mpeg,mpegts,ogg,flv,asf,gif,h264,hevc,mp3,wav,flac,aac"
 # swscale's bicubic | full chroma | accurate rounding: its default darkens every colour by about one level of 255
 _ACCURATE = 0x4 | 0x2000 | 0x40000
 _BT709, _UNSPECIFIED, _LIMITED_RANGE = 1, 2, 1
@@ -145,9 +145,11 @@ def _container(path: Path) -> Iterator[Any]:
     av = require("av", "video")
     try:
         # absolute, so that no name is taken for the address of a network stream
-        container = av.open(str(path.absolute()))
+        container = av.open(str(path.absolute()), options={"format_whitelist": _FORMATS})
     except av.error.FFmpegError as error:
-        raise InputError(f"{path}: cannot be read as a video ({error.strerror})") from error
+        raise InputError(
+            f"{path}: cannot be read as a video ({error.strerror}); {', '.join(VIDEO_SUFFIXES)} files can"
+        ) from error
     with container:
         yield container
 
@@ -157,9 +159,6 @@ def _opened(path: Path) -> Iterator[tuple[Any, Any]]:
     """Open ``path`` and yield its container and its first stream of moving pictures."""
     av = require("av", "video")
     with _container(path) as container:
-        name = container.format.name
-        if name in _NO_VIDEO or name.endswith("_pipe"):
-            raise InputError(f"{path}: not a video; {', '.join(VIDEO_SUFFIXES)} files can be read")
         cover = av.stream.Disposition.attached_pic
         streams = [stream for stream in container.streams.video if not stream.disposition & cover]
         if not streams:
