@@ -24,8 +24,11 @@ def test_paths_sizes_and_precisions_are_measured_in_turns(tiny_weights: Path, tm
     for row in rows:
         assert row["ms"] > 0
         assert row["images_per_s"] == pytest.approx(1000 / row["ms"])
-        assert row["peak_mb"] > 0
+        assert row["peak_extra_mb"] >= 0
+        assert (row["psnr_to_plain"] is None) == (row["path"] == "plain")
         assert (row["ratio_to_plain"] == 1) == (row["path"] == "plain")
+    accuracy = {row["path"]: row["psnr_to_plain"] for row in rows}
+    assert accuracy["fast float32"] > 100 > accuracy["fast bfloat16"] > 20
     report = json.loads(out.read_text())
     assert report["rows"] == rows
     assert report["network"] == str(tiny_weights)

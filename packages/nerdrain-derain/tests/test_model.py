@@ -10,7 +10,9 @@ import pytest
 import torch
 from torch import Tensor
 
-from nerdrain_derain import VARIANTS, NeRDRain, NeRDRainConfig, Restored
+from nerdrain_derain import VARIANTS, NeRDRain, NeRDRainConfig, Restored, strips
+from nerdrain_derain.attention import ChannelAttention
+from nerdrain_derain.blocks import TransformerBlock
 from visioncore.errors import InputError
 
 
@@ -150,3 +152,52 @@ def test_weights_of_another_network_are_refused_by_name(tiny: NeRDRain, tmp_path
     config.write_text(config.read_text().replace('"inr_hidden"', '"hidden"'))
     with pytest.raises(InputError, match="unknown field hidden"):
         NeRDRain.from_pretrained(tmp_path / "weights")
+
+
+def test_black_image_gives_finite_gradients(tiny: NeRDRain) -> None:
+    """Queries and keys of zeros have a norm of zero, where a root has no slope."""
+    tiny.train().restore(torch.zeros(1, 3, 32, 32)).full.sum().backward()
+    gradients = [p.grad for p in tiny.parameters() if p.grad is not None]
+    assert gradients
+    assert all(bool(gradient.isfinite().all()) for gradient in gradients)
+
+
+def test_half_precision_attention_stays_in_range() -> None:
+    torch.manual_seed(0)
+    attention = ChannelAttention(16, 2).eval()
+    x = 40 * torch.randn(1, 16, 64, 64)
+    with torch.no_grad():
+        exact = attention(x)
+        with torch.autocast("cpu", torch.float16):
+            half = attention(x)
+    products = attention.qkv_local(attention.qkv(x)).square().sum(dim=(2, 3))
+    assert float(products.max()) > torch.finfo(torch.float16).max
+    assert float((half - exact).norm() / exact.norm()) < 0.02
+
+
+def test_bfloat16_strips_lose_no_more_than_whole_maps(monkeypatch: pytest.MonkeyPatch) -> None:
+    torch.manual_seed(0)
+    block = TransformerBlock(16, 2, 2.0).eval()
+    x = torch.randn(1, 16, 512, 16).contiguous(memory_format=torch.channels_last)
+    monkeypatch.setattr(strips, "BUDGET", 1)
+    with torch.no_grad():
+        exact = block.attention(block.norm1(x))
+        with torch.autocast("cpu", torch.bfloat16):
+            values, mixing = block.attention.in_strips(x, block.norm1)
+    attended = (values.permute(0, 2, 3, 1) @ mixing).permute(0, 3, 1, 2)
+    assert float((attended - exact).norm() / exact.norm()) < 0.02
+
+
+def test_variant_by_name() -> None:
+    assert NeRDRain("nerd-rain-s").config == VARIANTS["nerd-rain-s"]
+    with pytest.raises(InputError, match="known are nerd-rain, nerd-rain-s, nerd-rain-mprnet"):
+        NeRDRain("nerd-rain-xl")
+
+
+def test_weights_in_half_precision(tiny: NeRDRain) -> None:
+    image = torch.rand(1, 3, 32, 32)
+    exact = tiny(image)
+    with torch.no_grad():
+        half = tiny.bfloat16()(image.bfloat16())
+    assert half.dtype == torch.bfloat16
+    assert float((half.float() - exact).abs().max()) < 0.1

@@ -194,7 +194,7 @@ def test_text_that_is_no_tiles_is_refused(tiny: NeRDRain, text: str) -> None:
         ({"tiles": (8, 0)}, "multiple of 16"),
         ({"tiles": (100, 10)}, "multiple of 16"),
         ({"tiles": (64, 64)}, "overlap smaller"),
-        ({"tiles": (64, -1)}, "overlap smaller"),
+        ({"tiles": (64, -1)}, "SIZE,OVERLAP"),
         ({"batch": 0}, "batch is 0"),
         ({"dtype": "half"}, "unknown precision 'half'"),
         ({"device": "gpu"}, "unknown device 'gpu'"),

@@ -19,7 +19,6 @@ from visioncore.checkpoint import (
     load_into,
     read_metadata,
     read_state_dict,
-    rename,
     strip_prefix,
     write_state_dict,
 )
@@ -206,17 +205,6 @@ def test_strip_prefix_where_present() -> None:
     assert strip_prefix(state, "module.") == {"a": 1, "b": 2, "c.module.d": 3}
     with pytest.raises(InputError, match=r"'module\.a' and 'a' would both be named 'a'"):
         strip_prefix({"module.a": 1, "a": 2}, "module.")
-
-
-def test_rename_applies_rules_in_order() -> None:
-    rules = {r"^encoder_level(\d)\.": r"encoder.\1.", r"\.gamma$": ".weight"}
-    assert rename({"encoder_level2.norm.gamma": 1, "head.gamma": 2, "x.gamma.y": 3}, rules) == {
-        "encoder.2.norm.weight": 1,
-        "head.weight": 2,
-        "x.gamma.y": 3,
-    }
-    with pytest.raises(InputError, match="both be named 'a'"):
-        rename({"a1": 1, "a2": 2}, {r"\d": ""})
 
 
 def test_fit_names_what_differs() -> None:

@@ -10,7 +10,7 @@ import pytest
 
 from visioncore import methods
 from visioncore.errors import InputError
-from visioncore.methods import GROUP, BrokenMethod, Method, find_methods, installed_methods, load
+from visioncore.methods import GROUP, BrokenMethod, Method, find_methods, load
 
 
 def make_method(name: str) -> Method:
@@ -44,16 +44,6 @@ def test_methods_are_found_in_order_and_broken_ones_told() -> None:
     assert [method.name for method in broken] == ["absent", "missing", "number"]
     assert all(isinstance(method, BrokenMethod) and method.reason for method in broken)
     assert "int" in broken[2].reason
-
-
-@pytest.mark.usefixtures("declared")
-def test_broken_methods_are_reported() -> None:
-    lines: list[str] = []
-    assert len(installed_methods(lines.append)) == 2
-    assert len(lines) == 3
-    assert "no_such_module" in " ".join(lines)
-    with pytest.warns(RuntimeWarning, match="cannot be read"):
-        installed_methods()
 
 
 def test_load_follows_a_reference() -> None:

@@ -11,7 +11,7 @@ from typing import Literal
 import pytest
 
 from visioncore.errors import InputError
-from visioncore.recipes import load_recipe, recipe_names, to_yaml
+from visioncore.recipes import load_recipe, recipe_names
 
 
 @dataclass(frozen=True)
@@ -117,11 +117,6 @@ def test_overrides_of_text_keep_what_was_typed(load: Load) -> None:
     assert load("data: d", name="on").name == "on"
     assert load("data: d", resume="null").resume is None
     assert load("data: d", ema__rate="2").ema == Optimizer(2.0)
-
-
-def test_yaml_round_trip(load: Load) -> None:
-    config = Config(data=Path("a/b"), sizes=(), ema=Optimizer(decay=1e-12), workers=3, name="null")
-    assert load(to_yaml(config)) == config
 
 
 @pytest.mark.parametrize(

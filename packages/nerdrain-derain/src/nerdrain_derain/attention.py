@@ -37,38 +37,49 @@ class ChannelAttention(nn.Module):
         self.project = Pointwise(channels, channels)
 
     def forward(self, x: Tensor) -> Tensor:
-        q, k, v = to_pixels(self.qkv_local(self.qkv(x))).flatten(1, 2).chunk(3, dim=-1)
-        mixing = self._mixing(*self._products(q, k)).to(v.dtype)
+        channels, pixels = x.shape[1], x.shape[2] * x.shape[3]
+        qk, v = to_pixels(self.qkv_local(self.qkv(x))).flatten(1, 2).split([2 * channels, channels], dim=-1)
+        mixing = self._mixing(*self._products(qk, pixels)).to(v.dtype)
         return to_map((v @ mixing).reshape(to_pixels(x).shape))
 
-    def add_in_strips(self, x: Tensor, norm: Callable[[Tensor], Tensor]) -> Tensor:
-        """Return ``x + self(norm(x))`` with only the values and a strip of the rest in memory; no gradients."""
-        out = torch.empty_like(x, memory_format=torch.channels_last)
-        qkv = self.qkv.matrix()
+    def in_strips(self, x: Tensor, norm: Callable[[Tensor], Tensor]) -> tuple[Tensor, Tensor]:
+        """Return the attention to ``norm(x)`` as two factors, made with little in memory; no gradients.
+
+        Returns:
+            The values, a map of the shape and type of ``x``, and the matrix (B, C, C) that takes a pixel's values to
+            the attention's output.
+        """
+        values, qkv = torch.empty_like(x, memory_format=torch.channels_last), self.qkv.matrix()
+        channels, pixels = x.shape[1], x.shape[2] * x.shape[3]
         products: list[tuple[Tensor, ...]] = [()] * len(x)
         for i, around, rows, inside in strips(x, self.qkv.out_channels):
-            q, k, v = to_pixels(
-                self.qkv_local(to_map(to_pixels(norm(x[i : i + 1, :, around])) @ qkv))[:, :, inside]
-            ).chunk(3, dim=-1)
-            out[i, :, rows] = to_map(v)[0]
-            found = self._products(q.flatten(1, 2), k.flatten(1, 2))
+            wide = self.qkv_local(to_map(to_pixels(norm(x[i : i + 1, :, around])) @ qkv))
+            qk, v = to_pixels(wide[:, :, inside]).split([2 * channels, channels], dim=-1)
+            values[i, :, rows] = to_map(v)[0]
+            found = self._products(qk.flatten(1, 2), pixels)
             products[i] = tuple(a + b for a, b in zip(products[i], found, strict=True)) if products[i] else found
-        mixing = self._mixing(*(torch.cat(each) for each in zip(*products, strict=True))).to(x.dtype)
-        for i, _, rows, _ in strips(x, 2 * x.shape[1]):
-            pixels, values = to_pixels(x[i : i + 1, :, rows]), to_pixels(out[i : i + 1, :, rows])
-            torch.add(pixels, values @ mixing[i], out=values)
-        return out
+        mixing = self._mixing(*(torch.cat(each) for each in zip(*products, strict=True)))
+        return values, mixing.to(x.dtype)
 
-    def _products(self, q: Tensor, k: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """Return, summed over pixels (B, N, C), queries times keys (B, heads, c, c), and the squares of both."""
-        if q.dtype == torch.float16:  # sums over all pixels leave its range
-            q, k = q.float(), k.float()
-        q, k = (rearrange(t, "b n (head c) -> b head n c", head=self.heads) for t in (q, k))
-        return q.transpose(-1, -2) @ k, q.square().sum(dim=-2), k.square().sum(dim=-2)
+    def _products(self, qk: Tensor, pixels: int) -> tuple[Tensor, Tensor]:
+        """Return, summed over the pixels given, queries times keys (B, heads, c, c), and all squares (B, 2C).
 
-    def _mixing(self, products: Tensor, q_squares: Tensor, k_squares: Tensor) -> Tensor:
+        Args:
+            qk: queries and behind them keys (B, n, 2C).
+            pixels: how many the whole map has.
+        """
+        if qk.dtype == torch.float16:  # sums over a map leave its range, means do not; the ratio is the same
+            qk = qk * pixels**-0.5
+        q, k = rearrange(qk, "b n (two head c) -> two b head n c", two=2, head=self.heads)
+        exact = torch.promote_types(qk.dtype, torch.float32)  # strips are added up
+        return (q.transpose(-1, -2) @ k).to(exact), qk.square().sum(dim=1).to(exact)
+
+    def _mixing(self, products: Tensor, squares: Tensor) -> Tensor:
         """Return the matrix (B, C, C) that takes a pixel's values to the attention's output."""
-        q_norm, k_norm = (squares.sqrt().clamp_min(self.norm_floor) for squares in (q_squares, k_squares))
+        # clamped before the root, whose slope at zero is infinite
+        norms = squares.clamp_min(self.norm_floor**2).sqrt()
+        q_norm, k_norm = rearrange(norms, "b (two head c) -> two b head c", two=2, head=self.heads)
         logits = products / (q_norm.unsqueeze(-1) * k_norm.unsqueeze(-2)) * self.temperature
+        weights = logits.softmax(dim=-1).transpose(-1, -2)
         projection = rearrange(self.project.weight, "out (head c) 1 1 -> head c out", head=self.heads)
-        return rearrange(logits.softmax(dim=-1).transpose(-1, -2) @ projection, "b head c out -> b (head c) out")
+        return rearrange(weights @ projection.to(weights.dtype), "b head c out -> b (head c) out")

@@ -160,7 +160,7 @@ def fill_from_published(model: nn.Module, state: Mapping[str, Tensor], where: st
 def read_published(path: str | Path, variant: str | None = None) -> tuple[str, dict[str, Tensor]]:
     """Read a checkpoint of the authors: which variant it is of, and its tensors under their names.
 
-    The tensors stay on the CPU, and the optimizer's part of the file is never read.
+    The tensors stay on the CPU; the optimizer's part of the file is left out.
 
     Args:
         path: the ``.pth`` file, from a single GPU or from several (names with ``module.``).

@@ -38,6 +38,7 @@ def predict(
     dtype: Literal["auto", "float32", "bfloat16", "float16"] = "float32",
     batch: int = 1,
     self_ensemble: bool = False,
+    compile: bool = False,
     suffix: Literal[".png", ".jpg", ".tif", ".webp", ".bmp"] = ".png",
     overwrite: bool = False,
 ) -> int:
@@ -55,12 +56,13 @@ def predict(
         dtype: bfloat16 and float16 are faster and a little less exact.
         batch: tiles on the device at a time.
         self_ensemble: average over eight turned and mirrored versions, at eight times the cost.
+        compile: compile the network first, which pays off for many tiles.
         suffix: format of the pictures; .png and .tif keep everything.
         overwrite: make results anew that are there already.
     """
     from .predict import predict_files
 
-    predictor = _predictor(weights, device, dtype, tiles, batch, self_ensemble)
+    predictor = _predictor(weights, device, dtype, tiles, batch, self_ensemble, compile)
     summary = predict_files(inputs, predictor, out, suffix=suffix, overwrite=overwrite, say=_complain)
     _say(f"{summary}; results in {out}")
     return summary.exit_code
@@ -128,7 +130,7 @@ def evaluate(
     if bool(weights) == bool(restored):
         raise InputError("evaluate: give either --weights or --restored")
     writable_folder(out)
-    restore = restored or _predictor(weights, device, dtype, tiles, batch, False)
+    restore = restored or _predictor(weights, device, dtype, tiles, batch, False, False)
     evaluation = run_evaluation(data, restore, protocols=protocols, say=_complain)
     evaluation.save(out)
     print_table(evaluation.summary(), title=f"{len(evaluation.pictures)} pictures")
@@ -210,7 +212,9 @@ def info(weights: str = "nerd-rain") -> None:
     _say(describe(weights))
 
 
-def _predictor(weights: str, device: str, dtype: str, tiles: str, batch: int, self_ensemble: bool) -> Predictor:
+def _predictor(
+    weights: str, device: str, dtype: str, tiles: str, batch: int, self_ensemble: bool, compile: bool
+) -> Predictor:
     from .predict import Predictor
     from .weights import load_model
 
@@ -221,6 +225,7 @@ def _predictor(weights: str, device: str, dtype: str, tiles: str, batch: int, se
         tiles=tiles,
         batch=batch,
         self_ensemble=self_ensemble,
+        compile=compile,
         notify=_complain,
     )
 

@@ -14,7 +14,7 @@ class NeRDRainConfig:
 
     Attributes:
         dim: channels C at the first level; levels two and three have 2C and 4C.
-        num_blocks: blocks at the three levels.
+        num_blocks: blocks at the three levels (a ``cab`` block is two of its kind in a row, as published).
         heads: attention heads at the three levels, each a divisor of its level's channels.
         ffn_expansion: hidden width of the feed-forward networks over their channels.
         norm: ``bias``, or the ``bias_free`` form that no published weights use.
@@ -35,6 +35,11 @@ class NeRDRainConfig:
     fusion: Literal["gated", "sum", "none"] = "gated"
 
     def __post_init__(self) -> None:
+        for name in ("num_blocks", "heads"):
+            values = tuple(getattr(self, name))
+            if len(values) != 3:
+                raise InputError(f"{name} is {values}; it must be three numbers, one a level")
+            object.__setattr__(self, name, values)
         for name, hint in get_type_hints(type(self)).items():
             if get_origin(hint) is Literal and getattr(self, name) not in get_args(hint):
                 raise InputError(f"{name} is {getattr(self, name)!r}; it must be {' or '.join(get_args(hint))}")
@@ -58,3 +63,14 @@ VARIANTS: dict[str, NeRDRainConfig] = {
     "nerd-rain-mprnet": NeRDRainConfig(num_blocks=(1, 1, 1), block="cab"),
 }
 """The published variants by name."""
+
+
+def published_config(variant: str) -> NeRDRainConfig:
+    """Return the settings of a published variant.
+
+    Raises:
+        InputError: if there is none of that name.
+    """
+    if variant not in VARIANTS:
+        raise InputError(f"{variant}: no published variant; known are {', '.join(VARIANTS)}")
+    return VARIANTS[variant]

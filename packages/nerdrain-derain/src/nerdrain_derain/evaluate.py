@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import os
 import warnings
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
@@ -19,7 +18,7 @@ from visioncore.images import IMAGE_SUFFIXES, image_size, read_image, to_tensor
 from visioncore.metrics.image import measure
 from visioncore.report import Table, write_json
 
-from .pairing import Pair, duplicates, find_pairs, some
+from .pairing import Pair, duplicates, find_pairs, rainy_root, some
 from .predict import Predictor
 
 PROTOCOLS = ("y_A", "y_B", "rgb")
@@ -91,7 +90,9 @@ class Evaluation:
 
 def _mean(values: Sequence[float]) -> float:
     finite = [value for value in values if math.isfinite(value)]
-    return sum(finite) / len(finite) if finite else math.inf
+    if finite:
+        return sum(finite) / len(finite)
+    return math.inf if values else math.nan
 
 
 def evaluate(
@@ -121,7 +122,7 @@ def evaluate(
     if twice := duplicates(pair.clean for pair in pairs):
         groups = "; ".join(" = ".join(path.name for path in group[:4]) for group in twice[:4])
         say(f"{data}: {len(twice)} clean pictures are there more than once: {groups}")
-    before = {} if isinstance(restore, Predictor) else _find_restored(Path(restore), pairs)
+    before = {} if isinstance(restore, Predictor) else _find_restored(Path(restore), pairs, rainy_root(data))
     values: dict[str, defaultdict[str, list[float]]] = {"restored": defaultdict(list), "rainy": defaultdict(list)}
     with progress(len(pairs), "pictures") as advance:
         for pair in pairs:
@@ -143,14 +144,13 @@ def _measure(picture: Tensor, clean: Tensor, protocol: str, path: Path) -> dict[
         raise InputError(f"{path}: {error}") from error
 
 
-def _find_restored(folder: Path, pairs: Sequence[Pair]) -> dict[Path, Path]:
+def _find_restored(folder: Path, pairs: Sequence[Pair], root: Path) -> dict[Path, Path]:
     """Return the restored picture of each rainy one, under its name and in its sub-folder, in any format."""
     if not folder.is_dir():
         raise InputError(f"{folder}: no such folder of restored pictures")
-    root = os.path.commonpath([pair.rainy.parent.absolute() for pair in pairs])
     found: dict[Path, Path] = {}
     for rainy, _ in pairs:
-        place = folder / rainy.absolute().relative_to(root)
+        place = folder / rainy.absolute().relative_to(root.absolute())
         # as `predict_files` names them, also where two inputs differ in their suffix alone
         names = [name + suffix for name in (place.name, place.stem) for suffix in IMAGE_SUFFIXES]
         path = next((place.with_name(name) for name in names if place.with_name(name).is_file()), None)

@@ -9,7 +9,6 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from .layers import Depthwise3x3, Pointwise, to_map, to_pixels
-from .strips import strips
 
 STRIDE = 16
 
@@ -35,14 +34,6 @@ class GatedFeedForward(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         return self.layers()(x)
 
-    def add_in_strips(self, x: Tensor, norm: Callable[[Tensor], Tensor]) -> Tensor:
-        """Return ``x + self(norm(x))`` with only a strip of what lies between in memory; no gradients."""
-        out, layers = torch.empty_like(x, memory_format=torch.channels_last), self.layers()
-        for i, around, rows, inside in strips(x, self.project.in_channels):
-            change = layers(norm(x[i : i + 1, :, around]))[:, :, inside]
-            torch.add(x[i : i + 1, :, rows], change, out=out[i : i + 1, :, rows])
-        return out
-
     def layers(self) -> Callable[[Tensor], Tensor]:
         """Return the forward pass with its weights made ready, for use on many strips."""
         padding = -self.project.in_channels % STRIDE
@@ -57,6 +48,8 @@ class GatedFeedForward(nn.Module):
             gate, value = (
                 F.conv2d(to_map(pixels @ expand), local, padding=1, groups=len(local)) for expand, local in halves
             )
-            return to_map(to_pixels(F.gelu(gate) * value) @ project)
+            opened = F.gelu(gate)
+            opened = torch.mul(opened, value, out=None if torch.is_grad_enabled() else opened)
+            return to_map(to_pixels(opened) @ project)
 
         return forward

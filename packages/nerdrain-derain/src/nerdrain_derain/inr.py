@@ -47,7 +47,7 @@ class PixelDecoder(nn.Module):
         bias = first.bias + 2 * first.weight[:, -CELL:].sum(dim=1)
         x = to_pixels(F.conv2d(features, neighbours, bias, padding=1))
         for layer in others:
-            x = layer(F.relu(x))
+            x = layer(F.relu(x, inplace=True))
         return to_map(x)
 
     def _linears(self) -> list[nn.Linear]:

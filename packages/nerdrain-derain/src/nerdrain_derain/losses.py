@@ -62,6 +62,11 @@ def training_losses(restored: Restored, clean: Tensor) -> dict[str, Tensor]:
         restored: the network's outputs for the rainy images.
         clean: the clean images (B, 3, H, W) in [0, 1].
     """
+    with torch.autocast(clean.device.type, enabled=False):
+        return _exact_losses(restored, clean)
+
+
+def _exact_losses(restored: Restored, clean: Tensor) -> dict[str, Tensor]:
     clean = clean if clean.dtype == torch.float64 else clean.float()
     targets = gaussian_pyramid(clean)
     outputs = [output.to(clean.dtype) for output in (restored.full, restored.half, restored.quarter)]

@@ -14,7 +14,7 @@ from visioncore.hub import Pretrained
 
 from .blocks import Blocks, make_blocks
 from .checkpoint import fill_from_published, read_published
-from .config import VARIANTS, NeRDRainConfig
+from .config import NeRDRainConfig, published_config
 from .fusion import GatedFusion, SumFusion
 from .inr import ImplicitRepresentation
 from .layers import Conv3x3, nearest_down, nearest_up
@@ -85,18 +85,18 @@ class FullScale(nn.Module):
         self.output = Conv3x3(dim, 3)
 
 
-class NeRDRain(Pretrained, nn.Module):
+class NeRDRain(Pretrained):
     """Removes rain from images (NeRD-Rain, CVPR 2024).
 
     Args:
-        config: the settings; the default is the published NeRD-Rain.
+        config: the settings, or the name of a published variant: ``nerd-rain``, ``nerd-rain-s``, ``nerd-rain-mprnet``.
     """
 
     config_class = NeRDRainConfig
 
-    def __init__(self, config: NeRDRainConfig | None = None) -> None:
+    def __init__(self, config: NeRDRainConfig | str = "nerd-rain") -> None:
         super().__init__()
-        self.config = config = config or NeRDRainConfig()
+        self.config = config = published_config(config) if isinstance(config, str) else config
         slope = nn.PReLU()  # the CNN variant has one slope for the whole network
         level = partial(make_blocks, config, slope)
         self.quarter_scale = QuarterScale(config.dim, level)
@@ -122,7 +122,7 @@ class NeRDRain(Pretrained, nn.Module):
             InputError: if the file cannot be read, holds something else, is of another variant, or does not fit.
         """
         found, state = read_published(path, variant)
-        model = cls(VARIANTS[found])
+        model = cls(found)
         fill_from_published(model, state, str(path))
         return model.eval()
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import hashlib
+import os
 import re
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
@@ -57,6 +58,14 @@ def find_pairs(source: str | Path) -> list[Pair]:
     if differing:
         raise InputError(f"{source}: {len(differing)} pairs differ in size (width x height): {some(differing)}")
     return pairs
+
+
+def rainy_root(source: str | Path) -> Path:
+    """Return the folder of rainy pictures of a data set; of a CSV file, the folder they all lie below."""
+    source = Path(source)
+    if source.is_file():
+        return Path(os.path.commonpath([pair.rainy.parent.absolute() for pair in _read_manifest(source)]))
+    return _two_folders(source)[0]
 
 
 def holds_pairs(folder: Path) -> bool:

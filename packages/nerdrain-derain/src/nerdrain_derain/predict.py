@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 Tiles = Literal["official", "whole"] | tuple[int, int]
 """How an image is cut up: the authors' windows of 256 (``official``), not at all (``whole``), or (size, overlap)."""
 
-TILES: tuple[int, int] = (256, 32)
+DEFAULT_TILES: tuple[int, int] = (256, 32)
 """The default: tiles of the size that was trained on, blended without seams."""
 
 OFFICIAL_WINDOW = 256
@@ -74,10 +74,16 @@ class Prediction:
         return self.restored.pixels
 
     def save(self, target: str | Path) -> Path:
-        """Write the result to a file, or as ``<name of the source>.png`` into a folder, and return where it is."""
+        """Write the result to a file, or as ``<name of the source>.png`` into a folder, and return where it is.
+
+        Raises:
+            InputError: if that is the source itself, or cannot be written.
+        """
         target = Path(target)
-        if target.suffix.lower() not in IMAGE_SUFFIXES:
+        if target.is_dir() or not target.suffix:
             target = target / f"{self.source.stem if self.source else 'restored'}.png"
+        if self.source is not None and target.resolve() == self.source.resolve():
+            raise InputError(f"{target}: this is the rainy picture itself; name another file or folder")
         write_image(target, self.restored)
         return target
 
@@ -113,7 +119,7 @@ class Predictor:
         device: str | torch.device = "auto",
         *,
         dtype: str = "float32",
-        tiles: Tiles | str = TILES,
+        tiles: Tiles | str = DEFAULT_TILES,
         batch: int = 1,
         self_ensemble: bool = False,
         compile: bool = False,
@@ -122,8 +128,9 @@ class Predictor:
         self.device = resolve_device(device)
         self.dtype = resolve_dtype(dtype, self.device)
         self.model = model.to(self.device).eval()
-        self.tiles = parse_tiles(tiles) if isinstance(tiles, str) else tiles
+        self.tiles = parse_tiles(tiles if isinstance(tiles, str) else ",".join(map(str, tiles)))
         self.batch, self.self_ensemble, self.notify = batch, self_ensemble, notify
+        self._weights_dtype = next(model.parameters()).dtype
         self._forward = torch.compile(self.model) if compile else self.model
         if isinstance(self.tiles, tuple):
             size, overlap = self.tiles
@@ -171,7 +178,7 @@ class Predictor:
             )
         if not self.self_ensemble:
             return self._restore(image)
-        restored = torch.zeros_like(image)
+        restored = torch.zeros_like(image, dtype=torch.promote_types(image.dtype, torch.float32))
         for draw in range(8):
             restored += turned_back(self._restore(turned(image, draw)), draw) / 8
         return restored
@@ -196,7 +203,7 @@ class Predictor:
     def _predict(self, image: Image, source: Path | None = None) -> Prediction:
         return Prediction(image, from_tensor(self.restore(to_tensor(image)), like=image), source)
 
-    @torch.inference_mode()
+    @torch.no_grad()
     def _restore(self, image: Tensor) -> Tensor:
         shortest = min(image.shape[-2:])
         if self.tiles == "official" and shortest >= OFFICIAL_WINDOW:
@@ -226,8 +233,8 @@ class Predictor:
 
     def _network(self, image: Tensor) -> Tensor:
         with autocast(self.device, self.dtype):
-            restored: Tensor = self._forward(image)
-        return restored.float() if restored.dtype.itemsize < 4 else restored
+            restored: Tensor = self._forward(image.to(self._weights_dtype))
+        return restored.to(torch.promote_types(image.dtype, torch.float32))
 
 
 def predict_files(

@@ -6,6 +6,7 @@ back costs more than the arithmetic, and they decide the peak memory. Without gr
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from typing import NamedTuple
 
@@ -13,7 +14,7 @@ import torch
 from torch import Tensor
 
 BUDGET = 2**20
-"""Numbers in the widest map between the layers of a strip."""
+"""About how many numbers the widest map between the layers of a strip holds."""
 
 FEWEST_ROWS = 8
 
@@ -47,7 +48,7 @@ def strips(x: Tensor, widest: int) -> Iterator[Strip]:
         widest: channels of the widest map between the layers.
     """
     batch, _, height, width = x.shape
-    count = max(FEWEST_ROWS, BUDGET // (widest * width))
+    count = max(FEWEST_ROWS, math.ceil(height / max(1, round(height * width * widest / BUDGET))))
     for image in range(batch):
         for top in range(0, height, count):
             bottom = min(top + count, height)

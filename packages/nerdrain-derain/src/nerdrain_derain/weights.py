@@ -25,6 +25,8 @@ def load_model(weights: str | Path) -> NeRDRain:
         with as_file(files(PACKAGE) / "assets" / "demo") as folder:
             return NeRDRain.from_pretrained(folder)
     path = Path(weights)
+    if path.name == "model.safetensors" and (path.parent / "config.json").is_file():
+        return NeRDRain.from_pretrained(path.parent)
     if path.is_file() and not (path.suffix == ".safetensors" and "config" in read_metadata(path)):
         return NeRDRain.from_published(path)
     return NeRDRain.from_pretrained(weights)

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple, TypeVar
 
+from .device import is_out_of_memory
 from .errors import InputError
 from .files import expand_inputs
 
@@ -21,8 +22,8 @@ Result = TypeVar("Result")
 AHEAD = 2
 """Files read before their turn, and results waiting to be written."""
 
-FAULTS = (InputError, OSError, MemoryError)
-"""What is wrong with a file, as opposed to a defect of the program."""
+FAULTS = (InputError, OSError)
+"""What is wrong with a file, as opposed to a defect of the program; so is running out of memory over it."""
 
 
 class Job(NamedTuple):
@@ -165,6 +166,8 @@ def process_files(
     writing: deque[tuple[Job, Future[None]]] = deque()
 
     def fail(job: Job, error: Exception) -> None:
+        if not isinstance(error, FAULTS) and not is_out_of_memory(error):
+            raise error
         reason = " ".join(str(error).split()) or "out of memory"
         named = any(str(path) in reason for path in job)
         summary.failed[job.source] = reason if named else f"{job.source}: {reason}"
@@ -186,7 +189,7 @@ def process_files(
                 job, written = writing.popleft()
                 try:
                     written.result()
-                except FAULTS as error:
+                except Exception as error:
                     fail(job, error)
                 else:
                     summary.done.append(job.target)
@@ -198,7 +201,7 @@ def process_files(
             read_up()
             try:
                 result = work(read_in.result())
-            except FAULTS as error:
+            except Exception as error:
                 fail(job, error)
                 advance()
             else:

@@ -110,23 +110,6 @@ def strip_prefix(state: Mapping[str, Value], prefix: str) -> dict[str, Value]:
     return _renamed(state, {name: name.removeprefix(prefix) for name in state})
 
 
-def rename(state: Mapping[str, Value], rules: Mapping[str, str]) -> dict[str, Value]:
-    r"""Return ``state`` under other names: every rule is a regular expression and its replacement, applied in order.
-
-    Example: ``rename(state, {r"^encoder_level(\d)\.": r"encoder.\1."})``.
-
-    Raises:
-        InputError: if two names become one.
-    """
-    names = {}
-    for name in state:
-        new = name
-        for pattern, replacement in rules.items():
-            new = re.sub(pattern, replacement, new)
-        names[name] = new
-    return _renamed(state, names)
-
-
 @dataclass(frozen=True)
 class Fit:
     """How the tensors of a checkpoint fit a model; names in the order of the model and of the file.

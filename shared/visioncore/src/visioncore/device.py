@@ -31,15 +31,16 @@ _MEMORY_WORDS = (
 def resolve_device(name: str | torch.device = "auto") -> torch.device:
     """Return the device that ``name`` means: "auto" (the first there is of CUDA, MPS, CPU), "cpu", "cuda:1", "mps", ...
 
-    Of several processes that torchrun or accelerate has started, "auto" gives each its own GPU, as far as they go.
+    Of several processes that torchrun or accelerate has started, "auto" and "cuda" give each its own GPU, as far as
+    they go.
 
     Raises:
         InputError: if there is no device of that name, or this machine lacks it.
     """
+    if name in ("auto", "cuda") and torch.cuda.is_available():
+        rank = os.environ.get("LOCAL_RANK")
+        return torch.device("cuda") if rank is None else torch.device("cuda", int(rank) % torch.cuda.device_count())
     if name == "auto":
-        if torch.cuda.is_available():
-            rank = os.environ.get("LOCAL_RANK")
-            return torch.device("cuda") if rank is None else torch.device("cuda", int(rank) % torch.cuda.device_count())
         return torch.device("mps" if torch.backends.mps.is_available() else "cpu")
     try:
         device = torch.device(name)

@@ -42,7 +42,8 @@ class Pretrained(nn.Module):
         """Write config.json and model.safetensors to ``folder``.
 
         Both files are written whole under another name first. A new folder appears with both in it; in one that is
-        there already the two are replaced and other files stay. After an error what was there is as it was.
+        there already the two then take their places one after the other, and other files stay. An error while they are
+        written leaves what was there as it was.
 
         Raises:
             InputError: if the folder is a file or cannot be written, with the system's reason.

@@ -10,7 +10,6 @@ without knowing its name::
 from __future__ import annotations
 
 import importlib
-from collections.abc import Callable
 from dataclasses import dataclass
 from importlib.metadata import EntryPoint, entry_points
 from typing import Any
@@ -91,25 +90,6 @@ def find_methods() -> tuple[list[Method], list[BrokenMethod]]:
         else:
             methods[found.name] = found
     return [methods[name] for name in sorted(methods)], broken
-
-
-def installed_methods(report: Callable[[str], None] | None = None) -> list[Method]:
-    """Return the installed methods sorted by name.
-
-    Args:
-        report: called with one line for each method that announces itself but cannot be read; by default a
-            ``RuntimeWarning`` is issued. A broken method never hides the others.
-    """
-    methods, broken = find_methods()
-    for method in broken:
-        line = f"{method.name}: this method is installed but cannot be read ({method.reason})"
-        if report is None:
-            import warnings
-
-            warnings.warn(line, RuntimeWarning, stacklevel=2)
-        else:
-            report(line)
-    return methods
 
 
 def _read(entry: EntryPoint) -> Method | BrokenMethod:

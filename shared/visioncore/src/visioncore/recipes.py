@@ -81,11 +81,6 @@ def from_plain(config_class: type[Config], values: Mapping[Any, Any], where: str
     return _build(config_class, values, None, "", where)
 
 
-def to_yaml(config: DataclassInstance) -> str:
-    """Return a configuration as YAML that ``load_recipe`` reads back to an equal one."""
-    return yaml.safe_dump(to_plain(config), sort_keys=False, allow_unicode=True)
-
-
 def to_plain(value: Any) -> Any:
     """Return a configuration as mappings, lists, numbers and text, which JSON and YAML can hold."""
     if dataclasses.is_dataclass(value):
