@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import json
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
@@ -20,8 +20,15 @@ from visioncore.images import Image, write_image
 
 Pixels = np.ndarray[Any, np.dtype[np.uint8]]
 DATA = Path(__file__).parent / "data"
-# the networks here are so small that a second thread is slower, on a busy machine a hundred times
-torch.set_num_threads(1)
+
+
+@pytest.fixture(autouse=True)
+def one_thread() -> Iterator[None]:
+    """Keep to one thread: the networks here are so small that a second is slower, on a busy machine a hundred times."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
 
 
 def _deterministic() -> ModuleType:
