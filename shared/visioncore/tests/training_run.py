@@ -86,9 +86,8 @@ def run(
     **changes: Any,
 ) -> FitResult:
     """Train in ``out``; ``begin`` is the step the run goes on from, for the numbering of ``events``."""
-    torch.set_num_threads(
-        1
-    )  # runs of different processes are compared bit for bit, and threads change the order of sums
+    # runs of different processes are compared bit for bit, and threads change the order of sums
+    torch.set_num_threads(1)
     config = LoopConfig(**{**CONFIG, **changes})
     return fit(network(dropout), Terms(config.accumulate, begin, events), Squares(), config=config, out=out)
 
