@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from visioncore.images import Image, to_tensor
+from visioncore.images import Image, eight_bit, to_tensor
 from visioncore.metrics.image import psnr
 
 if TYPE_CHECKING:
@@ -61,12 +61,12 @@ FILTERS: dict[str, Callable[[Pixels], Pixels]] = {
 
 
 def best_filter(pairs: Iterable[tuple[Image, Image]], protocol: str = "y_A") -> tuple[str, float]:
-    """Return the filter with the highest mean PSNR over (rainy, clean) 8-bit pictures, and that PSNR in dB."""
+    """Return the filter with the highest mean PSNR over (rainy, clean) pictures in 8 bit, and that PSNR in dB."""
     values: dict[str, list[float]] = {name: [] for name in FILTERS}
     for rainy, clean in pairs:
         target = to_tensor(clean)
         for name, smooth in FILTERS.items():
-            values[name].append(float(psnr(to_tensor(Image(smooth(rainy.pixels.astype(np.uint8)))), target, protocol)))
+            values[name].append(float(psnr(to_tensor(Image(smooth(eight_bit(rainy.pixels)))), target, protocol)))
     means = {name: float(np.mean(each)) for name, each in values.items()}
     best = max(means, key=lambda name: means[name])
     return best, means[best]

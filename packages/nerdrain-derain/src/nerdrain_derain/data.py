@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from visioncore.errors import InputError
-from visioncore.images import from_tensor, read_image, to_tensor, write_image
+from visioncore.images import eight_bit, from_tensor, read_image, to_tensor, write_image
 
 from .augment import augment, centre_crop, random_crop
 from .pairing import Pair
@@ -102,7 +102,7 @@ class _Photos:
 
     def __getitem__(self, path: Path) -> Pixels:
         if path not in self._kept:
-            pixels = _eight_bit(read_image(path).pixels)
+            pixels = eight_bit(read_image(path).pixels)
             if pixels.nbytes > self._room:
                 return pixels
             self._room -= pixels.nbytes
@@ -161,11 +161,6 @@ class RainyPatches:
             fallen = self.rain.fall_on(clean.permute(1, 2, 0).numpy(), rng)
             rainy = torch.from_numpy(fallen).permute(2, 0, 1).contiguous()
         return {"rainy": rainy, "clean": clean}
-
-
-def _eight_bit(pixels: Pixels | NDArray[np.uint16]) -> Pixels:
-    scaled = pixels / 257 if pixels.dtype == np.uint16 else pixels
-    return np.rint(scaled).astype(np.uint8)
 
 
 def _to_tensor(pixels: Pixels) -> Tensor:

@@ -7,7 +7,7 @@ from importlib.resources import as_file, files
 from pathlib import Path
 
 from visioncore.files import writable_folder
-from visioncore.images import read_image
+from visioncore.images import eight_bit, read_image
 from visioncore.report import DemoReport, figure_grid
 
 from .baselines import FILTERS, best_filter
@@ -38,7 +38,7 @@ def demo(out: str | Path) -> DemoReport:
     name, best = best_filter((prediction.rainy, clean) for prediction, clean in pictures)
     panels = []
     for prediction, clean in pictures:
-        filtered = FILTERS[name](prediction.rainy.pixels.astype("uint8"))
+        filtered = FILTERS[name](eight_bit(prediction.rainy.pixels))
         panels += [("rainy", prediction.rainy.pixels), (f"best filter: {name}", filtered)]
         panels += [("restored", prediction.pixels), ("truth", clean.pixels)]
     figure = folder / "demo.png"

@@ -318,7 +318,7 @@ def _encode(image: Image, name: str, options: dict[str, Any]) -> bytes:
     """Return ``image`` as the bytes of a file in the format that Pillow calls ``name``."""
     pixels, alpha = image.pixels, image.alpha if name in _WITH_ALPHA else None
     if image.bits == 16 and name not in _WITH_16_BIT:
-        pixels, alpha = _eight_bit(pixels), None if alpha is None else _eight_bit(alpha)
+        pixels, alpha = eight_bit(pixels), None if alpha is None else eight_bit(alpha)
     one_channel = image.grey and not (name == "TIFF" and image.bits == 16 and alpha is not None)
     layers = pixels[:, :, :1] if one_channel else pixels
     if alpha is not None:
@@ -334,5 +334,8 @@ def _encode(image: Image, name: str, options: dict[str, Any]) -> bytes:
     return file.getvalue()
 
 
-def _eight_bit(array: Pixels) -> NDArray[np.uint8]:
+def eight_bit(array: Pixels) -> NDArray[np.uint8]:
+    """Return an array of 16-bit values rounded to 8 bit; one of 8-bit values as it is."""
+    if array.dtype == np.uint8:
+        return array.astype(np.uint8, copy=False)
     return ((array.astype(np.uint32) + 128) // 257).astype(np.uint8)
