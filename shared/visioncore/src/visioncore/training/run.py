@@ -157,7 +157,7 @@ class Run:
         for _ in range(self.config.accumulate):
             batch = send_to_device(next(stream), accelerator.device, non_blocking=True)
             with accelerator.accumulate(self.model):
-                accelerator.backward(self.meter.total(self.loss(self.model, batch)))
+                accelerator.backward(self.meter.total(self.loss(self.model, {**batch, "step": torch.tensor(step - 1)})))
                 if self.config.clip_norm is not None and accelerator.sync_gradients:
                     accelerator.clip_grad_norm_(self.model.parameters(), self.config.clip_norm)
                 self.optimizer.step()

@@ -1,0 +1,100 @@
+"""Windows: which intensities become 0 to 1."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from visioncore.errors import InputError
+
+
+@dataclass(frozen=True)
+class Window:
+    """What becomes 0 and what becomes 1.
+
+    Attributes:
+        low: becomes 0, as does what is below.
+        high: becomes 1, as does what is above.
+        scale: what the two are: ``intensity``, such as Hounsfield units; ``percentile`` of the volume; ``fraction`` of
+            what its type holds, which is 1 for floats, 255 and 65535 for 8 and 16 bit.
+    """
+
+    low: float
+    high: float
+    scale: Literal["intensity", "percentile", "fraction"] = "intensity"
+
+    def __post_init__(self) -> None:
+        if not -np.inf < self.low < self.high < np.inf:
+            raise InputError(f"window is {self.low:g},{self.high:g}; it must be two numbers, the lower first")
+
+    def bounds(self, voxels: NDArray[Any]) -> tuple[float, float]:
+        """Return the two intensities in ``voxels``; both are the same where a volume is constant.
+
+        Raises:
+            InputError: if ``voxels`` should be fractions and are far from it.
+        """
+        if self.scale == "intensity":
+            return self.low, self.high
+        if self.scale == "percentile":
+            low, high = np.percentile(voxels, (self.low, self.high))
+            return float(low), float(high)
+        top = np.iinfo(voxels.dtype).max if voxels.dtype in (np.uint8, np.uint16) else 1
+        least, most = voxels.min(), voxels.max()
+        if least < -top or most > 3 * top:
+            raise InputError(
+                f"window is unit, for values in [0, 1], but they are {least:g} to {most:g}; name another, "
+                f"such as {', '.join(name for name in WINDOWS if name != 'unit')}, or LOW,HIGH"
+            )
+        return self.low * top, self.high * top
+
+
+WINDOWS: Mapping[str, Window] = {
+    "abdomen": Window(-125, 275),
+    "lung": Window(-1350, 150),
+    "brain": Window(0, 80),
+    "mr": Window(0.5, 99.5, "percentile"),
+    "range": Window(0, 100, "percentile"),
+    "unit": Window(0, 1, "fraction"),
+}
+"""Windows by name: three for CT in Hounsfield units, one for MR, one from the least to the greatest value, and one for
+values that are in [0, 1] already (in [0, 255] or [0, 65535] for 8 or 16 bit)."""
+
+
+def parse_window(text: str) -> Window:
+    """Return the window of that name, or of ``LOW,HIGH``.
+
+    Raises:
+        InputError: if it is neither.
+    """
+    if text in WINDOWS:
+        return WINDOWS[text]
+    low, _, high = text.partition(",")
+    try:
+        return Window(float(low), float(high))
+    except InputError:
+        raise
+    except ValueError:
+        raise InputError(f"window is {text!r}; it must be {', '.join(WINDOWS)}, or LOW,HIGH such as -125,275") from None
+
+
+def apply_window(voxels: NDArray[Any], window: str) -> NDArray[np.float32]:
+    """Return ``voxels`` as float32 in [0, 1]; what lies outside the window is clipped, a constant volume becomes 0.
+
+    Args:
+        voxels: of any shape and real type. Windows that go by the values need a whole volume.
+        window: a name in `WINDOWS`, or ``LOW,HIGH``.
+
+    Raises:
+        InputError: if there is no such window, or ``unit`` is asked of values that are far from it.
+    """
+    low, high = parse_window(window).bounds(voxels)
+    if not low < high:
+        return np.zeros(voxels.shape, np.float32)
+    shown = voxels.astype(np.float32)
+    shown -= np.float32(low)
+    shown /= np.float32(high - low)
+    return np.clip(shown, 0, 1, out=shown)

@@ -1,0 +1,175 @@
+"""DICOM segmentations: every segment where its labels are, in the study of the scan."""
+
+from __future__ import annotations
+
+import shutil
+from copy import deepcopy
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from hsam_medseg.dicom_seg import write_dicom_seg
+from hsam_medseg.volumes import Volume, read_volume
+from visioncore.errors import InputError
+
+pydicom: Any = import_module("pydicom")
+
+SERIES = Path(pydicom.__file__).parent / "data" / "test_files" / "dicomdirtests" / "98892001" / "CT5N"
+"""A sample of pydicom: five slices of 16 x 16, 2.5 mm apart."""
+CLASSES = ("liver", "left kidney", "something else", "aorta")
+
+
+@pytest.fixture
+def scan() -> Volume:
+    return read_volume(SERIES)
+
+
+def make_labels(scan: Volume) -> Volume:
+    voxels = np.zeros(scan.voxels.shape, np.uint8)
+    voxels[1:4, 2:7, 3:12] = 1
+    voxels[4, 10:, 12:] = 2
+    voxels[0, 0, 5] = 3
+    return scan.with_voxels(voxels)
+
+
+def segment_places(path: Path) -> dict[int, set[tuple[float, ...]]]:
+    """Return where each segment's pixels lie, (left, back, up) in mm, by the file's own headers."""
+    file = pydicom.dcmread(path)
+    shared = file.SharedFunctionalGroupsSequence[0]
+    cosines = np.array(shared.PlaneOrientationSequence[0].ImageOrientationPatient, float).reshape(2, 3)
+    row_step, column_step = map(float, shared.PixelMeasuresSequence[0].PixelSpacing)
+    places: dict[int, set[tuple[float, ...]]] = {}
+    frames = file.pixel_array.reshape(-1, file.Rows, file.Columns)
+    for frame, pixels in zip(file.PerFrameFunctionalGroupsSequence, frames, strict=True):
+        position = np.array(frame.PlanePositionSequence[0].ImagePositionPatient, float)
+        number = frame.SegmentIdentificationSequence[0].ReferencedSegmentNumber
+        for row, column in np.argwhere(pixels):
+            point = position + column * column_step * cosines[0] + row * row_step * cosines[1]
+            places.setdefault(number, set()).add(tuple(np.round(point, 2) + 0.0))
+    return places
+
+
+def label_places(labels: Volume) -> dict[int, set[tuple[float, ...]]]:
+    places: dict[int, set[tuple[float, ...]]] = {}
+    for number, row, column in np.argwhere(labels.voxels):
+        right, front, up = (labels.affine @ [column, row, number, 1])[:3]
+        value = int(labels.voxels[number, row, column])
+        places.setdefault(value, set()).add(tuple(np.round([-right, -front, up], 2) + 0.0))
+    return places
+
+
+@pytest.mark.parametrize("orientation", ["LPS", "RAS", "SPL"])
+def test_segments_lie_where_the_labels_do(tmp_path: Path, scan: Volume, orientation: str) -> None:
+    labels = make_labels(scan)
+    write_dicom_seg(tmp_path / "out" / "seg.dcm", labels.oriented(orientation), scan, CLASSES)
+    assert segment_places(tmp_path / "out" / "seg.dcm") == label_places(labels)
+
+
+def test_segments_are_named_and_belong_to_the_study(tmp_path: Path, scan: Volume) -> None:
+    write_dicom_seg(tmp_path / "seg.dcm", make_labels(scan), scan, CLASSES)
+    file, source = pydicom.dcmread(tmp_path / "seg.dcm"), pydicom.dcmread(next(SERIES.iterdir()))
+    assert (file.Modality, file.SegmentationType) == ("SEG", "BINARY")
+    assert file.StudyInstanceUID == source.StudyInstanceUID
+    assert file.FrameOfReferenceUID == source.FrameOfReferenceUID
+    assert file.PatientID == source.PatientID
+    assert file.SeriesInstanceUID != source.SeriesInstanceUID
+    referenced = {item.ReferencedSOPInstanceUID for item in file.ReferencedSeriesSequence[0].ReferencedInstanceSequence}
+    assert referenced == {pydicom.dcmread(path).SOPInstanceUID for path in SERIES.iterdir()}
+    assert [segment.SegmentLabel for segment in file.SegmentSequence] == list(CLASSES)
+    types = [segment.SegmentedPropertyTypeCodeSequence[0].CodeMeaning for segment in file.SegmentSequence]
+    assert types == ["Liver", "Kidney", "Anatomical Structure", "Aorta"]
+
+
+def test_frames_of_one_file_are_put_where_they_lie(tmp_path: Path) -> None:
+    """An enhanced file whose frames lie in another order than they are stored in."""
+    slices = [pydicom.dcmread(path) for path in sorted(SERIES.iterdir())]
+    slices = [slices[number] for number in (3, 0, 4, 1, 2)]
+    enhanced = deepcopy(slices[0])
+    enhanced.NumberOfFrames = len(slices)
+    enhanced.PixelData = b"".join(dataset.PixelData for dataset in slices)
+    enhanced.SOPClassUID = enhanced.file_meta.MediaStorageSOPClassUID = "1.2.840.10008.5.1.4.1.1.2.1"
+
+    def group(source: Any, *names: str) -> Any:
+        item = pydicom.Dataset()
+        for name in names:
+            setattr(item, name, source[name].value)
+        return [item]
+
+    enhanced.PerFrameFunctionalGroupsSequence = [pydicom.Dataset() for _ in slices]
+    for item, dataset in zip(enhanced.PerFrameFunctionalGroupsSequence, slices, strict=True):
+        item.PlanePositionSequence = group(dataset, "ImagePositionPatient")
+    shared = pydicom.Dataset()
+    shared.PlaneOrientationSequence = group(slices[0], "ImageOrientationPatient")
+    shared.PixelMeasuresSequence = group(slices[0], "PixelSpacing", "SliceThickness")
+    enhanced.SharedFunctionalGroupsSequence = [shared]
+    for name in ("ImagePositionPatient", "ImageOrientationPatient", "PixelSpacing", "SliceThickness"):
+        del enhanced[name]
+    enhanced.save_as(tmp_path / "enhanced.dcm")
+
+    scan = read_volume(tmp_path / "enhanced.dcm")
+    np.testing.assert_array_equal(scan.voxels, read_volume(SERIES).voxels)
+    labels = make_labels(scan)
+    write_dicom_seg(tmp_path / "seg.dcm", labels, scan, CLASSES)
+    assert segment_places(tmp_path / "seg.dcm") == label_places(labels)
+
+
+def test_anonymous_files_will_do(tmp_path: Path, scan: Volume) -> None:
+    for path in SERIES.iterdir():
+        dataset = pydicom.dcmread(path)
+        for name in ("PatientName", "PatientID", "StudyDate", "PatientBirthDate", "AccessionNumber"):
+            if name in dataset:
+                del dataset[name]
+        dataset.save_as(tmp_path / path.name)
+    anonymous = read_volume(tmp_path)
+    write_dicom_seg(tmp_path / "seg.dcm", make_labels(anonymous), anonymous, CLASSES)
+    assert segment_places(tmp_path / "seg.dcm") == label_places(make_labels(scan))
+    headers: Any = anonymous.header
+    assert "PatientID" not in headers[0]
+
+
+def test_nothing_found_is_a_segmentation_too(tmp_path: Path, scan: Volume) -> None:
+    write_dicom_seg(tmp_path / "seg.dcm", scan.with_voxels(np.zeros(scan.voxels.shape, np.uint8)), scan, CLASSES)
+    assert segment_places(tmp_path / "seg.dcm") == {}
+
+
+def test_other_scans_are_refused(tmp_path: Path, scan: Volume) -> None:
+    path, labels = tmp_path / "seg.dcm", make_labels(scan)
+    elsewhere = Volume(labels.voxels, labels.affine + np.eye(4, k=3), located=True)
+    for wrong, source, complaint in (
+        (labels, Volume(scan.voxels, scan.affine, located=True, source=Path("scan.nii")), r"scan\.nii: .*from DICOM"),
+        (labels, Volume(scan.voxels), "from DICOM"),
+        (elsewhere, scan, "do not lie where"),
+        (Volume(labels.voxels[1:], labels.affine, located=True), scan, "do not lie where"),
+        (labels.with_voxels(labels.voxels + 3), scan, "label 6 among the labels, but there are 4 classes"),
+    ):
+        with pytest.raises(InputError, match=complaint) as caught:
+            write_dicom_seg(path, wrong, source, CLASSES)
+        assert "\n" not in str(caught.value)
+    assert not path.exists()
+
+
+def test_headers_that_lack_too_much_are_refused(tmp_path: Path) -> None:
+    shutil.copytree(SERIES, tmp_path / "series")
+    for path in (tmp_path / "series").iterdir():
+        dataset = pydicom.dcmread(path)
+        del dataset.FrameOfReferenceUID
+        dataset.save_as(path)
+    scan = read_volume(tmp_path / "series")
+    with pytest.raises(InputError, match="FrameOfReferenceUID"):
+        write_dicom_seg(tmp_path / "seg.dcm", make_labels(scan), scan, CLASSES)
+
+
+def test_without_highdicom_the_message_names_what_to_install(
+    tmp_path: Path, scan: Volume, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def missing(name: str) -> Any:
+        if name == "highdicom":
+            raise ModuleNotFoundError("No module named 'highdicom'", name="highdicom")
+        return import_module(name)
+
+    monkeypatch.setattr("hsam_medseg.dicom_seg.import_module", missing)
+    with pytest.raises(InputError, match=r'pip install "hsam-medseg\[dicom-seg\]"'):
+        write_dicom_seg(tmp_path / "seg.dcm", make_labels(scan), scan, CLASSES)

@@ -1,0 +1,272 @@
+"""NIfTI in and out: axes and affine as nibabel has them, headers kept, damaged files refused."""
+
+from __future__ import annotations
+
+import gzip
+import warnings
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from hsam_medseg.volumes import Volume, read_labels, read_volume, write_labels, write_probabilities
+from visioncore.errors import InputError
+
+nibabel: Any = import_module("nibabel")
+
+SAMPLES = Path(nibabel.__file__).parent / "tests" / "data"
+"""What nibabel brings along."""
+
+OBLIQUE = np.array([[0.1, -1.9, 0.5, 30], [0.7, 0.2, 1.5, -20], [-0.2, 0.3, 4.5, 7], [0, 0, 0, 1.0]])
+"""Anisotropic, oblique, sheared: the nearest orientation is ALS."""
+
+
+def write(path: Path, array: Any, affine: Any = OBLIQUE, kind: Any = nibabel.Nifti1Image) -> Path:
+    nibabel.save(kind(array, affine), path)
+    return path
+
+
+def values(shape: tuple[int, ...] = (5, 4, 3), dtype: type = np.int16) -> np.ndarray:
+    return np.arange(np.prod(shape)).reshape(shape).astype(dtype)
+
+
+def refused(path: Path) -> str:
+    with pytest.raises(InputError) as caught:
+        read_volume(path)
+    message = str(caught.value)
+    assert str(path) in message
+    assert "\n" not in message
+    return message
+
+
+@pytest.mark.parametrize("name", ["scan.nii", "scan.nii.gz"])
+@pytest.mark.parametrize("kind", [nibabel.Nifti1Image, nibabel.Nifti2Image])
+@pytest.mark.parametrize("dtype", [np.int16, np.uint8, np.float32, np.float64, ">i2"])
+def test_a_volume_is_read_slice_row_column(tmp_path: Path, name: str, kind: Any, dtype: Any) -> None:
+    array = values(dtype=dtype)
+    volume = read_volume(write(tmp_path / name, array, kind=kind))
+    assert volume.voxels.shape == (3, 4, 5)
+    assert volume.voxels.dtype == np.dtype(dtype).newbyteorder("=")
+    assert volume.voxels.dtype.isnative
+    np.testing.assert_array_equal(volume.voxels, array.transpose(2, 1, 0))
+    np.testing.assert_allclose(volume.affine, OBLIQUE, atol=1e-5)
+    assert volume.located
+    assert volume.orientation == "ALS" == "".join(nibabel.aff2axcodes(OBLIQUE))
+    assert volume.spacing == pytest.approx(tuple(nibabel.affines.voxel_sizes(OBLIQUE)[::-1]), rel=1e-5)
+    assert volume.voxel_ml == pytest.approx(abs(np.linalg.det(OBLIQUE[:3, :3])) / 1000, rel=1e-5)
+
+
+@pytest.mark.parametrize("name", ["anatomical.nii", "standard.nii.gz", "reoriented_anat_moved.nii"])
+def test_samples_of_nibabel_turn_as_nibabel_turns_them(name: str) -> None:
+    volume = read_volume(SAMPLES / name)
+    image = nibabel.load(SAMPLES / name)
+    np.testing.assert_allclose(volume.voxels, image.get_fdata().T, rtol=1e-6)
+    assert volume.orientation == "".join(nibabel.aff2axcodes(image.affine))
+    upright, canonical = volume.oriented("RAS"), nibabel.as_closest_canonical(image)
+    np.testing.assert_allclose(upright.voxels, canonical.get_fdata().T, rtol=1e-6)
+    np.testing.assert_allclose(upright.affine, canonical.affine, atol=1e-4)
+
+
+def test_scaled_values_are_rescaled(tmp_path: Path) -> None:
+    path = write(tmp_path / "scan.nii", values())
+    content = bytearray(path.read_bytes())
+    content[112:120] = np.array([2, -1024], np.float32).tobytes()  # scl_slope and scl_inter
+    path.write_bytes(content)
+    scaled = read_volume(path).voxels
+    assert scaled.dtype == np.float32
+    np.testing.assert_array_equal(scaled, values().transpose(2, 1, 0) * 2.0 - 1024)
+
+
+@pytest.mark.parametrize(("unit", "millimetres"), [("mm", 1), ("unknown", 1), ("micron", 1e-3), ("meter", 1e3)])
+def test_lengths_become_millimetres_and_go_back(tmp_path: Path, unit: str, millimetres: float) -> None:
+    image = nibabel.Nifti1Image(values(dtype=np.uint8), OBLIQUE)
+    image.header.set_xyzt_units(unit)
+    nibabel.save(image, tmp_path / "scan.nii")
+    volume = read_volume(tmp_path / "scan.nii")
+    np.testing.assert_allclose(volume.affine[:3], OBLIQUE[:3] * millimetres, rtol=1e-5)
+    write_labels(tmp_path / "labels.nii", volume)
+    written = nibabel.load(tmp_path / "labels.nii")
+    np.testing.assert_array_equal(written.affine, image.affine.astype(np.float32))
+    assert written.header.get_xyzt_units()[0] == unit
+
+
+@pytest.mark.parametrize("kind", [nibabel.Nifti1Image, nibabel.Nifti2Image])
+@pytest.mark.parametrize(("sform", "qform"), [(1, 0), (2, 1), (0, 1), (4, 4)])
+def test_labels_keep_geometry_and_codes_to_the_bit(tmp_path: Path, kind: Any, sform: int, qform: int) -> None:
+    image = kind(values(dtype=np.float32), None)
+    rigid = np.diag([2.0, 3.0, 4.0, 1.0])
+    rigid[:3, 3] = 0.1, -7.3, 1e3 / 3
+    image.set_sform(rigid + (np.eye(4, k=1) * 0.3 if qform == 0 else 0), sform)
+    image.set_qform(rigid, qform)
+    image.header["descrip"], image.header["cal_max"] = b"of a scanner", 300
+    nibabel.save(image, tmp_path / "scan.nii.gz")
+    volume = read_volume(tmp_path / "scan.nii.gz")
+    write_labels(tmp_path / "deep" / "labels.nii.gz", volume.with_voxels((volume.voxels % 3).astype(np.int64)))
+
+    read, written = nibabel.load(tmp_path / "scan.nii.gz"), nibabel.load(tmp_path / "deep" / "labels.nii.gz")
+    np.testing.assert_array_equal(np.asarray(written.dataobj), np.asarray(read.dataobj) % 3)
+    np.testing.assert_array_equal(written.affine, read.affine)
+    assert written.get_data_dtype() == np.uint8
+    assert type(written) is kind
+    for name in ("sform_code", "qform_code", "pixdim", "quatern_b", "qoffset_x", "srow_x", "xyzt_units", "descrip"):
+        np.testing.assert_array_equal(written.header[name], read.header[name], err_msg=name)
+    assert written.header["cal_max"] == 0
+
+
+def test_a_turned_volume_is_written_where_it_lies(tmp_path: Path) -> None:
+    volume = read_volume(write(tmp_path / "scan.nii", values(dtype=np.uint8)))
+    write_labels(tmp_path / "turned.nii", volume.oriented("LPS"))
+    image = nibabel.as_closest_canonical(nibabel.load(tmp_path / "turned.nii"))
+    expected = nibabel.as_closest_canonical(nibabel.load(tmp_path / "scan.nii"))
+    np.testing.assert_array_equal(np.asarray(image.dataobj), np.asarray(expected.dataobj))
+    np.testing.assert_allclose(image.affine, expected.affine, atol=1e-4)
+
+
+def test_a_volume_that_was_no_nifti_gets_both_forms(tmp_path: Path) -> None:
+    affine = np.diag([-2.0, -3.0, 4.0, 1.0])
+    write_labels(tmp_path / "labels.nii.gz", Volume(values(dtype=np.uint8), affine, located=True))
+    header = nibabel.load(tmp_path / "labels.nii.gz").header
+    np.testing.assert_allclose(header.get_sform(), affine)
+    np.testing.assert_allclose(header.get_qform(), affine, atol=1e-6)
+    assert header.get_xyzt_units()[0] == "mm"
+
+
+def test_many_labels_take_16_bit(tmp_path: Path) -> None:
+    volume = Volume(np.array([[[0, 256, 65535]]]), located=True)
+    write_labels(tmp_path / "labels.nii", volume)
+    assert nibabel.load(tmp_path / "labels.nii").get_data_dtype() == np.uint16
+    np.testing.assert_array_equal(read_labels(tmp_path / "labels.nii").voxels, volume.voxels)
+
+
+def test_writing_twice_gives_the_same_bytes(tmp_path: Path) -> None:
+    volume = read_volume(write(tmp_path / "scan.nii", values(dtype=np.uint8)))
+    for name in ("a.nii.gz", "b.nii.gz"):
+        write_labels(tmp_path / name, volume)
+    assert (tmp_path / "a.nii.gz").read_bytes() == (tmp_path / "b.nii.gz").read_bytes()
+    assert (tmp_path / "a.nii.gz").read_bytes()[3:8] == bytes(5)  # neither name nor time in it
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["a.nii.gz", "b.nii.gz", "scan.nii"]
+
+
+@pytest.mark.parametrize("dtype", [np.float16, np.float32])
+def test_probabilities_have_the_channel_last(tmp_path: Path, dtype: Any) -> None:
+    volume = read_volume(write(tmp_path / "scan.nii.gz", values()))
+    probabilities = np.random.default_rng(0).random((2, *volume.voxels.shape)).astype(dtype)
+    write_probabilities(tmp_path / "p.nii.gz", probabilities, volume)
+    image = nibabel.load(tmp_path / "p.nii.gz")
+    assert image.get_data_dtype() == np.float32
+    np.testing.assert_array_equal(image.get_fdata(), probabilities.transpose(3, 2, 1, 0))
+    np.testing.assert_array_equal(image.affine, nibabel.load(tmp_path / "scan.nii.gz").affine)
+    with pytest.raises(InputError, match="volume they belong to"):
+        write_probabilities(tmp_path / "p.nii.gz", probabilities[:, :1], volume)
+    with pytest.raises(InputError, match=r"\.nii"):
+        write_probabilities(tmp_path / "p.npz", probabilities, volume)
+
+
+# what is refused, and what is only told
+
+
+@pytest.mark.parametrize(
+    ("shape", "expected"), [((5, 4, 3, 1), (3, 4, 5)), ((5, 4, 3, 1, 1), (3, 4, 5)), ((5, 4), (1, 4, 5))]
+)
+def test_axes_of_one_are_no_axes(tmp_path: Path, shape: tuple[int, ...], expected: tuple[int, ...]) -> None:
+    assert read_volume(write(tmp_path / "scan.nii", values(shape))).voxels.shape == expected
+
+
+def test_a_volume_over_time_is_refused(tmp_path: Path) -> None:
+    assert "4-D, 5 x 4 x 3 x 2" in refused(write(tmp_path / "scan.nii.gz", values((5, 4, 3, 2))))
+    assert "4-D" in refused(SAMPLES / "example4d.nii.gz")
+    assert "5-D" in refused(write(tmp_path / "vectors.nii.gz", values((5, 4, 3, 1, 3))))
+
+
+@pytest.mark.parametrize(("steps", "unit", "mm"), [((1, 1, 1), "unknown", 1), ((700, 800, 5), "micron", 0.001)])
+def test_a_missing_affine_is_told(tmp_path: Path, steps: tuple[float, float, float], unit: str, mm: float) -> None:
+    image = nibabel.Nifti1Image(values(dtype=np.uint8), None)
+    image.header.set_zooms(steps)
+    image.header.set_xyzt_units(unit)
+    nibabel.save(image, tmp_path / "scan.nii")
+    with pytest.warns(UserWarning, match=r"scan\.nii: .*neither sform nor qform"):
+        volume = read_volume(tmp_path / "scan.nii")
+    assert not volume.located
+    assert volume.voxel_ml is None
+    assert volume.spacing == pytest.approx([step * mm for step in steps[::-1]])
+    assert volume.oriented("LPS") is volume
+    write_labels(tmp_path / "labels.nii", volume)
+    header = nibabel.load(tmp_path / "labels.nii").header
+    assert (header["sform_code"], header["qform_code"]) == (0, 0)
+    assert header.get_zooms() == pytest.approx(steps)
+
+
+def test_an_affine_is_no_reason_to_warn(tmp_path: Path) -> None:
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        read_volume(write(tmp_path / "scan.nii", values()))
+
+
+@pytest.mark.parametrize("broken", [np.diag([1.0, 0, 1, 1]), np.diag([1.0, np.nan, 1, 1]), np.ones((4, 4))])
+def test_a_singular_affine_is_refused(tmp_path: Path, broken: np.ndarray) -> None:
+    image = nibabel.Nifti1Image(values(), None)
+    image.header.set_sform(broken, 1)
+    nibabel.save(image, tmp_path / "scan.nii")
+    assert "affine" in refused(tmp_path / "scan.nii")
+
+
+@pytest.mark.parametrize("keep", [0.2, 0.9, 0.999])
+def test_a_truncated_file_is_refused(tmp_path: Path, keep: float) -> None:
+    noise = np.random.default_rng(0).integers(0, 30000, (20, 20, 20)).astype(np.int16)
+    for name in ("scan.nii.gz", "scan.nii"):
+        path = write(tmp_path / name, noise)
+        path.write_bytes(path.read_bytes()[: int(keep * path.stat().st_size)])
+        assert "truncated" in refused(path)
+
+
+def test_a_truncated_header_is_refused(tmp_path: Path) -> None:
+    path = write(tmp_path / "scan.nii", values())
+    path.write_bytes(path.read_bytes()[:100])
+    assert "NIfTI" in refused(path)
+
+
+def test_damaged_bytes_in_a_gzip_are_refused(tmp_path: Path) -> None:
+    path = write(tmp_path / "scan.nii.gz", np.random.default_rng(0).integers(0, 30000, (20, 20, 20)).astype(np.int16))
+    content = bytearray(path.read_bytes())
+    content[len(content) // 2 : len(content) // 2 + 40] = bytes(40)
+    path.write_bytes(content)
+    assert "damaged" in refused(path)
+
+
+@pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf])
+def test_voxels_that_are_no_numbers_are_counted(tmp_path: Path, bad: float) -> None:
+    array = values(dtype=np.float32)
+    array[4, 2, 1] = array[1, 3, 2] = bad
+    message = refused(write(tmp_path / "scan.nii.gz", array))
+    assert "2 of 60 voxels" in message
+    assert "1, 2, 4" in message
+
+
+def test_complex_and_coloured_voxels_are_refused(tmp_path: Path) -> None:
+    assert "complex" in refused(write(tmp_path / "complex.nii", values().astype(np.complex64)))
+    colours = np.zeros((5, 4, 3), np.dtype([("R", "u1"), ("G", "u1"), ("B", "u1")]))
+    assert "RGB" in refused(write(tmp_path / "colours.nii", colours))
+
+
+def test_suffixes_may_lie(tmp_path: Path) -> None:
+    path = write(tmp_path / "scan.nii.gz", values()).rename(tmp_path / "scan.nii")
+    np.testing.assert_array_equal(read_volume(path).voxels, values().transpose(2, 1, 0))
+
+
+def test_another_file_in_a_gzip_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "notes.nii.gz"
+    path.write_bytes(gzip.compress(b"not a volume " * 100))
+    assert "not a NIfTI file" in refused(path)
+    assert "not a NIfTI file" in refused(SAMPLES / "nifti1.hdr")
+
+
+def test_labels_are_whole_numbers(tmp_path: Path) -> None:
+    whole = values(dtype=np.float32) % 4
+    labels = read_labels(write(tmp_path / "labels.nii.gz", whole))
+    assert labels.voxels.dtype.kind == "i"
+    np.testing.assert_array_equal(labels.voxels, whole.transpose(2, 1, 0))
+    whole[0, 0, 1] = 1.25
+    with pytest.raises(InputError, match=r"1 voxels hold no label, such as 1\.25"):
+        read_labels(write(tmp_path / "interpolated.nii.gz", whole))

@@ -1,0 +1,1 @@
+"""Published networks that several methods stand on, each behind an extra."""

@@ -1,0 +1,159 @@
+"""Low-rank adapters (LoRA, Hu et al. 2022) on chosen outputs of linear layers: inject, fold, unfold, save apart."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from .checkpoint import compare
+from .errors import InputError
+
+
+class LoRALinear(nn.Linear):
+    """A frozen linear layer with trained additions of low rank to blocks of its outputs: ``y[block] += up down x``.
+
+    The tensors of the layer keep their names (``weight``, ``bias``); those of the additions are ``down.0``, ``up.0``
+    and so on, one pair for each block. Folded, the additions are part of the weight and cost nothing; `state_dict`
+    tells the same either way.
+
+    Args:
+        layer: the layer to adapt; its tensors are shared, not copied.
+        rank: rank r of the additions.
+        blocks: (first, last + 1) output of each block; None adapts all outputs.
+    """
+
+    def __init__(self, layer: nn.Linear, rank: int, blocks: Sequence[tuple[int, int]] | None = None) -> None:
+        nn.Module.__init__(self)
+        self.in_features, self.out_features = layer.in_features, layer.out_features
+        self.weight, self.bias = layer.weight.requires_grad_(False), layer.bias
+        if self.bias is not None:
+            self.bias.requires_grad_(False)
+        self.blocks = tuple(blocks or [(0, layer.out_features)])
+        new = layer.weight.new_empty
+        self.down = nn.ParameterList(nn.Parameter(new(rank, self.in_features)) for _ in self.blocks)
+        self.up = nn.ParameterList(nn.Parameter(new(stop - start, rank)) for start, stop in self.blocks)
+        self.register_buffer("_before", None, persistent=False)
+        self._before: Tensor | None
+        self.reset_additions()
+        self.register_state_dict_post_hook(_unfolded_weight)
+
+    def reset_additions(self) -> None:
+        """Set the additions as training starts from them: random down, zero up, so that they add nothing yet."""
+        for down, up in zip(self.down, self.up, strict=True):
+            nn.init.kaiming_uniform_(down, a=math.sqrt(5))
+            nn.init.zeros_(up)
+
+    @property
+    def folded(self) -> bool:
+        """Whether the additions are part of the weight now."""
+        return self._before is not None
+
+    @torch.no_grad()
+    def fold(self) -> None:
+        """Make the additions part of the weight."""
+        if self.folded:
+            return
+        self._before = self.weight.clone()
+        for (start, stop), down, up in zip(self.blocks, self.down, self.up, strict=True):
+            self.weight[start:stop] += up @ down
+
+    @torch.no_grad()
+    def unfold(self) -> None:
+        """Take the additions out of the weight again, which is then exactly what it was before."""
+        if self._before is not None:
+            self.weight.copy_(self._before)
+            self._before = None
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Return the layer's output with the additions, (..., out_features) for (..., in_features)."""
+        y = F.linear(x, self.weight, self.bias)
+        if self.folded:
+            return y
+        # The blocks' additions are one thin product: their outputs side by side, with zeros between them.
+        up = x.new_zeros(self.out_features, sum(down.shape[0] for down in self.down))
+        column = 0
+        for (start, stop), block in zip(self.blocks, self.up, strict=True):
+            up[start:stop, column : column + block.shape[1]] = block
+            column += block.shape[1]
+        return y + F.linear(F.linear(x, torch.cat(tuple(self.down))), up)
+
+
+def inject(model: nn.Module, names: Iterable[str], rank: int, blocks: Sequence[tuple[int, int]] | None = None) -> None:
+    """Replace linear layers of ``model`` by `LoRALinear`, in place; what stays is as frozen or trained as it was.
+
+    Args:
+        names: dotted names of the layers, as in `nn.Module.named_modules`.
+        rank: rank of the additions, at least 1.
+        blocks: which outputs are adapted, see `LoRALinear`.
+
+    Raises:
+        InputError: if the rank is below 1, or a name is of no plain linear layer.
+    """
+    if rank < 1:
+        raise InputError(f"rank is {rank}; it must be at least 1")
+    modules = dict(model.named_modules())
+    for name in names:
+        layer = modules.get(name)
+        if not isinstance(layer, nn.Linear) or isinstance(layer, LoRALinear):
+            raise InputError(f"{name}: {type(layer).__name__ if layer else 'nothing'} there, where a Linear is expected")
+        parent, _, child = name.rpartition(".")
+        setattr(model.get_submodule(parent), child, LoRALinear(layer, rank, blocks))
+
+
+def fold(model: nn.Module) -> None:
+    """Make all additions in ``model`` part of their weights: inference then costs what it would without them."""
+    for layer in _layers(model):
+        layer.fold()
+
+
+def unfold(model: nn.Module) -> None:
+    """Take all additions in ``model`` out of their weights again, for training; nothing is lost on the way."""
+    for layer in _layers(model):
+        layer.unfold()
+
+
+def lora_state_dict(model: nn.Module) -> dict[str, Tensor]:
+    """Return the additions alone by name, to be saved apart from the model that they adapt."""
+    return {name: tensor for name, tensor in model.state_dict().items() if name in _addition_names(model)}
+
+
+def load_lora(model: nn.Module, state: Mapping[str, Tensor], *, where: str) -> None:
+    """Fill the additions of ``model`` from what `lora_state_dict` returned, all or none.
+
+    Args:
+        where: where ``state`` came from, as the error should name it.
+
+    Raises:
+        InputError: if additions are missing, left over or of another shape; the line names them.
+    """
+    unfold(model)
+    ours = model.state_dict()
+    fit = compare(state, {name: ours[name].shape for name in _addition_names(model)})
+    if not fit.ok:
+        raise InputError(f"{where}: these adapters do not fit {type(model).__name__}: {fit.describe()}")
+    model.load_state_dict(dict(state), strict=False)
+
+
+def _layers(model: nn.Module) -> Iterator[LoRALinear]:
+    return (module for module in model.modules() if isinstance(module, LoRALinear))
+
+
+def _addition_names(model: nn.Module) -> list[str]:
+    return [
+        f"{prefix}.{name}" if prefix else name
+        for prefix, module in model.named_modules()
+        if isinstance(module, LoRALinear)
+        for name, _ in module.named_parameters()
+        if name.startswith(("down.", "up."))
+    ]
+
+
+def _unfolded_weight(module: nn.Module, state: dict[str, Any], prefix: str, _: Any) -> None:
+    assert isinstance(module, LoRALinear)
+    if module._before is not None:
+        state[f"{prefix}weight"] = module._before
