@@ -1,0 +1,398 @@
+"""The commands of ``clip-denoising``."""
+
+from __future__ import annotations
+
+import sys
+import warnings
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal
+
+import tyro
+
+from visioncore.cli import Command, Positional, run
+from visioncore.errors import InputError
+from visioncore.files import writable_folder
+
+from .method import METHOD
+
+if TYPE_CHECKING:
+    from .data import Corruption
+    from .evaluate import Denoise
+    from .model import CLIPDenoiser
+    from .predict import Predictor
+
+Weights = Annotated[str, tyro.conf.arg(help="demo, a folder, a hub id, or a checkpoint of the authors")]
+Dtype = Literal["auto", "float32", "bfloat16", "float16"]
+
+
+def demo(out: Path = Path("out/clip-denoising")) -> None:
+    """Denoise the bundled sample photos under noises the bundled network never saw, and measure the gain."""
+    from .demo import demo as run_demo
+
+    _say(run_demo(out).headline)
+    _say(f"figure and report: {out}")
+
+
+def predict(
+    inputs: Positional[tuple[str, ...]],
+    weights: Weights,
+    out: Path,
+    strength: float = 1.0,
+    tiles: str = "whole",
+    self_ensemble: bool = False,
+    device: str = "auto",
+    dtype: Dtype = "float32",
+    batch: int = 8,
+    suffix: Literal[".png", ".jpg", ".tif", ".webp", ".bmp"] = ".png",
+    series: str = "",
+    overwrite: bool = False,
+) -> int:
+    """Take the noise out of photos, or of CT scans with weights for CT.
+
+    Files, folders and glob patterns are taken. Photos keep depth, grey, alpha and profile. CT is DICOM, NIfTI or npy in
+    Hounsfield units, and stays what it is, with its geometry and its rescaling. What is done already is skipped, a
+    broken file is reported and the others still run, and under accelerate launch the processes share the files.
+
+    Args:
+        inputs: pictures or scans: files, folders, glob patterns.
+        weights: demo, a folder, a hub id, or a checkpoint of the authors.
+        out: folder for the results.
+        strength: from 0 (the noisy picture as it is) to 1 (all that the network takes away).
+        tiles: SIZE,OVERLAP such as 512,64 for pictures too large for the memory; changes results a little everywhere.
+        self_ensemble: average over eight turned and mirrored versions, at eight times the cost.
+        device: auto, cpu, cuda, cuda:1, mps.
+        dtype: bfloat16 and float16 are faster and a little less exact.
+        batch: CT slices or tiles on the device at a time.
+        suffix: format of the pictures; .png and .tif keep everything.
+        series: which series of a DICOM folder with several, by its UID.
+        overwrite: make results anew that are there already.
+    """
+    from .predict import predict_files
+
+    predictor = _predictor(weights, device, dtype, tiles, batch, self_ensemble, strength)
+    summary = predict_files(
+        inputs, predictor, out, suffix=suffix, series=series or None, overwrite=overwrite, say=_complain
+    )
+    _say(f"{summary}; results in {out}")
+    return summary.exit_code
+
+
+def train(
+    recipe: str,
+    data: Path,
+    out: Path,
+    overrides: Mapping[str, str],
+    clip: str = "",
+    weights: str = "",
+    validation: str = "held-out",
+    resume: bool = True,
+) -> int:
+    """Train a network by a recipe; the same call goes on with a run that was interrupted.
+
+    Args:
+        recipe: a shipped recipe (synthetic, srgb, ldct, demo) or a YAML file.
+        data: clean photos, stored pairs (clean and noisy, or GT and noisy), or CT slices that prepare has made.
+        out: folder of the run; out/best holds the weights.
+        clip: where the encoder is from: OpenAI's RN50.pt, or openai to download it.
+        weights: go on from a trained network instead.
+        validation: pictures laid out as data; held-out takes a share of data.
+        resume: go on from the newest checkpoint in out; otherwise an earlier run in out is removed.
+    """
+    from visioncore.training import TrainingDiverged
+
+    from .train import train as run_training
+
+    try:
+        result = run_training(
+            recipe,
+            data,
+            out,
+            clip=clip or None,
+            weights=weights or None,
+            validation=None if validation == "held-out" else Path(validation),
+            overrides=overrides,
+            resume=resume,
+            say=_complain,
+        )
+    except TrainingDiverged as error:
+        _complain(f"error: {error}")
+        return 1
+    best = ", ".join(f"{name} {value:.2f}" for name, value in result.best_metrics.items())
+    _say(f"{result.steps} steps{f', best {best}' if best else ''}; weights in {out / ('best' if best else 'last')}")
+    return 0
+
+
+def evaluate(
+    protocol: Literal["synthetic", "real", "ct"],
+    data: Path,
+    weights: str = "",
+    baseline: bool = False,
+    out: Path = Path("out/evaluation"),
+    noises: tuple[str, ...] = (),
+    patients: tuple[str, ...] = ("L506",),
+    tiles: str = "whole",
+    self_ensemble: bool = False,
+    device: str = "auto",
+    dtype: Dtype = "float32",
+    batch: int = 1,
+) -> None:
+    """Measure denoised pictures by a protocol of the paper and write the tables.
+
+    Args:
+        protocol: synthetic (clean photos, noise is added), real (pairs of noisy and clean photos), or ct.
+        data: clean photos; pairs, or a folder with the published test sets; or CT slices that prepare has made.
+        weights: denoise with these: demo, a folder, a hub id, or a checkpoint of the authors.
+        baseline: or denoise by non-local means.
+        out: folder for per_image.csv, summary.md and report.json.
+        noises: kinds and levels such as gaussian:25 poisson:3; by default the eleven of the paper, for CT quarter dose.
+        patients: of CT, whose slices; no name for all.
+        tiles: SIZE,OVERLAP for pictures too large for the memory; the paper's numbers need whole ones.
+        self_ensemble: average over eight turned and mirrored versions.
+        device: auto, cpu, cuda, cuda:1, mps.
+        dtype: bfloat16 and float16 are faster and a little less exact.
+        batch: pictures of one size on the device at a time.
+    """
+    from visioncore.report import print_table
+
+    from .evaluate import evaluate_ct, evaluate_real, evaluate_synthetic
+    from .noise import TABLE, parse_noise
+
+    if bool(weights) == baseline:
+        raise InputError("evaluate: give either --weights or --baseline")
+    if protocol == "real" and noises:
+        raise InputError("evaluate: real pictures have their own noise; leave --noises out")
+    writable_folder(out)
+    chosen = [parse_noise(noise) for noise in noises]
+    denoise: Denoise
+    if baseline:
+        from .baselines import non_local_means as denoise
+
+        by = "non-local means"
+    else:
+        predictor = _predictor(weights, device, dtype, tiles, batch, self_ensemble)
+        denoise, by = predictor.denoise, f"{weights}, tiles {tiles}, {dtype}{', self-ensemble' * self_ensemble}"
+    if protocol == "synthetic":
+        result = evaluate_synthetic(data, denoise, noises=chosen or TABLE, batch=batch, denoised_by=by)
+    elif protocol == "real":
+        result = evaluate_real(data, denoise, batch=batch, denoised_by=by)
+    else:
+        result = evaluate_ct(data, denoise, patients=patients or None, noises=chosen, batch=batch, denoised_by=by)
+    result.save(out)
+    print_table(result.summary(), title=f"{len(result.pictures)} measured, denoised by {by}")
+    if result.infinite:
+        _say(f"{result.infinite} infinite values, of pictures equal to the clean ones, are left out of the means")
+    _say(f"tables: {out}")
+
+
+def analyze(
+    data: Path,
+    weights: Weights,
+    out: Path = Path("out/analysis"),
+    noises: tuple[str, ...] = (),
+    device: str = "auto",
+) -> None:
+    """Measure how alike the encoder's features of clean and of noisy photos are, level by level.
+
+    Args:
+        data: clean photos.
+        weights: demo, a folder, a hub id, or a checkpoint of the authors.
+        out: folder for similarity.csv, similarity.md and report.json.
+        noises: kinds and levels such as gaussian:25 poisson:3; by default the eleven of the paper.
+        device: auto, cpu, cuda, cuda:1, mps.
+    """
+    from visioncore.device import resolve_device
+    from visioncore.report import print_table
+
+    from .analyze import analyze as run_analysis
+    from .noise import TABLE, parse_noise
+
+    writable_folder(out)
+    place = resolve_device(device)
+    model = _model(weights).to(place)
+    # to the CPU, for not every device has the precision
+    similarity = run_analysis(
+        lambda image: [feature.cpu() for feature in model.features(image.to(place))],
+        data,
+        noises=[parse_noise(noise) for noise in noises] or TABLE,
+    )
+    similarity.save(out)
+    print_table(similarity.table(), title=f"{similarity.cosine.shape[-1]} photos")
+    _say(f"tables: {out}")
+
+
+def store(photos: Path, out: Path, noise: str = "camera", curves: str = "", side: int = 0, seed: int = 0) -> int:
+    """Write clean photos and noisy versions of them, for training on stored pairs.
+
+    Args:
+        photos: folder of clean photos.
+        out: folder in which clean and noisy are made.
+        noise: camera (simulated cameras of one noise level), camera-blind (of varying ones), or such as gaussian:25.
+        curves: folder of CBDNet's response curves of cameras; without it, made-up smooth ones are used.
+        side: cut photos into squares of this side, overlapping by half; 480 as published; 0 keeps them whole.
+        seed: of the noise.
+    """
+    from .camera import CameraNoise
+    from .datasets import find_photos
+    from .noise import parse_noise
+    from .response import read_curves, smooth_curves
+    from .store import store_pairs
+
+    made: Corruption
+    if noise in ("camera", "camera-blind"):
+        made = CameraNoise(read_curves(curves) if curves else smooth_curves(), blind=noise == "camera-blind")
+    else:
+        made = parse_noise(noise)
+    summary = store_pairs(
+        find_photos(photos), out, made, seed=seed, side=side or None, step=max(1, side // 2), say=_complain
+    )
+    _say(f"{summary}; pairs in {out}")
+    return summary.exit_code
+
+
+def prepare(data: Path, out: Path, thickness: str = "") -> int:
+    """Write the slices of CT scans as training and evaluation read them.
+
+    Args:
+        data: a folder for each patient, with a scan at full and, named so, one at quarter dose: DICOM, NIfTI or npy.
+        out: folder for <patient>_<index>_target.npy and _input.npy.
+        thickness: take only scans with this in their name, such as 1mm.
+    """
+    from .ct_prepare import prepare as run_preparation
+
+    summary = run_preparation(data, out, thickness=thickness or None, say=_complain)
+    _say(f"{summary}; slices in {out}")
+    return summary.exit_code
+
+
+def convert(
+    published: Positional[Path], out: Path, variant: Literal["synthetic", "srgb", "ldct", "unsaid"] = "unsaid"
+) -> None:
+    """Turn a checkpoint of the authors into config.json and model.safetensors.
+
+    Args:
+        published: their net_g_latest.pth; CLIP's own file is not needed.
+        out: folder for the result.
+        variant: which it is, if its folder does not say.
+    """
+    from .weights import convert as run_conversion
+
+    model = run_conversion(published, out, None if variant == "unsaid" else variant)
+    parameters = sum(parameter.numel() for parameter in model.parameters())
+    _say(f"{parameters:,} parameters, trained on {model.config.noise}; weights in {out}")
+
+
+def export(
+    weights: Weights,
+    out: Path,
+    format: tuple[Literal["onnx", "pt2"], ...] = ("onnx",),
+) -> None:
+    """Export the network to ONNX or torch.export, for images of any size, and check the numbers on the spot.
+
+    Args:
+        weights: demo, a folder, a hub id, or a checkpoint of the authors.
+        out: folder for model.onnx and model.pt2.
+        format: one or both.
+    """
+    from .export import export as run_export
+
+    for path, error in run_export(_model(weights), out, formats=format).items():
+        _say(f"{path}: largest difference from eager {error:.2e}")
+
+
+def bench(
+    weights: str = "synthetic",
+    out: Path = Path("out/bench.json"),
+    sizes: tuple[int, ...] = (256, 512),
+    dtypes: tuple[Literal["float32", "bfloat16", "float16"], ...] = ("float32", "bfloat16"),
+    device: str = "auto",
+    rounds: int = 3,
+    compiled: bool = False,
+) -> None:
+    """Measure time and memory of the plain and the fast path, in turns, and write them as JSON.
+
+    Args:
+        weights: synthetic, srgb or ldct (random weights), or anything that predict takes.
+        out: the JSON file.
+        sizes: sides of square images, multiples of 32.
+        dtypes: precisions of the fast path.
+        device: auto, cpu, cuda, cuda:1, mps.
+        rounds: how often each is measured; the median counts.
+        compiled: measure the compiled fast path too.
+    """
+    from visioncore.report import print_table
+
+    from .bench import bench as run_bench
+
+    print_table(run_bench(weights, out, sizes=sizes, dtypes=dtypes, device=device, rounds=rounds, compiled=compiled))
+    _say(f"figures: {out}")
+
+
+def info(weights: str = "synthetic") -> None:
+    """Tell parameters, operations, the noise it is for, paper, citation, licence, and where the authors' weights are.
+
+    Args:
+        weights: synthetic, srgb or ldct, or anything that predict takes.
+    """
+    from .info import describe
+
+    _say(describe(weights))
+
+
+def _model(weights: str) -> CLIPDenoiser:
+    from .weights import load_model
+
+    with warnings.catch_warnings(action="ignore"):  # which of the authors' two RGB networks it is: no matter here
+        return load_model(weights)
+
+
+def _predictor(
+    weights: str, device: str, dtype: str, tiles: str, batch: int, self_ensemble: bool, strength: float = 1
+) -> Predictor:
+    from .predict import Predictor
+
+    return Predictor(
+        _model(weights),
+        device,
+        dtype=dtype,
+        strength=strength,
+        tiles=tiles,
+        self_ensemble=self_ensemble,
+        batch=batch,
+        notify=_complain,
+    )
+
+
+def _say(line: str) -> None:
+    print(line, flush=True)  # noqa: T201
+
+
+def _complain(line: str) -> None:
+    print(line, file=sys.stderr, flush=True)  # noqa: T201
+
+
+COMMANDS: dict[str, Command] = {
+    "demo": demo,
+    "predict": predict,
+    "train": train,
+    "evaluate": evaluate,
+    "analyze": analyze,
+    "store": store,
+    "prepare": prepare,
+    "convert": convert,
+    "export": export,
+    "bench": bench,
+    "info": info,
+}
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run ``clip-denoising`` and return its exit code."""
+    description = f"{METHOD.title} ({METHOD.venue}): {METHOD.task}."
+    with warnings.catch_warnings():
+        warnings.showwarning = lambda message, *_: _complain(f"note: {message}")
+        return run(METHOD.name, COMMANDS, description, argv)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,73 @@
+"""The settings of the network and the published variants."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Literal, get_args, get_origin, get_type_hints
+
+from visioncore.errors import InputError
+
+
+@dataclass(frozen=True)
+class CLIPDenoiserConfig:
+    """The network's settings; the defaults are the published RGB network's.
+
+    Attributes:
+        channels: of the images: 3 for RGB, 1 for CT.
+        width: channels w of the encoder's stem and of the decoder's finest level, an even number; 64 is CLIP's RN50.
+        blocks: bottlenecks in the encoder's four stages. Of the last stage nothing is used, see ``keep_layer4``.
+        aug_level: strength of the feature augmentation in training: the standard deviation of the factors on the
+            stem's features; deeper ones get two, three and four times as much.
+        encoder_bn: what the encoder's batch norms normalise with in training: statistics of the ``batch``, as
+            published, which also re-estimates the running ones; or the ``frozen`` running ones, for small batches.
+        train_encoder: train the encoder's weights too. Published networks leave them as CLIP has them.
+        keep_layer4: hold the encoder's last stage, whose output is thrown away, for writing the authors' layout again.
+        noise: what the weights were trained against, in words.
+    """
+
+    channels: Literal[1, 3] = 3
+    width: int = 64
+    blocks: tuple[int, int, int, int] = (3, 4, 6, 3)
+    aug_level: float = 0.025
+    encoder_bn: Literal["batch", "frozen"] = "batch"
+    train_encoder: bool = False
+    keep_layer4: bool = False
+    noise: str = ""
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "blocks", tuple(self.blocks))
+        for name, hint in get_type_hints(type(self)).items():
+            if get_origin(hint) is Literal and getattr(self, name) not in get_args(hint):
+                raise InputError(
+                    f"{name} is {getattr(self, name)!r}; it must be {' or '.join(map(str, get_args(hint)))}"
+                )
+        if self.width < 2 or self.width % 2:
+            raise InputError(f"width is {self.width}; it must be a positive even number")
+        if len(self.blocks) != 4 or min(self.blocks) < 1:
+            raise InputError(f"blocks are {self.blocks}; they must be four numbers, one a stage, each at least 1")
+        if not 0 <= self.aug_level < math.inf:
+            raise InputError(f"aug_level is {self.aug_level}; it must be at least 0")
+
+
+VARIANTS: dict[str, CLIPDenoiserConfig] = {
+    "synthetic": CLIPDenoiserConfig(noise="Gaussian noise of sigma 15/255 on RGB photos"),
+    "srgb": CLIPDenoiserConfig(
+        aug_level=0.05, noise="camera noise in sRGB photos: raw noise of one level, through a simulated camera"
+    ),
+    "ldct": CLIPDenoiserConfig(
+        channels=1, noise="Gaussian noise of sigma 5/255 on CT slices of -1024 to 3072 HU, which is 80 HU"
+    ),
+}
+"""The published variants by name."""
+
+
+def published_config(variant: str) -> CLIPDenoiserConfig:
+    """Return the settings of a published variant.
+
+    Raises:
+        InputError: if there is none of that name.
+    """
+    if variant not in VARIANTS:
+        raise InputError(f"{variant}: no published variant; known are {', '.join(VARIANTS)}")
+    return VARIANTS[variant]

@@ -1,0 +1,94 @@
+"""Copies of DICOM files with other values in them."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from importlib import import_module
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from visioncore.errors import InputError
+
+from .ct_npy import as_type
+from .dicom_slice import Slice
+from .method import METHOD
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+_OF_OLD_PIXELS = (
+    "SmallestImagePixelValue",
+    "LargestImagePixelValue",
+    "ExtendedOffsetTable",
+    "ExtendedOffsetTableLengths",
+)
+_SUFFIX = " denoised"
+_ROOM = 64 - len(_SUFFIX)
+"""A description has 64 characters at most."""
+
+
+def write_copy(source: Any, target: Path, planes: Sequence[tuple[Slice, NDArray[np.float32]]], series: str) -> None:
+    """Write a copy of a DICOM file with other values in it, as derived from it.
+
+    Args:
+        source: its whole data set, which is changed.
+        target: the file to write.
+        planes: every slice in it with its Hounsfield units (H, W), which are stored with the slope and the intercept,
+            and in the number type, that the file has; not compressed.
+        series: the SeriesInstanceUID of the copy.
+    """
+    uids = import_module("pydicom.uid")
+    kind = np.dtype(f"{'i' if source.PixelRepresentation else 'u'}{source.BitsAllocated // 8}")
+    stored = np.empty((len(planes), *planes[0][1].shape), kind)
+    for piece, plane in planes:
+        slope, intercept = piece.rescaling
+        stored[piece.number] = as_type((plane.astype(np.float64) - intercept) / slope, kind, int(source.BitsStored))
+    content = stored.astype(kind.newbyteorder("<")).tobytes()
+    source.add_new("PixelData", "OB" if kind.itemsize == 1 else "OW", content + b"\0" * (len(content) % 2))
+    for name in _OF_OLD_PIXELS:
+        if name in source:
+            del source[name]
+    _mark_as_derived(source, series)
+    source.file_meta = import_module("pydicom.dataset").FileMetaDataset()
+    source.file_meta.TransferSyntaxUID = uids.ExplicitVRLittleEndian
+    source.file_meta.MediaStorageSOPClassUID = source.SOPClassUID
+    source.file_meta.MediaStorageSOPInstanceUID = source.SOPInstanceUID
+    source.save_as(target, implicit_vr=False, little_endian=True, enforce_file_format=True)
+
+
+def _mark_as_derived(data: Any, series: str) -> None:
+    """Give a data set an identity of its own, which the standard demands of changed images, and name its source."""
+    uids = import_module("pydicom.uid")
+    data.SOPClassUID = data.get("SOPClassUID") or uids.CTImageStorage
+    if "SOPInstanceUID" in data:
+        origin = import_module("pydicom.dataset").Dataset()
+        origin.ReferencedSOPClassUID, origin.ReferencedSOPInstanceUID = data.SOPClassUID, data.SOPInstanceUID
+        data.SourceImageSequence = [origin]
+    data.SOPInstanceUID, data.SeriesInstanceUID = uids.generate_uid(), series
+    data.SeriesDescription = f"{str(data.get('SeriesDescription') or 'CT')[:_ROOM]}{_SUFFIX}"
+    data.ImageType = ["DERIVED", *list(data.get("ImageType") or ["ORIGINAL", "PRIMARY"])[1:]]
+    data.DerivationDescription = f"Denoised by {METHOD.title}"
+
+
+@contextmanager
+def whole_folder(folder: Path) -> Iterator[Path]:
+    """Yield a temporary folder whose files appear in ``folder`` when the block ends without an error."""
+    temporary = folder.with_name(f".{folder.name}.{os.getpid()}.partial")
+    try:
+        shutil.rmtree(temporary, ignore_errors=True)
+        temporary.mkdir()
+        yield temporary
+        if folder.exists():
+            for file in temporary.iterdir():
+                file.replace(folder / file.name)
+        else:
+            temporary.rename(folder)
+    except OSError as error:
+        raise InputError(f"{folder}: this folder could not be written ({error.strerror or error})") from error
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)

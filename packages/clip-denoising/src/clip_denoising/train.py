@@ -1,0 +1,293 @@
+"""The training configuration, and what one step does; the loop itself is `visioncore.training`."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import asdict, dataclass, field, replace
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from visioncore.checkpoint import load_into
+from visioncore.device import is_out_of_memory
+from visioncore.errors import InputError
+from visioncore.metrics.image import psnr
+from visioncore.recipes import load_recipe
+from visioncore.tiling import run_whole
+from visioncore.training import FitResult, LoopConfig, fit, warmup_cosine
+
+from .camera import CameraNoise
+from .config import CLIPDenoiserConfig
+from .ct_data import find_doses, find_full_dose, read_slice
+from .data import Corruption, Patches, Photos
+from .datasets import find_pairs, find_photos, some
+from .losses import training_losses
+from .method import METHOD, PACKAGE
+from .mixup import mixup
+from .model import MULTIPLE, CLIPDenoiser
+from .noise import parse_noise
+from .response import read_curves, smooth_curves
+from .schedule import cyclic_learning_rate
+from .weights import load_model
+
+MOST_HELD_OUT = 68
+"""As many pictures as CBSD68 has; more would make every validation long."""
+CAMERAS = ("camera", "camera-blind")
+"""What stands for simulated cameras in place of a noise of `noise.NOISES`."""
+
+
+@dataclass(frozen=True)
+class DataConfig:
+    """What is trained on.
+
+    Attributes:
+        kind: clean ``photos`` to which noise is added; ``pairs`` of noisy and clean photos; or ``slices`` of CT at full
+            dose, to which noise is added.
+        noise: added to photos and slices: a kind and its level (`noise.parse_noise`); ``camera`` for the published
+            simulated cameras, or ``camera-blind`` for such of varying noise.
+        curves: folder of CBDNet's response curves of cameras; None takes `response.smooth_curves`.
+        patients: whose slices; None for all.
+        patch: side of the square patches in pixels, a multiple of 32.
+        mixup: blend half of the batches with themselves in another order.
+        held_out: share of the pictures kept for validation where no validation folder is given, but no more than
+            `MOST_HELD_OUT`; 0 for no validation. Versions of a picture stay on one side.
+        validation_noise: added to clean pictures in validation; None takes ``noise``.
+        validation_patch: side of the centre crop that validation looks at; None for whole pictures.
+        cache_mb: memory for decoded photos in each loading process.
+    """
+
+    kind: Literal["photos", "pairs", "slices"] = "photos"
+    noise: str = "gaussian:15"
+    curves: Path | None = None
+    patients: tuple[str, ...] | None = None
+    patch: int = 128
+    mixup: bool = True
+    held_out: float = 0.05
+    validation_noise: str | None = None
+    validation_patch: int | None = 256
+    cache_mb: int = 1024
+
+    def __post_init__(self) -> None:
+        if self.patch < MULTIPLE or self.patch % MULTIPLE:
+            raise InputError(f"data.patch is {self.patch}; it must be a positive multiple of {MULTIPLE}")
+        if self.validation_patch is not None and self.validation_patch < 1:
+            raise InputError(f"data.validation_patch is {self.validation_patch}; it must be at least 1, or none")
+        if not 0 <= self.held_out < 1:
+            raise InputError(f"data.held_out is {self.held_out}; it must be at least 0 and below 1")
+        if self.cache_mb < 0:
+            raise InputError(f"data.cache_mb is {self.cache_mb}; it must be at least 0")
+        for noise in {self.noise, self.validation_noise} - {None, *CAMERAS}:
+            parse_noise(str(noise))
+
+
+@dataclass(frozen=True)
+class TrainConfig:
+    """A recipe.
+
+    Attributes:
+        loop: steps, batch, optimizer, precision, checkpoints.
+        model: the network.
+        data: the samples.
+        schedule: ``cyclic`` as for the published RGB networks, see `schedule.cyclic_learning_rate`, without a warm-up;
+            or half a ``cosine`` after a warm-up, which is as for the published CT network if that takes no steps.
+    """
+
+    loop: LoopConfig
+    model: CLIPDenoiserConfig = field(default_factory=CLIPDenoiserConfig)
+    data: DataConfig = field(default_factory=DataConfig)
+    schedule: Literal["cyclic", "cosine"] = "cyclic"
+
+    def __post_init__(self) -> None:
+        if (self.data.kind == "slices") != (self.model.channels == 1):
+            right = "slices, of one channel, or photos and pairs, of three"
+            raise InputError(
+                f"data.kind is {self.data.kind} and model.channels {self.model.channels}; it must be {right}"
+            )
+        if self.schedule == "cyclic" and self.loop.warmup_steps:
+            raise InputError(f"loop.warmup_steps is {self.loop.warmup_steps}; the cyclic schedule has no warm-up")
+
+
+def load_train_recipe(recipe: str | Path, overrides: Mapping[str, str] | None = None) -> TrainConfig:
+    """Return the configuration of a recipe; arguments and errors as of `train`."""
+    return load_recipe(TrainConfig, PACKAGE, recipe, overrides)
+
+
+def train(
+    recipe: str | Path,
+    data: str | Path,
+    out: str | Path,
+    *,
+    clip: str | Path | None = None,
+    weights: str | Path | None = None,
+    validation: str | Path | None = None,
+    overrides: Mapping[str, str] | None = None,
+    resume: bool = True,
+    say: Callable[[str], None] = warnings.warn,
+) -> FitResult:
+    """Train a network by a recipe; an interrupted run goes on where it was.
+
+    Args:
+        recipe: name of a shipped recipe or path of a YAML file.
+        data: clean photos; pairs as `datasets.find_pairs` takes them; or a folder of slices (`ct_data`).
+        out: the run's folder; ``out/best`` and ``out/last`` hold the weights for `CLIPDenoiser.from_pretrained`.
+        clip: where the encoder is from, see `CLIPDenoiser.from_clip`.
+        weights: go on from a trained network of the same shape instead, see `load_model`.
+        validation: pictures for validation, laid out as ``data``; of CT, slices at both doses. Default: a share of
+            ``data`` is held out.
+        overrides: recipe fields by dotted name, such as ``{"loop.steps": "1000"}``.
+        resume: go on from the newest checkpoint in ``out``; False removes an earlier run.
+        say: told of validation pictures that are trained on as well.
+
+    Raises:
+        InputError: if the recipe, the data or the encoder is not what it should be, ``out`` holds another run or cannot
+            be written, or the device has too little memory.
+        visioncore.training.TrainingDiverged: if the loss is no longer finite.
+    """
+    config = load_train_recipe(recipe, overrides)
+    source, held_out = _sources(config, Path(data), None if validation is None else Path(validation))
+    if held_out and (shared := {path.resolve() for path in source.clean_files()} & set(_resolved(held_out))):
+        names = some(sorted(path.name for path in shared))
+        say(f"{len(shared)} of the validation pictures are trained on as well, so their figures mean little: {names}")
+    torch.manual_seed(config.loop.seed)
+    model = _initial(config.model, clip, weights)
+    side = config.data.validation_patch
+    try:
+        return fit(
+            model,
+            lambda network, batch: step_losses(network, batch, config.loop.seed, mixed=config.data.mixup),
+            source,
+            config=config.loop,
+            out=Path(out),
+            learning_rate=schedule_of(config),
+            validate=(lambda network: validate(network, _centres(held_out, side))) if held_out else None,
+            best="psnr" if held_out else None,
+            resume=resume,
+            run_description=_description(config, source, clip, weights),
+        )
+    except Exception as error:
+        if not is_out_of_memory(error):
+            raise
+        raise InputError(
+            "out of memory; what helps, in this order: loop.accumulate as large as loop.batch_size with "
+            "model.encoder_bn frozen, loop.precision bfloat16, a smaller data.patch"
+        ) from error
+
+
+def schedule_of(config: TrainConfig) -> Callable[[int], float]:
+    """Return the learning rate of a step, counted from 0."""
+    loop = config.loop
+    if config.schedule == "cosine":
+        return warmup_cosine(loop)
+    return lambda step: cyclic_learning_rate(step, loop.steps, loop.learning_rate, loop.min_learning_rate)
+
+
+def step_losses(network: nn.Module, batch: Mapping[str, Tensor], seed: int, *, mixed: bool) -> dict[str, Tensor]:
+    """Return the losses of a batch.
+
+    Args:
+        network: in training mode.
+        batch: ``noisy`` and ``clean`` (B, C, H, W), and ``step``, which with the seed decides how they are mixed.
+        seed: of the run.
+        mixed: whether they are at all.
+    """
+    noisy, clean = batch["noisy"], batch["clean"]
+    if mixed:
+        # four numbers, so that it is none of the data's generators
+        noisy, clean = mixup(noisy, clean, np.random.default_rng([seed, int(batch["step"]), 0, 1]))
+    return training_losses(network(noisy), clean)
+
+
+def validate(network: nn.Module, samples: Iterable[Mapping[str, Tensor]]) -> dict[str, float]:
+    """Return the mean PSNR, in dB, of denoised samples and of the noisy ones, both clamped to [0, 1].
+
+    Args:
+        network: in evaluation mode.
+        samples: ``noisy`` and ``clean`` (C, H, W); a sample of one channel is CT, compared over -1024 to 3072 HU.
+    """
+    device = next(network.parameters()).device
+    values: dict[str, list[float]] = {"psnr": [], "psnr_noisy": []}
+    for sample in samples:
+        noisy, clean = (sample[name][None].to(device) for name in ("noisy", "clean"))
+        protocol = "ct" if len(clean[0]) == 1 else "colour"
+        for name, picture in (("psnr", run_whole(network, noisy, MULTIPLE)), ("psnr_noisy", noisy)):
+            values[name].append(float(psnr(picture, clean, protocol)))
+    return {name: float(np.mean(each)) for name, each in values.items()}
+
+
+def _initial(config: CLIPDenoiserConfig, clip: str | Path | None, weights: str | Path | None) -> CLIPDenoiser:
+    """Return the network that training starts from."""
+    if weights is not None:
+        if clip is not None:
+            raise InputError("clip and weights are both given; a trained network brings its own encoder")
+        model = CLIPDenoiser(config)
+        load_into(model, load_model(weights).state_dict(), where=str(weights))
+        return model
+    if clip is not None:
+        return CLIPDenoiser.from_clip(config, clip)
+    if config.train_encoder:
+        return CLIPDenoiser(config)
+    raise InputError(
+        "this recipe leaves the encoder's weights as they are, so they must come from somewhere: clip (OpenAI's "
+        "RN50.pt, or openai to download it), or weights of a trained network"
+    )
+
+
+def _sources(config: TrainConfig, data: Path, validation: Path | None) -> tuple[Patches, Patches | None]:
+    """Return what is trained on and what is held out, if anything is."""
+    wanted = config.data
+    source = _source(wanted, data, wanted.noise)
+    checked = wanted.validation_noise or wanted.noise
+    if validation is not None:
+        if wanted.kind == "slices":
+            return source, Patches(find_doses(validation), read=read_slice)
+        return source, _source(wanted, validation, checked)
+    if not wanted.held_out:
+        return source, None
+    clean = source.clean_files()
+    different = list(dict.fromkeys(clean))
+    count = min(max(1, round(wanted.held_out * len(different))), MOST_HELD_OUT)
+    if count == len(different):
+        raise InputError(f"{data}: one clean picture alone; at least two are needed, one of them for validation")
+    chosen = {different[i] for i in np.random.default_rng(config.loop.seed).permutation(len(different))[:count]}
+    inside, outside = ([i for i, path in enumerate(clean) if (path in chosen) == out] for out in (False, True))
+    return source.subset(inside), _source(wanted, data, checked).subset(outside)
+
+
+def _source(config: DataConfig, data: Path, noise: str) -> Patches:
+    if config.kind == "slices":
+        slices = find_full_dose(data, config.patients)
+        return Patches(slices, parse_noise(noise), patch=config.patch, read=read_slice)
+    photos = Photos(config.cache_mb)
+    if config.kind == "pairs":
+        return Patches(find_pairs(data), patch=config.patch, read=photos)
+    return Patches(find_photos(data), _corruption(noise, config.curves), patch=config.patch, read=photos)
+
+
+def _corruption(noise: str, curves: Path | None) -> Corruption:
+    if noise not in CAMERAS:
+        return parse_noise(noise)
+    return CameraNoise(smooth_curves() if curves is None else read_curves(curves), blind=noise == CAMERAS[1])
+
+
+def _centres(held_out: Patches, side: int | None) -> Iterator[dict[str, Tensor]]:
+    """Yield the centres of the pictures that are held out, with the same noise every time."""
+    for index in range(len(held_out)):
+        yield held_out.centre(index, side)
+
+
+def _resolved(pictures: Patches) -> list[Path]:
+    return [path.resolve() for path in pictures.clean_files()]
+
+
+def _description(
+    config: TrainConfig, source: Patches, clip: str | Path | None, weights: str | Path | None
+) -> dict[str, object]:
+    """Return what makes a run this run, beside the loop: all that changes what is computed."""
+    recipe = asdict(replace(config, data=replace(config.data, cache_mb=0)))
+    del recipe["loop"]
+    start = {name: Path(given).name for name, given in (("clip", clip), ("weights", weights)) if given is not None}
+    return {"method": METHOD.name, "recipe": recipe, "pictures": len(source), **start}

@@ -1,0 +1,369 @@
+"""The commands from end to end, their exit codes, and what they say of bad input: one line."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor
+
+from clip_denoising import VARIANTS, CLIPDenoiser, CLIPDenoiserConfig, export, train
+from clip_denoising.checkpoint import to_published
+from clip_denoising.cli import COMMANDS, main
+from visioncore.images import Image, read_image, write_image
+from visioncore.training import TrainingDiverged
+
+MakePhoto = Callable[..., Any]
+Run = Callable[..., tuple[int, str, str]]
+
+
+@pytest.fixture
+def run(capsys: pytest.CaptureFixture[str]) -> Run:
+    """Runs the program and returns its exit code, what it said, and what it complained of."""
+
+    def call(*arguments: object) -> tuple[int, str, str]:
+        capsys.readouterr()
+        code = main([str(argument) for argument in arguments])
+        return code, *capsys.readouterr()
+
+    return call
+
+
+@pytest.fixture
+def photos(tmp_path: Path, make_photo: MakePhoto) -> Path:
+    for number in range(3):
+        write_image(tmp_path / "photos" / f"{number}.png", Image(make_photo(64, 96, seed=number)))
+    return tmp_path / "photos"
+
+
+@pytest.fixture
+def slices(tmp_path: Path) -> Path:
+    """Two patients with a scan at full dose each, one of them at quarter dose too."""
+    rng = np.random.default_rng(0)
+    for name in ("L506/full.npy", "L506/quarter.npy", "L067/full.npy"):
+        (tmp_path / "scans" / name).parent.mkdir(parents=True, exist_ok=True)
+        np.save(tmp_path / "scans" / name, rng.normal(-500, 200, (2, 64, 64)).round().astype(np.int16))
+    return tmp_path / "scans"
+
+
+@pytest.fixture(scope="session")
+def ct_weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    torch.manual_seed(0)
+    folder = tmp_path_factory.mktemp("weights") / "ct"
+    CLIPDenoiser(CT).save_pretrained(folder)
+    return folder
+
+
+TINY = {"model.width": 8, "model.blocks": "[1,1,1,1]", "model.train_encoder": "true"}
+CT = CLIPDenoiserConfig(channels=1, width=8, blocks=(1, 1, 1, 1))
+
+
+def fields(values: Mapping[str, object]) -> list[str]:
+    return [str(part) for name, value in values.items() for part in (f"--set.{name}", value)]
+
+
+# every command
+
+
+def test_predict(run: Run, photos: Path, tiny_weights: Path, tmp_path: Path) -> None:
+    arguments = ("predict", photos, "--weights", tiny_weights, "--out", tmp_path / "out", "--device", "cpu")
+    code, said, complaints = run(*arguments)
+    assert (code, complaints) == (0, "")
+    assert said == f"3 done, 0 skipped as done before, 0 failed; results in {tmp_path / 'out'}\n"
+    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["0.png", "1.png", "2.png"]
+    (photos / "4.png").write_text("not a picture")
+    code, said, complaints = run(*arguments)
+    assert code == 1
+    assert said.startswith("0 done, 3 skipped as done before, 1 failed")
+    assert complaints == (
+        f"failed: {photos / '4.png'}: not a picture; PNG, JPEG, TIFF, WebP, BMP and GIF can be read\n"
+    )
+
+
+def test_predict_with_its_options(run: Run, photos: Path, tiny_weights: Path, tmp_path: Path) -> None:
+    common = ("--weights", tiny_weights, "--device", "cpu", "--overwrite", "--suffix", ".tif")
+    results = []
+    for number, options in enumerate(
+        [(), ("--tiles", "96,64"), ("--self-ensemble",), ("--strength", "0.5"), ("--strength", "0"), ("--batch", "2")]
+    ):
+        out = tmp_path / str(number)
+        assert run("predict", photos / "0.png", f"{photos}/1*", *common, "--out", out, *options)[0] == 0
+        assert sorted(path.name for path in out.iterdir()) == ["0.tif", "1.tif"]
+        results.append(read_image(out / "0.tif").pixels.tobytes())
+    assert results[4] == read_image(photos / "0.png").pixels.tobytes()
+    assert results[0] == results[1] == results[5]
+    assert len(set(results)) == 4
+
+
+def test_predict_ct(run: Run, slices: Path, ct_weights: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    code, said, complaints = run("predict", slices, "--weights", ct_weights, "--out", out, "--device", "cpu")
+    assert (code, complaints) == (0, "")
+    assert said.startswith("3 done")
+    assert np.load(out / "L506" / "quarter.npy").dtype == np.int16
+    code, _, complaints = run("predict", slices / "L506" / "full.npy", "--weights", ct_weights, "--out", out,
+                              "--series", "1.2.3", "--overwrite")  # fmt: skip
+    assert (code, complaints) == (0, "")
+
+
+def test_train_and_use_what_was_trained(run: Run, photos: Path, tmp_path: Path) -> None:
+    options = fields(
+        TINY | {"data.patch": 32, "loop.steps": 2, "loop.batch_size": 2, "loop.warmup_steps": 0, "loop.workers": 0}
+    )
+    out = tmp_path / "run"
+    call = ("train", "--recipe", "demo", "--data", photos, *options)
+    code, said, _ = run(*call, "--out", out)
+    assert code == 0
+    assert said.startswith("2 steps, best psnr ")
+    assert said.endswith(f"; weights in {out / 'best'}\n")
+    code, _, complaints = run(*call, "--out", out, "--validation", photos)
+    assert code == 2
+    assert "another run" in complaints
+    code, _, complaints = run(*call, "--out", out, "--validation", photos, "--no-resume")
+    assert code == 0
+    assert "3 of the validation pictures are trained on as well" in complaints
+    new = tmp_path / "new"
+    code, said, _ = run(*call, "--out", new, "--weights", out / "best", "--set.data.held_out", "0")
+    assert (code, said) == (0, f"2 steps; weights in {new / 'last'}\n")
+    assert run("predict", photos, "--weights", new / "last", "--out", tmp_path / "denoised", "--device", "cpu")[0] == 0
+
+
+def test_a_run_that_diverges_is_one_line(
+    run: Run, photos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def diverge(*_: object, **__: object) -> None:
+        raise TrainingDiverged("step 7: the loss is NaN")
+
+    monkeypatch.setattr(train, "train", diverge)
+    code, _, complaints = run("train", "--recipe", "demo", "--data", photos, "--out", tmp_path / "run")
+    assert (code, complaints) == (1, "error: step 7: the loss is NaN\n")
+
+
+def test_evaluate_synthetic_noise(run: Run, photos: Path, tiny_weights: Path, tmp_path: Path) -> None:
+    common = ("evaluate", "--protocol", "synthetic", "--data", photos, "--noises", "gaussian:25", "poisson:3")
+    out = tmp_path / "out"
+    code, said, complaints = run(*common, "--weights", tiny_weights, "--out", out, "--device", "cpu", "--batch", "3")
+    assert (code, complaints) == (0, "")
+    assert "6 measured, denoised by" in said
+    assert said.endswith(f"tables: {out}\n")
+    names = ["per_image.csv", "per_image.md", "report.json", "summary.csv", "summary.md"]
+    assert sorted(path.name for path in out.iterdir()) == names
+    ours = json.loads((out / "report.json").read_text())
+    assert ours["denoised_by"] == f"{tiny_weights}, tiles whole, float32"
+    assert [row["noise"] for row in ours["means"]] == ["gaussian:25", "poisson:3"]
+    assert run(*common, "--baseline", "--out", out)[0] == 0
+    baseline = json.loads((out / "report.json").read_text())
+    assert baseline["denoised_by"] == "non-local means"
+    assert baseline["means"][0]["psnr_colour_noisy"] == ours["means"][0]["psnr_colour_noisy"]
+    assert baseline["means"][0]["psnr_colour"] != ours["means"][0]["psnr_colour"]
+
+
+def test_evaluate_real_noise(run: Run, photos: Path, tiny_weights: Path, tmp_path: Path) -> None:
+    pairs = tmp_path / "pairs"
+    for number in range(2):
+        clean = read_image(photos / f"{number}.png")
+        write_image(pairs / f"{number}_mean.png", clean)
+        write_image(pairs / f"{number}_real.png", clean if number else read_image(photos / "2.png"))
+    code, said, complaints = run(
+        "evaluate", "--protocol", "real", "--data", pairs, "--weights", tiny_weights, "--out", tmp_path / "out"
+    )
+    assert (code, complaints) == (0, "")
+    assert "1 infinite values, of pictures equal to the clean ones, are left out of the means" in said
+
+
+def test_prepare_and_evaluate_ct(run: Run, slices: Path, ct_weights: Path, tmp_path: Path) -> None:
+    prepared = tmp_path / "prepared"
+    code, said, _ = run("prepare", "--data", slices, "--out", prepared)
+    assert (code, said) == (0, f"2 done, 0 skipped as done before, 0 failed; slices in {prepared}\n")
+    assert len(list(prepared.glob("*.npy"))) == 6
+    common = ("evaluate", "--protocol", "ct", "--data", prepared, "--weights", ct_weights, "--device", "cpu")
+    for options, count in ((), 2), (("--noises", "ct-gaussian:80", "--patients"), 4):
+        code, said, _ = run(*common, "--out", tmp_path / "out", *options)
+        assert code == 0
+        assert f"{count} measured" in said
+
+
+def test_analyze(run: Run, photos: Path, tiny_weights: Path, tmp_path: Path) -> None:
+    code, said, complaints = run(
+        "analyze", "--data", photos, "--weights", tiny_weights, "--out", tmp_path / "out", "--noises", "gaussian:50"
+    )
+    assert (code, complaints) == (0, "")
+    assert "3 photos" in said
+    rows = json.loads((tmp_path / "out" / "report.json").read_text())["means"]
+    assert [row["feature"] for row in rows] == ["image", "stem", "layer1", "layer2", "layer3"]
+    assert all(0 < row["cosine"] < 1 for row in rows)
+
+
+def test_store(run: Run, photos: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    code, said, _ = run("store", "--photos", photos, "--out", out, "--side", "48")
+    assert (code, said) == (0, f"3 done, 0 skipped as done before, 0 failed; pairs in {out}\n")
+    assert len(list((out / "noisy").iterdir())) == 18
+    assert read_image(out / "clean" / "0_s001.png").pixels.shape == (48, 48, 3)
+    code, _, _ = run("store", "--photos", photos, "--out", tmp_path / "whole", "--noise", "gaussian:25", "--seed", 3)
+    assert code == 0
+    before, after = (read_image(tmp_path / "whole" / kind / "0.png").pixels.astype(int) for kind in ("clean", "noisy"))
+    assert 15 < (after - before).std() < 26
+    code, _, complaints = run("store", "--photos", photos, "--out", tmp_path / "none", "--curves", tmp_path)
+    assert code == 2
+    assert "come from the repository of CBDNet" in complaints
+
+
+def test_convert_and_info(run: Run, photos: Path, tmp_path: Path) -> None:
+    torch.manual_seed(0)
+    config = CLIPDenoiserConfig(width=8, blocks=(1, 1, 1, 1), keep_layer4=True)
+    torch.save({"params": to_published(CLIPDenoiser(config))}, tmp_path / "net_g_latest.pth")
+    code, said, complaints = run("convert", tmp_path / "net_g_latest.pth", "--out", tmp_path / "converted")
+    assert code == 0
+    assert complaints == (
+        f"note: {tmp_path / 'net_g_latest.pth'}: an RGB network, but nothing says which; name its variant, synthetic "
+        "or srgb, if you know\n"
+    )
+    assert "one of the authors' two RGB networks" in said
+    code, said, complaints = run(
+        "convert", tmp_path / "net_g_latest.pth", "--out", tmp_path / "converted", "--variant", "srgb"
+    )
+    assert (code, complaints) == (0, "")
+    assert f"trained on {VARIANTS['srgb'].noise}; weights in {tmp_path / 'converted'}" in said
+    code, said, _ = run("info", "--weights", tmp_path / "converted")
+    assert code == 0
+    assert VARIANTS["srgb"].noise in said
+    code, _, complaints = run("convert", tmp_path / "net_g_latest.pth", "--out", tmp_path / "ct", "--variant", "ldct")
+    assert code == 2
+    assert "it lacks first.weight" in complaints
+    code, _, complaints = run(
+        "predict", photos, "--weights", tmp_path / "net_g_latest.pth", "--out", tmp_path / "out", "--device", "cpu"
+    )
+    assert (code, complaints) == (0, "")
+
+
+def test_export(run: Run, tiny_weights: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What takes its time, the exporters, is in test_export.py."""
+    model = CLIPDenoiser.from_pretrained(tiny_weights)
+
+    def eager(path: Path, images: list[Tensor]) -> list[Tensor]:
+        return [model(image) for image in images]
+
+    monkeypatch.setattr(torch.export, "export", lambda model, inputs, dynamic_shapes: None)
+    monkeypatch.setitem(export._FORMATS, "pt2", (lambda program: b"file", eager))
+    code, said, complaints = run("export", "--weights", tiny_weights, "--out", tmp_path / "out", "--format", "pt2")
+    assert (code, complaints) == (0, "")
+    assert said == f"{tmp_path / 'out' / 'model.pt2'}: largest difference from eager 0.00e+00\n"
+    assert (tmp_path / "out" / "model.pt2").read_bytes() == b"file"
+
+
+def test_bench(run: Run, tiny_weights: Path, tmp_path: Path) -> None:
+    code, said, complaints = run(
+        "bench", "--weights", tiny_weights, "--out", tmp_path / "bench.json", "--sizes", 32, "--dtypes", "float32",
+        "--device", "cpu", "--rounds", 1,
+    )  # fmt: skip
+    assert (code, complaints) == (0, "")
+    assert "ratio" in said
+    assert len(json.loads((tmp_path / "bench.json").read_text())["rows"]) == 2
+
+
+# bad input
+
+
+def test_bad_input_is_one_line_and_code_two(
+    run: Run, photos: Path, slices: Path, tiny_weights: Path, ct_weights: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "file").write_text("no checkpoint")
+    (tmp_path / "empty").mkdir()
+    weights, out = ("--weights", tiny_weights), ("--out", tmp_path / "out")
+    synthetic = ("evaluate", "--protocol", "synthetic", "--data", photos, *out)
+    for arguments, told in (
+        ((), "no command given"),
+        (("predct",), "did you mean predict?"),
+        (("predict", photos, *out), "--weights"),
+        (("predict", *weights, *out), "inputs: at least one is needed"),
+        (("predict", tmp_path / "none", *weights, *out), "no such file or folder"),
+        (("predict", tmp_path / "empty", *weights, *out), "no file with suffix"),
+        (("predict", slices, *weights, *out), "no file with suffix"),
+        (("predict", photos, "--weights", ct_weights, *out), "no CT scan in it"),
+        (("predict", photos, *weights, "--out", tmp_path / "file"), "cannot write in this folder"),
+        (("predict", photos, *weights, "--out", photos), "would be taken for inputs next time"),
+        (("predict", photos, *weights, *out, "--tiles", "256"), "it must be whole or SIZE,OVERLAP"),
+        (("predict", photos, *weights, *out, "--tiles", "256,32"), "the overlap at least 64"),
+        (("predict", photos, *weights, *out, "--strength", "2"), "strength is 2"),
+        (("predict", photos, *weights, *out, "--batch", "0"), "batch is 0"),
+        (("predict", photos, *weights, *out, "--device", "tpu"), "unknown device 'tpu'"),
+        (("predict", photos, *weights, *out, "--suffix", ".gif"), ".gif"),
+        (("convert", tmp_path / "file", *out, "--variant", "sidd"), "sidd"),
+        (("predict", photos, "--weights", tmp_path / "file", *out), "not a checkpoint"),
+        (("predict", photos, "--weights", tmp_path / "none", *out), "no such file or folder"),
+        (("predict", photos, "--weights", tmp_path / "empty", *out), "no config.json in this folder"),
+        (synthetic, "give either --weights or --baseline"),
+        ((*synthetic, *weights, "--baseline"), "give either --weights or --baseline"),
+        ((*synthetic, *weights, "--noises", "gaussian:25", "rain:3"), "'rain:3': no kind of noise; known are gaussian"),
+        ((*synthetic, *weights, "--noises", "gaussian"), "noise is written as gaussian:15"),
+        (("evaluate", "--protocol", "real", "--data", photos, *weights, *out), "no pairs in it"),
+        (("evaluate", "--protocol", "real", "--data", photos, *weights, *out, "--noises", "nlf:1,1"), "leave --noises"),
+        (("evaluate", "--protocol", "ct", "--data", photos, *weights, *out), "no file with suffix .npy"),
+        (("evaluate", "--protocol", "video", "--data", photos, *weights, *out), "video"),
+        (("analyze", "--data", tmp_path / "empty", *weights, *out), "no file with suffix"),
+        (("analyze", "--data", photos, "--weights", ct_weights, *out), "they must be (B, 1, H, W)"),
+        (("train", "--recipe", "none", "--data", photos, *out), "unknown recipe 'none'"),
+        (("train", "--recipe", "demo", "--data", photos, *out, "--set.loop.step", "3"), "did you mean steps?"),
+        (("train", "--recipe", "synthetic", "--data", photos, *out), "so they must come from somewhere"),
+        (("store", "--photos", photos, *out, "--noise", "rain"), "no kind of noise"),
+        (("prepare", "--data", photos, *out), "no CT scan in it"),
+        (("convert", tmp_path / "file", *out), "not a checkpoint"),
+        (("export", *weights, *out, "--format", "tflite"), "tflite"),
+        (("bench", *weights, "--out", tmp_path / "b.json", "--sizes", "20"), "size is 20"),
+        (("info", "--weights", tmp_path / "file"), "not a checkpoint"),
+        (("info", "--set.width", "3"), "has no recipe"),
+    ):
+        code, _, complaints = run(*arguments)
+        assert code == 2, arguments
+        assert complaints.count("\n") == 1, (arguments, complaints)
+        assert complaints.startswith("error: "), complaints
+        assert told in complaints, (arguments, complaints)
+
+
+def test_debug_shows_where_an_error_came_from(run: Run, tmp_path: Path) -> None:
+    code, _, complaints = run("convert", tmp_path / "none", "--out", tmp_path / "out", "--debug")
+    assert code == 2
+    assert "Traceback" in complaints
+
+
+# help
+
+
+def test_help_is_quick_and_loads_no_torch() -> None:
+    """The help of the program and of every command, in one process, as `python -m` would run it."""
+    program = f"""
+import sys
+from clip_denoising.cli import main
+for arguments in [["--help"], ["--version"], *([command, "--help"] for command in {list(COMMANDS)!r})]:
+    assert main(arguments) == 0, arguments
+heavy = {{"torch", "numpy", "PIL", "cv2", "nibabel", "pydicom", "accelerate", "matplotlib", "onnx", "scipy"}}
+assert not heavy & set(sys.modules), heavy & set(sys.modules)
+"""
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=120)
+    assert done.returncode == 0, done.stderr
+    assert done.stderr == ""
+    for command in COMMANDS:
+        assert command in done.stdout
+    for option in ("--self-ensemble", "--strength", "--recipe", "--protocol", "--noises", "--format", "--set.FIELD"):
+        assert option in done.stdout, option
+
+
+def test_the_package_and_its_method_load_no_torch() -> None:
+    program = "import sys, clip_denoising, clip_denoising.method; assert 'torch' not in sys.modules"
+    assert subprocess.run([sys.executable, "-c", program], timeout=120).returncode == 0
+
+
+def test_public_names() -> None:
+    import clip_denoising
+
+    names = ["CTPrediction", "CLIPDenoiser", "CLIPDenoiserConfig", "Prediction", "Predictor", "VARIANTS", "load_model"]
+    assert sorted(dir(clip_denoising)) == sorted(names)
+    assert all(getattr(clip_denoising, name) is not None for name in names)

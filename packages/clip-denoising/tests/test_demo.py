@@ -1,0 +1,85 @@
+"""The demo: what it writes and measures, on a tiny network, and what the bundled one achieves."""
+
+from __future__ import annotations
+
+import json
+from importlib.resources import files
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from clip_denoising import CLIPDenoiser
+from clip_denoising.baselines import non_local_means
+from clip_denoising.cli import main
+from clip_denoising.data import Patches
+from clip_denoising.datasets import find_photos
+from clip_denoising.demo import UNSEEN, demo
+from clip_denoising.method import METHOD
+from visioncore.images import read_image
+from visioncore.methods import load
+from visioncore.metrics.image import psnr
+from visioncore.report import DemoReport
+
+ASSETS = Path(str(files("clip_denoising") / "assets"))
+
+
+@pytest.fixture
+def tiny_instead(tiny_weights: Path, monkeypatch: pytest.MonkeyPatch) -> CLIPDenoiser:
+    """Put a tiny network where the bundled one is looked for, and return it."""
+    model = CLIPDenoiser.from_pretrained(tiny_weights)
+    monkeypatch.setattr("clip_denoising.demo.load_model", {"demo": model}.__getitem__)
+    return model
+
+
+def test_what_the_demo_writes_and_measures(
+    tiny_instead: CLIPDenoiser, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("clip_denoising.demo.UNSEEN", UNSEEN[:2])
+    out = tmp_path / "out"
+    assert main(["demo", "--out", str(out)]) == 0
+    said = capsys.readouterr()
+    report = json.loads((out / "report.json").read_text())
+    assert said == (f"{report['headline']}\nfigure and report: {out}\n", "")
+
+    values = []
+    for noise in UNSEEN[:2]:
+        for photo in find_photos(ASSETS / "samples"):
+            sample = Patches([photo], noise).centre(0)
+            noisy, clean = sample["noisy"][None], sample["clean"][None]
+            with torch.no_grad():
+                pictures = noisy, non_local_means(noisy), tiny_instead.denoise(noisy)
+            values.append([float(psnr(picture, clean, "colour")) for picture in pictures])
+    before, baseline, after = np.mean(values, axis=0)
+    measured = report["measured"]
+    assert measured["psnr_unseen_noisy"] == pytest.approx(before)
+    assert measured["psnr_unseen_non_local_means"] == pytest.approx(baseline)
+    assert measured["psnr_unseen_denoised"] == pytest.approx(after, abs=1e-3)
+    assert measured["gain_over_noisy"] == pytest.approx(after - before, abs=1e-3)
+    assert measured["gain_over_non_local_means"] == pytest.approx(after - baseline, abs=1e-3)
+    assert measured["psnr_spatial:50_noisy"] == pytest.approx(
+        np.mean(values, axis=0)[0] * 2 - measured["psnr_gaussian:50_noisy"]
+    )
+    assert {
+        "psnr_gaussian:15_noisy",
+        "psnr_gaussian:15_denoised",
+        "psnr_gaussian:50_non_local_means",
+    } <= measured.keys()
+    assert f"({after - before:+.2f} dB; {after - baseline:+.2f} dB over non-local means)" in report["headline"]
+    names = sorted(path.name for path in (out / "denoised").iterdir())
+    assert names[:3] == ["astronaut_gaussian-15.png", "astronaut_gaussian-50.png", "astronaut_spatial-50.png"]
+    assert len(names) == 9
+    assert report["figure"] == "demo.png"
+    assert read_image(out / "demo.png").width > 1000
+    assert report["seconds"] > 0
+
+
+def test_the_bundled_network_is_robust(tmp_path: Path) -> None:
+    assert load(METHOD.demo) is demo
+    report = demo(tmp_path)
+    assert isinstance(report, DemoReport)
+    assert report.measured["gain_over_noisy"] >= 4
+    assert report.measured["gain_over_non_local_means"] > 0
+    assert report.seconds < 60
+    assert sum(path.stat().st_size for path in ASSETS.rglob("*") if path.is_file()) <= 5 * 2**20

@@ -1,0 +1,50 @@
+"""What is told of a network: parameters and operations against the published figures."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from clip_denoising import VARIANTS, CLIPDenoiser
+from clip_denoising.info import describe, multiply_accumulates, network
+from visioncore.errors import InputError
+
+
+def test_operations_are_those_of_the_paper_less_the_unused_stage() -> None:
+    model = network("synthetic")
+    work = multiply_accumulates(model)
+    assert work == pytest.approx(20.83e9, rel=1e-3)
+    assert multiply_accumulates(model, 128) == pytest.approx(work / 4, rel=1e-6)
+    assert next(model.parameters()).device.type == "cpu"
+    with_unused = CLIPDenoiser(replace(VARIANTS["synthetic"], keep_layer4=True))
+    assert multiply_accumulates(with_unused) == work
+
+
+@pytest.mark.parametrize(
+    ("variant", "told"),
+    [
+        ("synthetic", "Gaussian noise of sigma 15/255 on RGB photos"),
+        ("srgb", "camera noise in sRGB photos"),
+        ("ldct", "which is 80 HU"),
+    ],
+)
+def test_a_variant_is_described(variant: str, told: str) -> None:
+    text = describe(variant)
+    assert f"network     {variant} (channels {1 if variant == 'ldct' else 3}, width 64, blocks (3, 4, 6, 3)" in text
+    assert f"trained on  {VARIANTS[variant].noise}\n" in text
+    assert told in text
+    assert "parameters  19.55 M" in text
+    for part in ("arXiv 2403.15132", "Apache-2.0", "github.com/alwaysuu/CLIPDenoising", "@inproceedings{"):
+        assert part in text
+    assert "read from" not in text
+
+
+def test_weights_are_described(tiny_weights: Path) -> None:
+    text = describe(tiny_weights)
+    assert "network     other (channels 3, width 8," in text
+    assert "trained on  not said" in text
+    assert f"read from   {tiny_weights}" in text
+    with pytest.raises(InputError, match="no such file or folder"):
+        describe("synthetic-xl")
