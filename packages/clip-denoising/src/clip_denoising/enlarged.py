@@ -7,14 +7,18 @@ matrices that are zero but for a band, one along the columns and one along the r
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import lru_cache
 from typing import NamedTuple
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
-BLOCK = 32
-"""Rows, or columns, of the result that are worked on at a time."""
+BLOCK = 16
+"""Rows, or columns, of the result that one product makes: the more, the more of the matrix is zero."""
+TOGETHER = 4
+"""Blocks of rows whose channels are mixed together: neighbouring ones need the same rows at their edges."""
 
 
 class Band(NamedTuple):
@@ -29,6 +33,16 @@ class Band(NamedTuple):
     start: int
     first: int
     weights: Tensor
+
+    @property
+    def rows(self) -> int:
+        """R."""
+        return self.weights.shape[1]
+
+    @property
+    def depth(self) -> int:
+        """K."""
+        return self.weights.shape[2]
 
 
 @lru_cache(maxsize=64)
@@ -57,41 +71,61 @@ def bands(length: int, start: int, stop: int, dtype: torch.dtype) -> tuple[Band,
 
 
 class EnlargedConvolution(nn.Module):
-    """Adds the 3x3 convolution, zero padding 1, of an enlarged map to another map; without gradients, on the CPU.
+    """Adds the 3x3 convolution, zero padding 1, of an enlarged map to another map, with a leaky ReLU behind it.
+
+    Without gradients, on the CPU.
 
     Args:
         weight: (O, C, 3, 3).
+        slope: of the leaky ReLU for negative values.
     """
 
-    def __init__(self, weight: Tensor) -> None:
+    def __init__(self, weight: Tensor, slope: float) -> None:
         super().__init__()
-        self.outputs = weight.shape[0]
+        self.outputs, self.slope = weight.shape[0], slope
         self.mix: Tensor
         self.register_buffer("mix", weight.permute(2, 1, 3, 0).flatten(2).contiguous())
 
     def forward(self, x: Tensor, base: Tensor, top: int = 0) -> Tensor:
-        """Return ``base``, changed in place.
+        """Return ``base`` as it has become.
 
         Args:
             x: the map (B, C, H, W), channels-last.
             base: rows from ``top`` on of what is added to, (B, O, rows, 2W), channels-last.
             top: their first row's place among the 2H rows of the enlarged map.
         """
-        B, C, H, W = x.shape
+        B, _, H, W = x.shape
         pixels, result = x.permute(0, 2, 3, 1), base.permute(0, 2, 3, 1)
         columns = [
             (band.start, 3 * band.first, band.weights.permute(1, 2, 0).flatten(1))
             for band in bands(W, 0, 2 * W, x.dtype)
         ]
-        for start, first, weights in bands(H, top, top + base.shape[2], x.dtype):
-            _, rows, height = weights.shape
+        blocks = bands(H, top, top + base.shape[2], x.dtype)
+        for block in range(0, len(blocks), TOGETHER):
+            chosen = blocks[block : block + TOGETHER]
+            start, stop = chosen[0].start - top, chosen[-1].start + chosen[-1].rows - top
             for image in range(B):
-                known = pixels[image, first : first + height].reshape(-1, C)
-                mixed = torch.bmm(known.expand(3, -1, -1), self.mix).view(3, height, -1)
-                tall = torch.mm(weights[0], mixed[0]).addmm_(weights[1], mixed[1]).addmm_(weights[2], mixed[2])
-                lines = tall.view(rows, -1, self.outputs)
-                block = result[image, start - top : start - top + rows]
-                for column, place, across in columns:
-                    part = torch.bmm(across.expand(rows, -1, -1), lines[:, place : place + across.shape[1]])
-                    block[:, column : column + len(across)] += part
+                lines = self._enlarge_rows(pixels[image], chosen)
+                part = result[image, start:stop]
+                for column, place, weights in columns:
+                    moved = torch.bmm(weights.expand(len(lines), -1, -1), lines[:, place : place + weights.shape[1]])
+                    part[:, column : column + len(weights)] += moved
+                F.leaky_relu_(part, self.slope)
         return base
+
+    def _enlarge_rows(self, pixels: Tensor, blocks: Sequence[Band]) -> Tensor:
+        """Return rows (R, 3W, O) of the enlarged map, mixed for each of the three columns that a result depends on.
+
+        Args:
+            pixels: the map (H, W, C).
+            blocks: which rows, without a gap.
+        """
+        first, last = blocks[0].first, blocks[-1].first + blocks[-1].depth
+        known = pixels[first:last].reshape(-1, pixels.shape[2])
+        mixed = torch.bmm(known.expand(3, -1, -1), self.mix).view(3, last - first, -1)
+        tall = pixels.new_empty(sum(block.rows for block in blocks), mixed.shape[2])
+        for block, rows in zip(blocks, tall.split([block.rows for block in blocks]), strict=True):
+            above, here, below = mixed[:, block.first - first : block.first - first + block.depth]
+            torch.mm(block.weights[0], above, out=rows)
+            rows.addmm_(block.weights[1], here).addmm_(block.weights[2], below)
+        return tall.view(len(tall), -1, self.outputs)

@@ -1,8 +1,9 @@
 """The network as inference runs it: what can be computed beforehand is, and on a CPU with fewer multiplications.
 
 Batch norms are part of the convolutions before them, CT's first convolution of those behind it; nothing is
-concatenated; maps are channels-last. On a CPU, wide 3x3 convolutions run by `winograd`, and those of enlarged maps
-before they are enlarged (`enlarged`). The result is that of the network in evaluation mode, to rounding.
+concatenated; maps are channels-last. On a CPU, wide 3x3 convolutions run by `winograd`, those of enlarged maps before
+they are enlarged (`enlarged`), and what works at full size a few rows at a time. The result is that of the network in
+evaluation mode, to rounding.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from torch import Tensor, nn
 
 from visioncore.backbones.clip import STAGES, Bottleneck
 
+from .convolution import Convolution
 from .decoder import SLOPE, ConvBlock, Decoder, upsample
 from .encoder import DenseEncoder
 from .enlarged import EnlargedConvolution
@@ -24,6 +26,8 @@ from .winograd import Winograd3x3
 WINOGRAD_CHANNELS = 128
 ENLARGED_CHANNELS = 64
 """Narrower maps are convolved directly: there the detours cost more than they save."""
+STRIP = 2**16
+"""Pixels of a strip that is worked on at full size at a time."""
 
 
 class Denoiser(Protocol):
@@ -45,6 +49,8 @@ def for_inference(
         dtype: in which precision, by default the model's. In half precision the last convolution, and what comes in
             and goes out, stay in float32.
     """
+    if torch.device(device).type == "cpu":
+        _hold_memory()
     return FastDenoiser(model, _Maker(torch.device(device), dtype or model.decoder.last.weight.dtype))
 
 
@@ -64,10 +70,12 @@ class FastDenoiser(nn.Module):
         *finer, coarsest = encoder.stages()[: STAGES - 1]
         self.stages = nn.ModuleList(_stage(make, stage, tile=4) for stage in finer)
         self.stages.append(_stage(make, coarsest, tile=2))
-        self.first = FastConvBlock(make, cast(ConvBlock, decoder.blocks[0]))
-        self.blocks = nn.ModuleList(JoiningBlock(make, cast(ConvBlock, block)) for block in decoder.blocks[1:-1])
-        self.blocks.append(JoiningBlock(make, cast(ConvBlock, decoder.blocks[-1]), model.adapter))
-        self.last = make.to_image(decoder.last.weight)
+        first, *blocks = (cast(ConvBlock, block) for block in decoder.blocks)
+        self.first = nn.Sequential(
+            make.conv3x3(first.conv1.weight, None, SLOPE, tile=2), make.conv3x3(first.conv2.weight, None, SLOPE, tile=2)
+        )
+        self.blocks = nn.ModuleList(JoiningBlock(make, block) for block in blocks[:-1])
+        self.finish = Finish(make, blocks[-1], decoder.last, model.adapter)
 
     @torch.no_grad()
     def forward(self, noisy: Tensor) -> Tensor:
@@ -77,26 +85,26 @@ class FastDenoiser(nn.Module):
             noisy: (B, C, H, W) in [0, 1] on the network's device; H and W multiples of 32.
         """
         image = noisy.to(self.dtype, memory_format=torch.channels_last)
-        features = [image, self.stem(image)]
-        x = F.avg_pool2d(features[1], 2)
+        features = [self.stem(image)]
+        x = F.avg_pool2d(features[0], 2)
         for stage in self.stages:
             x = stage(x)
             features.append(x)
         x = self.first(features.pop())
         for block in self.blocks:
             x = block(x, features.pop())
-        denoised: Tensor = self.last(x)
+        denoised: Tensor = self.finish(x, image)
         return denoised.to(noisy.dtype)
 
 
 class FastBottleneck(nn.Module):
-    """CLIP's bottleneck with its batch norms folded; its input is not to be used again."""
+    """CLIP's bottleneck with its batch norms folded; it may use its input up."""
 
     def __init__(self, make: _Maker, block: Bottleneck, tile: int) -> None:
         super().__init__()
         self.conv1 = make.folded(block.conv1, block.bn1, 0.0)
         self.conv2 = make.folded(block.conv2, block.bn2, 0.0, tile=tile)
-        self.conv3 = make.folded(block.conv3, block.bn3, None)
+        self.conv3 = make.folded(block.conv3, block.bn3, 0.0)
         self.pool = block.pool
         self.downsample: nn.Module | None = None
         if block.downsample is not None:
@@ -105,73 +113,69 @@ class FastBottleneck(nn.Module):
             self.downsample = nn.Sequential(pool, folded)
 
     def forward(self, x: Tensor) -> Tensor:
-        identity = x if self.downsample is None else self.downsample(x)
-        y: Tensor = self.conv3(self.pool(self.conv2(self.conv1(x))))
-        return y.add_(identity).relu_()
-
-
-class FastConvBlock(nn.Module):
-    """The decoder's first block, which nothing joins."""
-
-    def __init__(self, make: _Maker, block: ConvBlock) -> None:
-        super().__init__()
-        self.conv1 = make.conv3x3(block.conv1.weight, None, SLOPE, tile=2)
-        self.conv2 = make.conv3x3(block.conv2.weight, None, SLOPE, tile=2)
-
-    def forward(self, x: Tensor) -> Tensor:
-        y: Tensor = self.conv2(self.conv1(x))
+        inside = self.pool(self.conv2(self.conv1(x)))
+        y: Tensor = self.conv3(inside, x if self.downsample is None else self.downsample(x))
         return y
 
 
 class JoiningBlock(nn.Module):
-    """Another of the decoder's blocks: the enlarged map and the skip are convolved apart, and added."""
+    """One of the decoder's blocks behind the first: the enlarged map and the skip are convolved apart, and added."""
 
     def __init__(self, make: _Maker, block: ConvBlock, adapter: nn.Conv2d | None = None) -> None:
         super().__init__()
         weight, skip_weight = block.conv1.weight.split([block.channels, block.skip], dim=1)
         self.skip = make.conv3x3(_composed(skip_weight, adapter), None, None)
-        self.enlarged = make.enlarged(weight)
+        self.enlarged = make.enlarged(weight, SLOPE)
         self.conv2 = make.conv3x3(block.conv2.weight, None, SLOPE)
 
     def forward(self, x: Tensor, skip: Tensor) -> Tensor:
-        joined = self.enlarged(x, self.skip(skip))
-        y: Tensor = self.conv2(F.leaky_relu_(joined, SLOPE))
+        y: Tensor = self.conv2(self.enlarged(x, self.skip(skip)))
         return y
 
 
-class Convolution(nn.Module):
-    """Convolution that keeps the size at stride 1, with a leaky ReLU.
+class Finish(JoiningBlock):
+    """The last block and the convolution behind it."""
 
-    Args:
-        weight: (O, C, k, k).
-        bias: (O,), or None.
-        slope: of the leaky ReLU for negative values, 0 for a ReLU; None for neither.
-        stride: 1 or 2.
-    """
+    def __init__(self, make: _Maker, block: ConvBlock, last: nn.Conv2d, adapter: nn.Conv2d | None) -> None:
+        super().__init__(make, block, adapter)
+        self.last = make.to_image(last.weight)
 
-    def __init__(self, weight: Tensor, bias: Tensor | None, slope: float | None, stride: int = 1) -> None:
-        super().__init__()
-        self.weight: Tensor
-        self.bias: Tensor | None
-        self.register_buffer("weight", weight.contiguous(memory_format=torch.channels_last))
-        self.register_buffer("bias", bias)
-        self.slope, self.stride = slope, stride
+    def forward(self, x: Tensor, skip: Tensor) -> Tensor:
+        if not isinstance(self.enlarged, EnlargedConvolution):
+            whole: Tensor = self.last(super().forward(x, skip))
+            return whole
+        height, width = skip.shape[2:]
+        rows = max(1, STRIP // width)
+        return torch.cat(
+            [
+                torch.cat(
+                    [self._strip(x[i : i + 1], skip[i : i + 1], top, rows) for top in range(0, height, rows)], dim=2
+                )
+                for i in range(len(x))
+            ]
+        )
 
-    def forward(self, x: Tensor) -> Tensor:
-        """Return (B, O, H / stride, W / stride) for a map (B, C, H, W)."""
-        y = F.conv2d(x, self.weight, self.bias, self.stride, self.weight.shape[-1] // 2)
-        return y if self.slope is None else F.leaky_relu_(y, self.slope)
+    def _strip(self, x: Tensor, skip: Tensor, top: int, rows: int) -> Tensor:
+        """Return some rows of the image from ``top`` on; each convolution needs one more on either side."""
+        height = skip.shape[2]
+        bottom = min(top + rows, height)
+        start, stop = max(0, top - 2), min(height, bottom + 2)
+        before = max(0, start - 1)
+        base = self.skip(skip[:, :, before : stop + 1])[:, :, start - before : stop - before]
+        image: Tensor = self.last(self.conv2(self.enlarged(x, base, start)))
+        return image[:, :, top - start : bottom - start]
 
 
 class DirectEnlarged(nn.Module):
-    """`EnlargedConvolution` as it reads: enlarge, convolve, add."""
+    """What `EnlargedConvolution` does as it reads: enlarge, convolve, add."""
 
-    def __init__(self, weight: Tensor) -> None:
+    def __init__(self, weight: Tensor, slope: float) -> None:
         super().__init__()
-        self.conv = Convolution(weight, None, None)
+        self.conv = Convolution(weight, None, slope)
 
     def forward(self, x: Tensor, base: Tensor) -> Tensor:
-        return base.add_(self.conv(upsample(x)))
+        y: Tensor = self.conv(upsample(x), base)
+        return y
 
 
 class ToImage(nn.Module):
@@ -185,8 +189,7 @@ class ToImage(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """Return (B, O, H, W) for a map (B, C, H, W)."""
         pixels = x.to(self.matrix.dtype).permute(0, 2, 3, 1).flatten(1, 2)
-        parts = [F.fold(self.matrix @ each.T, x.shape[2:], 3, padding=1) for each in pixels]
-        return torch.stack(parts)
+        return torch.stack([F.fold(self.matrix @ each.T, x.shape[2:], 3, padding=1) for each in pixels])
 
 
 @dataclass(frozen=True)
@@ -227,11 +230,12 @@ class _Maker:
             return Winograd3x3(weight, bias, slope, tile)
         return Convolution(weight, bias, slope)
 
-    def enlarged(self, weight: Tensor) -> nn.Module:
-        """Return what adds the 3x3 convolution of an enlarged map."""
+    def enlarged(self, weight: Tensor, slope: float) -> nn.Module:
+        """Return what adds the 3x3 convolution of an enlarged map to another map, with a leaky ReLU behind it."""
         weight = self._cast(weight)
-        wide = weight.shape[1] >= ENLARGED_CHANNELS
-        return EnlargedConvolution(weight) if self.detours and wide else DirectEnlarged(weight)
+        if self.detours and weight.shape[1] >= ENLARGED_CHANNELS:
+            return EnlargedConvolution(weight, slope)
+        return DirectEnlarged(weight, slope)
 
     def to_image(self, weight: Tensor) -> nn.Module:
         """Return the last convolution, in float32 or better."""
@@ -253,3 +257,12 @@ def _stage(make: _Maker, stage: nn.Sequential, tile: int) -> nn.Sequential:
     return nn.Sequential(
         *(FastBottleneck(make, cast(Bottleneck, block), tile if index else 4) for index, block in enumerate(stage))
     )
+
+
+def _hold_memory() -> None:
+    """Let the C library of Linux keep what is freed, which else costs up to a seventh of the time.
+
+    From the largest block that it has seen freed, 32 MiB at most, it takes how large the ones are that it fetches from
+    the system page by page at each call, and gives back.
+    """
+    torch.empty(2**25 - 2**16, dtype=torch.uint8)
