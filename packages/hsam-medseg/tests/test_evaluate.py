@@ -18,11 +18,10 @@ from numpy.typing import NDArray
 from scipy import ndimage
 from torch import Tensor, nn
 
-from hsam_medseg import HSAM, Predictor, Preprocessing, Volume
+from hsam_medseg import HSAM, Output, Predictor, Preprocessing, Volume
 from hsam_medseg.config import SYNAPSE_CLASSES
 from hsam_medseg.evaluate import evaluate
 from hsam_medseg.labels import LabelMap
-from hsam_medseg.model import Output
 from hsam_medseg.predict import predict_files
 from hsam_medseg.prepare import Preparation, prepare
 from hsam_medseg.volumes import write_labels
