@@ -36,7 +36,8 @@ def write_case(folder: Path, name: str, *, seed: int, labelled: bool = True) -> 
     scan = np.rint(255 * image).astype(np.uint8)
     for kind, voxels in (("images", scan), ("labels", labels)) if labelled else (("", scan),):
         (folder / kind).mkdir(parents=True, exist_ok=True)
-        nibabel.save(nibabel.Nifti1Image(voxels.T, np.diag([-4.0, -4.0, 8.0, 1.0])), folder / kind / name)
+        nifti = nibabel.Nifti1Image(voxels.T, np.diag([-4.0, -4.0, 8.0, 1.0]))  # type: ignore[no-untyped-call]
+        nibabel.save(nifti, folder / kind / name)
 
 
 def write_checkpoints(folder: Path) -> None:

@@ -66,21 +66,21 @@ def test_what_the_demo_writes_and_measures(
 
 
 def test_the_sample_is_made_as_the_assets_say_and_is_not_trained_on() -> None:
-    image, labels = synthetic_volume(20_000)
+    image, labels = synthetic_volume(20_000, (24, 192, 192))
     scan, reference = read_volume(SCAN), read_labels(REFERENCE)
     # processors differ in the last digit
     np.testing.assert_allclose(scan.voxels, 255 * image, atol=0.6)
     assert (reference.voxels == labels).mean() > 0.9999
     assert scan.voxels.dtype == np.uint8
     assert (scan.orientation, reference.orientation) == ("LPS", "LPS")
-    assert scan.spacing == pytest.approx((8, 3.6, 3.6))
+    assert scan.spacing == pytest.approx((8, 1.8, 1.8))
     np.testing.assert_array_equal(scan.affine, reference.affine)
     middle = scan.affine @ [47.5, 47.5, 11.5, 1]
     np.testing.assert_allclose(middle[:3], 0, atol=1e-4)
 
 
 def test_the_network_sees_the_sample_as_it_saw_what_it_was_trained_on(tiny_instead: HSAM) -> None:
-    image, _ = synthetic_volume(20_000)
+    image, _ = synthetic_volume(20_000, (24, 192, 192))
     predictor = Predictor(tiny_instead)
     segmentation = predictor(SCAN)
     assert segmentation.intensities == (0, 255)

@@ -2,12 +2,8 @@
 
 from __future__ import annotations
 
-import errno
-import os
-from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import onnxruntime
@@ -16,7 +12,6 @@ import torch
 from torch import Tensor, nn
 
 from hsam_medseg import HSAM, export
-from visioncore.errors import InputError
 
 
 @pytest.fixture
@@ -85,50 +80,3 @@ def test_unused_tensors_are_left_out(adapted: HSAM) -> None:
         for found, expected in zip(exported(images), outputs(adapted, images), strict=True):
             torch.testing.assert_close(found, expected, atol=1e-4, rtol=1e-4)
     assert adapted.unused is not None
-
-
-def pretend(monkeypatch: pytest.MonkeyPatch, run: Any) -> None:
-    """Let the exporter write ``file`` and nothing else, and ``run`` stand for reading it back."""
-    monkeypatch.setattr(torch.export, "export", lambda *_, **__: None)
-    monkeypatch.setitem(export._FORMATS, "pt2", (lambda program: b"file", run))
-
-
-@pytest.mark.parametrize("wrong", [0.5, float("nan")])
-def test_a_file_whose_numbers_differ_is_not_kept(
-    tiny: HSAM, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, wrong: float
-) -> None:
-    def run(path: Path, images: Tensor) -> Sequence[Tensor]:
-        assert path.read_bytes() == b"file"
-        *others, last = outputs(tiny, images)
-        return [*others, last + wrong]
-
-    pretend(monkeypatch, run)
-    (tmp_path / "model.pt2").write_text("before")
-    with pytest.raises(InputError, match=r"model\.pt2: not written; it differs from eager by (\d\.\d\de-0\d|nan)"):
-        export.export(tiny, tmp_path, formats=["pt2"])
-    assert [path.name for path in tmp_path.iterdir()] == ["model.pt2"]
-    assert (tmp_path / "model.pt2").read_text() == "before"
-
-
-def test_what_cannot_be_exported_is_told_first(tiny: HSAM, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    with pytest.raises(InputError, match="format is 'tflite'; it must be one of onnx, pt2"):
-        export.export(tiny, tmp_path / "out", formats=["pt2", "tflite"])
-    monkeypatch.setattr(export, "_MOST", 2**20)
-    with pytest.raises(InputError, match="an ONNX file holds 2; export to pt2 instead"):
-        export.export(tiny, tmp_path / "out", formats=["onnx"])
-    monkeypatch.setattr(export, "find_spec", lambda name: None if name == "onnxscript" else object())
-    with pytest.raises(InputError, match=r"ONNX needs onnxscript: pip install 'hsam-medseg\[export\]'"):
-        export.export(tiny, tmp_path / "out", formats=["onnx"])
-    assert not (tmp_path / "out").exists()
-
-
-def test_a_full_disk(tiny: HSAM, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    pretend(monkeypatch, lambda path, images: outputs(tiny, images))
-
-    def full(path: Path, data: bytes) -> int:
-        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
-
-    monkeypatch.setattr(Path, "write_bytes", full)
-    with pytest.raises(InputError, match=r"model\.pt2: could not be written \(No space left on device\)"):
-        export.export(tiny, tmp_path, formats=["pt2"])
-    assert list(tmp_path.iterdir()) == []

@@ -284,6 +284,7 @@ def gated_parts(count: int = 3) -> tuple[ClassBalancedGate, Tensor, Tensor]:
     return gate, torch.randn(2, count, 16), torch.randn(2, count, 16).softmax(dim=1)
 
 
+@torch.no_grad()
 def test_the_gate_has_a_mean_of_one_and_differs_from_place_to_place() -> None:
     gate, features, prior = gated_parts()
     weights = gate(features, prior)

@@ -336,6 +336,14 @@ def test_the_validation_figure_is_the_mean_dice_of_what_is_there() -> None:
     assert measured["dice"] == pytest.approx(without, abs=0.02)
 
 
+def test_a_class_that_is_too_small_for_the_network_is_not_counted() -> None:
+    config = HSAMConfig("vit_micro", 32, ("one", "two"), decoder_width=32)
+    images, labels = np.zeros((1, 64, 64), np.float32), np.zeros((1, 64, 64), np.uint8)
+    images[0, :16, :16], labels[0, :16, :16] = 0.7, 1
+    labels[0, 42, 42] = 2  # falls between what is left at 32 x 32
+    assert validate(Brightness(), [(images, labels)], config)["dice_fine"] == pytest.approx(1)
+
+
 @pytest.mark.parametrize(("step", "epoch"), [(0, 0), (138, 0), (139, 1), (278, 2), (41_699, 299)])
 def test_the_weights_of_the_decoders_depend_on_the_epoch(
     monkeypatch: pytest.MonkeyPatch, step: int, epoch: int

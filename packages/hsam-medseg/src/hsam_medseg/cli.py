@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import tyro
 
-from visioncore.cli import Command, Positional, run
+from visioncore.cli import Command, Positional, complain, run, say
 from visioncore.files import writable_folder
 
 from .method import METHOD
@@ -30,8 +30,8 @@ def demo(out: Path = Path("out/hsam-medseg")) -> None:
     """Segment the bundled synthetic volume and measure what the second decoder gains."""
     from .demo import demo as run_demo
 
-    _say(run_demo(out).headline)
-    _say(f"figure, labels and report: {out}")
+    say(run_demo(out).headline)
+    say(f"figure, labels and report: {out}")
 
 
 def predict(
@@ -86,9 +86,9 @@ def predict(
         dicom_seg=dicom_seg,
         series=series or None,
         overwrite=overwrite,
-        say=_complain,
+        say=complain,
     )
-    _say(f"{summary}; results in {out}")
+    say(f"{summary}; results in {out}")
     return summary
 
 
@@ -119,8 +119,8 @@ def prepare(
     from .prepare import prepare as run_preparation
 
     preparation = Preparation(read_label_map(label_map), window, orientation, foreground)
-    summary = run_preparation(data, out, preparation, cases=_wanted(cases), seed=seed, say=_complain)
-    _say(f"{summary}; slices of {len(summary.done) + len(summary.skipped)} cases in {out}")
+    summary = run_preparation(data, out, preparation, cases=_wanted(cases), seed=seed, say=complain)
+    say(f"{summary}; slices of {len(summary.done) + len(summary.skipped)} cases in {out}")
     return summary
 
 
@@ -147,14 +147,14 @@ def train(
 
     try:
         result = run_training(
-            recipe, data or None, out, sam=sam or None, overrides=overrides, resume=resume, say=_complain
+            recipe, data or None, out, sam=sam or None, overrides=overrides, resume=resume, say=complain
         )
     except TrainingDiverged as error:
-        _complain(f"error: {error}")
+        complain(f"error: {error}")
         return 1
     best = ", ".join(f"{name} {value:.4f}" for name, value in result.best_metrics.items())
     found = f", best {best}; weights in {out / 'best'}" if best else f"; weights in {out / 'last'}"
-    _say(f"{result.steps} steps{found}")
+    say(f"{result.steps} steps{found}")
     return 0
 
 
@@ -199,10 +199,10 @@ def evaluate(
     labels = read_label_map(label_map) if label_map else None
     made = Path(weights).is_dir() and not (Path(weights) / "config.json").exists()
     segment = weights if made else _predictor(weights, sam, device, dtype, batch, stage, window, input_size)
-    evaluation = run_evaluation(data, segment, protocols=protocols, labels=labels, say=_complain)
+    evaluation = run_evaluation(data, segment, protocols=protocols, labels=labels, say=complain)
     evaluation.save(out)
     print_table(evaluation.summary(), title=f"{len(evaluation.cases)} cases")
-    _say(f"tables: {out}")
+    say(f"tables: {out}")
 
 
 def convert(
@@ -231,7 +231,7 @@ def convert(
     preprocessing = Preprocessing(window, orientation, input_size or None)
     model = run_conversion(published, sam, out, preprocessing=preprocessing)
     size, config = sum(p.numel() for p in model.parameters()), model.config
-    _say(
+    say(
         f"{config.backbone} at {config.image_size} pixels, {len(config.classes)} classes, {size:,} parameters; "
         f"weights in {out}"
     )
@@ -255,7 +255,7 @@ def export(
     from .weights import load_model
 
     for path, error in run_export(load_model(weights, sam=sam or None), out, formats=format).items():
-        _say(f"{path}: largest difference from eager {error:.2e}")
+        say(f"{path}: largest difference from eager {error:.2e}")
 
 
 def bench(
@@ -296,10 +296,10 @@ def bench(
         slices=slices,
         training=training,
         sam=sam or None,
-        say=_complain,
+        say=complain,
     )
     print_table(table)
-    _say(f"figures: {out}")
+    say(f"figures: {out}")
 
 
 def info(weights: str = "vit_b-512") -> None:
@@ -310,7 +310,7 @@ def info(weights: str = "vit_b-512") -> None:
     """
     from .info import describe
 
-    _say(describe(weights))
+    say(describe(weights))
 
 
 def _predictor(
@@ -327,7 +327,7 @@ def _predictor(
         stage=stage,
         input_size=input_size or None,
         window=window or None,
-        notify=_complain,
+        notify=complain,
     )
 
 
@@ -340,14 +340,6 @@ def _wanted(cases: Sequence[str]) -> str | Sequence[str] | int | float | None:
     if re.fullmatch(r"0?\.\d+", one):
         return float(one)
     return one or cases or None
-
-
-def _say(line: str) -> None:
-    print(line, flush=True)  # noqa: T201
-
-
-def _complain(line: str) -> None:
-    print(line, file=sys.stderr, flush=True)  # noqa: T201
 
 
 COMMANDS: dict[str, Command] = {

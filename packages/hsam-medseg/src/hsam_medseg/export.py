@@ -2,37 +2,25 @@
 
 from __future__ import annotations
 
-import contextlib
 import copy
-import io
-import logging
-import warnings
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from importlib.util import find_spec
+from collections.abc import Iterable
 from pathlib import Path
 
 import torch
 from torch import Tensor, nn
-from torch.export import Dim, ExportedProgram
+from torch.export import Dim
 
 from visioncore import lora
-from visioncore.errors import InputError
-from visioncore.files import atomic_path, writable_folder
+from visioncore.exporting import export_files
 
 from .method import METHOD
 from .model import HSAM
 from .output import Output
 from .plain import as_plain
 
-TOLERANCE = 1e-3
-"""Largest difference from eager at which an export counts as right, over the largest logit or 1."""
-
 INPUT = "images"
 OUTPUTS = ("logits", "coarse_logits", "fine_logits")
 """Names of what goes in and comes out, see `export`; networks with one decoder have no fine logits."""
-
-_MOST = 2**31
-"""Bytes that an ONNX file can hold."""
 
 
 def export(model: HSAM, out: str | Path, *, formats: Iterable[str] = ("onnx",)) -> dict[Path, float]:
@@ -52,39 +40,23 @@ def export(model: HSAM, out: str | Path, *, formats: Iterable[str] = ("onnx",)) 
 
     Raises:
         InputError: if a format is wrong, a package is missing, the network is too large for ONNX, or the numbers differ
-            by over `TOLERANCE` (the file is then not kept).
+            too much (the file is then not kept).
     """
-    formats = tuple(formats)
-    for name in formats:
-        if name not in _FORMATS:
-            raise InputError(f"format is {name!r}; it must be one of {', '.join(_FORMATS)}")
-    missing = [name for name in ("onnx", "onnxscript", "onnxruntime") if "onnx" in formats and find_spec(name) is None]
-    if missing:
-        raise InputError(f"ONNX needs {', '.join(missing)}: pip install '{METHOD.name}[export]'")
-    network = _Exported(model)
-    size = 4 * sum(parameter.numel() for parameter in network.parameters())
-    if "onnx" in formats and size >= _MOST:
-        raise InputError(f"the weights take {size / 2**30:.1f} GiB, and an ONNX file holds 2; export to pt2 instead")
-    folder = writable_folder(out)
     side = model.config.image_size
     # Not one slice: that would be taken for the only number there can be.
     images = torch.rand(3, 3, side, side, generator=torch.Generator().manual_seed(0))
-    with torch.no_grad(), _quiet():
-        expected = _all_logits(copy.deepcopy(model).cpu().float().eval()(images))
-        program = torch.export.export(network, (images[:2],), dynamic_shapes=({0: Dim("batch", min=1)},))
-    errors = {}
-    for name in formats:
-        path = folder / f"model.{name}"
-        encode, run = _FORMATS[name]
-        with atomic_path(path) as temporary:
-            with _quiet():
-                encoded = encode(program)
-            temporary.write_bytes(encoded)
-            with torch.no_grad():
-                errors[path] = _difference(run(temporary, images), expected)
-            if not errors[path] <= TOLERANCE:
-                raise InputError(f"{path}: not written; it differs from eager by {errors[path]:.2e}, over {TOLERANCE}")
-    return errors
+    eager = copy.deepcopy(model).cpu().float().eval()
+    return export_files(
+        _Exported(model),
+        images,
+        out,
+        formats=formats,
+        names=(INPUT, OUTPUTS),
+        package=METHOD.name,
+        reference=lambda given: _all_logits(eager(given)),
+        traced=images[:2],
+        dynamic_shapes=({0: Dim("batch", min=1)},),
+    )
 
 
 class _Exported(nn.Module):
@@ -113,58 +85,3 @@ def _merged(layer: lora.LoRALinear) -> nn.Linear:
     linear = nn.Linear(layer.in_features, layer.out_features, device="meta")
     linear.weight, linear.bias = layer.weight, layer.bias
     return linear
-
-
-def _difference(found: Sequence[Tensor], expected: Sequence[Tensor]) -> float:
-    differences = [
-        float((tensor - wanted).abs().max() / wanted.abs().max().clamp(min=1))
-        for tensor, wanted in zip(found, expected, strict=True)
-    ]
-    # A NaN anywhere is the largest there is.
-    return float(torch.tensor(differences).max())
-
-
-@contextlib.contextmanager
-def _quiet() -> Iterator[None]:
-    """Keep to themselves the steps and remarks of exporters, which are about their own code."""
-    before = logging.root.manager.disable
-    logging.disable(logging.WARNING)
-    try:
-        with warnings.catch_warnings(action="ignore"), contextlib.redirect_stdout(io.StringIO()):
-            yield
-    finally:
-        logging.disable(before)
-
-
-def _encode_pt2(program: ExportedProgram) -> bytes:
-    file = io.BytesIO()
-    torch.export.save(program, file)
-    return file.getvalue()
-
-
-def _run_pt2(path: Path, images: Tensor) -> Sequence[Tensor]:
-    outputs: Sequence[Tensor] = torch.export.load(path).module()(images)
-    return outputs
-
-
-def _encode_onnx(program: ExportedProgram) -> bytes:
-    count = len(program.graph_signature.user_outputs)
-    converted = torch.onnx.export(
-        program, dynamo=True, opset_version=18, input_names=[INPUT], output_names=OUTPUTS[:count]
-    )
-    assert converted is not None
-    encoded: bytes = converted.model_proto.SerializeToString()
-    return encoded
-
-
-def _run_onnx(path: Path, images: Tensor) -> Sequence[Tensor]:
-    import onnxruntime
-
-    session = onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
-    return [torch.from_numpy(output) for output in session.run(None, {INPUT: images.numpy()})]
-
-
-_FORMATS: dict[str, tuple[Callable[[ExportedProgram], bytes], Callable[[Path, Tensor], Sequence[Tensor]]]] = {
-    "onnx": (_encode_onnx, _run_onnx),
-    "pt2": (_encode_pt2, _run_pt2),
-}

@@ -33,6 +33,9 @@ if TYPE_CHECKING:
 
 VOLUMES_PER_SEED = 1000
 """Synthetic volumes to train on have seeds of their own, so many for each seed of the data."""
+SYNTHETIC_DEPTH = 24
+"""Slices of a synthetic volume; its rows and columns are as many as the network's."""
+
 HELD_OUT_SEED = 10_000
 """Synthetic volumes from this seed on are never trained on."""
 
@@ -204,19 +207,21 @@ def validate(network: nn.Module, volumes: Iterable[LabelledVolume], config: HSAM
     values: dict[str, list[float]] = {"dice": [], "dice_coarse": [], "dice_fine": []}
     for images, labels in volumes:
         sums = torch.zeros(3, 2, config.channels, dtype=torch.float64)
+        there = torch.zeros(config.channels, dtype=torch.bool)
         for image, label in zip(images, labels, strict=True):
             sample = to_sample(image, label, config.image_size)
             output = network(sample["image"][None].to(device))
             coarse = output._replace(fine_logits=None).logits
             fine = coarse if output.fine_logits is None else output.fine_logits
             truth = nn.functional.one_hot(sample["label"].to(device), config.channels).bool()
+            there |= truth.any(dim=0).any(dim=0).cpu()
             for sum_, logits in zip(sums, (output.logits, coarse, fine), strict=True):
                 found = nn.functional.one_hot(logits.argmax(dim=1)[0], config.channels).bool()
                 sum_[0] += (found & truth).sum(dim=(0, 1)).cpu()
                 sum_[1] += (found.sum(dim=(0, 1)) + truth.sum(dim=(0, 1))).cpu()
-        there = np.isin(np.arange(1, config.channels), labels)
-        for name, (overlap, sizes) in zip(values, sums.numpy()[:, :, 1:], strict=True):
-            values[name] += list(2 * overlap[there] / sizes[there])
+        there[0] = False  # the background
+        for name, (overlap, sizes) in zip(values, sums, strict=True):
+            values[name] += (2 * overlap[there] / sizes[there]).tolist()
     return {name: float(np.mean(each)) for name, each in values.items()}
 
 
@@ -250,8 +255,9 @@ def _open(config: TrainConfig, data: str | Path | None) -> tuple[TrainConfig, Sl
 def _synthetic(config: TrainConfig) -> tuple[TrainConfig, Slices, list[LabelledVolume]]:
     wanted = config.data
     first = VOLUMES_PER_SEED * wanted.seed
-    slices = synthetic_slices(range(first, first + wanted.volumes), wanted.slices, wanted.seed)
-    held_out = [synthetic_volume(HELD_OUT_SEED + index) for index in range(wanted.held_out)]
+    shape = (SYNTHETIC_DEPTH, config.model.image_size, config.model.image_size)
+    slices = synthetic_slices(range(first, first + wanted.volumes), wanted.slices, wanted.seed, shape)
+    held_out = [synthetic_volume(HELD_OUT_SEED + index, shape) for index in range(wanted.held_out)]
     preprocessing = replace(config.model.preprocessing, window="unit", orientation="stored")
     model = replace(config.model, classes=SYNTHETIC_CLASSES, preprocessing=preprocessing)
     return replace(config, model=model), slices, held_out

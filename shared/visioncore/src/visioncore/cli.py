@@ -25,7 +25,7 @@ from tyro.conf import Positional
 
 from .errors import InputError
 
-__all__ = ["Command", "Positional", "run"]
+__all__ = ["Command", "Positional", "complain", "run", "say"]
 
 DONE = 0
 USAGE = 2
@@ -245,3 +245,13 @@ def _version(prog: str) -> str:
         return version(prog)
     except PackageNotFoundError:
         return "(not installed)"
+
+
+def say(line: str) -> None:
+    """Print a line of a command's result."""
+    print(line, flush=True)  # noqa: T201
+
+
+def complain(line: str) -> None:
+    """Print a line on what went wrong or is worth knowing, apart from the result."""
+    print(line, file=sys.stderr, flush=True)  # noqa: T201
