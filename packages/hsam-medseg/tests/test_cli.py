@@ -68,7 +68,7 @@ def organs(tmp_path: Path) -> Path:
 
 
 def test_predict(run: Run, data: Path, tiny_weights: Path, tmp_path: Path) -> None:
-    arguments = ("predict", data / "images", "--weights", tiny_weights, "--out", tmp_path / "out", "--device", "cpu")
+    arguments = ("predict", data / "images", "--weights", tiny_weights, "-o", tmp_path / "out", "--device", "cpu")
     code, said, complaints = run(*arguments)
     assert (code, complaints) == (0, "")
     assert said == f"3 done, 0 skipped as done before, 0 failed; results in {tmp_path / 'out'}\n"
@@ -189,6 +189,9 @@ def test_evaluate(run: Run, data: Path, organs: Path, tiny_weights: Path, tmp_pa
         reference = read_labels(data / "labels" / f"{name}.nii.gz")
         mapped = np.select([reference.voxels == 6, reference.voxels == 1], [1, 2]).astype(np.uint8)
         write_labels(tmp_path / "made" / f"{name}.nii.gz", reference.with_voxels(mapped))
+    code, said, _ = run("evaluate", *common, "--weights", tmp_path / "made", "--out", out, "--cases", "p1", "p3")
+    assert code == 0
+    assert "2 cases" in said
     code, said, _ = run("evaluate", *common, "--weights", tmp_path / "made", "--out", out, "--protocols", "sound")
     assert code == 0
     report = json.loads((out / "report.json").read_text())
@@ -211,9 +214,15 @@ def test_convert(run: Run, tmp_path: Path) -> None:
     code, said, _ = run("info", "--weights", tmp_path / "converted")
     assert code == 0
     assert "expects     window mr, orientation LPS\n" in said
+    assert "classes     class 1 (1, background not counted)" in said
     found = HSAM.from_pretrained(tmp_path / "converted").state_dict()
     for name, tensor in model.state_dict().items():
         torch.testing.assert_close(found[name], tensor, msg=name)
+    assert run(*arguments, "--label-map", "promise12")[0] == 0
+    assert HSAM.from_pretrained(tmp_path / "converted").config.classes == ("prostate",)
+    code, _, complaints = run(*arguments, "--label-map", "synapse")
+    assert (code, complaints.count("\n")) == (2, 1)
+    assert "adapter.pth: has 1 classes, background not counted; named are 8: spleen, right kidney" in complaints
     code, _, complaints = run("convert", tmp_path / "adapter.pth", "--sam", tmp_path / "none", "--out", tmp_path / "x")
     assert code == 2
     assert "vit_b needs sam_vit_b_01ec64.pth, which github.com/facebookresearch/segment-anything links to" in complaints

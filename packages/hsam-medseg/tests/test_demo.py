@@ -75,7 +75,7 @@ def test_the_sample_is_made_as_the_assets_say_and_is_not_trained_on() -> None:
     assert (scan.orientation, reference.orientation) == ("LPS", "LPS")
     assert scan.spacing == pytest.approx((8, 1.8, 1.8))
     np.testing.assert_array_equal(scan.affine, reference.affine)
-    middle = scan.affine @ [47.5, 47.5, 11.5, 1]
+    middle = scan.affine @ [95.5, 95.5, 11.5, 1]
     np.testing.assert_allclose(middle[:3], 0, atol=1e-4)
 
 

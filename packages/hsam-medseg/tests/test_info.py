@@ -104,6 +104,12 @@ def test_an_adapter_is_described_without_sams_file(tmp_path: Path) -> None:
     assert f"read from   {tmp_path / 'adapter.pth'}" in text
 
 
+def test_the_bundled_network_is_described() -> None:
+    text = describe("demo")
+    assert "network     vit_micro at 192x192" in text
+    assert "0.2 GFLOPs" in text
+
+
 def test_names_of_networks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, tiny_weights: Path) -> None:
     model = network("vit_micro-32")
     assert model.config.image_size == 32

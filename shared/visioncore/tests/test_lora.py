@@ -188,6 +188,14 @@ def test_layers_that_cannot_be_adapted(names: list[str], rank: int, told: str) -
     assert type(model[0]) is nn.Linear
 
 
+@pytest.mark.parametrize("block", [(0, 3 * WIDTH + 1), (-2, 3), (4, 4)])
+def test_blocks_that_are_not_there(block: tuple[int, int]) -> None:
+    model = network()
+    with pytest.raises(InputError, match=rf"0: has no block of outputs {block[0]} to {block[1]}, but \d+ outputs"):
+        inject(model, ["0"], 1, [(0, 2), block])
+    assert type(model[0]) is nn.Linear
+
+
 def test_a_layer_is_adapted_only_once(adapted: nn.Sequential) -> None:
     with pytest.raises(InputError, match="0: LoRALinear there"):
         inject(adapted, ["0"], RANK)

@@ -164,6 +164,7 @@ def evaluate(
     out: Path = Path("out/evaluation"),
     protocols: tuple[Literal["synapse", "sound"], ...] = ("synapse", "sound"),
     label_map: str = "",
+    cases: tuple[str, ...] = (),
     sam: Sam = "",
     device: str = "auto",
     dtype: DType = "float32",
@@ -182,6 +183,7 @@ def evaluate(
         protocols: synapse is the papers'; sound counts missing organs as such and measures in millimetres.
         label_map: what values of reference labels mean: synapse, totalsegmentator, la, promise12, or a YAML file; by
             default they are numbered as the network's classes.
+        cases: only some: their names, or synapse-test or another published list.
         sam: SAM's own checkpoint, which an adapter of the authors needs beside it.
         device: auto, cpu, cuda, cuda:1, mps.
         dtype: bfloat16 and float16 are faster and a little less exact.
@@ -199,9 +201,9 @@ def evaluate(
     labels = read_label_map(label_map) if label_map else None
     made = Path(weights).is_dir() and not (Path(weights) / "config.json").exists()
     segment = weights if made else _predictor(weights, sam, device, dtype, batch, stage, window, input_size)
-    evaluation = run_evaluation(data, segment, protocols=protocols, labels=labels, say=complain)
+    evaluation = run_evaluation(data, segment, protocols=protocols, labels=labels, cases=_wanted(cases), say=complain)
     evaluation.save(out)
-    print_table(evaluation.summary(), title=f"{len(evaluation.cases)} cases")
+    print_table(evaluation.overview(), title=f"{len(evaluation.cases)} cases")
     say(f"tables: {out}")
 
 
@@ -209,6 +211,7 @@ def convert(
     published: Positional[Path],
     out: Path,
     sam: Path,
+    label_map: str = "",
     window: str = "abdomen",
     orientation: str = "stored",
     input_size: int = 224,
@@ -219,17 +222,20 @@ def convert(
         published: the .pth file; backbone, rank, classes and size are found from its tensors.
         out: folder for the result.
         sam: SAM's own checkpoint of the same backbone; info tells which.
+        label_map: what its classes are called: la, promise12, or a YAML file; eight are those of Synapse by default.
         window: intensities that it was trained on, as for prepare; the default is the authors' for Synapse.
         orientation: axes that it was trained on, such as LPS; the default is the authors'.
         input_size: side in pixels to which slices are resized first, 0 for none; the default is the authors'.
     """
     from .config import Preprocessing
+    from .labels import read_label_map
     from .weights import convert as run_conversion
     from .windows import parse_window
 
     parse_window(window)
     preprocessing = Preprocessing(window, orientation, input_size or None)
-    model = run_conversion(published, sam, out, preprocessing=preprocessing)
+    classes = read_label_map(label_map).classes if label_map else None
+    model = run_conversion(published, sam, out, classes=classes, preprocessing=preprocessing)
     size, config = sum(p.numel() for p in model.parameters()), model.config
     say(
         f"{config.backbone} at {config.image_size} pixels, {len(config.classes)} classes, {size:,} parameters; "

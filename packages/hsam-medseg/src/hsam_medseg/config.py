@@ -7,6 +7,8 @@ from typing import Literal, get_args, get_origin, get_type_hints
 
 from visioncore.errors import InputError
 
+from .geometry import check_orientation
+
 PATCH = 16
 """Side of the encoder's patches in pixels."""
 
@@ -18,8 +20,6 @@ SYNAPSE_CLASSES = (
     *("liver", "stomach", "aorta", "pancreas"),
 )
 """The eight organs of the Synapse protocol, in the order of their labels 1 to 8."""
-
-_AXIS = {letter: axis for axis in ("LR", "PA", "SI") for letter in axis}
 
 
 @dataclass(frozen=True)
@@ -39,12 +39,7 @@ class Preprocessing:
     input_size: int | None = None
 
     def __post_init__(self) -> None:
-        axes = sorted(_AXIS.get(letter, letter) for letter in self.orientation)
-        if self.orientation != "stored" and axes != ["LR", "PA", "SI"]:
-            raise InputError(
-                f"orientation is {self.orientation!r}; it must be stored, or one letter each of L/R, P/A and S/I such "
-                "as LPS"
-            )
+        check_orientation(self.orientation)
         if self.input_size is not None and self.input_size < 1:
             raise InputError(f"input_size is {self.input_size}; it must be a side in pixels, or none")
 

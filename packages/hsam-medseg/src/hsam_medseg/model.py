@@ -65,14 +65,16 @@ class HSAM(Pretrained):
         self.unused = UnusedTensors(unused_shapes(config)) if config.keep_unused else None
 
     @classmethod
-    def from_published(cls, adapter: str | Path, *, sam: str | Path | None, device: str | torch.device = "cpu") -> Self:
+    def from_published(
+        cls, adapter: str | Path, *, sam: str | Path | None = None, device: str | torch.device = "cpu"
+    ) -> Self:
         """Return the network of a checkpoint of the authors, in eval mode.
 
         Backbone, rank, number of classes and image size are read from the adapter's tensors.
 
         Args:
             adapter: the authors' file.
-            sam: SAM's own file of the same backbone, whose image encoder is used.
+            sam: SAM's own file of the same backbone, whose image encoder is used; without it the error says which.
             device: where the model goes; "auto" takes the best there is.
 
         Raises:
@@ -130,12 +132,13 @@ class HSAM(Pretrained):
 
     def decode(self, embedding: Tensor) -> Output:
         """Return the logits of both decoders for an image embedding (B, width, S/16, S/16)."""
-        coarse = self.coarse_decoder(self.prompt(embedding), self.prompt.code)
+        image, code = self.prompt(embedding), self.prompt.code
+        coarse = self.coarse_decoder(image, code)
         if self.fine_decoder is None:
             return Output(coarse.logits, None)
         if self.training:
-            embedding = training_noise(embedding)
-        return Output(coarse.logits, self.fine_decoder(self.prompt(embedding), self.prompt.code, coarse))
+            image = self.prompt(training_noise(embedding))
+        return Output(coarse.logits, self.fine_decoder(image, code, coarse))
 
     def fold(self) -> Self:
         """Make the low-rank additions part of the encoder's weights, for inference."""

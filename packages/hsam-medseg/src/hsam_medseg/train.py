@@ -93,8 +93,8 @@ class TrainConfig:
             the scale of the second decoder's noise: ``batch_size / accumulate`` slices in each process.
         model: the network; its classes, window and orientation are those of the data.
         data: the slices.
-        schedule: the ``official`` polynomial, which ends at about a tenth of what it began with, or a ``cosine``; both
-            after ``loop.warmup_steps`` of warm-up.
+        schedule: the ``official`` polynomial, which does not reach zero, or a ``cosine``, which ends at
+            ``loop.min_learning_rate``; both after ``loop.warmup_steps`` of warm-up.
         recompute: trade time for memory, see `HSAM.recompute`.
     """
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from importlib.resources import as_file, files
 from pathlib import Path
 
 from visioncore.checkpoint import read_metadata
+from visioncore.errors import InputError
 
 from .config import Preprocessing
 from .method import PACKAGE
@@ -36,7 +38,12 @@ def load_model(weights: str | Path, *, sam: str | Path | None = None) -> HSAM:
 
 
 def convert(
-    published: str | Path, sam: str | Path, out: str | Path, *, preprocessing: Preprocessing | None = None
+    published: str | Path,
+    sam: str | Path,
+    out: str | Path,
+    *,
+    classes: Sequence[str] | None = None,
+    preprocessing: Preprocessing | None = None,
 ) -> HSAM:
     """Turn an adapter of the authors and SAM's file into a folder for `HSAM.from_pretrained`, and return the network.
 
@@ -44,12 +51,21 @@ def convert(
         published: the adapter.
         sam: SAM's own checkpoint of the same backbone.
         out: folder for config.json and model.safetensors.
+        classes: what its classes are called, if they are not those of Synapse.
         preprocessing: what the weights expect of volumes, if that is not what the authors do for Synapse.
 
     Raises:
-        InputError: if a file is missing or of something else, or ``out`` cannot be written.
+        InputError: if a file is missing or of something else, there are more or fewer ``classes`` than in it, or
+            ``out`` cannot be written.
     """
     model = HSAM.from_published(published, sam=sam)
+    if classes is not None:
+        if len(classes) != len(model.config.classes):
+            raise InputError(
+                f"{published}: has {len(model.config.classes)} classes, background not counted; named are "
+                f"{len(classes)}: {', '.join(classes)}"
+            )
+        model.config = replace(model.config, classes=tuple(classes))
     if preprocessing is not None:
         model.config = replace(model.config, preprocessing=preprocessing)
     model.save_pretrained(out)

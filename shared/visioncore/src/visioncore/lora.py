@@ -102,7 +102,8 @@ def inject(model: nn.Module, names: Iterable[str], rank: int, blocks: Sequence[t
         blocks: which outputs are adapted, see `LoRALinear`.
 
     Raises:
-        InputError: if the rank is below 1, or a name is of no plain linear layer; nothing is replaced then.
+        InputError: if the rank is below 1, a name is of no plain linear layer, or a block reaches beyond its outputs;
+            nothing is replaced then.
     """
     if rank < 1:
         raise InputError(f"rank is {rank}; it must be at least 1")
@@ -113,6 +114,9 @@ def inject(model: nn.Module, names: Iterable[str], rank: int, blocks: Sequence[t
         if not isinstance(layer, nn.Linear) or isinstance(layer, LoRALinear):
             found = "nothing" if layer is None else type(layer).__name__
             raise InputError(f"{name}: {found} there, where a Linear is expected")
+        for start, stop in blocks or ():
+            if not 0 <= start < stop <= layer.out_features:
+                raise InputError(f"{name}: has no block of outputs {start} to {stop}, but {layer.out_features} outputs")
         layers[name] = layer
     for name, layer in layers.items():
         parent, _, child = name.rpartition(".")
