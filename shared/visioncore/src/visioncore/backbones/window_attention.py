@@ -135,10 +135,14 @@ def _gather(attention: Any, q: Tensor, k: Tensor, v: Tensor) -> Tensor:
         v: (B, heads, rows, columns, d).
     """
     B, heads, height, width, _ = q.shape
+    pairs = height * width * k.shape[2] * k.shape[3]
+    # A few windows and heads at a time on the CPU: the bias, a number for every pair of positions, is then not written
+    # to memory.
+    most = max(1, MOST_PAIRS // pairs) if q.device.type == "cpu" else B * heads
+    if most < B:
+        return torch.cat([_gather(attention, *few) for few in zip(*(x.split(most) for x in (q, k, v)), strict=True)])
     by_row, by_column = _position_terms(attention, q, *k.shape[2:4])
-    pairs = B * height * width * k.shape[2] * k.shape[3]
-    # A few heads at a time on the CPU: the bias, a number for every pair of positions, is then not written to memory.
-    some = max(1, MOST_PAIRS // pairs) if q.device.type == "cpu" else heads
+    some = max(1, most // B)
     parts = (x.split(some, dim=1) for x in (q, k, v, by_row, by_column))
     gathered = [
         F.scaled_dot_product_attention(
