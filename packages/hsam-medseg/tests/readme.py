@@ -14,7 +14,7 @@ from hsam_medseg.synthetic import synthetic_volume
 
 SMALLER = {
     "hsam-medseg bench": "--rounds 1 --slices 2 --dtypes float32",
-    "hsam-medseg train": "--set.loop.steps 1 --set.loop.batch-size 1 --set.model.image-size 32",
+    "hsam-medseg train": "--set.loop.steps 1 --set.loop.batch_size 1 --set.model.image_size 32",
 }
 README = Path(__file__).parents[1] / "README.md"
 
