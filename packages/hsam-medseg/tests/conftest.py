@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import importlib.util
 import json
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, MutableMapping
 from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import pytest
@@ -16,6 +16,7 @@ import torch
 from torch import Tensor
 
 from hsam_medseg import HSAM, HSAMConfig
+from visioncore.backbones.sam import SAM_ENCODERS, SAMEncoderConfig, SAMImageEncoder
 
 DATA = Path(__file__).parent / "data"
 
@@ -125,3 +126,33 @@ def tiny_weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("weights") / "tiny"
     HSAM(TINY).save_pretrained(folder)
     return folder
+
+
+SMALL_SAM = {"vit_b": SAMEncoderConfig(24, 2, 2, (1,)), "vit_l": SAMEncoderConfig(32, 3, 2, (1, 2))}
+
+
+@pytest.fixture
+def sam_file(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Callable[[str], Path]:
+    """Write whole checkpoints of SAM by the names of its encoders, which are small while the test runs."""
+    from segment_anything.modeling import MaskDecoder, PromptEncoder, TwoWayTransformer
+
+    for name, config in SMALL_SAM.items():
+        monkeypatch.setitem(cast(MutableMapping[str, SAMEncoderConfig], SAM_ENCODERS), name, config)
+
+    def write(name: str) -> Path:
+        torch.manual_seed(1)
+        encoder = SAMImageEncoder(SMALL_SAM[name])
+        for table in (encoder.pos_embed, *(p for n, p in encoder.named_parameters() if "rel_pos" in n)):
+            torch.nn.init.normal_(table, std=0.1)
+        transformer = TwoWayTransformer(depth=2, embedding_dim=256, mlp_dim=2048, num_heads=8)
+        parts = {
+            "image_encoder": encoder,
+            "prompt_encoder": PromptEncoder(256, (64, 64), (1024, 1024), 16),
+            "mask_decoder": MaskDecoder(transformer_dim=256, transformer=transformer),
+        }
+        path = tmp_path / f"sam_{name}.pth"
+        state = {f"{part}.{n}": tensor for part, module in parts.items() for n, tensor in module.state_dict().items()}
+        torch.save(state, path)
+        return path
+
+    return write

@@ -18,11 +18,10 @@ from numpy.typing import NDArray
 from scipy import ndimage
 from torch import Tensor, nn
 
-from hsam_medseg import HSAM, Predictor, Preprocessing, Volume
+from hsam_medseg import HSAM, Output, Predictor, Preprocessing, Volume
 from hsam_medseg.config import SYNAPSE_CLASSES
 from hsam_medseg.evaluate import evaluate
 from hsam_medseg.labels import LabelMap
-from hsam_medseg.model import Output
 from hsam_medseg.predict import predict_files
 from hsam_medseg.prepare import Preparation, prepare
 from hsam_medseg.volumes import write_labels
@@ -261,8 +260,32 @@ def test_what_is_written(predictor: Predictor, data: Path, tmp_path: Path) -> No
     assert report["spreads"] == pytest.approx(result.spreads())
     assert report["organs"]["spleen"]["missed"] == 1
     assert report["organs"]["aorta"]["hd95_sound_mm"] is None
+    assert [(row["case"], row["organ"]) for row in report["per_case"]] == [(row["case"], row["organ"]) for row in rows]
+    assert report["per_case"][3]["hd95_sound_mm"] == result.scores["hd95_sound_mm"][1, 0]
     for name in ("per_case.md", "summary.md"):
         assert "| spleen |" in (tmp_path / "out" / name).read_text()
+
+
+def test_the_overview_has_the_means_of_the_summary(predictor: Predictor, data: Path) -> None:
+    result = evaluate(data, predictor)
+    overview, summary = result.overview(), result.summary()
+    assert overview.columns == ["organ", *result.scores]
+    for short, row in zip(overview.rows, summary.rows, strict=True):
+        whole = dict(zip(summary.columns, row, strict=True))
+        assert list(short) == [whole[name] for name in overview.columns]
+
+
+def test_some_cases(predictor: Predictor, data: Path) -> None:
+    (data / "images" / "case4.nii.gz").write_bytes((data / "images" / "case1.nii.gz").read_bytes())
+    with pytest.raises(InputError, match="1 of 4 scans have no labels: case4"):
+        evaluate(data, predictor)
+    whole = evaluate(data, predictor, cases=["case1", "case2", "3"])
+    some = evaluate(data, predictor, cases=["case3", "case1"])
+    assert some.cases == ["case1", "case3"]
+    for name, values in some.scores.items():
+        np.testing.assert_array_equal(values, whole.scores[name][[0, 2]])
+    with pytest.raises(InputError, match="0 of 4 cases are called 0001"):
+        evaluate(data, predictor, cases="synapse-test")
 
 
 def test_a_single_case_has_no_spread(predictor: Predictor, data: Path) -> None:

@@ -46,6 +46,13 @@ def test_cases_by_the_ends_of_their_names() -> None:
     assert len(choose_cases(NAMES, 0.5, seed=3)) == 20
 
 
+def test_the_published_lists_of_synapse_share_the_labelled_cases() -> None:
+    labelled = [f"img{number:04d}" for number in (*range(1, 11), *range(21, 41))]
+    train, test = (choose_cases(labelled, name) for name in ("synapse-train", "synapse-test"))
+    assert (len(train), len(test)) == (18, 12)
+    assert sorted(train + test) == labelled
+
+
 def test_cases_that_are_not_there_or_not_one() -> None:
     with pytest.raises(InputError, match="0 of 40 cases are called 0099; there are case0000"):
         choose_cases(NAMES, ["0001", "0099"])

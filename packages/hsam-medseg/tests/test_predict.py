@@ -257,6 +257,17 @@ def test_a_constant_scan_is_dark(value: float) -> None:
     assert not torch.cat(model.seen).any()
 
 
+def test_a_scan_that_is_windowed_already_is_named(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=r"^the scan: the window is for Hounsfield units, .* name the window unit$"):
+        make(brightness(window="abdomen"))(random_scan(2, 20, 24))
+    np.save(tmp_path / "case.npy", random_scan(2, 20, 24))
+    said: list[str] = []
+    summary = predict_files([tmp_path], make(brightness(window="lung")), tmp_path / "out", say=said.append)
+    assert summary.exit_code == 1
+    assert said == [f"failed: {summary.failed[tmp_path / 'case.npy']}"]
+    assert said[0].startswith(f"failed: {tmp_path / 'case.npy'}: the window is for Hounsfield units")
+
+
 def test_an_input_size_can_be_asked_for() -> None:
     model = brightness(input_size=8)
     scan = random_scan(2, 20, 24)
@@ -711,6 +722,18 @@ def test_dicom_with_a_dicom_segmentation(tmp_path: Path) -> None:
     written = pydicom.dcmread(out / "scan.dcm")
     assert written.Modality == "SEG"
     assert [str(segment.SegmentLabel) for segment in written.SegmentSequence] == ["liver", "spleen"]
+
+
+def test_without_highdicom_nothing_is_begun(
+    predictor: Predictor, folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def missing(name: str) -> Any:
+        raise ModuleNotFoundError(f"No module named {name!r}", name=name)
+
+    monkeypatch.setattr("hsam_medseg.dicom_seg.import_module", missing)
+    with pytest.raises(InputError, match=r'needs highdicom; run: pip install "hsam-medseg\[dicom-seg\]"'):
+        predict_files([folder], predictor, tmp_path / "out", dicom_seg=True)
+    assert not (tmp_path / "out").exists()
 
 
 def test_a_dicom_segmentation_of_something_else_fails_that_scan(

@@ -171,6 +171,15 @@ def test_a_bad_case_does_not_stop_the_others(make: Dataset, tmp_path: Path) -> N
     assert open_slices(tmp_path / "out").cases == ["p1"]
 
 
+def test_a_case_whose_values_do_not_suit_the_window_is_named(tmp_path: Path) -> None:
+    path = tmp_path / "data" / "case0001.npz"
+    path.parent.mkdir()
+    np.savez(path, image=np.random.default_rng(0).random((2, 6, 8)), label=np.ones((2, 6, 8), np.uint8))
+    said: list[str] = []
+    assert prepare(path.parent, tmp_path / "out", Preparation(LABELS), say=said.append).exit_code == 1
+    assert said[0].startswith(f"failed: {path}: the window is for Hounsfield units, but values are 0.")
+
+
 def test_a_preparation_that_cannot_be(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="window is 'bones'"):
         Preparation(LABELS, window="bones")

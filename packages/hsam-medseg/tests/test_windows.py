@@ -64,6 +64,14 @@ def test_unit_refuses_hounsfield_units() -> None:
         apply_window(np.array([-1024, 3071], np.int16), "unit")
 
 
+@pytest.mark.parametrize("window", ["abdomen", "lung", "brain"])
+def test_hounsfield_windows_refuse_what_is_windowed_already(window: str) -> None:
+    with pytest.raises(InputError, match=r"for Hounsfield units, but values are 0 to 0\.9, as if .* the window unit"):
+        apply_window(np.array([0, 0.4, 0.9], np.float32), window)
+    for other in (np.array([0, 1], np.int16), np.array([0, 40.5], np.float32)):
+        assert np.isfinite(apply_window(other, window)).all()
+
+
 @pytest.mark.parametrize("text", ["liver", "", "5", "1,2,3", "a,b", "275,-125", "3,3", "nan,1", "0,inf"])
 def test_what_is_no_window_is_refused(text: str) -> None:
     with pytest.raises(InputError, match="window is") as caught:
@@ -72,4 +80,6 @@ def test_what_is_no_window_is_refused(text: str) -> None:
 
 
 def test_a_pair_of_numbers_is_a_window() -> None:
-    assert parse_window("-125,275") == WINDOWS["abdomen"] == Window(-125, 275)
+    window, abdomen = parse_window("-125,275"), WINDOWS["abdomen"]
+    assert window == Window(-125, 275)
+    assert (window.low, window.high) == (abdomen.low, abdomen.high)

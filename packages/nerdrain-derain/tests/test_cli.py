@@ -12,9 +12,10 @@ from typing import Any
 import pytest
 import torch
 
-from nerdrain_derain import VARIANTS, NeRDRain, export, train
+from nerdrain_derain import VARIANTS, NeRDRain, train
 from nerdrain_derain.checkpoint import to_published
 from nerdrain_derain.cli import COMMANDS, main
+from visioncore.exporting import FORMATS
 from visioncore.images import read_image, write_image
 from visioncore.training import TrainingDiverged
 from visioncore.video import read_frames
@@ -148,8 +149,8 @@ def test_convert_and_info(run: Run, tmp_path: Path) -> None:
 def test_export(run: Run, tiny_weights: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """What takes its time, the exporters, is in test_export.py."""
     model = NeRDRain.from_pretrained(tiny_weights)
-    monkeypatch.setattr(torch.export, "export", lambda model, inputs: None)
-    monkeypatch.setitem(export._FORMATS, "pt2", (lambda program: b"file", lambda path, image: model(image)))
+    monkeypatch.setattr(torch.export, "export", lambda *_, **__: None)
+    monkeypatch.setitem(FORMATS, "pt2", (lambda *_: b"file", lambda path, given, image: [model(image)]))
     code, said, complaints = run(
         "export", "--weights", tiny_weights, "--out", tmp_path / "out", "--format", "pt2", "--size", 16
     )

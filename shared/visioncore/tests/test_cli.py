@@ -84,6 +84,7 @@ def prog(capsys: pytest.CaptureFixture[str]) -> Run:
 def test_arguments_reach_the_command(prog: Run) -> None:
     code, out, err = prog("show", "a.png", "--out", "o", "--tile", "64", "--device", "cpu", "--no-fast")
     assert (code, out, err) == (0, "['a.png'] o 64 cpu False\n", "")
+    assert prog("show", "a.png", "-o", "o", "--tile", "64", "--device", "cpu", "--no-fast") == (code, out, err)
 
 
 @pytest.mark.parametrize(("arguments", "code"), [(["show", "a", "b", "--out", "o"], 1), (["count"], 1)])

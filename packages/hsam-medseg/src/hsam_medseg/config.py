@@ -7,6 +7,8 @@ from typing import Literal, get_args, get_origin, get_type_hints
 
 from visioncore.errors import InputError
 
+from .geometry import check_orientation
+
 PATCH = 16
 """Side of the encoder's patches in pixels."""
 
@@ -37,13 +39,7 @@ class Preprocessing:
     input_size: int | None = None
 
     def __post_init__(self) -> None:
-        if self.orientation != "stored" and sorted(
-            {"L": 0, "R": 0, "P": 1, "A": 1, "S": 2, "I": 2}.get(letter, 3) for letter in self.orientation
-        ) != [0, 1, 2]:
-            raise InputError(
-                f"orientation is {self.orientation!r}; it must be stored, or one letter each of L/R, P/A and S/I such "
-                "as LPS"
-            )
+        check_orientation(self.orientation)
         if self.input_size is not None and self.input_size < 1:
             raise InputError(f"input_size is {self.input_size}; it must be a side in pixels, or none")
 
@@ -57,7 +53,7 @@ class HSAMConfig:
         image_size: side S of the slices in pixels, a multiple of 16.
         classes: names of what is segmented, background not counted: C names, labels 1 to C.
         lora_rank: rank of the additions to q and v of every block of the encoder; 0 for none.
-        train_encoder: train the encoder itself, for one without SAM's weights.
+        train_encoder: train the encoder itself, for one without SAM's weights; then there are no additions to it.
         decoder: ``hierarchical`` is the paper's pair; ``coarse`` is the first decoder alone; ``sam`` is SAM's own mask
             decoder with a mask token for each channel.
         gate: ``released`` is the class-balanced attention as the authors' code has it, where it has no effect and is
@@ -91,6 +87,8 @@ class HSAMConfig:
             raise InputError(f"classes are {', '.join(self.classes) or 'none'}; at least one name, each only once")
         if self.lora_rank < 0:
             raise InputError(f"lora_rank is {self.lora_rank}; it must be at least 0")
+        if self.train_encoder and self.lora_rank:
+            raise InputError(f"lora_rank is {self.lora_rank}; where train_encoder is true it must be 0")
         if self.decoder_width < 16 or self.decoder_width % 16:
             raise InputError(f"decoder_width is {self.decoder_width}; it must be a positive multiple of 16")
         if self.backbone != "vit_micro" and self.decoder_width != SAM_WIDTH:

@@ -39,12 +39,12 @@ class SliceSamples:
     Args:
         slices: where slices come from.
         image_size: side S of the network's input in pixels.
-        augmented: whether slices are turned, cropped and bent at random as published.
+        augmented: how often a slice is turned, cropped or bent at random as published, from 0 (never) to 1 (always).
         balanced: draw a class first, each as often, then one of the slices that it is on (of those without any class
             as if this were a class too), whatever item is asked for. Not published; the authors advise the like.
     """
 
-    def __init__(self, slices: Slices, image_size: int, *, augmented: bool = True, balanced: bool = False) -> None:
+    def __init__(self, slices: Slices, image_size: int, *, augmented: float = 1.0, balanced: bool = False) -> None:
         self.slices, self.image_size, self.augmented = slices, image_size, augmented
         self._groups = _by_class(slices) if balanced else None
 
@@ -57,7 +57,7 @@ class SliceSamples:
             group = self._groups[rng.integers(len(self._groups))]
             index = group[rng.integers(len(group))]
         image, labels = self.slices[index]
-        if self.augmented:
+        if rng.random() < self.augmented:
             image, labels = augment(image, labels, rng)
         return to_sample(image, labels, self.image_size)
 

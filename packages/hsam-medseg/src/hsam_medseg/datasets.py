@@ -15,6 +15,7 @@ from visioncore.errors import InputError
 from visioncore.files import natural_key
 
 from .arrays import SLICES_LAST
+from .fewshot import choose_cases
 from .geometry import Volume
 from .stacks import PICTURE_SUFFIXES
 from .volumes import VOLUME_SUFFIXES, read_labels, read_volume, volume_name
@@ -47,7 +48,13 @@ class Case(NamedTuple):
     label: Path | None
 
 
-def find_cases(data: str | Path, *, labelled: bool = True) -> list[Case]:
+def find_cases(
+    data: str | Path,
+    *,
+    labelled: bool = True,
+    wanted: str | Sequence[str] | int | float | None = None,
+    seed: int = 0,
+) -> list[Case]:
     """Return the cases of a data set in natural order.
 
     Args:
@@ -57,9 +64,12 @@ def find_cases(data: str | Path, *, labelled: bool = True) -> list[Case]:
             an image and its label; the official Synapse folder (its test volumes) or that of LA (folders with
             ``mri_norm2.h5``); a folder that `prepare` wrote; or a CSV file of image,label, relative to it.
         labelled: every case must have labels; else those without are returned with None.
+        wanted: which of them, see `fewshot.choose_cases`; None for all.
+        seed: decides where cases are drawn.
 
     Raises:
-        InputError: if there is no such data, a scan has no labels, or labels no scan; the text names them.
+        InputError: if there is no such data, a scan has no labels, labels no scan, or a wanted case is not there; the
+            text names them.
     """
     data = Path(data)
     if data.is_file():
@@ -68,6 +78,9 @@ def find_cases(data: str | Path, *, labelled: bool = True) -> list[Case]:
         cases = _search(data)
     else:
         raise InputError(f"{data}: no such data set; it should be {_LAYOUTS}")
+    if wanted is not None:
+        names = set(choose_cases([case.name for case in cases], wanted, seed))
+        cases = [case for case in cases if case.name in names]
     without = [case.image.name for case in cases if case.label is None]
     if labelled and without:
         raise InputError(f"{data}: {len(without)} of {len(cases)} scans have no labels: {some(without)}")

@@ -120,5 +120,5 @@ def mask_logits(weights: Tensor, maps: Tensor) -> Tensor:
 
 
 def training_noise(embedding: Tensor) -> Tensor:
-    """Return an image embedding with the noise that the second decoder is trained with; its scale is the batch's range."""
+    """Return an image embedding with the second decoder's training noise; its scale is the range of the whole batch."""
     return embedding + NOISE * (embedding.amax() - embedding.amin()) * torch.randn_like(embedding)

@@ -43,7 +43,7 @@ def write_dicom_seg(path: str | Path, labels: Volume, source: Volume, classes: S
             lacks what a segmentation needs; if ``labels`` lie elsewhere or have values beyond the classes.
     """
     path = Path(path)
-    highdicom, concepts = _libraries()
+    highdicom, concepts = libraries()
     datasets = source.header if isinstance(source.header, tuple) else ()
     if not source.located or not datasets or not all("SOPInstanceUID" in dataset for dataset in datasets):
         raise InputError(
@@ -96,8 +96,12 @@ def write_dicom_seg(path: str | Path, labels: Volume, source: Volume, classes: S
         segmentation.save_as(temporary)
 
 
-def _libraries() -> tuple[Any, Any]:
-    """Return highdicom and pydicom's terms by code."""
+def libraries() -> tuple[Any, Any]:
+    """Return highdicom and pydicom's terms by code.
+
+    Raises:
+        InputError: if highdicom is not installed; the message is the command that installs it.
+    """
     try:
         return import_module("highdicom"), import_module("pydicom.sr.codedict").codes
     except ModuleNotFoundError as error:

@@ -97,6 +97,13 @@ class Evaluation:
         table.add("all", *map(_cell, numbers), *(int(counts.sum()) for counts in mishaps))
         return table
 
+    def overview(self) -> Table:
+        """Return the means of `summary` alone, which fit on a terminal."""
+        summary = self.summary()
+        columns = ["organ", *self.scores]
+        places = [summary.columns.index(name) for name in columns]
+        return Table(columns, [[row[place] for place in places] for row in summary.rows])
+
     def save(self, out: str | Path) -> None:
         """Write ``per_case.csv`` and ``.md``, ``summary.csv`` and ``.md``, and ``report.json`` into a folder.
 
@@ -104,8 +111,8 @@ class Evaluation:
             InputError: if it cannot be written.
         """
         folder = writable_folder(out)
-        summary = self.summary()
-        self.table().save(folder / "per_case")
+        table, summary = self.table(), self.summary()
+        table.save(folder / "per_case")
         summary.save(folder / "summary")
         report = {
             "cases": len(self.cases),
@@ -114,6 +121,7 @@ class Evaluation:
             "means": self.means(),
             "spreads": self.spreads(),
             "organs": {str(row[0]): dict(zip(summary.columns[1:], row[1:], strict=True)) for row in summary.rows[:-1]},
+            "per_case": [dict(zip(table.columns, row, strict=True)) for row in table.rows],
         }
         write_json(folder / "report.json", report)
 
@@ -124,6 +132,7 @@ def evaluate(
     *,
     protocols: Iterable[str] = tuple(PROTOCOLS),
     labels: LabelMap | None = None,
+    cases: str | Sequence[str] | int | float | None = None,
     say: Callable[[str], None] = warnings.warn,
 ) -> Evaluation:
     """Measure segmentations against reference labels, at the scans' own resolution.
@@ -134,6 +143,7 @@ def evaluate(
             each under the name of its case, with values 0 to C.
         protocols: what to measure, of `visioncore.metrics.segmentation.PROTOCOLS`.
         labels: what the values of the reference labels mean; by default 0 to C in the order of the network's classes.
+        cases: which of them, see `fewshot.choose_cases`; None for all.
         say: told how many cases have voxels of unknown size, where a protocol needs it.
 
     Raises:
@@ -145,12 +155,12 @@ def evaluate(
     if unknown or not protocols:
         raise InputError(f"unknown protocol {' '.join(unknown) or '(none)'}; known are {', '.join(PROTOCOLS)}")
     label_map = _label_map(data, segment, labels)
-    cases = find_cases(data)
-    made = {} if isinstance(segment, Predictor) else _find_made(Path(segment), cases)
+    chosen = find_cases(data, wanted=cases)
+    made = {} if isinstance(segment, Predictor) else _find_made(Path(segment), chosen)
     scores: dict[str, list[list[Score]]] = {protocol: [] for protocol in protocols}
     voxel_ml: list[float] = []
-    with progress(len(cases), "cases") as advance:
-        for case in cases:
+    with progress(len(chosen), "cases") as advance:
+        for case in chosen:
             scan, reference = read_case(case)
             assert reference is not None  # find_cases was asked for cases with labels
             wanted = label_map.apply(reference.voxels, str(case.label))
@@ -158,19 +168,20 @@ def evaluate(
                 found: Labels = segment(scan).labels.voxels
             else:
                 found = _read_made(case, made[case.name], label_map.classes)
-            place = scan if scan.located else reference
-            spacing = place.spacing if place.located else None
+            spacing = scan.spacing if scan.located else None
             for protocol in protocols:
                 scores[protocol].append(organ_metrics(found, wanted, len(label_map.classes), protocol, spacing))
-            voxel_ml.append(math.nan if place.voxel_ml is None else place.voxel_ml)
+            voxel_ml.append(math.nan if scan.voxel_ml is None else scan.voxel_ml)
             advance()
     unsized = sum(map(math.isnan, voxel_ml))
     if unsized and any(PROTOCOLS[protocol].millimetres for protocol in protocols):
-        say(f"{data}: {unsized} of {len(cases)} cases do not say how large voxels are; what is in mm or ml stays empty")
+        say(
+            f"{data}: {unsized} of {len(chosen)} cases do not say how large voxels are; what is in mm or ml stays empty"
+        )
     columns = {protocol: np.array(rows).transpose(2, 0, 1) for protocol, rows in scores.items()}
     *_, voxels, reference_voxels = columns[protocols[0]]
     return Evaluation(
-        cases=[case.name for case in cases],
+        cases=[case.name for case in chosen],
         organs=label_map.classes,
         scores={
             name: values

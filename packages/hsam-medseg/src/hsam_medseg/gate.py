@@ -1,6 +1,6 @@
 """Class-balanced mask-guided self attention (paper, section 3.3), as a gate over positions that works.
 
-The authors' code normalises the gate over an axis of length one, so that it is 1 everywhere and the whole branch without
+The authors' code normalises the gate over an axis of length one, so that it is 1 everywhere and the whole branch has no
 effect. Here it is normalised over positions, to a mean of 1, so that training starts close to what was released. This,
 and that the noise takes the classes' frequencies from the first decoder instead of from labels, are our choices.
 """

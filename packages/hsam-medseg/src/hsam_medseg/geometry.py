@@ -101,14 +101,11 @@ class Volume:
             The volume; this very one if nothing changes, or if it is not located.
 
         Raises:
-            InputError: if ``code`` is not one letter each of L/R, P/A and S/I.
+            InputError: if ``code`` is none, see `check_orientation`.
         """
-        if code == "stored":
-            return self
-        if sorted(_AXIS.get(letter, 3) for letter in code) != [0, 1, 2]:
-            raise InputError(f"orientation is {code!r}; it must be stored, or three letters such as LPS")
+        check_orientation(code)
         own = self.orientation
-        if code == own or not self.located:
+        if code in ("stored", own) or not self.located:
             return self
         change = np.zeros((4, 4))
         change[3, 3] = 1
@@ -123,6 +120,18 @@ class Volume:
                 flipped.append(2 - new)
         turned = np.flip(self.voxels.transpose(*order, *range(3, self.voxels.ndim)), tuple(flipped))
         return replace(self, voxels=np.ascontiguousarray(turned), affine=self.affine @ change)
+
+
+def check_orientation(code: str) -> None:
+    """Refuse what is no orientation.
+
+    Raises:
+        InputError: if ``code`` is neither ``stored`` nor one letter each of L/R, P/A and S/I.
+    """
+    if code != "stored" and sorted(_AXIS.get(letter, 3) for letter in code) != [0, 1, 2]:
+        raise InputError(
+            f"orientation is {code!r}; it must be stored, or one letter each of L/R, P/A and S/I such as LPS"
+        )
 
 
 def plain_numbers(array: NDArray[Any]) -> NDArray[Any]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from itertools import pairwise
 
 import torch
 import torch.nn.functional as F
@@ -20,7 +21,7 @@ class Hypernetworks(nn.Module):
 
     def __init__(self, count: int, widths: Sequence[int]) -> None:
         super().__init__()
-        pairs = list(zip(widths[:-1], widths[1:], strict=True))
+        pairs = list(pairwise(widths))
         self.weights = nn.ParameterList(torch.empty(count, outputs, inputs) for inputs, outputs in pairs)
         self.biases = nn.ParameterList(torch.empty(count, outputs) for _, outputs in pairs)
         for weight, bias in zip(self.weights, self.biases, strict=True):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch.nn.functional as F
 from torch import Tensor
 
-from .model import Output
+from .output import Output
 
 DICE_WEIGHT = 0.9
 """Share of the Dice loss; the rest is cross entropy."""
@@ -20,6 +20,9 @@ def training_losses(output: Output, label: Tensor, low_label: Tensor, epoch: int
         label: (B, S, S) integers from 0 to C.
         low_label: (B, S/4, S/4), the same shrunk, for the first decoder.
         epoch: counted from 0; decides the decoders' weights.
+
+    Returns:
+        ``coarse`` and, for a network with a second decoder, ``fine``: scalars.
     """
     coarse = segmentation_loss(output.coarse_logits, low_label)
     if output.fine_logits is None:
@@ -34,8 +37,12 @@ def fine_weight(epoch: int) -> float:
 
 
 def segmentation_loss(logits: Tensor, label: Tensor) -> Tensor:
-    """Return 0.1 cross entropy + 0.9 Dice loss for logits (B, K, H, W) and labels (B, H, W)."""
-    logits = logits.float() if logits.dtype.itemsize < 4 else logits
+    """Return 0.1 cross entropy + 0.9 Dice loss.
+
+    Args:
+        logits: (B, K, H, W).
+        label: (B, H, W) integers from 0 to K - 1.
+    """
     entropy = F.cross_entropy(logits, label)
     return (1 - DICE_WEIGHT) * entropy + DICE_WEIGHT * dice_losses(logits, label).mean()
 

@@ -25,4 +25,5 @@ class MaskedAttention(Attention):
             raise TypeError("masked attention needs a prior")
         q, k, v = self.project(q, k, v)
         weights = ((q / math.sqrt(q.shape[-1])) @ k.transpose(-1, -2)).softmax(dim=-1)
-        return self.merge((weights * prior[:, None]) @ v)
+        # The prior is never in half precision.
+        return self.merge((weights * prior[:, None]).to(v.dtype) @ v)

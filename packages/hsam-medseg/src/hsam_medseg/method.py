@@ -18,14 +18,16 @@ METHOD = Method(
     arxiv="2403.18271",
     citation="""@inproceedings{cheng2024hsam,
   title = {Unleashing the Potential of SAM for Medical Adaptation via Hierarchical Decoding},
-  author = {Cheng, Zhiheng and Wei, Qingyue and Zhu, Hongru and Wang, Yan and Qu, Liangqiong and Shao, Wei and Zhou, Yuyin},
+  author = {Cheng, Zhiheng and Wei, Qingyue and Zhu, Hongru and Wang, Yan and Qu, Liangqiong and Shao, Wei and
+            Zhou, Yuyin},
   booktitle = {IEEE/CVF Conference on Computer Vision and Pattern Recognition (CVPR)},
   year = {2024}
 }""",
     licence="Apache-2.0 (this package and its demo weights)",
     weights=(
-        "the 10 % Synapse network (220_epoch_299.pth) is linked from the README of github.com/Cccccczh404/H-SAM (MIT); it "
-        "needs SAM's sam_vit_b_01ec64.pth, linked from github.com/facebookresearch/segment-anything (Apache-2.0), beside it"
+        "the 10 % Synapse network (220_epoch_299.pth) is linked from the README of github.com/Cccccczh404/H-SAM (MIT); "
+        "it needs SAM's sam_vit_b_01ec64.pth beside it, linked from github.com/facebookresearch/segment-anything "
+        "(Apache-2.0)"
     ),
     demo=f"{PACKAGE}.demo:demo",
 )

@@ -1,14 +1,13 @@
-"""H-SAM as a whole: SAM's image encoder with low-rank additions, and two mask decoders, the first guiding the second."""
+"""H-SAM as a whole: SAM's image encoder with low-rank additions, and two mask decoders, one guiding the other."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import NamedTuple, Self
+from typing import Self
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 
 from visioncore import lora
@@ -25,31 +24,13 @@ from visioncore.hub import Pretrained
 from .checkpoint import fill_adapter, fill_from_sam, read_published, read_sam
 from .config import HSAMConfig
 from .decoders import CoarseDecoder, FineDecoder, training_noise
+from .output import Output
 from .position import EmptyPrompt
 from .sam_decoder import SAMDecoder
 from .unused import UnusedTensors, unused_shapes
 
 MICRO = SAMEncoderConfig(width=96, depth=4, heads=3, global_blocks=(1, 3), window=4)
 """The small encoder of tests and of the demo."""
-
-
-class Output(NamedTuple):
-    """Logits of K classes, background first.
-
-    Attributes:
-        coarse_logits: (B, K, S/4, S/4) of the first decoder.
-        fine_logits: (B, K, S, S) of the second; None for a network without one.
-    """
-
-    coarse_logits: Tensor
-    fine_logits: Tensor | None
-
-    @property
-    def logits(self) -> Tensor:
-        """Both decoders fused, (B, K, S, S): the mean of the first one's, enlarged bilinearly, and the second one's."""
-        size = [4 * side for side in self.coarse_logits.shape[-2:]]
-        enlarged = F.interpolate(self.coarse_logits, size=size, mode="bilinear")
-        return enlarged if self.fine_logits is None else (enlarged + self.fine_logits) / 2
 
 
 class HSAM(Pretrained):
@@ -84,14 +65,16 @@ class HSAM(Pretrained):
         self.unused = UnusedTensors(unused_shapes(config)) if config.keep_unused else None
 
     @classmethod
-    def from_published(cls, adapter: str | Path, *, sam: str | Path | None, device: str | torch.device = "cpu") -> Self:
+    def from_published(
+        cls, adapter: str | Path, *, sam: str | Path | None = None, device: str | torch.device = "cpu"
+    ) -> Self:
         """Return the network of a checkpoint of the authors, in eval mode.
 
         Backbone, rank, number of classes and image size are read from the adapter's tensors.
 
         Args:
             adapter: the authors' file.
-            sam: SAM's own file of the same backbone, whose image encoder is used.
+            sam: SAM's own file of the same backbone, whose image encoder is used; without it the error says which.
             device: where the model goes; "auto" takes the best there is.
 
         Raises:
@@ -106,24 +89,29 @@ class HSAM(Pretrained):
         return model.to(resolve_device(device)).eval()
 
     @classmethod
-    def from_sam(cls, config: HSAMConfig, sam: str | Path) -> Self:
-        """Return a network to be trained, filled from SAM's own checkpoint as far as the authors do (paper, section 4.1).
+    def from_sam(cls, config: HSAMConfig, sam: str | Path | None) -> Self:
+        """Return a network to be trained, filled from SAM's own checkpoint as far as the authors do.
 
         Args:
             config: the settings; the backbone says which of SAM's files is needed.
             sam: that file.
 
         Raises:
-            InputError: if the file is missing, damaged, or of another backbone.
+            InputError: if the file is missing, damaged, or of another backbone; the text says which one is needed.
         """
-        model = cls(config)
         state = read_sam(sam, config.backbone)
-        model.fill_encoder(read_image_encoder(state, config.backbone, str(sam)))
+        encoder = read_image_encoder(state, config.backbone, str(sam))
+        model = cls(config)
+        model.fill_encoder(encoder)
         fill_from_sam(model, state)
         return model
 
     def fill_encoder(self, state: Mapping[str, Tensor]) -> None:
-        """Fill the image encoder from SAM's, its position tables resized to this network's image size."""
+        """Fill the image encoder from SAM's, its position tables resized to this network's image size.
+
+        Args:
+            state: what `visioncore.backbones.sam.read_image_encoder` returns.
+        """
         resized = resize_tables(state, self.encoder.config, self.config.image_size)
         self.encoder.load_state_dict(resized, strict=False)
 
@@ -132,6 +120,9 @@ class HSAM(Pretrained):
 
         Args:
             images: (B, 3, S, S) in [0, 1], S the image size of the configuration; grey slices three times.
+
+        Raises:
+            InputError: if the images are of another shape.
         """
         return self.decode(self.encode(images))
 
@@ -141,12 +132,13 @@ class HSAM(Pretrained):
 
     def decode(self, embedding: Tensor) -> Output:
         """Return the logits of both decoders for an image embedding (B, width, S/16, S/16)."""
-        coarse = self.coarse_decoder(self.prompt(embedding), self.prompt.code)
+        image, code = self.prompt(embedding), self.prompt.code
+        coarse = self.coarse_decoder(image, code)
         if self.fine_decoder is None:
             return Output(coarse.logits, None)
         if self.training:
-            embedding = training_noise(embedding)
-        return Output(coarse.logits, self.fine_decoder(self.prompt(embedding), self.prompt.code, coarse))
+            image = self.prompt(training_noise(embedding))
+        return Output(coarse.logits, self.fine_decoder(image, code, coarse))
 
     def fold(self) -> Self:
         """Make the low-rank additions part of the encoder's weights, for inference."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -25,7 +26,6 @@ class EmptyPrompt(nn.Module):
         # A constant of the weights, so computed with them.
         self.register_buffer("code", self._position_code(), persistent=False)
         self.code: Tensor
-        self.register_load_state_dict_post_hook(_refresh)
 
     def forward(self, embedding: Tensor) -> Tensor:
         """Return the image embedding (B, width, g, g) with the missing prompt added, as positions (B, N, width)."""
@@ -34,13 +34,14 @@ class EmptyPrompt(nn.Module):
     @torch.no_grad()
     def _position_code(self) -> Tensor:
         """Return the sines and cosines of random projections of x and y in [-1, 1], (1, N, width)."""
-        centres = (torch.arange(self.grid, dtype=torch.float64, device=self.frequencies.device) + 0.5) / self.grid
+        # On the CPU: Apple's GPUs have no float64. Without values there is nothing to move there.
+        frequencies = self.frequencies if self.frequencies.is_meta else self.frequencies.cpu()
+        centres = (torch.arange(self.grid, dtype=torch.float64, device=frequencies.device) + 0.5) / self.grid
         y, x = torch.meshgrid(centres, centres, indexing="ij")
         places = torch.stack((x, y), dim=-1).flatten(0, 1) * 2 - 1
-        angles = 2 * math.pi * (places @ self.frequencies.double())
-        return torch.cat((angles.sin(), angles.cos()), dim=-1)[None].to(self.frequencies.dtype)
+        angles = 2 * math.pi * (places @ frequencies.double())
+        return torch.cat((angles.sin(), angles.cos()), dim=-1)[None].to(self.frequencies)
 
-
-def _refresh(module: nn.Module, _: object) -> None:
-    assert isinstance(module, EmptyPrompt)
-    module.code = module._position_code()
+    def _load_from_state_dict(self, *arguments: Any) -> None:
+        super()._load_from_state_dict(*arguments)
+        self.code = self._position_code()

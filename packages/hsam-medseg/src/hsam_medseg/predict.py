@@ -18,7 +18,7 @@ from visioncore.device import resolve_device, resolve_dtype
 from visioncore.errors import InputError
 from visioncore.files import writable_folder
 
-from .dicom_seg import write_dicom_seg
+from .dicom_seg import libraries, write_dicom_seg
 from .geometry import Volume
 from .inference import for_inference
 from .jobs import plan_scans
@@ -112,12 +112,15 @@ class Predictor:
             show_progress: show on a terminal how many slices are done.
 
         Raises:
-            InputError: if the scan cannot be read, is no volume, or holds values that are not finite; if the memory
-                does not suffice for a single slice; or if the network's output is not finite.
+            InputError: if the scan cannot be read, is no volume, or holds values that are not finite or that the window
+                is not for; if the memory does not suffice for a single slice; or if the network's output is not finite.
         """
         volume = read_volume(scan) if isinstance(scan, str | Path) else _checked(scan)
         seen = volume.oriented(self.preprocessing.orientation)
-        low, high = self.window.bounds(seen.voxels)
+        try:
+            low, high = self.window.bounds(seen.voxels)
+        except InputError as error:
+            raise InputError(f"{volume.source or 'the scan'}: {error}") from error
         if not low < high:  # a constant volume, which becomes 0
             high = low + max(1.0, abs(low))
         labels, likely = self.segmenter(
@@ -214,8 +217,10 @@ def predict_files(
 
     Raises:
         InputError: if an input is missing or holds no scan, a result would be written over an input or another result,
-            or ``out`` cannot be written.
+            ``out`` cannot be written, or what DICOM-SEG needs is not installed.
     """
+    if dicom_seg:
+        libraries()  # told now, not of each scan when the work is done
     wanted = {REPORT: True, PROBABILITIES: probabilities, PREVIEW: preview, DICOM_SEG: dicom_seg}
     jobs = plan_scans(inputs, writable_folder(out), [ending for ending, asked in wanted.items() if asked])
     targets = {job.source: job.target for job in jobs}

@@ -18,9 +18,8 @@ from visioncore.batch import FAULTS, Summary, progress
 from visioncore.errors import InputError
 from visioncore.files import atomic_path, writable_folder, write_text
 
-from .config import Preprocessing
 from .datasets import CASES_FILE, Case, find_cases, read_case
-from .fewshot import choose_cases
+from .geometry import check_orientation
 from .labels import LabelMap
 from .slices import CASES, SETTINGS_FILE, SLICES, classes_on, read_settings, slice_name
 from .windows import apply_window, parse_window
@@ -47,7 +46,7 @@ class Preparation:
 
     def __post_init__(self) -> None:
         parse_window(self.window)
-        Preprocessing(orientation=self.orientation)
+        check_orientation(self.orientation)
 
     def settings(self) -> dict[str, Any]:
         """Return it as plain values, for the file that is read again."""
@@ -90,10 +89,7 @@ def prepare(
     Raises:
         InputError: if there are no such data, or ``out`` cannot be written or was prepared in another way.
     """
-    found = find_cases(data)
-    if cases is not None:
-        names = set(choose_cases([case.name for case in found], cases, seed))
-        found = [case for case in found if case.name in names]
+    found = find_cases(data, wanted=cases, seed=seed)
     out = writable_folder(out)
     _keep_settings(out, preparation)
     for name in (SLICES, CASES):
@@ -105,7 +101,9 @@ def prepare(
             try:
                 message = result.result()
             except FAULTS as error:
-                summary.failed[case.image] = " ".join(str(error).split())
+                reason = " ".join(str(error).split())
+                named = any(str(path) in reason for path in (case.image, case.label))
+                summary.failed[case.image] = reason if named else f"{case.image}: {reason}"
                 message = f"failed: {summary.failed[case.image]}"
             else:
                 (summary.done if message is not None else summary.skipped).append(_record(out, case))

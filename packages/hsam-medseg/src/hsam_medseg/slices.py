@@ -129,7 +129,11 @@ class SliceFiles:
         return [list(classes) for classes in self._known]
 
     def volume(self, case: str) -> tuple[Floats, Labels]:
-        """Return all slices of a case, (D, H, W) or (D, H, W, 3), and their labels (D, H, W)."""
+        """Return all slices of a case, (D, H, W) or (D, H, W, 3), and their labels (D, H, W).
+
+        Raises:
+            InputError: if there is no such case, or a slice cannot be read.
+        """
         images, labels = zip(*map(self.__getitem__, self._indices(case)), strict=True)
         return np.stack(images), np.stack(labels)
 

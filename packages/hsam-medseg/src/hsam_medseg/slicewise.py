@@ -16,8 +16,9 @@ from torch import Tensor
 from visioncore.batch import progress
 from visioncore.device import autocast, with_backoff
 from visioncore.errors import InputError
+from visioncore.hub import Pretrained
 
-from .model import HSAM, Output
+from .output import Output
 from .resizing import resize_image, resize_labels
 from .streaming import ahead, one_behind
 
@@ -46,7 +47,7 @@ class SliceSegmenter:
 
     def __init__(
         self,
-        model: HSAM,
+        model: Pretrained,
         device: torch.device,
         dtype: torch.dtype,
         *,

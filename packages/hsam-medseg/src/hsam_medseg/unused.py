@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 import torch
-from torch import Tensor, nn
+from torch import nn
 
 from .config import HSAMConfig
 from .gate import HIDDEN
@@ -44,7 +44,7 @@ class UnusedTensors(nn.Module):
 
 
 def unused_shapes(config: HSAMConfig) -> dict[str, Shape]:
-    """Return the shapes of the published tensors that this network does not compute with, by their published names."""
+    """Return the shapes of the published tensors that a network does not compute with, by their published names."""
     width, channels, positions = config.decoder_width, config.channels, config.grid**2
     shapes: dict[str, Shape] = {
         **{f"{PROMPT}.point_embeddings.{index}.weight": (1, width) for index in range(POINTS)},

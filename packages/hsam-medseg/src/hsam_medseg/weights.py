@@ -2,40 +2,48 @@
 
 from __future__ import annotations
 
-from importlib.resources import files
+from collections.abc import Sequence
+from dataclasses import replace
+from importlib.resources import as_file, files
 from pathlib import Path
 
+from visioncore.checkpoint import read_metadata
 from visioncore.errors import InputError
-from visioncore.hub import CONFIG_FILE
 
-from .config import HSAMConfig, Preprocessing
+from .config import Preprocessing
 from .method import PACKAGE
 from .model import HSAM
-
-DEMO = "demo"
 
 
 def load_model(weights: str | Path, *, sam: str | Path | None = None) -> HSAM:
     """Return a network with its weights, on the CPU and in eval mode.
 
     Args:
-        weights: ``demo`` for the bundled ones, a folder or file that this package saved, a Hub id, or an adapter of the
-            authors.
+        weights: ``demo`` for the small bundled network, a folder, file or hub id that `HSAM.from_pretrained` takes, or
+            an adapter of the authors.
         sam: SAM's own checkpoint, which an adapter of the authors needs beside it.
 
     Raises:
-        InputError: if there are no such weights, or they are of something else.
+        InputError: if it cannot be read or does not fit.
     """
+    if weights == "demo":
+        with as_file(files(PACKAGE) / "assets" / "demo") as folder:
+            return HSAM.from_pretrained(folder)
     path = Path(weights)
-    if str(weights) == DEMO and not path.exists():
-        return HSAM.from_pretrained(Path(str(files(PACKAGE))) / "assets" / DEMO)
-    if path.is_file() and path.suffix != ".safetensors":
+    if path.name == "model.safetensors" and (path.parent / "config.json").is_file():
+        return HSAM.from_pretrained(path.parent)
+    if path.is_file() and not (path.suffix == ".safetensors" and "config" in read_metadata(path)):
         return HSAM.from_published(path, sam=sam)
     return HSAM.from_pretrained(weights)
 
 
 def convert(
-    published: str | Path, sam: str | Path, out: str | Path, *, preprocessing: Preprocessing | None = None
+    published: str | Path,
+    sam: str | Path,
+    out: str | Path,
+    *,
+    classes: Sequence[str] | None = None,
+    preprocessing: Preprocessing | None = None,
 ) -> HSAM:
     """Turn an adapter of the authors and SAM's file into a folder for `HSAM.from_pretrained`, and return the network.
 
@@ -43,13 +51,22 @@ def convert(
         published: the adapter.
         sam: SAM's own checkpoint of the same backbone.
         out: folder for config.json and model.safetensors.
+        classes: what its classes are called, if they are not those of Synapse.
         preprocessing: what the weights expect of volumes, if that is not what the authors do for Synapse.
 
     Raises:
-        InputError: if a file is missing or of something else, or ``out`` cannot be written.
+        InputError: if a file is missing or of something else, there are more or fewer ``classes`` than in it, or
+            ``out`` cannot be written.
     """
     model = HSAM.from_published(published, sam=sam)
+    if classes is not None:
+        if len(classes) != len(model.config.classes):
+            raise InputError(
+                f"{published}: has {len(model.config.classes)} classes, background not counted; named are "
+                f"{len(classes)}: {', '.join(classes)}"
+            )
+        model.config = replace(model.config, classes=tuple(classes))
     if preprocessing is not None:
-        model.config = replaced(model.config, preprocessing)
+        model.config = replace(model.config, preprocessing=preprocessing)
     model.save_pretrained(out)
     return model

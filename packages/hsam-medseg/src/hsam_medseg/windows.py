@@ -19,13 +19,13 @@ class Window:
     Attributes:
         low: becomes 0, as does what is below.
         high: becomes 1, as does what is above.
-        scale: what the two are: ``intensity``, such as Hounsfield units; ``percentile`` of the volume; ``fraction`` of
-            what its type holds, which is 1 for floats, 255 and 65535 for 8 and 16 bit.
+        scale: what the two are: ``intensity``, in whatever unit; ``hounsfield`` units; ``percentile`` of the volume;
+            ``fraction`` of what its type holds, which is 1 for floats, 255 and 65535 for 8 and 16 bit.
     """
 
     low: float
     high: float
-    scale: Literal["intensity", "percentile", "fraction"] = "intensity"
+    scale: Literal["intensity", "hounsfield", "percentile", "fraction"] = "intensity"
 
     def __post_init__(self) -> None:
         if not -np.inf < self.low < self.high < np.inf:
@@ -35,15 +35,23 @@ class Window:
         """Return the two intensities in ``voxels``; both are the same where a volume is constant.
 
         Raises:
-            InputError: if ``voxels`` should be fractions and are far from it.
+            InputError: if ``voxels`` should be fractions and are far from it, or Hounsfield units and are fractions.
         """
         if self.scale == "intensity":
             return self.low, self.high
         if self.scale == "percentile":
             low, high = np.percentile(voxels, (self.low, self.high))
             return float(low), float(high)
-        top = np.iinfo(voxels.dtype).max if voxels.dtype in (np.uint8, np.uint16) else 1
         least, most = voxels.min(), voxels.max()
+        if self.scale == "hounsfield":
+            # As in the official Synapse volumes, of which all would become one grey.
+            if voxels.dtype.kind == "f" and 0 <= least < most <= 1:
+                raise InputError(
+                    f"the window is for Hounsfield units, but values are {least:g} to {most:g}, as if they were "
+                    "windowed already; name the window unit"
+                )
+            return self.low, self.high
+        top = np.iinfo(voxels.dtype).max if voxels.dtype in (np.uint8, np.uint16) else 1
         if least < -top or most > 3 * top:
             raise InputError(
                 f"window is unit, for values in [0, 1], but they are {least:g} to {most:g}; name another, "
@@ -53,9 +61,9 @@ class Window:
 
 
 WINDOWS: Mapping[str, Window] = {
-    "abdomen": Window(-125, 275),
-    "lung": Window(-1350, 150),
-    "brain": Window(0, 80),
+    "abdomen": Window(-125, 275, "hounsfield"),
+    "lung": Window(-1350, 150, "hounsfield"),
+    "brain": Window(0, 80, "hounsfield"),
     "mr": Window(0.5, 99.5, "percentile"),
     "range": Window(0, 100, "percentile"),
     "unit": Window(0, 1, "fraction"),
@@ -89,7 +97,7 @@ def apply_window(voxels: NDArray[Any], window: str) -> NDArray[np.float32]:
         window: a name in `WINDOWS`, or ``LOW,HIGH``.
 
     Raises:
-        InputError: if there is no such window, or ``unit`` is asked of values that are far from it.
+        InputError: if there is no such window, or the values are far from what it is for, see `Window.bounds`.
     """
     low, high = parse_window(window).bounds(voxels)
     if not low < high:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import tyro
 
-from visioncore.cli import Command, Positional, run
+from visioncore.cli import Command, Positional, complain, run, say
 from visioncore.errors import InputError
 from visioncore.files import writable_folder
 
@@ -25,8 +25,8 @@ def demo(out: Path = Path("out/nerdrain-derain")) -> None:
     """Remove the rain from the bundled sample photos and measure the gain."""
     from .demo import demo as run_demo
 
-    _say(run_demo(out).headline)
-    _say(f"figure and report: {out}")
+    say(run_demo(out).headline)
+    say(f"figure and report: {out}")
 
 
 def predict(
@@ -63,8 +63,8 @@ def predict(
     from .predict import predict_files
 
     predictor = _predictor(weights, device, dtype, tiles, batch, self_ensemble, compile)
-    summary = predict_files(inputs, predictor, out, suffix=suffix, overwrite=overwrite, say=_complain)
-    _say(f"{summary}; results in {out}")
+    summary = predict_files(inputs, predictor, out, suffix=suffix, overwrite=overwrite, say=complain)
+    say(f"{summary}; results in {out}")
     return summary.exit_code
 
 
@@ -91,11 +91,11 @@ def train(
 
     folder = None if validation == "held-out" else Path(validation)
     try:
-        result = run_training(recipe, data, out, validation=folder, overrides=overrides, resume=resume, say=_complain)
+        result = run_training(recipe, data, out, validation=folder, overrides=overrides, resume=resume, say=complain)
     except TrainingDiverged as error:
-        _complain(f"error: {error}")
+        complain(f"error: {error}")
         return 1
-    _say(f"{result.steps} steps, best {_numbers(result.best_metrics)}; weights in {out / 'best'}")
+    say(f"{result.steps} steps, best {_numbers(result.best_metrics)}; weights in {out / 'best'}")
     return 0
 
 
@@ -131,12 +131,12 @@ def evaluate(
         raise InputError("evaluate: give either --weights or --restored")
     writable_folder(out)
     restore = restored or _predictor(weights, device, dtype, tiles, batch, False, False)
-    evaluation = run_evaluation(data, restore, protocols=protocols, say=_complain)
+    evaluation = run_evaluation(data, restore, protocols=protocols, say=complain)
     evaluation.save(out)
     print_table(evaluation.summary(), title=f"{len(evaluation.pictures)} pictures")
     if evaluation.infinite:
-        _say(f"{evaluation.infinite} infinite values, of pictures equal to the clean ones, are left out of the means")
-    _say(f"tables: {out}")
+        say(f"{evaluation.infinite} infinite values, of pictures equal to the clean ones, are left out of the means")
+    say(f"tables: {out}")
 
 
 def convert(published: Positional[Path], out: Path) -> None:
@@ -149,7 +149,7 @@ def convert(published: Positional[Path], out: Path) -> None:
     from .weights import convert as run_conversion
 
     model = run_conversion(published, out)
-    _say(f"{sum(p.numel() for p in model.parameters()):,} parameters, dim {model.config.dim}; weights in {out}")
+    say(f"{sum(p.numel() for p in model.parameters()):,} parameters, dim {model.config.dim}; weights in {out}")
 
 
 def export(
@@ -170,7 +170,7 @@ def export(
     from .weights import load_model
 
     for path, error in run_export(load_model(weights), out, formats=format, size=size).items():
-        _say(f"{path}: largest difference from eager {error:.2e}")
+        say(f"{path}: largest difference from eager {error:.2e}")
 
 
 def bench(
@@ -198,7 +198,7 @@ def bench(
     from .bench import bench as run_bench
 
     print_table(run_bench(weights, out, sizes=sizes, dtypes=dtypes, device=device, rounds=rounds, compiled=compiled))
-    _say(f"figures: {out}")
+    say(f"figures: {out}")
 
 
 def info(weights: str = "nerd-rain") -> None:
@@ -209,7 +209,7 @@ def info(weights: str = "nerd-rain") -> None:
     """
     from .info import describe
 
-    _say(describe(weights))
+    say(describe(weights))
 
 
 def _predictor(
@@ -226,20 +226,12 @@ def _predictor(
         batch=batch,
         self_ensemble=self_ensemble,
         compile=compile,
-        notify=_complain,
+        notify=complain,
     )
 
 
 def _numbers(metrics: Mapping[str, float]) -> str:
     return ", ".join(f"{name} {value:.2f}" for name, value in metrics.items())
-
-
-def _say(line: str) -> None:
-    print(line, flush=True)  # noqa: T201
-
-
-def _complain(line: str) -> None:
-    print(line, file=sys.stderr, flush=True)  # noqa: T201
 
 
 COMMANDS: dict[str, Command] = {

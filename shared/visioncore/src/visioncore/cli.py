@@ -1,7 +1,7 @@
 """Plain typed functions become the commands of a program.
 
 A command's docstring is its help, its signature its options, and what it returns its exit code. Arguments are parsed by
-tyro; ``--debug`` and ``--set.field value`` are taken out before tyro sees them.
+tyro; ``--debug`` and ``--set.field value`` are taken out before tyro sees them. ``-o`` is short for ``--out``.
 
 Exit codes: 0 done, 1 some inputs failed, 2 wrong usage or bad input, 130 interrupted.
 """
@@ -25,7 +25,7 @@ from tyro.conf import Positional
 
 from .errors import InputError
 
-__all__ = ["Command", "Positional", "run"]
+__all__ = ["Command", "Positional", "complain", "run", "say"]
 
 DONE = 0
 USAGE = 2
@@ -184,7 +184,10 @@ def _without_overrides(command: Command) -> Callable[..., dict[str, Any]]:
 
 
 def _explained(hint: Any, parameter: inspect.Parameter) -> Any:
-    """Return the annotation with what tyro's help would leave unsaid of lists and positional arguments."""
+    """Return the annotation with what tyro's help would leave unsaid of lists and positional arguments.
+
+    The option ``--out``, which most commands have, is ``-o`` as well.
+    """
     plain, *markers = typing.get_args(hint) if typing.get_origin(hint) is Annotated else (hint,)
     any_length = typing.get_origin(plain) is list or typing.get_args(plain)[-1:] == (Ellipsis,)
     name = parameter.name.upper()
@@ -194,7 +197,8 @@ def _explained(hint: Any, parameter: inspect.Parameter) -> Any:
         hint_of_default = "(one or more)"
     elif parameter.default == ():
         hint_of_default = "(default: none)"
-    return Annotated[hint, tyro.conf.arg(metavar=metavar, help_behavior_hint=hint_of_default)]
+    short = ("-o",) if parameter.name == "out" else None
+    return Annotated[hint, tyro.conf.arg(metavar=metavar, help_behavior_hint=hint_of_default, aliases=short)]
 
 
 def _help_text(command: Command) -> str:
@@ -245,3 +249,13 @@ def _version(prog: str) -> str:
         return version(prog)
     except PackageNotFoundError:
         return "(not installed)"
+
+
+def say(line: str) -> None:
+    """Print a line of a command's result."""
+    print(line, flush=True)  # noqa: T201
+
+
+def complain(line: str) -> None:
+    """Print a line on what went wrong or is worth knowing, apart from the result."""
+    print(line, file=sys.stderr, flush=True)  # noqa: T201

@@ -19,7 +19,7 @@ class LoRALinear(nn.Linear):
 
     The tensors of the layer keep their names (``weight``, ``bias``); those of the additions are ``down.0``, ``up.0``
     and so on, one pair for each block. Folded, the additions are part of the weight and cost nothing; `state_dict`
-    tells the same either way.
+    tells the same either way, and what is loaded is not folded.
 
     Args:
         layer: the layer to adapt; its tensors are shared, not copied.
@@ -35,12 +35,12 @@ class LoRALinear(nn.Linear):
             self.bias.requires_grad_(False)
         self.blocks = tuple(blocks or [(0, layer.out_features)])
         new = layer.weight.new_empty
-        self.down = nn.ParameterList(nn.Parameter(new(rank, self.in_features)) for _ in self.blocks)
-        self.up = nn.ParameterList(nn.Parameter(new(stop - start, rank)) for start, stop in self.blocks)
+        self.down = nn.ParameterList(new(rank, self.in_features) for _ in self.blocks)
+        self.up = nn.ParameterList(new(stop - start, rank) for start, stop in self.blocks)
+        # The weight as it was before folding: taking the additions off again would leave rounding behind.
         self.register_buffer("_before", None, persistent=False)
         self._before: Tensor | None
         self.reset_additions()
-        self.register_state_dict_post_hook(_unfolded_weight)
 
     def reset_additions(self) -> None:
         """Set the additions as training starts from them: random down, zero up, so that they add nothing yet."""
@@ -82,78 +82,88 @@ class LoRALinear(nn.Linear):
             column += block.shape[1]
         return y + F.linear(F.linear(x, torch.cat(tuple(self.down))), up)
 
+    def _save_to_state_dict(self, destination: Any, prefix: str, keep_vars: bool) -> None:
+        super()._save_to_state_dict(destination, prefix, keep_vars)
+        if self._before is not None:
+            destination[f"{prefix}weight"] = self._before
+
+    def _load_from_state_dict(self, *arguments: Any) -> None:
+        self.unfold()
+        super()._load_from_state_dict(*arguments)
+
 
 def inject(model: nn.Module, names: Iterable[str], rank: int, blocks: Sequence[tuple[int, int]] | None = None) -> None:
-    """Replace linear layers of ``model`` by `LoRALinear`, in place; what stays is as frozen or trained as it was.
+    """Replace linear layers of ``model`` by `LoRALinear`, in place; the rest is as frozen or trained as it was.
 
     Args:
+        model: what is adapted.
         names: dotted names of the layers, as in `nn.Module.named_modules`.
         rank: rank of the additions, at least 1.
         blocks: which outputs are adapted, see `LoRALinear`.
 
     Raises:
-        InputError: if the rank is below 1, or a name is of no plain linear layer.
+        InputError: if the rank is below 1, a name is of no plain linear layer, or a block reaches beyond its outputs;
+            nothing is replaced then.
     """
     if rank < 1:
         raise InputError(f"rank is {rank}; it must be at least 1")
     modules = dict(model.named_modules())
+    layers: dict[str, nn.Linear] = {}
     for name in names:
         layer = modules.get(name)
         if not isinstance(layer, nn.Linear) or isinstance(layer, LoRALinear):
-            raise InputError(f"{name}: {type(layer).__name__ if layer else 'nothing'} there, where a Linear is expected")
+            found = "nothing" if layer is None else type(layer).__name__
+            raise InputError(f"{name}: {found} there, where a Linear is expected")
+        for start, stop in blocks or ():
+            if not 0 <= start < stop <= layer.out_features:
+                raise InputError(f"{name}: has no block of outputs {start} to {stop}, but {layer.out_features} outputs")
+        layers[name] = layer
+    for name, layer in layers.items():
         parent, _, child = name.rpartition(".")
         setattr(model.get_submodule(parent), child, LoRALinear(layer, rank, blocks))
 
 
 def fold(model: nn.Module) -> None:
     """Make all additions in ``model`` part of their weights: inference then costs what it would without them."""
-    for layer in _layers(model):
+    for _, layer in _layers(model):
         layer.fold()
 
 
 def unfold(model: nn.Module) -> None:
     """Take all additions in ``model`` out of their weights again, for training; nothing is lost on the way."""
-    for layer in _layers(model):
+    for _, layer in _layers(model):
         layer.unfold()
 
 
 def lora_state_dict(model: nn.Module) -> dict[str, Tensor]:
     """Return the additions alone by name, to be saved apart from the model that they adapt."""
-    return {name: tensor for name, tensor in model.state_dict().items() if name in _addition_names(model)}
+    return {
+        f"{prefix}{name}": parameter.detach()
+        for prefix, layer in _layers(model)
+        for name, parameter in layer.named_parameters()
+        if name.startswith(("down.", "up."))
+    }
 
 
 def load_lora(model: nn.Module, state: Mapping[str, Tensor], *, where: str) -> None:
-    """Fill the additions of ``model`` from what `lora_state_dict` returned, all or none.
+    """Fill the additions of ``model`` from what `lora_state_dict` returned, all or none; they are not folded then.
 
     Args:
+        model: with additions of the same names and shapes.
+        state: the additions by name.
         where: where ``state`` came from, as the error should name it.
 
     Raises:
         InputError: if additions are missing, left over or of another shape; the line names them.
     """
-    unfold(model)
-    ours = model.state_dict()
-    fit = compare(state, {name: ours[name].shape for name in _addition_names(model)})
+    fit = compare(state, {name: tensor.shape for name, tensor in lora_state_dict(model).items()})
     if not fit.ok:
         raise InputError(f"{where}: these adapters do not fit {type(model).__name__}: {fit.describe()}")
     model.load_state_dict(dict(state), strict=False)
 
 
-def _layers(model: nn.Module) -> Iterator[LoRALinear]:
-    return (module for module in model.modules() if isinstance(module, LoRALinear))
-
-
-def _addition_names(model: nn.Module) -> list[str]:
-    return [
-        f"{prefix}.{name}" if prefix else name
-        for prefix, module in model.named_modules()
-        if isinstance(module, LoRALinear)
-        for name, _ in module.named_parameters()
-        if name.startswith(("down.", "up."))
-    ]
-
-
-def _unfolded_weight(module: nn.Module, state: dict[str, Any], prefix: str, _: Any) -> None:
-    assert isinstance(module, LoRALinear)
-    if module._before is not None:
-        state[f"{prefix}weight"] = module._before
+def _layers(model: nn.Module) -> Iterator[tuple[str, LoRALinear]]:
+    """Yield the layers with additions, and how the names of their tensors begin."""
+    for name, module in model.named_modules():
+        if isinstance(module, LoRALinear):
+            yield f"{name}." if name else "", module

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
 import torch
 import torch.nn.functional as F
@@ -107,7 +106,13 @@ class SAMImageEncoder(nn.Module):
 
         Returns:
             (B, out_channels, S / 16, S / 16).
+
+        Raises:
+            InputError: if the images are of another shape.
         """
+        side = self.image_size
+        if images.ndim != 4 or images.shape[1:] != (3, side, side):
+            raise InputError(f"images are {tuple(images.shape)}; they must be (B, 3, {side}, {side})")
         x = self.patch_embed(images) + self.pos_embed
         x = run_blocks(self.blocks, x, recompute=self.recompute and self.training and torch.is_grad_enabled())
         embedding: Tensor = self.neck(x.permute(0, 3, 1, 2))
@@ -117,8 +122,8 @@ class SAMImageEncoder(nn.Module):
 def resize_tables(state: Mapping[str, Tensor], config: SAMEncoderConfig, image_size: int) -> dict[str, Tensor]:
     """Return an encoder's tensors with position tables for another image size.
 
-    Position embeddings are resized bilinearly, the relative positions of the global blocks linearly along their rows;
-    windows keep their size and so their tables.
+    Position embeddings, (1, g, g, width) for g x g patches, are resized bilinearly; the relative positions of the
+    global blocks, (2 g - 1, width of a head), linearly along their rows. Windows keep their size and so their tables.
 
     Args:
         state: tensors under the names of `SAMImageEncoder`.
@@ -130,16 +135,18 @@ def resize_tables(state: Mapping[str, Tensor], config: SAMEncoderConfig, image_s
     positions = state["pos_embed"]
     if positions.shape[1] == grid:
         return resized
-    resized["pos_embed"] = F.interpolate(positions.permute(0, 3, 1, 2), size=(grid, grid), mode="bilinear").permute(
-        0, 2, 3, 1
-    )
+    resized["pos_embed"] = _resized(positions.permute(0, 3, 1, 2), grid, grid).permute(0, 2, 3, 1)
     for block in config.global_blocks:
         for axis in ("h", "w"):
             name = f"blocks.{block}.attn.rel_pos_{axis}"
             table = state[name]
-            size = (2 * grid - 1, table.shape[1])
-            resized[name] = F.interpolate(table[None, None], size=size, mode="bilinear")[0, 0]
+            resized[name] = _resized(table[None, None], 2 * grid - 1, table.shape[1])[0, 0]
     return resized
+
+
+def _resized(maps: Tensor, height: int, width: int) -> Tensor:
+    """Return maps (B, C, H, W) at another size, (B, C, height, width)."""
+    return F.interpolate(maps, size=(height, width), mode="bilinear", align_corners=False)
 
 
 def read_image_encoder(state: Mapping[str, Tensor], name: str, where: str) -> dict[str, Tensor]:
@@ -147,7 +154,7 @@ def read_image_encoder(state: Mapping[str, Tensor], name: str, where: str) -> di
 
     Args:
         state: a whole SAM checkpoint; only ``image_encoder.*`` of it is used.
-        name: which encoder it should be: ``vit_b``, ``vit_l`` or ``vit_h``.
+        name: which encoder it should be, one of `SAM_ENCODERS`.
         where: the file, as the error should name it.
 
     Raises:

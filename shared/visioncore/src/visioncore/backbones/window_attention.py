@@ -6,7 +6,7 @@ edge, SAM pads the image with zeros; of that padding only keys and values are ne
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
 
 import torch
@@ -23,28 +23,27 @@ class Group(NamedTuple):
     """Windows of one shape.
 
     Attributes:
-        count: how many, over all images.
+        number: how many, over all images.
         height: rows of tokens in each, without padding.
         width: columns of tokens in each, without padding.
     """
 
-    count: int
+    number: int
     height: int
     width: int
 
 
 def run_blocks(blocks: Iterable[Any], x: Tensor, *, recompute: bool = False) -> Tensor:
-    """Return the tokens (B, H, W, C) after the blocks of an encoder; all windows have one size.
+    """Return the tokens after the blocks of an encoder, (B, H, W, C).
 
     Args:
-        blocks: of the package segment-anything.
+        blocks: of the package segment-anything; the windows of those that have some are all of one size.
         x: (B, H, W, C).
         recompute: keep nothing of a block for the backward pass but its input.
     """
     blocks = list(blocks)
     shape = x.shape
-    window = max(block.window_size for block in blocks)
-    groups, order = window_order(*shape[:3], window, x.device)
+    groups, order = window_order(shape, max(block.window_size for block in blocks), x.device)
     tokens = x.flatten(0, 2) if order is None else x.flatten(0, 2)[order]
     back = None if order is None else torch.argsort(order)
     for block in blocks:
@@ -53,15 +52,25 @@ def run_blocks(blocks: Iterable[Any], x: Tensor, *, recompute: bool = False) -> 
     return (tokens if back is None else tokens[back]).view(shape)
 
 
-def window_order(B: int, H: int, W: int, window: int, device: torch.device) -> tuple[list[Group], Tensor | None]:
-    """Return the windows that (B, H, W) tokens fall into, and where each token of that order was before (None: there)."""
-    if window == 0 or (window >= H and window >= W):
-        return [Group(B, H, W)], None
-    places = torch.arange(B * H * W, device=device).view(B, H, W)
+def window_order(shape: Sequence[int], window: int, device: torch.device) -> tuple[list[Group], Tensor | None]:
+    """Return the windows that tokens fall into, and the place in the image of each token in the order of the windows.
+
+    Args:
+        shape: (B, H, W, ...) of the tokens in the image.
+        window: side of the windows in tokens; 0 for none.
+        device: where the order is wanted.
+
+    Returns:
+        The windows, and B H W indices; None in their stead if the order is that of the image.
+    """
+    images, rows, columns = shape[:3]
+    if window == 0 or (window >= rows and window >= columns):
+        return [Group(images, rows, columns)], None
+    places = torch.arange(images * rows * columns, device=device).view(images, rows, columns)
     groups, order = [], []
-    for rows in _cuts(H, window):
-        for columns in _cuts(W, window):
-            part = places[:, rows, columns]
+    for vertical in _cuts(rows, window):
+        for horizontal in _cuts(columns, window):
+            part = places[:, vertical, horizontal]
             height, width = min(window, part.shape[1]), min(window, part.shape[2])
             part = rearrange(part, "b (r y) (c x) -> (b r c) (y x)", y=height, x=width)
             groups.append(Group(len(part), height, width))
@@ -81,7 +90,7 @@ def _run_block(
     """Return the tokens (T, C) in their order after a block."""
     attention, qkv = block.attn, block.attn.qkv(block.norm1(tokens))
     if block.window_size:
-        parts = zip(qkv.split([count * height * width for count, height, width in groups]), groups, strict=True)
+        parts = zip(qkv.split([number * height * width for number, height, width in groups]), groups, strict=True)
         gathered = torch.cat([_within(attention, part, group, block.window_size) for part, group in parts])
     else:
         B, H, W, _ = shape
@@ -94,9 +103,9 @@ def _run_block(
 
 
 def _within(attention: Any, qkv: Tensor, group: Group, window: int) -> Tensor:
-    """Return what the tokens of windows of one shape gather, (count height width, C), for (count height width, 3 C)."""
-    count, height, width = group
-    q, k, v = _heads(qkv.view(count, height, width, -1), 3, attention.num_heads)
+    """Return what the tokens of windows of one shape gather, (T, C), for their queries, keys and values (T, 3 C)."""
+    number, height, width = group
+    q, k, v = _heads(qkv.view(number, height, width, -1), 3, attention.num_heads)
     if height < window or width < window:
         _, *bias = _heads(attention.qkv.bias.to(qkv.dtype).view(1, 1, 1, -1), 3, attention.num_heads)
         k, v = (_padded(x, fill, window) for x, fill in zip((k, v), bias, strict=True))
@@ -104,13 +113,14 @@ def _within(attention: Any, qkv: Tensor, group: Group, window: int) -> Tensor:
 
 
 def _heads(x: Tensor, parts: int, heads: int) -> Tensor:
+    """Return (parts, B, heads, H, W, d) for (B, H, W, parts heads d)."""
     return rearrange(x, "b y x (n h d) -> n b h y x d", n=parts, h=heads)
 
 
 def _padded(x: Tensor, fill: Tensor, window: int) -> Tensor:
-    """Return keys or values (count, h, height, width, d) of whole windows, filled up below and to the right."""
-    count, heads, height, width, channels = x.shape
-    whole = fill.expand(count, heads, window, window, channels).clone()
+    """Return keys or values of whole windows, (n, h, window, window, d), for (n, h, height, width, d) and a fill."""
+    number, heads, height, width, channels = x.shape
+    whole = fill.expand(number, heads, window, window, channels).clone()
     whole[:, :, :height, :width] = x
     return whole
 
@@ -125,16 +135,23 @@ def _gather(attention: Any, q: Tensor, k: Tensor, v: Tensor) -> Tensor:
         v: (B, heads, rows, columns, d).
     """
     B, heads, height, width, _ = q.shape
+    pairs = height * width * k.shape[2] * k.shape[3]
+    # A few windows and heads at a time on the CPU: the bias, a number for every pair of positions, is then not written
+    # to memory.
+    most = max(1, MOST_PAIRS // pairs) if q.device.type == "cpu" else B * heads
+    if most < B:
+        return torch.cat([_gather(attention, *few) for few in zip(*(x.split(most) for x in (q, k, v)), strict=True)])
     by_row, by_column = _position_terms(attention, q, *k.shape[2:4])
-    pairs = B * height * width * k.shape[2] * k.shape[3]
-    # A few heads at a time on the CPU: the bias, a number for every pair of positions, is then not written to memory.
-    some = max(1, MOST_PAIRS // pairs) if q.device.type == "cpu" else heads
+    some = max(1, most // B)
     parts = (x.split(some, dim=1) for x in (q, k, v, by_row, by_column))
     gathered = [
         F.scaled_dot_product_attention(
-            *(x.flatten(2, 3) for x in qkv), attn_mask=(row[..., :, None] + column[..., None, :]).flatten(4).flatten(2, 3)
+            few_q.flatten(2, 3),
+            few_k.flatten(2, 3),
+            few_v.flatten(2, 3),
+            attn_mask=(row[..., :, None] + column[..., None, :]).flatten(4).flatten(2, 3),
         )
-        for *qkv, row, column in zip(*parts, strict=True)
+        for few_q, few_k, few_v, row, column in zip(*parts, strict=True)
     ]
     return rearrange(torch.cat(gathered, dim=1), "b h n d -> (b n) (h d)")
 

@@ -38,8 +38,9 @@ def fit(
     Args:
         model: on any device; afterwards on the device of the run, with the final weights (not the averaged ones).
         loss: gets the model, perhaps wrapped (so only to be called, once or more), and a batch on its device, to which
-            ``step`` is added, the number of the step from 0 (on the CPU); returns named scalars, already weighted, whose sum is minimised. Each is a mean over its batch, so that
-            the mean over the parts of a batch is that of the whole. The same names in every step.
+            ``step`` is added, the number of the step from 0 (on the CPU); returns named scalars, already weighted,
+            whose sum is minimised. Each is a mean over its batch, so that the mean over the parts of a batch is that
+            of the whole. The same names in every step.
         source: the samples.
         config: the settings.
         out: folder of the run.

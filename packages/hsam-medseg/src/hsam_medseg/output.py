@@ -1,0 +1,27 @@
+"""What the network says of a slice."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import torch.nn.functional as F
+from torch import Tensor
+
+
+class Output(NamedTuple):
+    """Logits of K classes, background first.
+
+    Attributes:
+        coarse_logits: (B, K, S/4, S/4) of the first decoder.
+        fine_logits: (B, K, S, S) of the second; None for a network without one.
+    """
+
+    coarse_logits: Tensor
+    fine_logits: Tensor | None
+
+    @property
+    def logits(self) -> Tensor:
+        """Both decoders fused, (B, K, S, S): the mean of the first one's, enlarged bilinearly, and the second one's."""
+        size = [4 * side for side in self.coarse_logits.shape[-2:]]
+        enlarged = F.interpolate(self.coarse_logits, size=size, mode="bilinear")
+        return enlarged if self.fine_logits is None else (enlarged + self.fine_logits) / 2
