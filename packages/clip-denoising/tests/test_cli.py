@@ -12,11 +12,11 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from torch import Tensor
 
-from clip_denoising import VARIANTS, CLIPDenoiser, CLIPDenoiserConfig, export, train
+from clip_denoising import VARIANTS, CLIPDenoiser, CLIPDenoiserConfig, train
 from clip_denoising.checkpoint import to_published
 from clip_denoising.cli import COMMANDS, main
+from visioncore.exporting import FORMATS
 from visioncore.images import Image, read_image, write_image
 from visioncore.training import TrainingDiverged
 
@@ -247,12 +247,8 @@ def test_convert_and_info(run: Run, photos: Path, tmp_path: Path) -> None:
 def test_export(run: Run, tiny_weights: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """What takes its time, the exporters, is in test_export.py."""
     model = CLIPDenoiser.from_pretrained(tiny_weights)
-
-    def eager(path: Path, images: list[Tensor]) -> list[Tensor]:
-        return [model(image) for image in images]
-
-    monkeypatch.setattr(torch.export, "export", lambda model, inputs, dynamic_shapes: None)
-    monkeypatch.setitem(export._FORMATS, "pt2", (lambda program: b"file", eager))
+    monkeypatch.setattr(torch.export, "export", lambda *_, **__: None)
+    monkeypatch.setitem(FORMATS, "pt2", (lambda *_: b"file", lambda path, given, images: [model(images)]))
     code, said, complaints = run("export", "--weights", tiny_weights, "--out", tmp_path / "out", "--format", "pt2")
     assert (code, complaints) == (0, "")
     assert said == f"{tmp_path / 'out' / 'model.pt2'}: largest difference from eager 0.00e+00\n"

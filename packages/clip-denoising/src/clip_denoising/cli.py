@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import tyro
 
-from visioncore.cli import Command, Positional, run
+from visioncore.cli import Command, Positional, complain, run, say
 from visioncore.errors import InputError
 from visioncore.files import writable_folder
 
@@ -30,8 +30,8 @@ def demo(out: Path = Path("out/clip-denoising")) -> None:
     """Denoise the bundled sample photos under noises the bundled network never saw, and measure the gain."""
     from .demo import demo as run_demo
 
-    _say(run_demo(out).headline)
-    _say(f"figure and report: {out}")
+    say(run_demo(out).headline)
+    say(f"figure and report: {out}")
 
 
 def predict(
@@ -72,9 +72,9 @@ def predict(
 
     predictor = _predictor(weights, device, dtype, tiles, batch, self_ensemble, strength)
     summary = predict_files(
-        inputs, predictor, out, suffix=suffix, series=series or None, overwrite=overwrite, say=_complain
+        inputs, predictor, out, suffix=suffix, series=series or None, overwrite=overwrite, say=complain
     )
-    _say(f"{summary}; results in {out}")
+    say(f"{summary}; results in {out}")
     return summary.exit_code
 
 
@@ -113,13 +113,13 @@ def train(
             validation=None if validation == "held-out" else Path(validation),
             overrides=overrides,
             resume=resume,
-            say=_complain,
+            say=complain,
         )
     except TrainingDiverged as error:
-        _complain(f"error: {error}")
+        complain(f"error: {error}")
         return 1
     best = ", ".join(f"{name} {value:.2f}" for name, value in result.best_metrics.items())
-    _say(f"{result.steps} steps{f', best {best}' if best else ''}; weights in {out / ('best' if best else 'last')}")
+    say(f"{result.steps} steps{f', best {best}' if best else ''}; weights in {out / ('best' if best else 'last')}")
     return 0
 
 
@@ -181,8 +181,8 @@ def evaluate(
     result.save(out)
     print_table(result.summary(), title=f"{len(result.pictures)} measured, denoised by {by}")
     if result.infinite:
-        _say(f"{result.infinite} infinite values, of pictures equal to the clean ones, are left out of the means")
-    _say(f"tables: {out}")
+        say(f"{result.infinite} infinite values, of pictures equal to the clean ones, are left out of the means")
+    say(f"tables: {out}")
 
 
 def analyze(
@@ -218,7 +218,7 @@ def analyze(
     )
     similarity.save(out)
     print_table(similarity.table(), title=f"{similarity.cosine.shape[-1]} photos")
-    _say(f"tables: {out}")
+    say(f"tables: {out}")
 
 
 def store(photos: Path, out: Path, noise: str = "camera", curves: str = "", side: int = 0, seed: int = 0) -> int:
@@ -244,9 +244,9 @@ def store(photos: Path, out: Path, noise: str = "camera", curves: str = "", side
     else:
         made = parse_noise(noise)
     summary = store_pairs(
-        find_photos(photos), out, made, seed=seed, side=side or None, step=max(1, side // 2), say=_complain
+        find_photos(photos), out, made, seed=seed, side=side or None, step=max(1, side // 2), say=complain
     )
-    _say(f"{summary}; pairs in {out}")
+    say(f"{summary}; pairs in {out}")
     return summary.exit_code
 
 
@@ -260,8 +260,8 @@ def prepare(data: Path, out: Path, thickness: str = "") -> int:
     """
     from .ct_prepare import prepare as run_preparation
 
-    summary = run_preparation(data, out, thickness=thickness or None, say=_complain)
-    _say(f"{summary}; slices in {out}")
+    summary = run_preparation(data, out, thickness=thickness or None, say=complain)
+    say(f"{summary}; slices in {out}")
     return summary.exit_code
 
 
@@ -279,7 +279,7 @@ def convert(
 
     model = run_conversion(published, out, None if variant == "unsaid" else variant)
     parameters = sum(parameter.numel() for parameter in model.parameters())
-    _say(f"{parameters:,} parameters, trained on {model.config.noise}; weights in {out}")
+    say(f"{parameters:,} parameters, trained on {model.config.noise}; weights in {out}")
 
 
 def export(
@@ -297,7 +297,7 @@ def export(
     from .export import export as run_export
 
     for path, error in run_export(_model(weights), out, formats=format).items():
-        _say(f"{path}: largest difference from eager {error:.2e}")
+        say(f"{path}: largest difference from eager {error:.2e}")
 
 
 def bench(
@@ -325,7 +325,7 @@ def bench(
     from .bench import bench as run_bench
 
     print_table(run_bench(weights, out, sizes=sizes, dtypes=dtypes, device=device, rounds=rounds, compiled=compiled))
-    _say(f"figures: {out}")
+    say(f"figures: {out}")
 
 
 def info(weights: str = "synthetic") -> None:
@@ -336,7 +336,7 @@ def info(weights: str = "synthetic") -> None:
     """
     from .info import describe
 
-    _say(describe(weights))
+    say(describe(weights))
 
 
 def _model(weights: str) -> CLIPDenoiser:
@@ -359,16 +359,8 @@ def _predictor(
         tiles=tiles,
         self_ensemble=self_ensemble,
         batch=batch,
-        notify=_complain,
+        notify=complain,
     )
-
-
-def _say(line: str) -> None:
-    print(line, flush=True)  # noqa: T201
-
-
-def _complain(line: str) -> None:
-    print(line, file=sys.stderr, flush=True)  # noqa: T201
 
 
 COMMANDS: dict[str, Command] = {
@@ -390,7 +382,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run ``clip-denoising`` and return its exit code."""
     description = f"{METHOD.title} ({METHOD.venue}): {METHOD.task}."
     with warnings.catch_warnings():
-        warnings.showwarning = lambda message, *_: _complain(f"note: {message}")
+        warnings.showwarning = lambda message, *_: complain(f"note: {message}")
         return run(METHOD.name, COMMANDS, description, argv)
 
 
