@@ -12,13 +12,12 @@ import torch
 from torch import Tensor, nn
 
 from clip_denoising import VARIANTS, CLIPDenoiser, CLIPDenoiserConfig
-from clip_denoising.checkpoint import fill_from_published, to_published
+from clip_denoising.checkpoint import UNUSED, fill_from_published, to_published
 from clip_denoising.decoder import upsample
 from clip_denoising.fast import for_inference
 from clip_denoising.losses import training_losses
 from clip_denoising.schedule import cyclic_learning_rate
 from clip_denoising.train import load_train_recipe, schedule_of
-from visioncore.backbones.clip import STAGES
 from visioncore.images import from_tensor
 from visioncore.tiling import run_whole
 
@@ -29,12 +28,11 @@ Layouts = Mapping[str, Mapping[str, Any]]
 both_paths = pytest.mark.parametrize("path", ["plain", "fast"])
 
 
-def filled(config: CLIPDenoiserConfig, layout: Mapping[str, Any], fill: Fill) -> CLIPDenoiser:
+def filled(config: CLIPDenoiserConfig, state: Mapping[str, Tensor]) -> CLIPDenoiser:
     model = CLIPDenoiser(config).double().eval()
-    unused = () if config.keep_layer4 else (f"encoder.layer{STAGES}.",)
-    fill_from_published(
-        model, fill({n: s for n, s in layout.items() if not n.startswith(unused or "-")}), "golden case"
-    )
+    if not config.keep_layer4:
+        state = {name: tensor for name, tensor in state.items() if not name.startswith(UNUSED)}
+    fill_from_published(model, state, "golden case")
     return model
 
 
@@ -55,8 +53,13 @@ def relative_error(value: Tensor, reference: Tensor) -> float:
 
 
 @pytest.fixture(scope="module")
-def rgb(layouts: Layouts, fill: Fill) -> CLIPDenoiser:
-    return filled(VARIANTS["synthetic"], layouts["rgb"], fill)
+def rgb_state(layouts: Layouts, fill: Fill) -> dict[str, Tensor]:
+    return fill(layouts["rgb"])
+
+
+@pytest.fixture(scope="module")
+def rgb(rgb_state: dict[str, Tensor]) -> CLIPDenoiser:
+    return filled(VARIANTS["synthetic"], rgb_state)
 
 
 @torch.no_grad()
@@ -85,7 +88,7 @@ def test_the_rgb_network_on_the_fast_path(rgb: CLIPDenoiser, golden: Golden, mak
 @torch.no_grad()
 def test_the_ct_network(layouts: Layouts, fill: Fill, golden: Golden, make_input: MakeInput, path: str) -> None:
     case = golden("ldct_full")
-    model, x = filled(VARIANTS["ldct"], layouts["ldct"], fill), make_input(case.about["inputs"]["x"])
+    model, x = filled(VARIANTS["ldct"], fill(layouts["ldct"])), make_input(case.about["inputs"]["x"])
     case.close("y", on_path(model, path)(x))
     case.close("after_first", model.features(x)[0])
 
@@ -115,9 +118,9 @@ def test_padded_prediction(rgb: CLIPDenoiser, golden: Golden, make_input: MakeIn
     np.testing.assert_array_equal(spread, case.outputs["y_uint8"])
 
 
-def test_training_step(layouts: Layouts, fill: Fill, golden: Golden, make_input: MakeInput) -> None:
+def test_training_step(rgb_state: dict[str, Tensor], golden: Golden, make_input: MakeInput) -> None:
     case = golden("train_step")
-    model = filled(replace(VARIANTS["synthetic"], aug_level=0), layouts["rgb"], fill).train()
+    model = filled(replace(VARIANTS["synthetic"], aug_level=0), rgb_state).train()
     trained = [parameter for parameter in model.parameters() if parameter.requires_grad]
     optimizer = torch.optim.AdamW(trained, lr=3e-4, betas=(0.9, 0.999), weight_decay=1e-4)
     x, target = (make_input(case.about["inputs"][name]) for name in ("x", "target"))
@@ -144,9 +147,9 @@ def test_training_step(layouts: Layouts, fill: Fill, golden: Golden, make_input:
 
 
 @torch.no_grad()
-def test_statistics_of_the_unused_stage(layouts: Layouts, fill: Fill, golden: Golden, make_input: MakeInput) -> None:
+def test_statistics_of_the_unused_stage(rgb_state: dict[str, Tensor], golden: Golden, make_input: MakeInput) -> None:
     case = golden("train_step")
-    model = filled(replace(VARIANTS["synthetic"], aug_level=0, keep_layer4=True), layouts["rgb"], fill).train()
+    model = filled(replace(VARIANTS["synthetic"], aug_level=0, keep_layer4=True), rgb_state).train()
     model(make_input(case.about["inputs"]["x"]))
     mean, _ = statistics(model, "layer4.2.bn3")
     # norms over two values each, which blow rounding up

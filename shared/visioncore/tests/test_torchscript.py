@@ -77,7 +77,7 @@ def test_nothing_but_tensors_is_built(tmp_path: Path) -> None:
             return Path.touch, (str(tmp_path / "sprung"),)
 
     path = write(tmp_path / "net.pt", pickle.dumps(Trap(), protocol=2))
-    with pytest.raises(InputError, match=r"net\.pt: names .*touch.*nothing in it was run|net\.pt: names .*nothing"):
+    with pytest.raises(InputError, match=r"net\.pt: names .*nothing in it was run"):
         read_torchscript(path)
     assert not (tmp_path / "sprung").exists()
 

@@ -17,7 +17,7 @@ from torch import Tensor, nn
 
 BLOCK = 16
 """Rows, or columns, of the result that one product makes: the more, the more of the matrix is zero."""
-TOGETHER = 4
+TOGETHER = 8
 """Blocks of rows whose channels are mixed together: neighbouring ones need the same rows at their edges."""
 
 
@@ -28,11 +28,13 @@ class Band(NamedTuple):
         start: the first of the R places.
         first: the first of the K places of the small map that they depend on.
         weights: (3, R, K): of the place before, of the place itself, and of the one behind; zero outside the map.
+        flat: the same as (R, 3K), the three next to each other for every place that they are of.
     """
 
     start: int
     first: int
     weights: Tensor
+    flat: Tensor
 
     @property
     def rows(self) -> int:
@@ -66,7 +68,8 @@ def bands(length: int, start: int, stop: int, dtype: torch.dtype) -> tuple[Band,
             beside = places[inside] + shift - 1
             weights[shift, inside, below[beside] - first] += 1 - share[beside]
             weights[shift, inside, above[beside] - first] += share[beside]
-        found.append(Band(begin, first, weights.to(dtype)))
+        weights = weights.to(dtype)
+        found.append(Band(begin, first, weights, weights.permute(1, 2, 0).flatten(1)))
     return tuple(found)
 
 
@@ -96,10 +99,6 @@ class EnlargedConvolution(nn.Module):
         """
         B, _, H, W = x.shape
         pixels, result = x.permute(0, 2, 3, 1), base.permute(0, 2, 3, 1)
-        columns = [
-            (band.start, 3 * band.first, band.weights.permute(1, 2, 0).flatten(1))
-            for band in bands(W, 0, 2 * W, x.dtype)
-        ]
         blocks = bands(H, top, top + base.shape[2], x.dtype)
         for block in range(0, len(blocks), TOGETHER):
             chosen = blocks[block : block + TOGETHER]
@@ -107,9 +106,10 @@ class EnlargedConvolution(nn.Module):
             for image in range(B):
                 lines = self._enlarge_rows(pixels[image], chosen)
                 part = result[image, start:stop]
-                for column, place, weights in columns:
-                    moved = torch.bmm(weights.expand(len(lines), -1, -1), lines[:, place : place + weights.shape[1]])
-                    part[:, column : column + len(weights)] += moved
+                for band in bands(W, 0, 2 * W, x.dtype):
+                    known = lines[:, 3 * band.first : 3 * (band.first + band.depth)]
+                    moved = torch.bmm(band.flat.expand(len(lines), -1, -1), known)
+                    part[:, band.start : band.start + band.rows] += moved
                 F.leaky_relu_(part, self.slope)
         return base
 
@@ -122,7 +122,10 @@ class EnlargedConvolution(nn.Module):
         """
         first, last = blocks[0].first, blocks[-1].first + blocks[-1].depth
         known = pixels[first:last].reshape(-1, pixels.shape[2])
-        mixed = torch.bmm(known.expand(3, -1, -1), self.mix).view(3, last - first, -1)
+        mixed = pixels.new_empty(3, len(known), 3 * self.outputs)
+        for matrix, out in zip(self.mix, mixed, strict=True):
+            torch.mm(known, matrix, out=out)
+        mixed = mixed.view(3, last - first, -1)
         tall = pixels.new_empty(sum(block.rows for block in blocks), mixed.shape[2])
         for block, rows in zip(blocks, tall.split([block.rows for block in blocks]), strict=True):
             above, here, below = mixed[:, block.first - first : block.first - first + block.depth]
