@@ -17,7 +17,7 @@ from torch import Tensor, nn
 
 BLOCK = 16
 """Rows, or columns, of the result that one product makes: the more, the more of the matrix is zero."""
-TOGETHER = 8
+TOGETHER = 4
 """Blocks of rows whose channels are mixed together: neighbouring ones need the same rows at their edges."""
 
 
@@ -100,11 +100,13 @@ class EnlargedConvolution(nn.Module):
         B, _, H, W = x.shape
         pixels, result = x.permute(0, 2, 3, 1), base.permute(0, 2, 3, 1)
         blocks = bands(H, top, top + base.shape[2], x.dtype)
+        most = max(block.depth for block in blocks) * TOGETHER * W * 9 * self.outputs
+        buffers = x.new_empty(most), x.new_empty(BLOCK * TOGETHER * W * 3 * self.outputs)
         for block in range(0, len(blocks), TOGETHER):
             chosen = blocks[block : block + TOGETHER]
             start, stop = chosen[0].start - top, chosen[-1].start + chosen[-1].rows - top
             for image in range(B):
-                lines = self._enlarge_rows(pixels[image], chosen)
+                lines = self._enlarge_rows(pixels[image], chosen, buffers)
                 part = result[image, start:stop]
                 for band in bands(W, 0, 2 * W, x.dtype):
                     known = lines[:, 3 * band.first : 3 * (band.first + band.depth)]
@@ -113,22 +115,24 @@ class EnlargedConvolution(nn.Module):
                 F.leaky_relu_(part, self.slope)
         return base
 
-    def _enlarge_rows(self, pixels: Tensor, blocks: Sequence[Band]) -> Tensor:
+    def _enlarge_rows(self, pixels: Tensor, blocks: Sequence[Band], buffers: tuple[Tensor, Tensor]) -> Tensor:
         """Return rows (R, 3W, O) of the enlarged map, mixed for each of the three columns that a result depends on.
 
         Args:
             pixels: the map (H, W, C).
             blocks: which rows, without a gap.
+            buffers: for what is in between, and for the result.
         """
         first, last = blocks[0].first, blocks[-1].first + blocks[-1].depth
         known = pixels[first:last].reshape(-1, pixels.shape[2])
-        mixed = pixels.new_empty(3, len(known), 3 * self.outputs)
+        mixed = buffers[0][: 9 * len(known) * self.outputs].view(3, len(known), -1)
         for matrix, out in zip(self.mix, mixed, strict=True):
             torch.mm(known, matrix, out=out)
         mixed = mixed.view(3, last - first, -1)
-        tall = pixels.new_empty(sum(block.rows for block in blocks), mixed.shape[2])
-        for block, rows in zip(blocks, tall.split([block.rows for block in blocks]), strict=True):
+        rows = sum(block.rows for block in blocks)
+        tall = buffers[1][: rows * mixed.shape[2]].view(rows, -1)
+        for block, part in zip(blocks, tall.split([block.rows for block in blocks]), strict=True):
             above, here, below = mixed[:, block.first - first : block.first - first + block.depth]
-            torch.mm(block.weights[0], above, out=rows)
-            rows.addmm_(block.weights[1], here).addmm_(block.weights[2], below)
-        return tall.view(len(tall), -1, self.outputs)
+            torch.mm(block.weights[0], above, out=part)
+            part.addmm_(block.weights[1], here).addmm_(block.weights[2], below)
+        return tall.view(rows, -1, self.outputs)

@@ -9,6 +9,7 @@ evaluation mode, to rounding.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import product
 from typing import Protocol, cast
 
 import torch
@@ -184,12 +185,24 @@ class ToImage(nn.Module):
     def __init__(self, weight: Tensor) -> None:
         super().__init__()
         self.matrix: Tensor
-        self.register_buffer("matrix", weight.flip(2, 3).permute(0, 2, 3, 1).flatten(0, 2).contiguous())
+        self.register_buffer("matrix", weight.permute(2, 3, 0, 1).flatten(0, 2).contiguous())
 
     def forward(self, x: Tensor) -> Tensor:
         """Return (B, O, H, W) for a map (B, C, H, W)."""
+        B, _, H, W = x.shape
         pixels = x.to(self.matrix.dtype).permute(0, 2, 3, 1).flatten(1, 2)
-        return torch.stack([F.fold(self.matrix @ each.T, x.shape[2:], 3, padding=1) for each in pixels])
+        image = pixels.new_zeros(B, len(self.matrix) // 9, H, W)
+        for result, each in zip(image, pixels, strict=True):
+            parts = (self.matrix @ each.T).view(3, 3, -1, H, W)
+            for row, column in product(range(3), range(3)):
+                (to_rows, rows), (to_columns, columns) = _shifted(H, row - 1), _shifted(W, column - 1)
+                result[:, to_rows, to_columns] += parts[row, column, :, rows, columns]
+        return image
+
+
+def _shifted(length: int, by: int) -> tuple[slice, slice]:
+    """Return the places along a side that have another one ``by`` further, and those others."""
+    return slice(max(0, -by), length - max(0, by)), slice(max(0, by), length - max(0, -by))
 
 
 @dataclass(frozen=True)
@@ -242,7 +255,8 @@ class _Maker:
         return ToImage(weight.to(self.device, torch.promote_types(self.dtype, torch.float32)))
 
     def _cast(self, values: Tensor) -> Tensor:
-        return values.to(self.device, self.dtype)
+        # a copy in any case: the model's own weights may change later
+        return values.to(self.device, self.dtype, copy=True)
 
 
 def _composed(weight: Tensor, adapter: nn.Conv2d | None) -> Tensor:

@@ -88,7 +88,9 @@ class Winograd3x3(nn.Module):
         # Both buffers serve twice: what is transformed takes the place of what it came from.
         size = positions * images * rows * across * max(C, outputs)
         buffers = x.new_empty(size), x.new_empty(size)
-        padded = x.new_zeros(images, rows * tile + 2, across * tile + 2, C)
+        padded = x.new_empty(images, rows * tile + 2, across * tile + 2, C)
+        padded[:, :, 0] = 0
+        padded[:, :, W + 1 :] = 0
         out = x.new_empty(B, down * tile, across * tile, outputs)
         for image in range(0, B, images):
             for row in range(0, down, rows):

@@ -1,0 +1,177 @@
+"""The parts of the fast path, each against what it stands for; whole networks are in test_parity."""
+
+from __future__ import annotations
+
+import copy
+from typing import Literal
+
+import pytest
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from clip_denoising import CLIPDenoiser, CLIPDenoiserConfig, convolution, enlarged, fast, winograd
+from clip_denoising.convolution import Convolution, fusion_works
+from clip_denoising.decoder import upsample
+from clip_denoising.enlarged import EnlargedConvolution, bands
+from clip_denoising.fast import FastDenoiser, ToImage, for_inference
+from clip_denoising.winograd import Winograd3x3
+
+
+def rand(*shape: int, dtype: torch.dtype = torch.float64, seed: int = 0) -> Tensor:
+    values = torch.randn(shape, dtype=dtype, generator=torch.Generator().manual_seed(seed))
+    return values.contiguous(memory_format=torch.channels_last) if len(shape) == 4 else values
+
+
+def close(value: Tensor, expected: Tensor, bound: float = 1e-12) -> None:
+    assert value.shape == expected.shape
+    assert float((value - expected).abs().max()) <= bound * float(expected.abs().max())
+
+
+@pytest.mark.parametrize("tile", [2, 4])
+@pytest.mark.parametrize("size", [(2, 1, 1), (1, 4, 4), (3, 5, 7), (5, 6, 10), (2, 33, 12)])
+@pytest.mark.parametrize(("bias", "slope"), [(True, 0.0), (False, 0.2), (True, None)])
+def test_winograd(
+    tile: int, size: tuple[int, int, int], bias: bool, slope: float | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(winograd, "BLOCK", 6)  # so that strips, and groups of images, come about
+    batch, height, width = size
+    weight, x = rand(5, 3, 3, 3), rand(batch, 3, height, width, seed=1)
+    offset = rand(5, seed=2) if bias else None
+    plain = F.conv2d(x, weight, offset, padding=1)
+    expected = plain if slope is None else F.leaky_relu(plain, slope)
+    close(Winograd3x3(weight, offset, slope, tile)(x), expected)
+
+
+@pytest.mark.parametrize(("tile", "bound"), [(2, 3e-6), (4, 5e-5)])
+def test_rounding_of_winograd(tile: int, bound: float) -> None:
+    weight, x = rand(64, 128, 3, 3), rand(1, 128, 24, 24, seed=1)
+    found = Winograd3x3(weight.float(), None, None, tile)(x.float())
+    assert found.is_contiguous(memory_format=torch.channels_last)
+    close(found.double(), F.conv2d(x, weight, padding=1), bound)
+
+
+@pytest.mark.parametrize("size", [(1, 1), (1, 2), (2, 1), (2, 3), (9, 7), (40, 24)])
+def test_convolution_of_an_enlarged_map(size: tuple[int, int]) -> None:
+    height, width = size
+    weight, x, base = rand(4, 3, 3, 3), rand(2, 3, height, width, seed=1), rand(2, 4, 2 * height, 2 * width, seed=2)
+    expected = F.leaky_relu(base + F.conv2d(upsample(x), weight, padding=1), 0.2)
+    layer = EnlargedConvolution(weight, 0.2)
+    close(layer(x, base.clone()), expected)
+    # and a few rows alone
+    top = min(3, 2 * height - 1)
+    rows = base[1:, :, top : top + 35].clone()
+    close(layer(x[1:], rows, top), expected[1:, :, top : top + 35])
+
+
+def test_bands_are_short() -> None:
+    for band in bands(1000, 0, 2000, torch.float64):
+        assert band.rows == enlarged.BLOCK
+        assert band.depth <= enlarged.BLOCK // 2 + 3
+        sums = band.weights.sum(dim=2)
+        expected = torch.ones_like(sums)
+        if band.start == 0:
+            expected[0, 0] = 0
+        if band.start + band.rows == 2000:
+            expected[2, -1] = 0
+        torch.testing.assert_close(sums, expected)
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16, torch.float64])
+@pytest.mark.parametrize("slope", [None, 0.0, 0.2])
+@pytest.mark.parametrize("joined", [False, True])
+@pytest.mark.parametrize("fused", [False, True])
+def test_convolutions(
+    dtype: torch.dtype, slope: float | None, joined: bool, fused: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if not fused:
+        monkeypatch.setattr(convolution, "FUSED_TYPES", ())
+    weight, bias, x = rand(16, 8, 3, 3), rand(16, seed=1), rand(2, 8, 12, 10, seed=2)
+    base = rand(2, 16, 12, 10, seed=3)
+    layer = Convolution(weight.to(dtype), bias.to(dtype), slope)
+    found = layer(x.to(dtype), base.to(dtype) if joined else None)
+    assert found.dtype == dtype
+    expected = F.conv2d(x, weight, bias, padding=1) + (base if joined else 0)
+    expected = expected if slope is None else F.leaky_relu(expected, slope)
+    close(found.double(), expected, {torch.float64: 1e-12, torch.float32: 1e-6, torch.bfloat16: 2e-2}[dtype])
+    halved = Convolution(weight.to(dtype), None, slope, stride=2)(x.to(dtype))
+    assert halved.shape == (2, 16, 6, 5)
+
+
+def test_without_the_operator_of_onednn(monkeypatch: pytest.MonkeyPatch) -> None:
+    def changed(*arguments: object) -> Tensor:
+        raise RuntimeError("takes other arguments now")
+
+    monkeypatch.setattr(convolution, "_fused", changed)
+    fusion_works.cache_clear()
+    try:
+        assert not fusion_works(torch.float32)
+        assert not Convolution(rand(2, 2, 1, 1).float(), None, None).fused
+    finally:
+        fusion_works.cache_clear()
+
+
+@pytest.mark.parametrize("channels", [1, 3])
+@pytest.mark.parametrize("size", [(1, 1), (1, 5), (6, 4)])
+def test_the_last_convolution(channels: int, size: tuple[int, int]) -> None:
+    weight, x = rand(channels, 6, 3, 3), rand(2, 6, *size, seed=1)
+    close(ToImage(weight)(x), F.conv2d(x, weight, padding=1))
+
+
+def wide(channels: Literal[1, 3]) -> CLIPDenoiser:
+    """Return a network whose coarse maps are wide enough for every detour, in float64."""
+    torch.manual_seed(0)
+    model = CLIPDenoiser(CLIPDenoiserConfig(channels=channels, width=16, blocks=(1, 1, 2, 1))).double()
+    model.train()(torch.rand(2, channels, 32, 64, dtype=torch.float64))
+    return model.eval()
+
+
+@pytest.mark.parametrize("channels", [1, 3])
+@torch.no_grad()
+def test_strips_of_rows(channels: Literal[1, 3], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(fast, "ENLARGED_CHANNELS", 1)
+    monkeypatch.setattr(fast, "STRIP", 7 * 64)
+    model, image = wide(channels), torch.rand(2, channels, 96, 64, dtype=torch.float64)
+    close(for_inference(model)(image), model(image), 1e-11)
+
+
+@torch.no_grad()
+def test_all_detours_are_taken_and_only_in_full_precision(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(fast, "ENLARGED_CHANNELS", 16)
+    monkeypatch.setattr(fast, "WINOGRAD_CHANNELS", 32)
+    model = wide(3)
+    image = torch.rand(1, 3, 64, 64, dtype=torch.float64)
+    exact = for_inference(model)
+    kinds = [type(module) for module in exact.modules()]
+    assert kinds.count(Winograd3x3) == 9
+    assert kinds.count(EnlargedConvolution) == 4
+    close(exact(image), model(image), 1e-11)
+    half = for_inference(model, dtype=torch.bfloat16)
+    assert not {Winograd3x3, EnlargedConvolution} & {type(module) for module in half.modules()}
+    assert half(image.float()).dtype == torch.float32
+    close(half(image), model(image), 0.1)
+
+
+def test_the_model_is_not_touched(tiny: CLIPDenoiser) -> None:
+    before = copy.deepcopy(tiny.state_dict())
+    network = for_inference(tiny)
+    assert isinstance(network, FastDenoiser)
+    image = torch.rand(1, 3, 32, 32)
+    first = network(image)
+    with torch.no_grad():
+        for parameter in tiny.parameters():
+            parameter.mul_(2)
+    assert torch.equal(network(image), first)
+    for name, value in tiny.named_parameters():
+        assert torch.equal(value, before[name] * 2)
+    for name, value in tiny.named_buffers():
+        assert torch.equal(value, before[name])
+    assert not first.requires_grad
+    assert all(not isinstance(value, nn.Parameter) for value in network.state_dict().values())
+
+
+def test_an_input_of_another_precision(tiny: CLIPDenoiser) -> None:
+    image = torch.rand(1, 3, 32, 32, dtype=torch.float64)
+    found = for_inference(tiny)(image)
+    assert found.dtype == torch.float64
+    close(found, tiny(image.float()).double().detach(), 1e-5)
