@@ -29,6 +29,7 @@ OPTIONAL = {
     "open_clip",
     "peft",
     "PIL",
+    "pydicom",
     "scipy",
     "segment_anything",
     "SimpleITK",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import importlib.util
 import json
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -120,21 +121,33 @@ def _network(config: CLIPDenoiserConfig) -> CLIPDenoiser:
     return model.eval()
 
 
-@pytest.fixture
-def tiny() -> CLIPDenoiser:
+@pytest.fixture(scope="session")
+def _tiny() -> CLIPDenoiser:
     return _network(TINY)
 
 
-@pytest.fixture
-def tiny_ct() -> CLIPDenoiser:
+@pytest.fixture(scope="session")
+def _tiny_ct() -> CLIPDenoiser:
     return _network(replace(TINY, channels=1))
 
 
+@pytest.fixture
+def tiny(_tiny: CLIPDenoiser) -> CLIPDenoiser:
+    """A tiny network for pictures; each test has its own."""
+    return copy.deepcopy(_tiny)
+
+
+@pytest.fixture
+def tiny_ct(_tiny_ct: CLIPDenoiser) -> CLIPDenoiser:
+    """A tiny network for CT; each test has its own."""
+    return copy.deepcopy(_tiny_ct)
+
+
 @pytest.fixture(scope="session")
-def tiny_weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The folder of a tiny network for pictures, saved."""
+def tiny_weights(_tiny: CLIPDenoiser, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of the tiny network for pictures, saved."""
     folder = tmp_path_factory.mktemp("weights") / "tiny"
-    _network(TINY).save_pretrained(folder)
+    _tiny.save_pretrained(folder)
     return folder
 
 

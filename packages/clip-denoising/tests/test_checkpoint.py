@@ -15,7 +15,7 @@ from torch import Tensor
 from clip_denoising import VARIANTS, CLIPDenoiser, CLIPDenoiserConfig
 from clip_denoising.checkpoint import UNUSED, published_name, read_published, to_published
 from clip_denoising.weights import convert, load_model
-from visioncore.backbones.clip import CLIPResNet, CLIPResNetConfig
+from visioncore.backbones.clip import CLIP_RESNETS, CLIPResNet, CLIPResNetConfig, tower_config, tower_state
 from visioncore.checkpoint import write_state_dict
 from visioncore.errors import InputError
 
@@ -49,7 +49,7 @@ def silent(line: str) -> None:
 
 def refused(path: Path, **options: Any) -> str:
     with pytest.raises(InputError) as caught:
-        CLIPDenoiser.from_published(path, **options)
+        CLIPDenoiser.from_published(path, say=lambda line: None, **options)
     message = str(caught.value)
     assert message.startswith(str(path))
     assert "\n" not in message
@@ -96,7 +96,8 @@ def test_folders_say_which_rgb_network_it_is(save: Save, folder: str, variant: s
 
 @pytest.mark.parametrize("folder", ["weights", "synthetic/far/above/the/file", "both_sRGB_and_synthetic"])
 def test_what_a_file_does_not_say_is_said(save: Save, folder: str) -> None:
-    path, told = save({"params": to_published(make())}, folder), []
+    path = save({"params": to_published(make())}, folder)
+    told: list[str] = []
     loaded = CLIPDenoiser.from_published(path, say=told.append)
     assert told == [f"{path}: an RGB network, but nothing says which; name its variant, synthetic or srgb, if you know"]
     assert "the file does not say which" in loaded.config.noise
@@ -195,6 +196,16 @@ def test_names() -> None:
 # CLIP
 
 
+def test_every_tensor_of_clip_s_tower_has_its_place(layouts: Mapping[str, Mapping[str, Any]]) -> None:
+    with torch.device("meta"):
+        layout = {name: torch.empty(shape) for name, shape in layouts["clip_rn50_visual"].items()}
+        expected = CLIPResNet(CLIP_RESNETS["RN50"]).state_dict()
+    shapes = {name.removeprefix("visual."): value.shape for name, value in layout.items() if "attnpool" not in name}
+    assert shapes == {name: value.shape for name, value in expected.items()}
+    assert tower_config(expected, "RN50") == CLIPResNetConfig(64, (3, 4, 6, 3))
+    assert tower_state(layout, "RN50").keys() == expected.keys()
+
+
 @pytest.mark.parametrize("keep_layer4", [False, True])
 def test_the_encoder_comes_from_clip(tmp_path: Path, keep_layer4: bool) -> None:
     tower = make().encoder.state_dict()
@@ -208,8 +219,18 @@ def test_the_encoder_comes_from_clip(tmp_path: Path, keep_layer4: bool) -> None:
 
 def test_a_tower_of_another_shape_is_refused(tmp_path: Path) -> None:
     torch.save(make().encoder.state_dict(), tmp_path / "clip.pt")
-    with pytest.raises(InputError, match=r"clip\.pt: these weights do not fit DenseEncoder"):
-        CLIPDenoiser.from_clip(replace(TINY, width=10), tmp_path / "clip.pt")
+    for changes, wanted in (
+        ({"width": 10}, "width 10 with 1, 2, 1, 1"),
+        ({"blocks": (1, 2, 3, 1)}, "8 with 1, 2, 3, 1"),
+    ):
+        with pytest.raises(InputError) as caught:
+            CLIPDenoiser.from_clip(replace(TINY, **changes), tmp_path / "clip.pt")
+        assert "clip.pt: a tower of width 8 with 1, 2, 1, 1 blocks, but the network wants one of" in str(caught.value)
+        assert f"{wanted}; set its width and blocks to the tower's" in str(caught.value)
+    other_end = CLIPDenoiser.from_clip(replace(TINY, blocks=(1, 2, 1, 3), keep_layer4=False), tmp_path / "clip.pt")
+    assert other_end.config.blocks == (1, 2, 1, 3)  # of a stage that is left out
+    with pytest.raises(InputError, match=r"clip\.pt: .*layer4\.1"):
+        CLIPDenoiser.from_clip(replace(TINY, blocks=(1, 2, 1, 3)), tmp_path / "clip.pt")
 
 
 def test_open_clip_is_asked_by_name(monkeypatch: pytest.MonkeyPatch) -> None:

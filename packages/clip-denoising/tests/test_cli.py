@@ -13,9 +13,10 @@ import numpy as np
 import pytest
 import torch
 
-from clip_denoising import VARIANTS, CLIPDenoiser, CLIPDenoiserConfig, train
+from clip_denoising import VARIANTS, CLIPDenoiser, CLIPDenoiserConfig
 from clip_denoising.checkpoint import to_published
 from clip_denoising.cli import COMMANDS, main
+from visioncore.backbones.clip import read_clip_resnet
 from visioncore.exporting import FORMATS
 from visioncore.images import Image, read_image, write_image
 from visioncore.training import TrainingDiverged
@@ -135,14 +136,37 @@ def test_train_and_use_what_was_trained(run: Run, photos: Path, tmp_path: Path) 
     assert run("predict", photos, "--weights", new / "last", "--out", tmp_path / "denoised", "--device", "cpu")[0] == 0
 
 
+def test_pretrain_and_train_on_what_it_made(run: Run, photos: Path, tmp_path: Path) -> None:
+    small = {"model.width": 4, "loop.steps": 3, "loop.batch_size": 3, "loop.warmup_steps": 0}
+    encoder = tmp_path / "encoder"
+    call = ("pretrain", "--data", photos, "--out", encoder, *fields(small | {"side": 32}))
+    code, said, _ = run(*call)
+    assert (code, said) == (0, f"3 steps; weights in {encoder / 'last'}\n")
+    code, _, complaints = run(*call, "--set.side", 64)
+    assert code == 2
+    assert "another run: run.recipe.side was 32 and is 64" in complaints
+    assert run(*call, "--set.side", 64, "--no-resume")[0] == 0
+    train_on_it = ("train", "--recipe", "demo", "--data", photos, "--clip", encoder / "last" / "model.safetensors")
+    code, said, _ = run(*train_on_it, "--out", tmp_path / "run", *fields(small | {"data.patch": 32}))
+    assert code == 0
+    assert said.startswith("3 steps, best psnr ")
+    frozen = CLIPDenoiser.from_pretrained(tmp_path / "run" / "best").encoder.get_parameter("layer1.0.conv1.weight")
+    assert torch.equal(frozen, read_clip_resnet(encoder / "last" / "model.safetensors")["layer1.0.conv1.weight"])
+    code, _, complaints = run(*train_on_it, "--out", tmp_path / "wide")
+    assert code == 2
+    assert "a tower of width 4 with 1, 1, 1, 1 blocks, but the network wants one of width 16" in complaints
+    assert complaints.count("\n") == 1
+
+
+@pytest.mark.parametrize(("command", "recipe"), [("train", "demo"), ("pretrain", "encoder")])
 def test_a_run_that_diverges_is_one_line(
-    run: Run, photos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    run: Run, photos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, command: str, recipe: str
 ) -> None:
     def diverge(*_: object, **__: object) -> None:
         raise TrainingDiverged("step 7: the loss is NaN")
 
-    monkeypatch.setattr(train, "train", diverge)
-    code, _, complaints = run("train", "--recipe", "demo", "--data", photos, "--out", tmp_path / "run")
+    monkeypatch.setattr(f"clip_denoising.{command}.{command}", diverge)
+    code, _, complaints = run(command, "--recipe", recipe, "--data", photos, "--out", tmp_path / "run")
     assert (code, complaints) == (1, "error: step 7: the loss is NaN\n")
 
 
@@ -301,7 +325,10 @@ def test_bad_input_is_one_line_and_code_two(
         ((*synthetic, *weights, "--noises", "gaussian:25", "rain:3"), "'rain:3': no kind of noise; known are gaussian"),
         ((*synthetic, *weights, "--noises", "gaussian"), "noise is written as gaussian:15"),
         (("evaluate", "--protocol", "real", "--data", photos, *weights, *out), "no pairs in it"),
-        (("evaluate", "--protocol", "real", "--data", photos, *weights, *out, "--noises", "nlf:1,1"), "leave --noises"),
+        (
+            ("evaluate", "--protocol", "real", "--data", photos, *weights, *out, "--noises", "nlf:1,1"),
+            "have their own, so give none",
+        ),
         (("evaluate", "--protocol", "ct", "--data", photos, *weights, *out), "no file with suffix .npy"),
         (("evaluate", "--protocol", "video", "--data", photos, *weights, *out), "video"),
         (("analyze", "--data", tmp_path / "empty", *weights, *out), "no file with suffix"),
@@ -309,6 +336,9 @@ def test_bad_input_is_one_line_and_code_two(
         (("train", "--recipe", "none", "--data", photos, *out), "unknown recipe 'none'"),
         (("train", "--recipe", "demo", "--data", photos, *out, "--set.loop.step", "3"), "did you mean steps?"),
         (("train", "--recipe", "synthetic", "--data", photos, *out), "so they must come from somewhere"),
+        (("pretrain", "--data", tmp_path / "none", *out), "no such file or folder"),
+        (("pretrain", "--data", photos, *out), "3 photos, but loop.batch_size is 64"),
+        (("pretrain", "--data", photos, *out, "--recipe", "demo"), "unknown field schedule"),
         (("store", "--photos", photos, *out, "--noise", "rain"), "no kind of noise"),
         (("prepare", "--data", photos, *out), "no CT scan in it"),
         (("convert", tmp_path / "file", *out), "not a checkpoint"),

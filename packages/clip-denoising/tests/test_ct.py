@@ -261,7 +261,7 @@ def test_one_series_of_several_is_chosen(write_series: WriteSeries, write_slice:
     folder = write_series(tmp_path / "in", SeriesInstanceUID="1.2.3")
     write_slice(folder / "z.dcm", np.full((4, 5), 7, np.int16), SeriesInstanceUID="1.2.4", SeriesDescription="scout")
     message = refused(folder)
-    assert "holds 2 series; choose one by its UID: 1.2.3 (no description, 4 files); 1.2.4 (scout, 1 files)" in message
+    assert "holds 2 series; choose one by its UID: 1.2.3 (CT, 4 slices); 1.2.4 (scout, 1 slice)" in message
     assert read_ct(folder, series="1.2.3").hu.shape == (4, 4, 5)
     with pytest.raises(InputError, match=r"no series 1\.2\.5 in it; there is 1\.2\.3"):
         read_ct(folder, series="1.2.5")

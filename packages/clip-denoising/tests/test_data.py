@@ -12,11 +12,12 @@ import pytest
 import torch
 
 from clip_denoising.camera import CameraNoise
-from clip_denoising.data import Pair, Patches, Photos
-from clip_denoising.dihedral import WAYS, turned, turned_back, turned_pixels
+from clip_denoising.data import Patches
+from clip_denoising.datasets import Pair
 from clip_denoising.mixup import mix, mixup
 from clip_denoising.noise import Noise, Rng
 from clip_denoising.response import smooth_curves
+from visioncore.dihedral import WAYS, turned_back
 from visioncore.errors import InputError
 from visioncore.images import Image, write_image
 
@@ -32,19 +33,6 @@ def photos(tmp_path: Path) -> list[Path]:
     for number in range(3):
         write_image(tmp_path / f"{number}.png", Image(picture(40, 56, number)))
     return [tmp_path / f"{number}.png" for number in range(3)]
-
-
-# turning
-
-
-def test_eight_different_ways_and_back() -> None:
-    square = torch.arange(9.0).reshape(1, 3, 3)
-    ways = [turned(square, way) for way in range(WAYS)]
-    assert len({tuple(way.flatten().tolist()) for way in ways}) == WAYS == 8
-    wide = torch.arange(24.0).reshape(2, 3, 4)
-    for way in range(WAYS):
-        assert torch.equal(turned_back(turned(wide, way), way), wide)
-        assert np.array_equal(turned_pixels(wide[0].numpy(), way), turned(wide[0], way).numpy())
 
 
 # patches
@@ -160,23 +148,6 @@ def test_subsets_and_pickles(photos: list[Path]) -> None:
     assert part.clean_files() == [photos[2]]
     expected = source.sample(2, np.random.default_rng(3))["noisy"]
     torch.testing.assert_close(part.sample(0, np.random.default_rng(3))["noisy"], expected, rtol=0, atol=0)
-
-
-def test_photos_are_read_once_as_long_as_there_is_room(tmp_path: Path) -> None:
-    for number in range(3):
-        write_image(tmp_path / f"{number}.png", Image(np.full((512, 1024, 3), number, np.uint8)))  # 1.5 MB each
-    read = Photos(cache_mb=4)
-    first = [read(tmp_path / f"{number}.png") for number in range(3)]
-    again = [read(tmp_path / f"{number}.png") for number in range(3)]
-    assert [a is b for a, b in zip(first, again, strict=True)] == [True, True, False]
-
-
-def test_sixteen_bit_and_grey_photos_become_eight_bit_rgb(tmp_path: Path) -> None:
-    write_image(tmp_path / "deep.png", Image(picture(8, 8).astype(np.uint16) * 257))
-    np.testing.assert_array_equal(Photos()(tmp_path / "deep.png"), picture(8, 8))
-    grey = np.repeat(picture(8, 8)[..., :1], 3, axis=2)
-    write_image(tmp_path / "grey.png", Image(grey, grey=True))
-    np.testing.assert_array_equal(Photos()(tmp_path / "grey.png"), grey)
 
 
 def test_what_cannot_be_a_sample_is_refused(tmp_path: Path, photos: list[Path]) -> None:

@@ -45,7 +45,7 @@ def test_what_the_demo_writes_and_measures(
 
     values = []
     for noise in UNSEEN[:2]:
-        for photo in find_photos(ASSETS / "samples"):
+        for photo in find_photos(ASSETS / "samples" / "target"):
             sample = Patches([photo], noise).centre(0)
             noisy, clean = sample["noisy"][None], sample["clean"][None]
             with torch.no_grad():

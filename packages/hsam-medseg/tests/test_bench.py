@@ -6,16 +6,11 @@ import json
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
-import torch
 
 from hsam_medseg import bench as module
 from hsam_medseg.bench import bench
-from hsam_medseg.memory import extra_memory
 from visioncore.errors import InputError
-
-CPU = torch.device("cpu")
 
 
 @pytest.fixture(autouse=True)
@@ -85,18 +80,3 @@ def test_a_place_that_cannot_be_written_is_told_first(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(InputError, match="cannot write in this folder"):
         bench("no weights are looked for", tmp_path / "file" / "bench.json", device="cpu")
-
-
-def test_memory_is_what_tensors_take_at_the_height(capfd: pytest.CaptureFixture[str]) -> None:
-    megabyte = torch.ones(2**18)
-
-    def work() -> None:
-        first = megabyte + 1
-        second = first + first
-        del first
-        third = second + 1
-        assert np.isfinite((third + second).sum().item())
-
-    assert extra_memory(work, CPU) == pytest.approx(3 * 2**20, rel=0.01)
-    assert extra_memory(lambda: None, CPU) == 0
-    assert capfd.readouterr().err == ""

@@ -17,9 +17,9 @@ from PIL import Image as Pillow
 from torch import Tensor
 
 from nerdrain_derain import NeRDRain, Prediction, Predictor
-from nerdrain_derain.augment import turned, turned_back
 from nerdrain_derain.predict import parse_tiles, predict_files
 from nerdrain_derain.windows import run_windows, window_corners
+from visioncore.dihedral import turned, turned_back
 from visioncore.errors import InputError
 from visioncore.images import Image, read_image, to_tensor, write_image
 from visioncore.video import Frame, read_frames, write_video

@@ -292,7 +292,7 @@ def test_recipes_and_data_that_will_not_do(recipe: Path, data: Path, make_pairs:
         (tmp_path / "none.yaml", data, {}, "this recipe cannot be read"),
         (recipe, tmp_path / "none", {}, "no such folder"),
         (recipe, data / "target", {}, "no folder of rainy pictures in it"),
-        (recipe, alone, {}, "one clean picture alone; at least two are needed"),
+        (recipe, alone, {}, "clean pictures, 1 in all: 1 would be held out for validation"),
         (recipe, data, {"data.kind": "synthetic"}, "holds rainy and clean pictures, and this recipe lets rain fall"),
     ):
         with pytest.raises(InputError) as caught:

@@ -83,7 +83,7 @@ def test_results_inside_the_input_folder_are_no_inputs(tmp_path: Path, monkeypat
     assert plan(["**/*"], Path("out")) == {"1.a": "1.txt"}
     assert plan(["out/old.txt"], Path("out2")) == {"out/old.txt": "old.txt"}
     (tmp_path / "in" / "1.a").unlink()
-    with pytest.raises(InputError, match="no file in it but earlier results"):
+    with pytest.raises(InputError, match="no input in it but earlier results"):
         plan([tmp_path / "in"], tmp_path / "in" / "out")
 
 

@@ -13,6 +13,7 @@ from visioncore import device as under_test
 from visioncore.device import (
     autocast,
     describe_machine,
+    extra_memory,
     is_out_of_memory,
     peak_memory,
     reset_peak_memory,
@@ -183,6 +184,21 @@ def test_peak_memory_sees_a_large_tensor_that_is_gone() -> None:
         assert peak_memory(CPU) >= before + 0.5 * size
         reset_peak_memory(CPU)
         assert peak_memory(CPU) < before + 0.5 * size
+
+
+def test_extra_memory_is_what_tensors_take_at_the_height(capfd: pytest.CaptureFixture[str]) -> None:
+    megabyte = torch.ones(2**18)
+
+    def work() -> None:
+        first = megabyte + 1
+        second = first + first
+        del first
+        third = second + 1
+        assert (third + second).sum().isfinite()
+
+    assert extra_memory(work, CPU) == pytest.approx(3 * 2**20, rel=0.01)
+    assert extra_memory(lambda: None, CPU) == 0
+    assert capfd.readouterr().err == ""
 
 
 def test_the_machine_in_words() -> None:

@@ -23,7 +23,7 @@ from torch import Tensor, nn
 
 from visioncore.errors import InputError
 from visioncore.hub import Pretrained
-from visioncore.training import FitResult, LoopConfig, TrainingDiverged, fit, folders, warmup_cosine
+from visioncore.training import FitResult, LoopConfig, TrainingDiverged, fit, folders, hold_out, warmup_cosine
 from visioncore.training.ema import MovingAverage
 from visioncore.training.generators import generator_state, restore_generators, seed_generators
 
@@ -460,3 +460,29 @@ def test_a_folder_that_is_a_file(tmp_path: Path) -> None:
 def test_the_import_is_light() -> None:
     code = "import sys, visioncore.training; sys.exit('accelerate' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False, timeout=60).returncode == 0
+
+
+# what is held out
+
+
+def test_items_of_one_key_stay_on_one_side() -> None:
+    keys = [f"{number}.png" for number in range(10) for _ in range(3)]
+    inside, outside = hold_out(keys, 0.2, most=100, seed=0, where="photos")
+    assert (len(inside), len(outside)) == (24, 6)
+    assert not {keys[i] for i in inside} & {keys[i] for i in outside}
+    assert sorted(inside + outside) == list(range(30))
+    assert (inside, outside) == (sorted(inside), sorted(outside))
+    assert (inside, outside) == hold_out(keys, 0.2, most=100, seed=0, where="photos")
+    assert (inside, outside) != hold_out(keys, 0.2, most=100, seed=1, where="photos")
+
+
+@pytest.mark.parametrize(("share", "most", "count"), [(0.001, 100, 1), (0.5, 100, 5), (0.5, 2, 2), (0.9, 100, 9)])
+def test_how_many_are_held_out(share: float, most: int, count: int) -> None:
+    assert len(hold_out(range(10), share, most=most, seed=0, where="photos")[1]) == count
+
+
+def test_one_at_least_is_left_to_train_on() -> None:
+    with pytest.raises(InputError, match="photos: pictures, 1 in all: 1 would be held out for validation"):
+        hold_out([7, 7, 7], 0.05, most=100, seed=0, where="photos: pictures")
+    with pytest.raises(InputError, match=r"2 in all: 2 would be .* at least one must be left to train on"):
+        hold_out([7, 8], 0.9, most=100, seed=0, where="photos")

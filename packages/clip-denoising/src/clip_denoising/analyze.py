@@ -13,12 +13,12 @@ from torch import Tensor
 from visioncore.batch import progress
 from visioncore.errors import InputError
 from visioncore.files import writable_folder
+from visioncore.images import eight_bit, read_image
 from visioncore.report import Table, write_json
 from visioncore.tiling import pad_to_multiple
 
-from .data import Patches, Photos
 from .datasets import find_photos
-from .noise import TABLE, Noise
+from .noise import TABLE, Noise, as_floats
 
 Features = Callable[[Tensor], Sequence[Tensor]]
 """Picture (1, C, H, W) in [0, 1], its sides multiples of 32 -> features (1, C_i, H_i, W_i), from fine to coarse."""
@@ -85,19 +85,22 @@ def analyze(
     cosines, alignments = (np.empty((len(noises), len(levels), len(photos))) for _ in range(2))
     with progress(len(photos), "pictures") as advance:
         for index, photo in enumerate(photos):
-            read = Photos()  # for this one photo and all its noises
-            clean: Sequence[Tensor] = ()
+            pixels = as_floats(eight_bit(read_image(photo).pixels))
+            clean = features(_padded(pixels))
+            if len(clean) != len(levels):
+                raise InputError(f"there are {len(clean)} features, but {len(levels)} names: {', '.join(levels)}")
             for row, noise in enumerate(noises):
-                sample = Patches([photo], noise, read=read).centre(0)
-                clean = clean or features(pad_to_multiple(sample["clean"][None], 32))
-                noisy = features(pad_to_multiple(sample["noisy"][None], 32))
-                if len(noisy) != len(levels):
-                    raise InputError(f"there are {len(noisy)} features, but {len(levels)} names: {', '.join(levels)}")
+                noisy = features(_padded(noise(pixels, np.random.RandomState(0))))
                 for column, (x, y) in enumerate(zip(clean, noisy, strict=True)):
                     cosines[row, column, index] = float(cosine_similarity(x, y))
                     alignments[row, column, index] = float(linear_cka(x, y))
             advance()
     return Similarity([str(noise) for noise in noises], list(levels), cosines, alignments)
+
+
+def _padded(pixels: np.ndarray) -> Tensor:
+    """Return (H, W, 3) as (1, 3, H', W') with sides that are multiples of 32."""
+    return pad_to_multiple(torch.from_numpy(pixels).permute(2, 0, 1)[None], 32)
 
 
 def cosine_similarity(x: Tensor, y: Tensor) -> Tensor:

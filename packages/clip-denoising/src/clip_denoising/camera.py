@@ -8,13 +8,14 @@ with its root, as Poisson noise would) and a constant one; and all of it back. T
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from .bayer import PATTERNS, REACH, demosaic, mosaic, site
-from .noise import Rng
-from .response import ResponseCurves
+from .noise import Corruption, Rng, parse_noise
+from .response import ResponseCurves, read_curves, smooth_curves
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -26,6 +27,8 @@ SIGNAL, CONSTANT = 0.04, 0.03
 """Standard deviations of the fixed noise level: a share of the signal, and a constant part."""
 MOST_SIGNAL, MOST_CONSTANT, LEAST = 0.16, 0.06, 1e-4
 """Limits between which CBDNet's blind variant draws both, on a logarithmic scale."""
+CAMERAS = ("camera", "camera-blind")
+"""What stands for simulated cameras, of the fixed noise level and of varying ones, in place of a kind of noise."""
 LEAST_GAIN = 0.75
 """Of the inverse white balance; the highest is 1."""
 
@@ -155,3 +158,18 @@ class CameraNoise:
         """Return a photo (H, W, 3) float32 in [0, 1] as a noisy camera would have stored it, in 8-bit steps."""
         noisy = self.draw(rng).shoot(clean.astype(np.float64), rng)
         return (np.rint(noisy * 255) / 255).astype(np.float32)
+
+
+def parse_corruption(text: str, curves: str | Path | None = None) -> Corruption:
+    """Return what ``text`` names: simulated cameras, by one of `CAMERAS`, or noise, see `noise.parse_noise`.
+
+    Args:
+        text: such as ``camera`` or ``gaussian:25``.
+        curves: folder of CBDNet's response curves of cameras; None takes `response.smooth_curves`.
+
+    Raises:
+        InputError: if it names nothing, or there are no such curves.
+    """
+    if text not in CAMERAS:
+        return parse_noise(text)
+    return CameraNoise(smooth_curves() if curves is None else read_curves(curves), blind=text == CAMERAS[1])

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import sys
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import tyro
 
@@ -17,7 +17,8 @@ from visioncore.files import writable_folder
 from .method import METHOD
 
 if TYPE_CHECKING:
-    from .data import Corruption
+    from visioncore.training import FitResult
+
     from .evaluate import Denoise
     from .model import CLIPDenoiser
     from .predict import Predictor
@@ -70,7 +71,9 @@ def predict(
     """
     from .predict import predict_files
 
-    predictor = _predictor(weights, device, dtype, tiles, batch, self_ensemble, strength)
+    predictor = _predictor(
+        weights, device, dtype=dtype, strength=strength, tiles=tiles, self_ensemble=self_ensemble, batch=batch
+    )
     summary = predict_files(
         inputs, predictor, out, suffix=suffix, series=series or None, overwrite=overwrite, say=complain
     )
@@ -94,17 +97,15 @@ def train(
         recipe: a shipped recipe (synthetic, srgb, ldct, demo) or a YAML file.
         data: clean photos, stored pairs (clean and noisy, or GT and noisy), or CT slices that prepare has made.
         out: folder of the run; out/best holds the weights.
-        clip: where the encoder is from: OpenAI's RN50.pt, or openai to download it.
+        clip: where the encoder is from: OpenAI's RN50.pt, openai to download it, or what pretrain has made.
         weights: go on from a trained network instead.
         validation: pictures laid out as data; held-out takes a share of data.
         resume: go on from the newest checkpoint in out; otherwise an earlier run in out is removed.
     """
-    from visioncore.training import TrainingDiverged
-
     from .train import train as run_training
 
-    try:
-        result = run_training(
+    return _train(
+        lambda: run_training(
             recipe,
             data,
             out,
@@ -115,12 +116,21 @@ def train(
             resume=resume,
             say=complain,
         )
-    except TrainingDiverged as error:
-        complain(f"error: {error}")
-        return 1
-    best = ", ".join(f"{name} {value:.2f}" for name, value in result.best_metrics.items())
-    say(f"{result.steps} steps{f', best {best}' if best else ''}; weights in {out / ('best' if best else 'last')}")
-    return 0
+    )
+
+
+def pretrain(data: Path, out: Path, overrides: Mapping[str, str], recipe: str = "encoder", resume: bool = True) -> int:
+    """Train an encoder on clean photos alone, for networks of other sizes than CLIP's.
+
+    Args:
+        data: clean photos.
+        out: folder of the run; out/last/model.safetensors is what train takes as --clip.
+        recipe: a shipped recipe (encoder) or a YAML file.
+        resume: go on from the newest checkpoint in out; otherwise an earlier run in out is removed.
+    """
+    from .pretrain import pretrain as run_pretraining
+
+    return _train(lambda: run_pretraining(data, out, recipe=recipe, overrides=overrides, resume=resume))
 
 
 def evaluate(
@@ -155,13 +165,11 @@ def evaluate(
     """
     from visioncore.report import print_table
 
-    from .evaluate import evaluate_ct, evaluate_real, evaluate_synthetic
-    from .noise import TABLE, parse_noise
+    from .evaluate import evaluate as run_evaluation
+    from .noise import parse_noise
 
     if bool(weights) == baseline:
         raise InputError("evaluate: give either --weights or --baseline")
-    if protocol == "real" and noises:
-        raise InputError("evaluate: real pictures have their own noise; leave --noises out")
     writable_folder(out)
     chosen = [parse_noise(noise) for noise in noises]
     denoise: Denoise
@@ -170,14 +178,11 @@ def evaluate(
 
         by = "non-local means"
     else:
-        predictor = _predictor(weights, device, dtype, tiles, batch, self_ensemble)
+        predictor = _predictor(weights, device, dtype=dtype, tiles=tiles, self_ensemble=self_ensemble, batch=batch)
         denoise, by = predictor.denoise, f"{weights}, tiles {tiles}, {dtype}{', self-ensemble' * self_ensemble}"
-    if protocol == "synthetic":
-        result = evaluate_synthetic(data, denoise, noises=chosen or TABLE, batch=batch, denoised_by=by)
-    elif protocol == "real":
-        result = evaluate_real(data, denoise, batch=batch, denoised_by=by)
-    else:
-        result = evaluate_ct(data, denoise, patients=patients or None, noises=chosen, batch=batch, denoised_by=by)
+    result = run_evaluation(
+        protocol, data, denoise, noises=chosen, patients=patients or None, batch=batch, denoised_by=by
+    )
     result.save(out)
     print_table(result.summary(), title=f"{len(result.pictures)} measured, denoised by {by}")
     if result.infinite:
@@ -232,17 +237,11 @@ def store(photos: Path, out: Path, noise: str = "camera", curves: str = "", side
         side: cut photos into squares of this side, overlapping by half; 480 as published; 0 keeps them whole.
         seed: of the noise.
     """
-    from .camera import CameraNoise
+    from .camera import parse_corruption
     from .datasets import find_photos
-    from .noise import parse_noise
-    from .response import read_curves, smooth_curves
     from .store import store_pairs
 
-    made: Corruption
-    if noise in ("camera", "camera-blind"):
-        made = CameraNoise(read_curves(curves) if curves else smooth_curves(), blind=noise == "camera-blind")
-    else:
-        made = parse_noise(noise)
+    made = parse_corruption(noise, curves or None)
     summary = store_pairs(
         find_photos(photos), out, made, seed=seed, side=side or None, step=max(1, side // 2), say=complain
     )
@@ -346,27 +345,32 @@ def _model(weights: str) -> CLIPDenoiser:
         return load_model(weights)
 
 
-def _predictor(
-    weights: str, device: str, dtype: str, tiles: str, batch: int, self_ensemble: bool, strength: float = 1
-) -> Predictor:
+def _predictor(weights: str, device: str, **options: Any) -> Predictor:
     from .predict import Predictor
 
-    return Predictor(
-        _model(weights),
-        device,
-        dtype=dtype,
-        strength=strength,
-        tiles=tiles,
-        self_ensemble=self_ensemble,
-        batch=batch,
-        notify=complain,
-    )
+    return Predictor(_model(weights), device, **options, notify=complain)
+
+
+def _train(run_training: Callable[[], FitResult]) -> int:
+    """Train, say what came of it, and return the exit code."""
+    from visioncore.training import TrainingDiverged
+
+    try:
+        result = run_training()
+    except TrainingDiverged as error:
+        complain(f"error: {error}")
+        return 1
+    best = ", ".join(f"{name} {value:.2f}" for name, value in result.best_metrics.items())
+    weights = result.folder / ("best" if best else "last")
+    say(f"{result.steps} steps{f', best {best}' if best else ''}; weights in {weights}")
+    return 0
 
 
 COMMANDS: dict[str, Command] = {
     "demo": demo,
     "predict": predict,
     "train": train,
+    "pretrain": pretrain,
     "evaluate": evaluate,
     "analyze": analyze,
     "store": store,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal, get_args, get_origin, get_type_hints
 
@@ -42,12 +43,21 @@ class CLIPDenoiserConfig:
                 raise InputError(
                     f"{name} is {getattr(self, name)!r}; it must be {' or '.join(map(str, get_args(hint)))}"
                 )
-        if self.width < 2 or self.width % 2:
-            raise InputError(f"width is {self.width}; it must be a positive even number")
-        if len(self.blocks) != 4 or min(self.blocks) < 1:
-            raise InputError(f"blocks are {self.blocks}; they must be four numbers, one a stage, each at least 1")
+        check_tower(self.width, self.blocks)
         if not 0 <= self.aug_level < math.inf:
             raise InputError(f"aug_level is {self.aug_level}; it must be at least 0")
+
+
+def check_tower(width: int, blocks: Sequence[int]) -> None:
+    """Refuse what is no shape of an encoder.
+
+    Raises:
+        InputError: if ``width`` is not positive and even, or ``blocks`` are not four, each at least 1.
+    """
+    if width < 2 or width % 2:
+        raise InputError(f"width is {width}; it must be a positive even number")
+    if len(blocks) != 4 or min(blocks) < 1:
+        raise InputError(f"blocks are {blocks}; they must be four numbers, one a stage, each at least 1")
 
 
 VARIANTS: dict[str, CLIPDenoiserConfig] = {

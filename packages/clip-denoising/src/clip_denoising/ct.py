@@ -9,10 +9,12 @@ from typing import TYPE_CHECKING, Any, Protocol
 import numpy as np
 
 from visioncore.errors import InputError
-from visioncore.files import writable_folder
+from visioncore.files import first_bytes, writable_folder
+from visioncore.medical.dicom import is_dicom
+from visioncore.medical.nifti import is_nifti
 
-from .ct_dicom import is_dicom, read_dicom
-from .ct_nifti import is_nifti, read_nifti
+from .ct_dicom import read_dicom
+from .ct_nifti import read_nifti
 from .ct_npy import as_planes, is_npy, read_npy, write_npy
 
 if TYPE_CHECKING:
@@ -22,10 +24,6 @@ if TYPE_CHECKING:
 
 SCAN_SUFFIXES = (".nii.gz", ".nii", ".npy")
 """Of files that are each a scan. DICOM files in a folder are slices of one."""
-
-
-PADDING = -2000.0
-"""HU at and below which nothing was measured: scanners fill so what lies outside of the round field they see."""
 
 
 class Origin(Protocol):
@@ -116,13 +114,7 @@ def read_ct(path: str | Path, *, series: str | None = None) -> CTVolume:
     path = Path(path)
     if path.is_dir() or is_dicom(path):
         return CTVolume(*read_dicom(path, series))
-    try:
-        with path.open("rb") as file:
-            start = file.read(8)
-    except OSError as error:
-        raise InputError(f"{path}: cannot be read ({error.strerror})") from error
-    if not start:
-        raise InputError(f"{path}: the file is empty")
+    start = first_bytes(path, 8)
     if is_npy(start):
         return CTVolume(*read_npy(path))
     if is_nifti(start):

@@ -13,20 +13,18 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from visioncore.errors import InputError
+from visioncore.errors import InputError, some
 from visioncore.files import expand_inputs
 
-from .data import Pair
-from .datasets import some
+from .datasets import Pair
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     Floats = NDArray[np.float32]
 
-TRAINING_PATIENTS = ("L067", "L096", "L109", "L143", "L192", "L286", "L291", "L310", "L333")
-"""Of Mayo-2016, in the published training."""
 TEST_PATIENTS = ("L506",)
+"""Of Mayo-2016, in the published test; the recipe ldct names those of the training."""
 
 _NAME = re.compile(r"(?P<patient>.+)_(?P<index>\d+)_(?P<dose>input|target)")
 _FAR = 4.0

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import gzip
-import zlib
 from dataclasses import dataclass, field
 from importlib import import_module
 from pathlib import Path
@@ -12,16 +10,15 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from visioncore.errors import InputError
-from visioncore.files import atomic_path
+from visioncore.medical.nifti import like_header, open_nifti, write_nifti
 
 from .ct_npy import as_type
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-_GZIP = b"\x1f\x8b"
-# the sizes of the two headers, in both orders of bytes
-_STARTS = (_GZIP, b"\x5c\x01\0\0", b"\0\0\x01\x5c", b"\x1c\x02\0\0", b"\0\0\x02\x1c")
+_LEVEL = 6
+"""Of gzip."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -54,25 +51,12 @@ class NiftiFile:
         Raises:
             InputError: if the system refuses the write.
         """
-        nibabel = import_module("nibabel")
-        header = self.header.copy()
-        stored = as_type((hu.astype(np.float64) - self.intercept) / self.slope, header.get_data_dtype())
+        stored = as_type((hu.astype(np.float64) - self.intercept) / self.slope, self.header.get_data_dtype())
         array = np.moveaxis(stored.transpose(0, 2, 1), 0, self.axis).reshape(self.shape)
-        kind = nibabel.Nifti2Image if isinstance(header, nibabel.Nifti2Header) else nibabel.Nifti1Image
-        image = kind(array, None, header)
+        image = like_header(array, None, self.header.copy())
         # nibabel then writes the numbers as they are
         image.header.set_slope_inter(self.slope, self.intercept)
-        with atomic_path(path) as temporary, temporary.open("wb") as file:
-            if path.name.lower().endswith(".gz"):
-                with gzip.GzipFile(filename="", mode="wb", compresslevel=6, fileobj=file, mtime=0) as stream:
-                    image.to_stream(stream)
-            else:
-                image.to_stream(file)
-
-
-def is_nifti(start: bytes) -> bool:
-    """Whether a file that begins so may be NIfTI: the size of either version's header, or gzip."""
-    return start.startswith(_STARTS)
+        write_nifti(path, image, _LEVEL)
 
 
 def read_nifti(path: Path) -> tuple[NDArray[np.float32], NiftiFile]:
@@ -82,28 +66,10 @@ def read_nifti(path: Path) -> tuple[NDArray[np.float32], NiftiFile]:
         InputError: if the file is damaged or not NIfTI; or is no volume of real numbers, but one over time or of
             several channels.
     """
-    nibabel = import_module("nibabel")
-    damaged = (
-        *(OSError, EOFError, zlib.error, ValueError, TypeError),
-        nibabel.spatialimages.HeaderDataError,
-        nibabel.filebasedimages.ImageFileError,
-    )
-    try:
-        content = path.read_bytes()
-        if content.startswith(_GZIP):
-            content = gzip.decompress(content)
-        if content[344:347] != b"n+1" and content[4:7] != b"n+2":
-            raise InputError(f"{path}: not a NIfTI file; header and voxels must be in one .nii or .nii.gz file")
-        kind = nibabel.Nifti1Image if content[344:347] == b"n+1" else nibabel.Nifti2Image
-        image = kind.from_bytes(content)
+    with open_nifti(path) as image:
         _check(path, image)
         stored = image.dataobj.get_unscaled()
-        codes = nibabel.aff2axcodes(image.affine)
-    except InputError:
-        raise
-    except damaged as error:
-        reason = " ".join(str(error).split())
-        raise InputError(f"{path}: the NIfTI file is truncated or damaged ({reason}); fetch it again") from error
+        codes = import_module("nibabel").aff2axcodes(image.affine)
     axis = next((axis for axis, code in enumerate(codes) if code in ("I", "S")), 2)
     slope, intercept = float(image.dataobj.slope), float(image.dataobj.inter)
     volume = stored.reshape(image.shape[:3] + (1,) * (3 - stored.ndim))

@@ -7,21 +7,18 @@ import re
 from collections import defaultdict
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
 from visioncore.batch import FAULTS, Summary, progress
-from visioncore.errors import InputError
-from visioncore.files import atomic_path, writable_folder, write_text
+from visioncore.errors import InputError, some
+from visioncore.files import writable_folder, write_text
 
 from .ct import CTVolume, read_ct
-from .datasets import some
+from .ct_npy import write_npy
 from .hounsfield import HU_MIN, PADDING, to_unit
 from .scans import find_scans
-
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
 
 _FULL, _QUARTER = re.compile(r"(?i)full|normal|target"), re.compile(r"(?i)quarter|low|input")
 
@@ -133,11 +130,6 @@ def _prepare(doses: Doses, record: Path, say: Callable[[str], None]) -> bool:
             say(note)
         for index, hu in enumerate(volume.hu):
             path = record.with_name(f"{doses.patient}_{index}_{dose}.npy")
-            _write(path, to_unit(np.where(hu <= PADDING, HU_MIN, hu)))
+            write_npy(path, to_unit(np.where(hu <= PADDING, HU_MIN, hu)))
     write_text(record, json.dumps({"slices": len(volumes["target"].hu), **sources}, indent=1) + "\n")
     return True
-
-
-def _write(path: Path, values: NDArray[np.float32]) -> None:
-    with atomic_path(path) as temporary, temporary.open("wb") as file:
-        np.save(file, values)

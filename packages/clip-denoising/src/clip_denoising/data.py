@@ -4,17 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
 from torch import Tensor
 
+from visioncore.dihedral import WAYS, turned_pixels
 from visioncore.errors import InputError
-from visioncore.images import eight_bit, read_image
+from visioncore.photos import Photos
 
-from .dihedral import WAYS, turned_pixels
-from .noise import Rng
+from .datasets import Pair
+from .noise import Corruption, Rng, as_floats
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -24,52 +25,6 @@ if TYPE_CHECKING:
 
 Read = Callable[[Path], "Pixels"]
 """File -> picture (H, W, C), uint8 or float32 in [0, 1]."""
-
-
-class Pair(NamedTuple):
-    """A noisy picture and its clean one."""
-
-    noisy: Path
-    clean: Path
-
-
-class Corruption(Protocol):
-    """What makes a noisy picture of a clean one: `noise.Noise`, or `camera.CameraNoise`."""
-
-    @property
-    def margin(self) -> int:
-        """How many pixels around a patch decide what becomes of it."""
-        ...
-
-    def __call__(self, clean: Floats, rng: Rng) -> Floats:
-        """Return ``clean`` (H, W, C) float32 in [0, 1] as it would look."""
-        ...
-
-
-class Photos:
-    """Reads photos as (H, W, 3) 8-bit RGB, whatever they are on disk, each once as long as memory allows.
-
-    Args:
-        cache_mb: how much memory decoded photos may take, in each loading process.
-    """
-
-    def __init__(self, cache_mb: int = 1024) -> None:
-        self._room = cache_mb * 2**20
-        self._kept: dict[Path, Pixels] = {}
-
-    def __call__(self, path: Path) -> Pixels:
-        """Return the photo in a file.
-
-        Raises:
-            InputError: if it cannot be read.
-        """
-        if path not in self._kept:
-            pixels = eight_bit(read_image(path).pixels)
-            if pixels.nbytes > self._room:
-                return pixels
-            self._room -= pixels.nbytes
-            self._kept[path] = pixels
-        return self._kept[path]
 
 
 class Patches:
@@ -150,12 +105,12 @@ class Patches:
     ) -> tuple[Floats, Floats]:
         """Return a rectangle of a picture, noisy and clean, (height, width, C)."""
         if len(pictures) == 2:
-            noisy, clean = (_floats(p[top : top + height, left : left + width]) for p in pictures)
+            noisy, clean = (as_floats(p[top : top + height, left : left + width]) for p in pictures)
             return noisy, clean
         assert self.noise is not None  # __init__ has seen to it
         margin = self.noise.margin
         above, before = min(margin, top), min(margin, left)
-        wider = _floats(pictures[0][top - above : top + height + margin, left - before : left + width + margin])
+        wider = as_floats(pictures[0][top - above : top + height + margin, left - before : left + width + margin])
         inside = slice(above, above + height), slice(before, before + width)
         # noise before turning: of all kinds of noise there are, none has a direction
         return self.noise(wider, rng)[inside], wider[inside]
@@ -167,12 +122,6 @@ def _enlarged(picture: Pixels, side: int) -> Pixels:
     if not any(missing):
         return picture
     return np.pad(picture, [(0, missing[0]), (0, missing[1]), (0, 0)], mode="symmetric")
-
-
-def _floats(pixels: Pixels) -> Floats:
-    if pixels.dtype == np.uint8:
-        return pixels.astype(np.float32) / np.float32(255)
-    return np.array(pixels, np.float32)
 
 
 def _to_tensor(pixels: Floats) -> Tensor:

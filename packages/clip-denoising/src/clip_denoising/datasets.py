@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import NamedTuple
 
-from visioncore.errors import InputError
+from visioncore.errors import InputError, some
 from visioncore.files import expand_inputs
 from visioncore.images import IMAGE_SUFFIXES, image_size
-
-from .data import Pair
 
 NOISY_FOLDERS = ("noisy", "input", "lq")
 CLEAN_FOLDERS = ("clean", "gt", "target", "hq", "div2k_train_hr_sub")
@@ -32,6 +31,13 @@ REAL_SETS: Mapping[str, Sequence[str]] = {
 
 # a real noisy picture and the mean of many shots, at the end of a name
 _ROLE = re.compile(r"(?i)[_-]?(real|mean)$")
+
+
+class Pair(NamedTuple):
+    """A noisy picture and its clean one."""
+
+    noisy: Path
+    clean: Path
 
 
 def find_photos(source: str | Path) -> list[Path]:
@@ -96,12 +102,6 @@ def real_sets(source: str | Path) -> dict[str, list[Pair]]:
     """
     found = _published(Path(source), REAL_SETS) or {Path(source).resolve().name: Path(source)}
     return {name: find_pairs(folder) for name, folder in found.items()}
-
-
-def some(names: Iterable[str], most: int = 8) -> str:
-    """Return the first few names as text, and how many more there are."""
-    names = list(names)
-    return ", ".join(names[:most]) + (f" and {len(names) - most} more" if len(names) > most else "")
 
 
 def _published(source: Path, sets: Mapping[str, Sequence[str]]) -> dict[str, Path]:

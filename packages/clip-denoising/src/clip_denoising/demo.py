@@ -42,7 +42,7 @@ def demo(out: str | Path) -> DemoReport:
     predictor = Predictor(load_model("demo"))
     values: defaultdict[str, list[tuple[float, float, float]]] = defaultdict(list)
     panels = []
-    with as_file(files(PACKAGE) / "assets" / "samples") as samples:
+    with as_file(files(PACKAGE) / "assets" / "samples" / "target") as samples:
         photos = find_photos(samples)
         for number, noise in enumerate((TRAINED, *UNSEEN)):
             for index, photo in enumerate(photos):

@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-import os
-import shutil
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from visioncore.errors import InputError
+from visioncore.medical.frames import Frame
 
 from .ct_npy import as_type
-from .dicom_slice import Slice
+from .dicom_slice import rescaling
 from .method import METHOD
 
 if TYPE_CHECKING:
@@ -32,7 +29,7 @@ _ROOM = 64 - len(_SUFFIX)
 """A description has 64 characters at most."""
 
 
-def write_copy(source: Any, target: Path, planes: Sequence[tuple[Slice, NDArray[np.float32]]], series: str) -> None:
+def write_copy(source: Any, target: Path, planes: Sequence[tuple[Frame, NDArray[np.float32]]], series: str) -> None:
     """Write a copy of a DICOM file with other values in it, as derived from it.
 
     Args:
@@ -45,9 +42,9 @@ def write_copy(source: Any, target: Path, planes: Sequence[tuple[Slice, NDArray[
     uids = import_module("pydicom.uid")
     kind = np.dtype(f"{'i' if source.PixelRepresentation else 'u'}{source.BitsAllocated // 8}")
     stored = np.empty((len(planes), *planes[0][1].shape), kind)
-    for piece, plane in planes:
-        slope, intercept = piece.rescaling
-        stored[piece.number] = as_type((plane.astype(np.float64) - intercept) / slope, kind, int(source.BitsStored))
+    for frame, plane in planes:
+        slope, intercept = rescaling(frame)
+        stored[frame.number] = as_type((plane.astype(np.float64) - intercept) / slope, kind, int(source.BitsStored))
     content = stored.astype(kind.newbyteorder("<")).tobytes()
     source.add_new("PixelData", "OB" if kind.itemsize == 1 else "OW", content + b"\0" * (len(content) % 2))
     for name in _OF_OLD_PIXELS:
@@ -73,22 +70,3 @@ def _mark_as_derived(data: Any, series: str) -> None:
     data.SeriesDescription = f"{str(data.get('SeriesDescription') or 'CT')[:_ROOM]}{_SUFFIX}"
     data.ImageType = ["DERIVED", *list(data.get("ImageType") or ["ORIGINAL", "PRIMARY"])[1:]]
     data.DerivationDescription = f"Denoised by {METHOD.title}"
-
-
-@contextmanager
-def whole_folder(folder: Path) -> Iterator[Path]:
-    """Yield a temporary folder whose files appear in ``folder`` when the block ends without an error."""
-    temporary = folder.with_name(f".{folder.name}.{os.getpid()}.partial")
-    try:
-        shutil.rmtree(temporary, ignore_errors=True)
-        temporary.mkdir()
-        yield temporary
-        if folder.exists():
-            for file in temporary.iterdir():
-                file.replace(folder / file.name)
-        else:
-            temporary.rename(folder)
-    except OSError as error:
-        raise InputError(f"{folder}: this folder could not be written ({error.strerror or error})") from error
-    finally:
-        shutil.rmtree(temporary, ignore_errors=True)

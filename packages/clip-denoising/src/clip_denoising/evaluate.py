@@ -6,7 +6,7 @@ import math
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 import torch
 from torch import Tensor
@@ -15,11 +15,12 @@ from visioncore.batch import progress
 from visioncore.errors import InputError
 from visioncore.files import writable_folder
 from visioncore.metrics.image import measure
+from visioncore.photos import Photos
 from visioncore.report import Table, write_json
 
 from .ct_data import TEST_PATIENTS, find_doses, find_full_dose, patient_of, read_slice
-from .data import Pair, Patches, Photos
-from .datasets import clean_sets, real_sets
+from .data import Patches
+from .datasets import Pair, clean_sets, real_sets
 from .hounsfield import HU_RANGE
 from .noise import TABLE, Noise
 
@@ -110,6 +111,30 @@ class Evaluation:
             "means": [dict(zip(summary.columns, row, strict=True)) for row in summary.rows],
         }
         write_json(folder / "report.json", report)
+
+
+def evaluate(
+    protocol: Literal["synthetic", "real", "ct"],
+    data: str | Path,
+    denoise: Denoise,
+    *,
+    noises: Sequence[Noise] = (),
+    patients: Sequence[str] | None = TEST_PATIENTS,
+    batch: int = 1,
+    denoised_by: str = "",
+) -> Evaluation:
+    """Measure by a protocol, each with its own defaults: see the function of its name below.
+
+    Raises:
+        InputError: as that function; and for real noise if ``noises`` are given.
+    """
+    if protocol == "synthetic":
+        return evaluate_synthetic(data, denoise, noises=noises or TABLE, batch=batch, denoised_by=denoised_by)
+    if protocol == "ct":
+        return evaluate_ct(data, denoise, patients=patients, noises=noises, batch=batch, denoised_by=denoised_by)
+    if noises:
+        raise InputError(f"noises are {', '.join(map(str, noises))}; real pictures have their own, so give none")
+    return evaluate_real(data, denoise, batch=batch, denoised_by=denoised_by)
 
 
 def evaluate_synthetic(

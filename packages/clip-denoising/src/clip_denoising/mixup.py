@@ -1,4 +1,4 @@
-"""Mixup: half of the batches blend every pair with another pair of the batch."""
+"""Mixup: in half of the batches, every pair of a noisy and a clean image is blended with another one."""
 
 from __future__ import annotations
 

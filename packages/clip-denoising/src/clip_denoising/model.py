@@ -10,7 +10,7 @@ from typing import Self
 import torch
 from torch import Tensor, nn
 
-from visioncore.backbones.clip import STAGES, download_clip_resnet, read_clip_resnet
+from visioncore.backbones.clip import STAGES, download_clip_resnet, read_clip_resnet, tower_config
 from visioncore.checkpoint import load_into
 from visioncore.errors import InputError
 from visioncore.hub import Pretrained
@@ -91,7 +91,13 @@ class CLIPDenoiser(Pretrained):
         """
         model = cls(config)
         tower = download_clip_resnet(tag=OPEN_CLIP) if str(clip) == OPEN_CLIP else read_clip_resnet(clip)
-        if not model.config.keep_layer4:
+        found, wanted = tower_config(tower, str(clip)), model.config
+        if (found.width, found.blocks[: STAGES - 1]) != (wanted.width, wanted.blocks[: STAGES - 1]):
+            raise InputError(
+                f"{clip}: a tower of width {found.width} with {_numbers(found.blocks)} blocks, but the network wants "
+                f"one of width {wanted.width} with {_numbers(wanted.blocks)}; set its width and blocks to the tower's"
+            )
+        if not wanted.keep_layer4:
             tower = {name: value for name, value in tower.items() if not name.startswith(f"layer{STAGES}.")}
         load_into(model.encoder, tower, where=str(clip))
         return model
@@ -134,3 +140,7 @@ class CLIPDenoiser(Pretrained):
         with their last row or column.
         """
         return run_whole(self, noisy, MULTIPLE)
+
+
+def _numbers(blocks: tuple[int, ...]) -> str:
+    return ", ".join(map(str, blocks))

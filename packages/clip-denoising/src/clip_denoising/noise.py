@@ -24,7 +24,7 @@ import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 
 import numpy as np
 
@@ -39,6 +39,19 @@ if TYPE_CHECKING:
 
 Rng = np.random.RandomState | np.random.Generator
 Level = float | tuple[float, float]
+
+
+class Corruption(Protocol):
+    """What makes a noisy picture of a clean one: `Noise`, or `camera.CameraNoise`."""
+
+    @property
+    def margin(self) -> int:
+        """How many pixels around a patch decide what becomes of it."""
+        ...
+
+    def __call__(self, clean: Floats, rng: Rng) -> Floats:
+        """Return ``clean`` (H, W, C) float32 in [0, 1] as it would look."""
+        ...
 
 
 @dataclass(frozen=True)
@@ -138,6 +151,13 @@ def parse_noise(text: str) -> Noise:
     if not 1 <= len(values) <= 2:
         raise InputError(f"{text!r}: noise is written as {Noise(name, NOISES[name].levels[0])}, the level as a number")
     return Noise(name, values[0] if len(values) == 1 else (values[0], values[1]))
+
+
+def as_floats(pixels: NDArray[Any]) -> Floats:
+    """Return 8-bit values as float32 in [0, 1], other ones as float32 as they are: always a copy."""
+    if pixels.dtype == np.uint8:
+        return pixels.astype(np.float32) / np.float32(255)
+    return np.array(pixels, np.float32)
 
 
 def counts(clean: Floats) -> tuple[Floats, float]:

@@ -13,15 +13,15 @@ from torch import Tensor
 
 from visioncore.batch import Summary, plan_jobs, process_files, progress
 from visioncore.device import is_out_of_memory, resolve_device, resolve_dtype, with_backoff
+from visioncore.dihedral import self_ensemble
 from visioncore.errors import InputError
 from visioncore.files import writable_folder
 from visioncore.images import IMAGE_SUFFIXES, from_tensor, to_tensor, write_image
 from visioncore.tiling import run_tiled, run_whole
 
-from .ct import PADDING, write_ct
-from .dihedral import WAYS, turned, turned_back
+from .ct import write_ct
 from .fast import for_inference
-from .hounsfield import HU_MIN, to_hu, to_unit
+from .hounsfield import HU_MIN, PADDING, to_hu, to_unit
 from .inputs import Noisy, as_picture, as_scan
 from .model import MULTIPLE, CLIPDenoiser
 from .results import CTPrediction, Denoised, Prediction
@@ -178,12 +178,7 @@ class Predictor:
             raise InputError(f"{bad} of {finite.numel()} values are NaN or infinite; give them a value")
         if not self.strength:
             return noisy.clone()
-        if self.self_ensemble:
-            denoised = torch.zeros_like(noisy, dtype=torch.promote_types(noisy.dtype, torch.float32))
-            for way in range(WAYS):
-                denoised += turned_back(self._run(turned(noisy, way)), way) / WAYS
-        else:
-            denoised = self._run(noisy)
+        denoised = self_ensemble(self._run, noisy) if self.self_ensemble else self._run(noisy)
         return denoised if self.strength == 1 else torch.lerp(noisy.to(denoised.dtype), denoised, self.strength)
 
     @torch.no_grad()

@@ -1,4 +1,4 @@
-"""The learning rates of the published trainings."""
+"""The learning rate of the published RGB trainings; that of the CT one is `visioncore.training.warmup_cosine`."""
 
 from __future__ import annotations
 

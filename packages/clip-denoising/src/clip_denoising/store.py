@@ -6,17 +6,16 @@ import zlib
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
 from visioncore.batch import Job, Summary, process_files
-from visioncore.errors import InputError
+from visioncore.errors import InputError, some
 from visioncore.files import writable_folder
 from visioncore.images import Image, eight_bit, read_image, write_image
 
-from .data import Corruption
-from .datasets import some
+from .noise import Corruption, as_floats
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -88,7 +87,7 @@ def store_pairs(
 
 
 def _noisy(clean: Pixels, noise: Corruption, rng: np.random.Generator) -> Pixels:
-    noisy = noise(clean.astype(np.float32) / np.float32(255), rng)
+    noisy = noise(as_floats(clean), rng)
     return np.rint(noisy.clip(0, 1) * 255).astype(np.uint8)
 
 
@@ -105,7 +104,7 @@ def _parts(name: str, pixels: Pixels, side: int | None, step: int) -> Iterator[t
 
 def _starts(length: int, side: int, step: int) -> list[int]:
     """Return where squares begin along an axis; a photo that is smaller than one is taken as it is."""
-    starts: list[Any] = list(range(0, max(1, length - side + 1), step))
+    starts = list(range(0, max(1, length - side + 1), step))
     if starts[-1] + side < length:
         starts.append(length - side)
     return starts

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Literal
@@ -14,30 +14,28 @@ from torch import Tensor, nn
 
 from visioncore.checkpoint import load_into
 from visioncore.device import is_out_of_memory
-from visioncore.errors import InputError
+from visioncore.errors import InputError, some
 from visioncore.metrics.image import psnr
+from visioncore.photos import Photos
 from visioncore.recipes import load_recipe
 from visioncore.tiling import run_whole
-from visioncore.training import FitResult, LoopConfig, fit, warmup_cosine
+from visioncore.training import FitResult, LoopConfig, fit, hold_out, warmup_cosine
 
-from .camera import CameraNoise
+from .camera import CAMERAS, parse_corruption
 from .config import CLIPDenoiserConfig
-from .ct_data import find_doses, find_full_dose, read_slice
-from .data import Corruption, Patches, Photos
-from .datasets import find_pairs, find_photos, some
+from .ct_data import find_doses, find_full_dose, patient_of, read_slice
+from .data import Patches
+from .datasets import Pair, find_pairs, find_photos
 from .losses import training_losses
 from .method import METHOD, PACKAGE
 from .mixup import mixup
 from .model import MULTIPLE, CLIPDenoiser
 from .noise import parse_noise
-from .response import read_curves, smooth_curves
 from .schedule import cyclic_learning_rate
 from .weights import load_model
 
 MOST_HELD_OUT = 68
 """As many pictures as CBSD68 has; more would make every validation long."""
-CAMERAS = ("camera", "camera-blind")
-"""What stands for simulated cameras in place of a noise of `noise.NOISES`."""
 
 
 @dataclass(frozen=True)
@@ -47,14 +45,14 @@ class DataConfig:
     Attributes:
         kind: clean ``photos`` to which noise is added; ``pairs`` of noisy and clean photos; or ``slices`` of CT at full
             dose, to which noise is added.
-        noise: added to photos and slices: a kind and its level (`noise.parse_noise`); ``camera`` for the published
-            simulated cameras, or ``camera-blind`` for such of varying noise.
+        noise: added to photos and slices: a kind and its level (`noise.parse_noise`); for photos also ``camera``, the
+            published simulated cameras, or ``camera-blind``, such of varying noise (`camera.parse_corruption`).
         curves: folder of CBDNet's response curves of cameras; None takes `response.smooth_curves`.
         patients: whose slices; None for all.
         patch: side of the square patches in pixels, a multiple of 32.
         mixup: blend half of the batches with themselves in another order.
         held_out: share of the pictures kept for validation where no validation folder is given, but no more than
-            `MOST_HELD_OUT`; 0 for no validation. Versions of a picture stay on one side.
+            `MOST_HELD_OUT`; 0 for no validation. Versions of a picture, and slices of a patient, stay on one side.
         validation_noise: added to clean pictures in validation; None takes ``noise``.
         validation_patch: side of the centre crop that validation looks at; None for whole pictures.
         cache_mb: memory for decoded photos in each loading process.
@@ -80,8 +78,9 @@ class DataConfig:
             raise InputError(f"data.held_out is {self.held_out}; it must be at least 0 and below 1")
         if self.cache_mb < 0:
             raise InputError(f"data.cache_mb is {self.cache_mb}; it must be at least 0")
-        for noise in {self.noise, self.validation_noise} - {None, *CAMERAS}:
-            parse_noise(str(noise))
+        for noise in (self.noise, self.validation_noise or self.noise):
+            if self.kind == "slices" or noise not in CAMERAS:
+                parse_noise(noise)
 
 
 @dataclass(frozen=True)
@@ -149,7 +148,7 @@ def train(
     """
     config = load_train_recipe(recipe, overrides)
     source, held_out = _sources(config, Path(data), None if validation is None else Path(validation))
-    if held_out and (shared := {path.resolve() for path in source.clean_files()} & set(_resolved(held_out))):
+    if held_out and (shared := _resolved(source) & _resolved(held_out)):
         names = some(sorted(path.name for path in shared))
         say(f"{len(shared)} of the validation pictures are trained on as well, so their figures mean little: {names}")
     torch.manual_seed(config.loop.seed)
@@ -239,38 +238,36 @@ def _initial(config: CLIPDenoiserConfig, clip: str | Path | None, weights: str |
 def _sources(config: TrainConfig, data: Path, validation: Path | None) -> tuple[Patches, Patches | None]:
     """Return what is trained on and what is held out, if anything is."""
     wanted = config.data
-    source = _source(wanted, data, wanted.noise)
+    source = _patches(wanted, _pictures(wanted, data), wanted.noise)
     checked = wanted.validation_noise or wanted.noise
     if validation is not None:
         if wanted.kind == "slices":
             return source, Patches(find_doses(validation), read=read_slice)
-        return source, _source(wanted, validation, checked)
+        return source, _patches(wanted, _pictures(wanted, validation), checked)
     if not wanted.held_out:
         return source, None
-    clean = source.clean_files()
-    different = list(dict.fromkeys(clean))
-    count = min(max(1, round(wanted.held_out * len(different))), MOST_HELD_OUT)
-    if count == len(different):
-        raise InputError(f"{data}: one clean picture alone; at least two are needed, one of them for validation")
-    chosen = {different[i] for i in np.random.default_rng(config.loop.seed).permutation(len(different))[:count]}
-    inside, outside = ([i for i, path in enumerate(clean) if (path in chosen) == out] for out in (False, True))
-    return source.subset(inside), _source(wanted, data, checked).subset(outside)
+    ct, clean = wanted.kind == "slices", source.clean_files()
+    inside, outside = hold_out(
+        [patient_of(path) for path in clean] if ct else clean,
+        wanted.held_out,
+        most=MOST_HELD_OUT,
+        seed=config.loop.seed,
+        where=f"{data}: {'patients' if ct else 'clean pictures'}",
+    )
+    return source.subset(inside), _patches(wanted, [source.pictures[i] for i in outside], checked)
 
 
-def _source(config: DataConfig, data: Path, noise: str) -> Patches:
-    if config.kind == "slices":
-        slices = find_full_dose(data, config.patients)
-        return Patches(slices, parse_noise(noise), patch=config.patch, read=read_slice)
-    photos = Photos(config.cache_mb)
+def _pictures(config: DataConfig, data: Path) -> Sequence[Pair | Path]:
     if config.kind == "pairs":
-        return Patches(find_pairs(data), patch=config.patch, read=photos)
-    return Patches(find_photos(data), _corruption(noise, config.curves), patch=config.patch, read=photos)
+        return find_pairs(data)
+    return find_full_dose(data, config.patients) if config.kind == "slices" else find_photos(data)
 
 
-def _corruption(noise: str, curves: Path | None) -> Corruption:
-    if noise not in CAMERAS:
-        return parse_noise(noise)
-    return CameraNoise(smooth_curves() if curves is None else read_curves(curves), blind=noise == CAMERAS[1])
+def _patches(config: DataConfig, pictures: Sequence[Pair | Path], noise: str) -> Patches:
+    if config.kind == "slices":
+        return Patches(pictures, parse_noise(noise), patch=config.patch, read=read_slice)
+    made = None if config.kind == "pairs" else parse_corruption(noise, config.curves)
+    return Patches(pictures, made, patch=config.patch, read=Photos(config.cache_mb))
 
 
 def _centres(held_out: Patches, side: int | None) -> Iterator[dict[str, Tensor]]:
@@ -279,8 +276,8 @@ def _centres(held_out: Patches, side: int | None) -> Iterator[dict[str, Tensor]]
         yield held_out.centre(index, side)
 
 
-def _resolved(pictures: Patches) -> list[Path]:
-    return [path.resolve() for path in pictures.clean_files()]
+def _resolved(patches: Patches) -> set[Path]:
+    return {path.resolve() for path in patches.clean_files()}
 
 
 def _description(

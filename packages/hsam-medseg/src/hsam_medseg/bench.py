@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor
 
-from visioncore.device import describe_machine, resolve_device, resolve_dtype, synchronize
+from visioncore.device import describe_machine, extra_memory, resolve_device, resolve_dtype, synchronize
 from visioncore.errors import InputError
 from visioncore.files import writable_folder
 from visioncore.metrics.segmentation import organ_metrics
@@ -23,7 +23,6 @@ from visioncore.report import Table, write_json
 from .data import to_sample
 from .info import network, operations
 from .losses import training_losses
-from .memory import extra_memory
 from .model import HSAM
 from .plain import as_plain
 from .predict import Predictor

@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from visioncore.errors import InputError
+from visioncore.errors import InputError, some
 from visioncore.files import natural_key
 
 from .arrays import SLICES_LAST
@@ -113,11 +113,6 @@ def read_case(case: Case) -> tuple[Volume, Volume | None]:
             "headers; write them with the scan's affine"
         )
     return image, image.with_voxels(labels.voxels)
-
-
-def some(names: Sequence[str], most: int = 8) -> str:
-    """Return the first few names as text, and how many more there are."""
-    return ", ".join(names[:most]) + (f" and {len(names) - most} more" if len(names) > most else "")
 
 
 def _by(shape: Iterable[int]) -> str:

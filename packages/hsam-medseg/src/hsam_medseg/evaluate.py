@@ -13,12 +13,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from visioncore.batch import progress
-from visioncore.errors import InputError
+from visioncore.errors import InputError, some
 from visioncore.files import writable_folder
 from visioncore.metrics.segmentation import PROTOCOLS, Score, organ_metrics
 from visioncore.report import Cell, Table, write_json
 
-from .datasets import Case, find_cases, read_case, some
+from .datasets import Case, find_cases, read_case
 from .labels import LabelMap
 from .predict import Predictor
 from .slices import SETTINGS_FILE, read_settings

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import glob
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from visioncore.batch import Job
-from visioncore.errors import InputError
+from visioncore.batch import Job, check_results, place_inputs
 
 from .segmentation import LABELS, beside
 from .volumes import find_volumes, volume_name
@@ -36,43 +34,13 @@ def plan_scans(inputs: Iterable[str | Path], out: Path, endings: Sequence[str]) 
             files = [self.target, *(beside(self.target, ending) for ending in endings)]
             return all(Job(self.source, file).done for file in files)
 
-    places: dict[Path, Path] = {}
-    for entry in inputs:
-        root = _root(entry)
-        if root.resolve() == out.resolve() and Path(entry).is_dir():
-            raise InputError(f"{out}: results in a folder of scans would be taken for scans next time; name another")
-        found = find_volumes([entry])
-        if root.resolve() in out.resolve().parents:
-            found = [path for path in found if out.resolve() not in (path.resolve(), *path.resolve().parents)]
-            if not found:
-                raise InputError(f"{entry}: no scan in it but earlier results in {out}")
-        for path in found:
-            places.setdefault(path, (path.relative_to(root).parent if path != root else Path()) / volume_name(path))
-    meeting = Counter(places.values())
+    places = place_inputs(inputs, out, lambda entry: find_volumes([entry]), "scan")
+    named = {source: place.with_name(volume_name(source)) for source, place in places.items()}
+    meeting = Counter(named.values())
     jobs: list[Job] = []
-    for source, place in places.items():
+    for source, place in named.items():
         name = place.name if meeting[place] == 1 else source.name
         jobs.append(ScanJob(source, out / place.with_name(name + LABELS)))
-    _check(jobs, endings)
+    results = [file for job in jobs for file in (job.target, *(beside(job.target, ending) for ending in endings))]
+    check_results(places, results, "scan")
     return jobs
-
-
-def _root(entry: str | Path) -> Path:
-    """Return the folder below which scans keep their place."""
-    path = Path(entry)
-    if path.exists() or not glob.has_magic(str(entry)):
-        return path if path.is_dir() else path.parent
-    wild = next(number for number, part in enumerate(path.parts) if glob.has_magic(part))
-    return Path(*path.parts[:wild])
-
-
-def _check(jobs: Sequence[Job], endings: Sequence[str]) -> None:
-    sources = {job.source.resolve() for job in jobs}
-    results: set[Path] = set()
-    for job in jobs:
-        for result in (job.target, *(beside(job.target, ending) for ending in endings)):
-            if result.resolve() in sources:
-                raise InputError(f"{result}: this scan would be written over; name another folder for the results")
-            if result in results:
-                raise InputError(f"{result}: several scans would be written to this file; give them in separate calls")
-            results.add(result)

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import gzip
 import warnings
-import zlib
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -13,21 +11,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from visioncore.errors import InputError
-from visioncore.files import atomic_path, writable_folder
+from visioncore.files import writable_folder
+from visioncore.medical.nifti import like_header, open_nifti, write_nifti
 
 from .geometry import Affine, Volume, plain_numbers
 
-GZIP = b"\x1f\x8b"
-_HEADER = 540
-"""Bytes of the longer of the two headers."""
 _MILLIMETRES = {"meter": 1000.0, "micron": 0.001}
 _SPEED = 1
 """Of gzip: labels become small at any, and more costs more time than it saves."""
-
-
-def is_nifti(start: bytes) -> bool:
-    """Whether a file that begins so may be NIfTI: the size of either version's header, or gzip."""
-    return start.startswith(GZIP) or start[:4] in (b"\x5c\x01\0\0", b"\0\0\x01\x5c", b"\x1c\x02\0\0", b"\0\0\x02\x1c")
 
 
 def read_nifti(path: Path) -> Volume:
@@ -39,17 +30,8 @@ def read_nifti(path: Path) -> Volume:
         InputError: if the file is truncated, damaged, not NIfTI, not real-valued, or a volume over time or of several
             channels; or if its affine is singular.
     """
-    with path.open("rb") as file:
-        start = file.read(4)
-    try:
-        with gzip.open(path) if start.startswith(GZIP) else path.open("rb") as stream:
-            header, voxels, affine = _load(path, stream)
-            stream.read()  # only at its end gzip compares what it has read with its checksum
-    except InputError:
-        raise
-    except _damaged() as error:
-        reason = " ".join(str(error).split())
-        raise InputError(f"{path}: the NIfTI file is truncated or damaged ({reason}); fetch it again") from error
+    with open_nifti(path) as image:
+        header, voxels, affine = _load(path, image)
     located = bool(header["sform_code"] > 0 or header["qform_code"] > 0)
     if not located:
         warnings.warn(
@@ -83,18 +65,8 @@ def write_probabilities(path: str | Path, probabilities: NDArray[Any], volume: V
     _write(Path(path), probabilities.transpose(3, 2, 1, 0).astype(np.float32, copy=False), volume)
 
 
-def _load(path: Path, stream: Any) -> tuple[Any, NDArray[Any], Affine]:
+def _load(path: Path, image: Any) -> tuple[Any, NDArray[Any], Affine]:
     """Return header, voxels (slice, row, column) and affine in mm of an open file."""
-    nibabel = import_module("nibabel")
-    start = stream.read(_HEADER)
-    stream.seek(0)
-    if start[344:347] == b"n+1":
-        kind = nibabel.Nifti1Image
-    elif start[4:7] == b"n+2":
-        kind = nibabel.Nifti2Image
-    else:
-        raise InputError(f"{path}: not a NIfTI file; header and voxels must be in one .nii or .nii.gz file")
-    image = kind.from_stream(stream)
     header = image.header
     shape = image.shape + (1,) * (3 - len(image.shape))
     if len(image.shape) < 2 or any(size > 1 for size in shape[3:]):
@@ -137,8 +109,7 @@ def _write(path: Path, array: NDArray[Any], volume: Volume) -> None:
         header.set_slope_inter(1, 0)
         header.set_data_dtype(array.dtype)
         affine = np.diag([*[1 / _unit(header)] * 3, 1.0]) @ volume.affine if volume.located else None
-        kind = nibabel.Nifti2Image if isinstance(header, nibabel.Nifti2Header) else nibabel.Nifti1Image
-        image = kind(array, affine, header)
+        image = like_header(array, affine, header)
     else:
         image = nibabel.Nifti1Image(array, volume.affine if volume.located else None)
         if volume.located:
@@ -146,16 +117,4 @@ def _write(path: Path, array: NDArray[Any], volume: Volume) -> None:
             image.set_qform(volume.affine, "scanner")
             image.header.set_xyzt_units("mm")
     writable_folder(path.parent)
-    with atomic_path(path) as temporary, temporary.open("wb") as file:
-        if path.name.endswith(".gz"):
-            with gzip.GzipFile(filename="", mode="wb", compresslevel=_SPEED, fileobj=file, mtime=0) as stream:
-                image.to_stream(stream)
-        else:
-            image.to_stream(file)
-
-
-def _damaged() -> tuple[type[Exception], ...]:
-    """Return what nibabel and the decompression raise for files that are not as they should be."""
-    wrong_header: type[Exception] = import_module("nibabel.spatialimages").HeaderDataError
-    wrong_file: type[Exception] = import_module("nibabel.filebasedimages").ImageFileError
-    return OSError, EOFError, zlib.error, ValueError, TypeError, wrong_header, wrong_file
+    write_nifti(path, image, _SPEED)

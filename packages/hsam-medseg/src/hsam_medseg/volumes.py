@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import glob
-import os
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Literal
@@ -11,12 +9,15 @@ from typing import Literal
 import numpy as np
 
 from visioncore.errors import InputError
-from visioncore.files import natural_key, writable_folder
+from visioncore.files import first_bytes, writable_folder
+from visioncore.medical.dicom import DICOM_SUFFIXES, is_dicom
+from visioncore.medical.nifti import is_nifti
+from visioncore.medical.scans import ScanFiles
 
 from .arrays import is_array, read_array, write_label_array
-from .dicom import DICOM_SUFFIXES, is_dicom, read_dicom
+from .dicom import read_dicom
 from .geometry import Volume
-from .nifti import is_nifti, read_nifti, write_labels_nifti, write_probabilities
+from .nifti import read_nifti, write_labels_nifti, write_probabilities
 from .stacks import PICTURE_SUFFIXES, is_picture, read_stack, write_label_picture, write_label_stack
 
 __all__ = [
@@ -34,6 +35,7 @@ VOLUME_SUFFIXES = (".nii.gz", ".nii", ".npy", ".npz", ".npy.h5", ".h5")
 """Of files that are each a volume. DICOM files and pictures in a folder are slices of one."""
 
 _KNOWN = "NIfTI, DICOM, npy, npz, HDF5 and pictures can be read"
+_SCANS = ScanFiles(VOLUME_SUFFIXES, lambda file: is_picture(file) or is_dicom(file), f"no volume in it; {_KNOWN}")
 
 
 def read_volume(path: str | Path, *, series: str | None = None) -> Volume:
@@ -149,38 +151,7 @@ def find_volumes(inputs: Iterable[str | Path]) -> list[Path]:
     Raises:
         InputError: if an input does not exist, or there is no volume in it.
     """
-    found: dict[Path, None] = {}
-    for entry in inputs:
-        path = Path(entry)
-        if path.exists():
-            volumes = _inside(path) if path.is_dir() else [path]
-        elif glob.has_magic(str(entry)):
-            matches = sorted(map(Path, glob.glob(str(entry), recursive=True)), key=natural_key)  # noqa: PTH207 (absolute patterns too)
-            volumes = [volume for match in matches for volume in (_inside(match) if match.is_dir() else _itself(match))]
-        else:
-            raise InputError(f"{path}: no such file or folder")
-        if not volumes:
-            raise InputError(f"{entry}: no volume in it; {_KNOWN}")
-        found.update(dict.fromkeys(volumes))
-    return list(found)
-
-
-def _inside(folder: Path) -> list[Path]:
-    volumes: list[Path] = []
-    for place, folders, names in os.walk(folder):
-        folders[:] = sorted((name for name in folders if name[0] != "."), key=natural_key)
-        files = [Path(place, name) for name in sorted(names, key=natural_key) if name[0] != "."]
-        whole = [file for file in files if file.name.lower().endswith(VOLUME_SUFFIXES)]
-        if whole:
-            volumes += whole
-        elif any(is_picture(file) or is_dicom(file) for file in files):
-            volumes.append(Path(place))
-    return volumes
-
-
-def _itself(file: Path) -> list[Path]:
-    known = file.name.lower().endswith(VOLUME_SUFFIXES) or is_picture(file) or is_dicom(file)
-    return [file] if known else []
+    return list(dict.fromkeys(path for entry in inputs for path in _SCANS.find(entry)))
 
 
 def _kind(path: Path) -> Literal["dicom", "nifti", "array", "picture"]:
@@ -192,13 +163,7 @@ def _kind(path: Path) -> Literal["dicom", "nifti", "array", "picture"]:
         if any(is_picture(file) for file in files):
             return "picture"
         raise InputError(f"{path}: neither DICOM files nor pictures lie in this folder; name a volume")
-    try:
-        with path.open("rb") as file:
-            start = file.read(8)
-    except OSError as error:
-        raise InputError(f"{path}: cannot be read ({error.strerror})") from error
-    if not start:
-        raise InputError(f"{path}: the file is empty")
+    start = first_bytes(path, 8)
     if is_dicom(path):
         return "dicom"
     if is_array(start):

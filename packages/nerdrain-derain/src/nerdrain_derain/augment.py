@@ -8,12 +8,17 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from visioncore.dihedral import turned
+
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     Pixels = NDArray[np.uint8]
 
 _LUMA = (0.299, 0.587, 0.114)
+# the published order of draws: as it is, upside down, left to right, by 90, 180 and 270 degrees counter-clockwise,
+# upside down or left to right and then by 90 degrees, and as it is again
+_WAYS = (0, 1, 5, 2, 4, 6, 3, 7, 0)
 
 
 def random_crop(pair: list[Pixels], patch: int, rng: np.random.Generator) -> list[Pixels]:
@@ -47,38 +52,11 @@ def augment(pair: list[Tensor], rng: np.random.Generator) -> list[Tensor]:
     if rng.random() < 1 / 3:
         factor = float(rng.uniform(0.8, 1.2))
         pair = [saturate(picture, factor) for picture in pair]
-    draw = int(rng.integers(9))
-    return [turned(picture, draw) for picture in pair]
+    way = _WAYS[int(rng.integers(len(_WAYS)))]
+    return [turned(picture, way) for picture in pair]
 
 
 def saturate(picture: Tensor, factor: float) -> Tensor:
     """Return (3, H, W) with its distance from grey times ``factor``, in [0, 1]."""
     grey = torch.einsum("c,chw->hw", picture.new_tensor(_LUMA), picture)
     return torch.lerp(grey, picture, factor).clamp(0, 1)
-
-
-# flipped axes and quarter turns of each draw; 0 and 8 leave a picture as it is
-_TURNS: list[tuple[list[int], int]] = [
-    ([], 0),
-    ([-2], 0),
-    ([-1], 0),
-    ([], 1),
-    ([], 2),
-    ([], 3),
-    ([-2], 1),
-    ([-1], 1),
-    ([], 0),
-]
-
-
-def turned(picture: Tensor, draw: int) -> Tensor:
-    """Return (..., H, W) upside down (1), left to right (2), by 90 to 270 degrees counter-clockwise (3 to 5), upside
-    down or left to right and then by 90 degrees (6, 7), or as it is (0, 8)."""
-    flipped, quarters = _TURNS[draw]
-    return torch.rot90(picture.flip(flipped), quarters, (-2, -1))
-
-
-def turned_back(picture: Tensor, draw: int) -> Tensor:
-    """Undo :func:`turned`."""
-    flipped, quarters = _TURNS[draw]
-    return torch.rot90(picture, -quarters, (-2, -1)).flip(flipped)

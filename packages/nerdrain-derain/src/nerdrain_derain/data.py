@@ -13,7 +13,8 @@ import torch
 from torch import Tensor
 
 from visioncore.errors import InputError
-from visioncore.images import eight_bit, from_tensor, read_image, to_tensor, write_image
+from visioncore.images import from_tensor, read_image, to_tensor, write_image
+from visioncore.photos import Photos
 
 from .augment import augment, centre_crop, random_crop
 from .pairing import Pair
@@ -93,23 +94,6 @@ def streak_kernel(length: float, sigma: float, angle: float) -> Floats:
     return (kernel / kernel.max()).astype(np.float32)
 
 
-class _Photos:
-    """Pictures as (H, W, 3) 8-bit RGB, whatever they are on disk, each read once as long as memory allows."""
-
-    def __init__(self, cache_mb: int) -> None:
-        self._room = cache_mb * 2**20
-        self._kept: dict[Path, Pixels] = {}
-
-    def __getitem__(self, path: Path) -> Pixels:
-        if path not in self._kept:
-            pixels = eight_bit(read_image(path).pixels)
-            if pixels.nbytes > self._room:
-                return pixels
-            self._room -= pixels.nbytes
-            self._kept[path] = pixels
-        return self._kept[path]
-
-
 class RainyPatches:
     """Rainy and clean patches of pictures, a `visioncore.training.SampleSource`.
 
@@ -125,7 +109,7 @@ class RainyPatches:
         self, pictures: Sequence[Pair | Path], patch: int = 256, rain: Rain | None = None, cache_mb: int = 1024
     ) -> None:
         self.pictures, self.patch, self.rain, self.cache_mb = pictures, patch, rain or Rain(), cache_mb
-        self._photos = _Photos(cache_mb)
+        self._read_photo = Photos(cache_mb)
 
     def __len__(self) -> int:
         return len(self.pictures)
@@ -150,7 +134,7 @@ class RainyPatches:
     def _read(self, index: int) -> list[Pixels]:
         entry = self.pictures[index]
         paths = entry if isinstance(entry, Pair) else (entry,)
-        pictures = [self._photos[path] for path in paths]
+        pictures = [self._read_photo(path) for path in paths]
         if pictures[0].shape != pictures[-1].shape:
             raise InputError(f"{paths[0]}: another size than {paths[-1]}; a pair must have one size")
         return pictures

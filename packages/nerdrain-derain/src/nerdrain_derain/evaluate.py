@@ -12,13 +12,13 @@ from pathlib import Path
 from torch import Tensor
 
 from visioncore.batch import progress
-from visioncore.errors import InputError
+from visioncore.errors import InputError, some
 from visioncore.files import writable_folder
 from visioncore.images import IMAGE_SUFFIXES, image_size, read_image, to_tensor
 from visioncore.metrics.image import measure
 from visioncore.report import Table, write_json
 
-from .pairing import Pair, duplicates, find_pairs, rainy_root, some
+from .pairing import Pair, duplicates, find_pairs, rainy_root
 from .predict import Predictor
 
 PROTOCOLS = ("y_A", "y_B", "rgb")

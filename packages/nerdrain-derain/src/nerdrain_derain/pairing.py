@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from visioncore.errors import InputError
+from visioncore.errors import InputError, some
 from visioncore.files import expand_inputs
 from visioncore.images import IMAGE_SUFFIXES, image_size
 
@@ -194,8 +194,3 @@ def _read_manifest(path: Path) -> list[Pair]:
     if not pairs:
         raise InputError(f"{path}: no pair in this list; each line should be: rainy,clean")
     return pairs
-
-
-def some(names: Sequence[str], most: int = 8) -> str:
-    """Return the first few names as text, and how many more there are."""
-    return ", ".join(names[:most]) + (f" and {len(names) - most} more" if len(names) > most else "")

@@ -15,6 +15,7 @@ from torch import Tensor
 
 from visioncore.batch import Summary, plan_jobs, process_files
 from visioncore.device import autocast, is_out_of_memory, resolve_device, resolve_dtype
+from visioncore.dihedral import self_ensemble
 from visioncore.errors import InputError
 from visioncore.files import writable_folder
 from visioncore.images import IMAGE_SUFFIXES, Image, from_tensor, read_image, to_tensor, write_image
@@ -22,7 +23,6 @@ from visioncore.report import figure_grid
 from visioncore.tiling import run_tiled, run_whole
 from visioncore.video import VIDEO_SUFFIXES, Frame, probe_video, read_frames, write_video
 
-from .augment import turned, turned_back
 from .model import MULTIPLE, NeRDRain
 from .windows import run_windows
 
@@ -176,12 +176,7 @@ class Predictor:
             raise InputError(
                 f"images are {tuple(image.shape)} {image.dtype}; they must be (B, 3, H, W) in floating point"
             )
-        if not self.self_ensemble:
-            return self._restore(image)
-        restored = torch.zeros_like(image, dtype=torch.promote_types(image.dtype, torch.float32))
-        for draw in range(8):
-            restored += turned_back(self._restore(turned(image, draw)), draw) / 8
-        return restored
+        return self_ensemble(self._restore, image) if self.self_ensemble else self._restore(image)
 
     def video(self, source: str | Path, target: str | Path) -> None:
         """Remove the rain from a video frame by frame; times are kept, and sound that ``target`` can hold.

@@ -14,19 +14,19 @@ import torch
 from torch import Tensor, nn
 
 from visioncore.device import is_out_of_memory
-from visioncore.errors import InputError
+from visioncore.errors import InputError, some
 from visioncore.files import expand_inputs
 from visioncore.images import IMAGE_SUFFIXES
 from visioncore.metrics.image import psnr
 from visioncore.recipes import load_recipe
-from visioncore.training import FitResult, LoopConfig, fit
+from visioncore.training import FitResult, LoopConfig, fit, hold_out
 
 from .config import NeRDRainConfig
 from .data import Rain, RainyPatches
 from .losses import training_losses
 from .method import METHOD, PACKAGE
 from .model import MULTIPLE, NeRDRain
-from .pairing import duplicates, find_pairs, holds_pairs, some
+from .pairing import duplicates, find_pairs, holds_pairs
 
 MOST_HELD_OUT = 200
 """As many pictures as the test sets of Rain200L and Rain200H have; more would make every validation long."""
@@ -187,17 +187,14 @@ def _sources(config: TrainConfig, data: Path, validation: Path | None) -> tuple[
     source = _source(config.data, data)
     if validation is not None:
         return source, _source(config.data, validation)
-    clean = source.clean_files()
-    different = list(dict.fromkeys(clean))
-    count = min(max(1, round(config.data.held_out * len(different))), MOST_HELD_OUT)
-    if count == len(different):
-        raise InputError(f"{data}: one clean picture alone; at least two are needed, one of them for validation")
-    chosen = np.random.default_rng(config.loop.seed).permutation(len(different))[:count]
-    held_out = {different[index] for index in chosen}
-    return (
-        source.subset([index for index, path in enumerate(clean) if path not in held_out]),
-        source.subset([index for index, path in enumerate(clean) if path in held_out]),
+    inside, outside = hold_out(
+        source.clean_files(),
+        config.data.held_out,
+        most=MOST_HELD_OUT,
+        seed=config.loop.seed,
+        where=f"{data}: clean pictures",
     )
+    return source.subset(inside), source.subset(outside)
 
 
 def _source(config: DataConfig, data: Path) -> RainyPatches:

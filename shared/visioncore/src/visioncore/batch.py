@@ -84,20 +84,7 @@ def plan_jobs(
             result.
     """
     suffixes, out = tuple(suffixes), Path(out)
-    places: dict[Path, Path] = {}
-    for entry in inputs:
-        searched = _searched_folder(entry)
-        found = expand_inputs([entry], suffixes)
-        if searched is None:
-            places.update({path: Path(path.name) for path in found if path not in places})
-            continue
-        if searched.resolve() == out.resolve() and Path(entry).is_dir():
-            raise InputError(f"{out}: results in a folder of inputs would be taken for inputs next time; name another")
-        if searched.resolve() in out.resolve().parents:
-            found = [path for path in found if out.resolve() not in path.resolve().parents]
-            if not found:
-                raise InputError(f"{entry}: no file in it but earlier results in {out}")
-        places.update({path: path.relative_to(searched) for path in found if path not in places})
+    places = place_inputs(inputs, out, lambda entry: expand_inputs([entry], suffixes), "input")
     meeting = Counter(place.with_suffix(suffix(source)) for source, place in places.items())
     jobs = []
     for source, place in places.items():
@@ -105,8 +92,66 @@ def plan_jobs(
         if meeting[target] > 1:
             target = place.with_name(place.name + suffix(source))
         jobs.append(Job(source, out / target))
-    _check_targets(jobs)
+    check_results(places, [job.target for job in jobs], "input")
     return jobs
+
+
+def place_inputs(
+    inputs: Iterable[str | Path], out: Path, find: Callable[[str | Path], Iterable[Path]], what: str
+) -> dict[Path, Path]:
+    """Return {what is found: its place below the folder of results, under its own name}, each once.
+
+    What is found in a folder, or by a pattern, keeps its place below that folder, or below the part of the pattern
+    without wildcards. If ``out`` lies inside a folder that is searched, what is in it is not taken.
+
+    Args:
+        inputs: files, folders, glob patterns.
+        out: the folder of results.
+        find: one of the inputs -> the files, or folders of files, that it names.
+        what: such a file or folder is called, for messages.
+
+    Raises:
+        InputError: as ``find``; if an input holds nothing but earlier results, or is ``out`` itself.
+    """
+    places: dict[Path, Path] = {}
+    for entry in inputs:
+        searched = _searched_folder(entry)
+        if searched is None:
+            for path in find(entry):
+                places.setdefault(path, Path(path.name))
+            continue
+        if searched.resolve() == out.resolve() and Path(entry).is_dir():
+            raise InputError(
+                f"{out}: results in a folder of {what}s would be taken for {what}s next time; name another"
+            )
+        found = list(find(entry))
+        if searched.resolve() in out.resolve().parents:
+            found = [path for path in found if out.resolve() not in (path.resolve(), *path.resolve().parents)]
+            if not found:
+                raise InputError(f"{entry}: no {what} in it but earlier results in {out}")
+        for path in found:
+            places.setdefault(path, Path(path.resolve().name) if path == searched else path.relative_to(searched))
+    return places
+
+
+def check_results(sources: Iterable[Path], results: Iterable[Path], what: str) -> None:
+    """Refuse results that would take the place of a source, or of another result.
+
+    Args:
+        sources: all of them.
+        results: all of them.
+        what: a source is called, for messages.
+
+    Raises:
+        InputError: naming the result.
+    """
+    places, planned = {source.resolve() for source in sources}, set[Path]()
+    for result in results:
+        if result.resolve() in places:
+            raise InputError(f"{result}: this {what} would be written over; name another folder for the results")
+        if result in planned:
+            raise InputError(f"{result}: several {what}s would be written there; give them in separate calls")
+        planned.add(result)
 
 
 def _searched_folder(entry: str | Path) -> Path | None:
@@ -118,17 +163,6 @@ def _searched_folder(entry: str | Path) -> Path | None:
         return None
     wild = next(number for number, part in enumerate(path.parts) if glob.has_magic(part))
     return Path(*path.parts[:wild])
-
-
-def _check_targets(jobs: Sequence[Job]) -> None:
-    sources = {job.source.resolve() for job in jobs}
-    targets: set[Path] = set()
-    for _, target in jobs:
-        if target.resolve() in sources:
-            raise InputError(f"{target}: this input would be written over; name another folder for the results")
-        if target in targets:
-            raise InputError(f"{target}: several inputs would be written to this file; give them in separate calls")
-        targets.add(target)
 
 
 def my_share(jobs: Sequence[Job]) -> list[Job]:

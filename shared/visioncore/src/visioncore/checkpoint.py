@@ -19,7 +19,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
-from .errors import InputError
+from .errors import InputError, some
 from .files import atomic_path
 
 ENVELOPES = ("state_dict", "params_ema", "params", "model")
@@ -51,7 +51,7 @@ def read_state_dict(path: str | Path) -> dict[str, Tensor]:
     }
     if not tensors:
         holds = (
-            f"its entries are {_listing(map(str, content), 8)}"
+            f"its entries are {some(map(str, content))}"
             if isinstance(content, Mapping) and content
             else (f"it holds {type(content).__name__}")
         )
@@ -135,7 +135,7 @@ class Fit:
             f"{name} is {_shape(found)}, not {_shape(wanted)}" for name, (found, wanted) in self.misshapen.items()
         ]
         kinds = {"missing": self.missing, "unexpected": self.unexpected, "misshapen": shapes}
-        parts = [f"{len(names)} {kind} ({_listing(names, limit)})" for kind, names in kinds.items() if names]
+        parts = [f"{len(names)} {kind} ({some(names, limit)})" for kind, names in kinds.items() if names]
         return ", ".join(parts) if parts else "every tensor fits"
 
 
@@ -235,7 +235,7 @@ def _pickled_objects(path: Path, error: UnpicklingError) -> str:
     except (ValueError, UnpicklingError):
         # Older files, and newer pickle protocols: the reader names the first one that it met, or only its reason.
         named = re.findall(r"GLOBAL (\S+)", str(error)) or [_reason(error)]
-    return _listing(sorted(named), 8)
+    return some(sorted(named))
 
 
 def _damaged(path: Path, error: Exception) -> InputError:
@@ -266,13 +266,6 @@ def _renamed(state: Mapping[str, Value], names: Mapping[str, str]) -> dict[str, 
             raise InputError(f"the tensors {origin[new]!r} and {name!r} would both be named {new!r}")
         renamed[new], origin[new] = value, name
     return renamed
-
-
-def _listing(names: Iterable[str], limit: int | None) -> str:
-    every = list(names)
-    shown = every[:limit]
-    more = len(every) - len(shown)
-    return ", ".join(shown) + (f" and {more} more" if more else "")
 
 
 def _shape(size: torch.Size) -> str:

@@ -1,6 +1,8 @@
-"""The one exception that means: what was given is wrong, and here is what would be right."""
+"""The one exception that means: what was given is wrong, and here is what would be right; and help with its text."""
 
 from __future__ import annotations
+
+from collections.abc import Iterable
 
 
 class InputError(ValueError):
@@ -8,3 +10,11 @@ class InputError(ValueError):
 
     Commands print its text without a traceback and exit with code 2, or count the file as failed and go on.
     """
+
+
+def some(names: Iterable[str], most: int | None = 8) -> str:
+    """Return the first few names as text for a message, and how many more there are; None for all of them."""
+    every = list(names)
+    shown = every[:most]
+    more = len(every) - len(shown)
+    return ", ".join(shown) + (f" and {more} more" if more else "")

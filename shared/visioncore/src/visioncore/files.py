@@ -5,6 +5,7 @@ from __future__ import annotations
 import glob
 import os
 import re
+import shutil
 import tempfile
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
@@ -80,6 +81,22 @@ def writable_folder(folder: str | Path) -> Path:
     return folder
 
 
+def first_bytes(path: Path, number: int) -> bytes:
+    """Return what a file begins with, ``number`` bytes or all there are.
+
+    Raises:
+        InputError: if it is empty or cannot be read.
+    """
+    try:
+        with path.open("rb") as file:
+            start = file.read(number)
+    except OSError as error:
+        raise InputError(f"{path}: cannot be read ({error.strerror})") from error
+    if not start:
+        raise InputError(f"{path}: the file is empty")
+    return start
+
+
 @contextmanager
 def atomic_path(path: str | Path) -> Iterator[Path]:
     """Yield a temporary path beside ``path`` that takes its name when the block ends without an error.
@@ -101,6 +118,35 @@ def atomic_path(path: str | Path) -> Iterator[Path]:
         raise InputError(f"{path}: could not be written ({error.strerror or error})") from error
     finally:
         temporary.unlink(missing_ok=True)
+
+
+@contextmanager
+def whole_folder(folder: Path) -> Iterator[Path]:
+    """Yield a temporary folder whose files appear in ``folder`` when the block ends without an error.
+
+    A new folder appears with all of them in it; in one that is there already they take their places one after the
+    other, and other files stay.
+
+    Raises:
+        InputError: if the system refuses the write, with its reason.
+    """
+    # Inside a folder that is there already, which may be a disk of its own; else beside where it will be.
+    temporary = (folder if folder.is_dir() else folder.parent) / f".{folder.name}.{os.getpid()}.partial"
+    try:
+        shutil.rmtree(temporary, ignore_errors=True)  # of a process that was killed and had this number
+        temporary.mkdir(parents=True)
+        yield temporary
+        if folder.exists():
+            for file in temporary.iterdir():
+                file.replace(folder / file.name)
+        else:
+            temporary.rename(folder)
+    except OSError as error:
+        raise InputError(f"{folder}: this folder could not be written ({error.strerror or error})") from error
+    except InputError as error:
+        raise InputError(str(error).replace(str(temporary), str(folder))) from error
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)
 
 
 def write_text(path: str | Path, text: str) -> None:

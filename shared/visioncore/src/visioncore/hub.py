@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import json
-import os
 import re
-import shutil
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -18,7 +16,7 @@ from torch import nn
 from .checkpoint import load_into, read_metadata, read_state_dict, write_state_dict
 from .device import resolve_device
 from .errors import InputError
-from .files import write_text
+from .files import whole_folder, write_text
 from .recipes import from_plain, to_plain
 
 CONFIG_FILE = "config.json"
@@ -48,7 +46,7 @@ class Pretrained(nn.Module):
         Raises:
             InputError: if the folder is a file or cannot be written, with the system's reason.
         """
-        with _whole_folder(Path(folder)) as temporary:
+        with whole_folder(Path(folder)) as temporary:
             write_text(temporary / CONFIG_FILE, self._config_json(indent=2) + "\n")
             write_state_dict(temporary / WEIGHTS_FILE, self.state_dict(), {"format": "pt"})
 
@@ -158,27 +156,6 @@ class Pretrained(nn.Module):
         if version != FORMAT:
             raise InputError(f"{where}: has format {version}, this visioncore reads format {FORMAT}; update visioncore")
         return from_plain(cls.config_class, values, where)
-
-
-@contextmanager
-def _whole_folder(folder: Path) -> Iterator[Path]:
-    """Yield a temporary folder whose files appear in ``folder`` when the block ends without an error."""
-    # Inside a folder that is there already, which may be a disk of its own; else beside where it will be.
-    temporary = (folder if folder.is_dir() else folder.parent) / f".{folder.name}.{os.getpid()}.partial"
-    try:
-        temporary.mkdir(parents=True, exist_ok=True)
-        yield temporary
-        if folder.exists():
-            for file in temporary.iterdir():
-                file.replace(folder / file.name)
-        else:
-            temporary.rename(folder)
-    except OSError as error:
-        raise InputError(f"{folder}: this folder could not be written ({error.strerror or error})") from error
-    except InputError as error:
-        raise InputError(str(error).replace(str(temporary), str(folder))) from error
-    finally:
-        shutil.rmtree(temporary, ignore_errors=True)
 
 
 def _download(

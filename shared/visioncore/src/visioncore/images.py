@@ -20,7 +20,7 @@ from torch import Tensor
 from .errors import InputError
 from .exif import SIDEWAYS, header_orientation, read_exif, upright
 from .extras import require
-from .files import atomic_path, writable_folder
+from .files import atomic_path, first_bytes, writable_folder
 from .sixteen_bit import decode_colour, encode_png, encode_tiff
 
 if TYPE_CHECKING:
@@ -239,13 +239,7 @@ def _recognise(path: Path) -> tuple[str, bytes]:
     """Return the kind of picture, as Pillow names its plugin, and the first bytes of the file."""
     if path.is_dir():
         raise InputError(f"{path}: is a folder, not a picture")
-    try:
-        with path.open("rb") as file:
-            start = file.read(32)
-    except OSError as error:
-        raise InputError(f"{path}: cannot be read ({error.strerror})") from error
-    if not start:
-        raise InputError(f"{path}: the file is empty")
+    start = first_bytes(path, 32)
     for kind, offset, signature in _SIGNATURES:
         if start.startswith(signature, offset):
             return kind, start

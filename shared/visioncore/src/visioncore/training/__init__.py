@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from .config import LoopConfig
+from .held_out import hold_out
 from .loop import fit
 from .run import FitResult, Loss, Validate
 from .sampling import SampleSource
@@ -17,5 +18,6 @@ __all__ = [
     "TrainingDiverged",
     "Validate",
     "fit",
+    "hold_out",
     "warmup_cosine",
 ]

@@ -1,0 +1,1 @@
+"""Scans as files: DICOM, NIfTI, and which files of a folder make up a scan."""

@@ -1,0 +1,36 @@
+"""What is kept for validation where nothing else is given."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Sequence
+
+import numpy as np
+
+from ..errors import InputError
+
+
+def hold_out(
+    keys: Sequence[Hashable], share: float, *, most: int, seed: int, where: str
+) -> tuple[list[int], list[int]]:
+    """Return the indices of what is trained on and of what is held out, each in order.
+
+    Args:
+        keys: one for each item; items of equal keys, such as degraded versions of one picture, stay on one side.
+        share: of the different keys, how many are held out; one at least.
+        most: and no more than this many.
+        seed: decides which.
+        where: what they are and where from, for messages, such as "photos: clean pictures".
+
+    Raises:
+        InputError: if none would be left to train on.
+    """
+    different = list(dict.fromkeys(keys))
+    count = min(max(1, round(share * len(different))), most)
+    if count >= len(different):
+        raise InputError(
+            f"{where}, {len(different)} in all: {count} would be held out for validation, and at least one must be "
+            "left to train on"
+        )
+    chosen = {different[i] for i in np.random.default_rng(seed).permutation(len(different))[:count]}
+    inside = [i for i, key in enumerate(keys) if key not in chosen]
+    return inside, [i for i, key in enumerate(keys) if key in chosen]
