@@ -12,8 +12,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 STRENGTH = 0.85
-"""Filter strength for each unit of estimated noise: the best of a few on photos of BSDS500, none of them in CBSD68, with
-Gaussian, spatial and Poisson noise. A baseline chosen on some of the noises it is measured on is the stronger for it."""
+"""Filter strength for each unit of estimated noise: the best of a few on photos of BSDS500 that are not in CBSD68, with
+Gaussian, spatial and Poisson noise. Chosen on kinds of noise that it is measured on, it is the stronger a baseline."""
 PATCH, WINDOW = 5, 21
 """Sides in pixels of the patches that are compared, and of the square in which they are looked for."""
 
