@@ -192,6 +192,21 @@ def test_ct_with_added_noise_and_of_other_patients(slices: Path) -> None:
         evaluate_ct(slices, as_it_is, patients=["L001"])
 
 
+def test_the_power_of_errors_in_ct(tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    for index in range(2):
+        np.save(tmp_path / f"L506_{index}_target.npy", rng.uniform(0.2, 0.3, (140, 100)).astype(np.float32))
+    result = evaluate_ct(tmp_path, lambda noisy: noisy + 10 / 4096, noises=[Noise("ct-gaussian", 40.0)])
+    table = result.noise_power()
+    assert table.columns == ["set", "noise", "cycles_per_pixel", "hu2_noisy", "hu2_denoised"]
+    assert [row[2] for row in table.rows] == [k / 64 for k in range(32)]
+    before, after = (np.array([row[column] for row in table.rows]) for column in (3, 4))
+    assert before[2:].mean() == pytest.approx(1600, rel=0.1)
+    assert after == pytest.approx(before)  # a shift is no noise
+    result.save(tmp_path / "out")
+    assert (tmp_path / "out" / "noise_power.csv").read_text().count("\n") == 33
+
+
 # tables
 
 
@@ -210,6 +225,7 @@ def test_what_is_written(photos: Path, tmp_path: Path) -> None:
     assert [row["ssim_colour_noisy"] for row in report["means"]] == pytest.approx(means)
     for name in ("per_image.md", "summary.md", "summary.csv"):
         assert "psnr_colour_noisy" in (tmp_path / "out" / name).read_text()
+    assert not (tmp_path / "out" / "noise_power.csv").exists()
 
 
 def test_infinite_values_are_left_out_of_the_means_and_counted(pairs: Path, tmp_path: Path) -> None:

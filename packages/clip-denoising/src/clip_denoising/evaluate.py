@@ -23,6 +23,7 @@ from .data import Patches
 from .datasets import Pair, clean_sets, real_sets
 from .hounsfield import HU_RANGE
 from .noise import TABLE, Noise
+from .noise_power import SIDE, noise_power
 
 Denoise = Callable[[Tensor], Tensor]
 """Noisy pictures (B, C, H, W) float32 of any size, in [0, 1] or, as noise has it, beyond -> denoised ones, alike."""
@@ -50,6 +51,8 @@ class Measured:
     name: str
     noisy: dict[str, float]
     denoised: dict[str, float]
+    power: tuple[Tensor, Tensor] | None = None
+    """Of CT: `noise_power` of the errors before and after denoising, in HU^2."""
 
 
 @dataclass(frozen=True)
@@ -79,14 +82,28 @@ class Evaluation:
     def summary(self) -> Table:
         """Return a row for every set and noise: means over its pictures, PSNR in dB, without infinite values."""
         table = Table(["set", "noise", "pictures", *(f"{name}_noisy" for name in self.metrics), *self.metrics])
-        groups: dict[tuple[str, str], list[Measured]] = {}
-        for each in self.pictures:
-            groups.setdefault((each.data, each.noise), []).append(each)
-        for (data, noise), members in groups.items():
+        for (data, noise), members in self._groups().items():
             noisy = [_mean([each.noisy[name] for each in members]) for name in self.metrics]
             denoised = [_mean([each.denoised[name] for each in members]) for name in self.metrics]
             table.add(data, noise, len(members), *noisy, *denoised)
         return table
+
+    def noise_power(self) -> Table:
+        """Return how the errors of CT slices, in HU^2, spread over spatial frequencies, a row for each set, noise and
+        frequency: means over the slices, see `noise_power.noise_power`. No row for photos and slices too small."""
+        table = Table(["set", "noise", "cycles_per_pixel", "hu2_noisy", "hu2_denoised"])
+        for (data, noise), members in self._groups().items():
+            if spectra := [each.power for each in members if each.power]:
+                before, after = (torch.stack(side).mean(0) for side in zip(*spectra, strict=True))
+                for k, powers in enumerate(zip(before.tolist(), after.tolist(), strict=True)):
+                    table.add(data, noise, k / SIDE, *powers)
+        return table
+
+    def _groups(self) -> dict[tuple[str, str], list[Measured]]:
+        groups: dict[tuple[str, str], list[Measured]] = {}
+        for each in self.pictures:
+            groups.setdefault((each.data, each.noise), []).append(each)
+        return groups
 
     @property
     def infinite(self) -> int:
@@ -96,7 +113,8 @@ class Evaluation:
         )
 
     def save(self, out: str | Path) -> None:
-        """Write ``per_image.csv`` and ``.md``, ``summary.csv`` and ``.md``, and ``report.json`` into a folder.
+        """Write ``per_image.csv`` and ``.md``, ``summary.csv`` and ``.md``, and ``report.json`` into a folder; of CT,
+        ``noise_power.csv`` and ``.md`` too.
 
         Raises:
             InputError: if it cannot be written.
@@ -104,6 +122,8 @@ class Evaluation:
         folder, summary = writable_folder(out), self.summary()
         self.table().save(folder / "per_image")
         summary.save(folder / "summary")
+        if (power := self.noise_power()).rows:
+            power.save(folder / "noise_power")
         report = {
             "pictures": len(self.pictures),
             "denoised_by": self.denoised_by,
@@ -248,7 +268,8 @@ def _measure(
         denoised = denoise(torch.stack([sample.noisy for sample in waiting])).detach().cpu()
         for sample, result in zip(waiting, denoised, strict=True):
             values = [_values(picture, sample, protocols) for picture in (sample.noisy, result)]
-            measured.append(Measured(sample.data, sample.noise, sample.name, *values))
+            power = _power(sample, result) if protocols == CT_PROTOCOLS else None
+            measured.append(Measured(sample.data, sample.noise, sample.name, *values, power))
             advance()
         waiting.clear()
 
@@ -273,6 +294,15 @@ def _values(picture: Tensor, sample: Sample, protocols: Sequence[str]) -> dict[s
         error_hu = (picture.double() - sample.clean.double()) * HU_RANGE
         values |= {"mean_error_hu": float(error_hu.mean()), "rms_error_hu": float(error_hu.square().mean().sqrt())}
     return values
+
+
+def _power(sample: Sample, denoised: Tensor) -> tuple[Tensor, Tensor] | None:
+    if min(sample.clean.shape[1:]) < SIDE:
+        return None
+    before, after = (
+        noise_power((picture[0].double() - sample.clean[0].double()) * HU_RANGE) for picture in (sample.noisy, denoised)
+    )
+    return before, after
 
 
 def _mean(values: Sequence[float]) -> float:
