@@ -235,6 +235,15 @@ def test_a_tower_of_another_shape_is_refused(tmp_path: Path) -> None:
 
 def test_open_clip_is_asked_by_name(monkeypatch: pytest.MonkeyPatch) -> None:
     tower = make().encoder.state_dict()
-    monkeypatch.setattr("clip_denoising.model.download_clip_resnet", lambda tag: dict(tower) if tag == "openai" else {})
+    asked = []
+
+    def download(name: str, tag: str) -> dict[str, Tensor]:
+        asked.append((name, tag))
+        return dict(tower)
+
+    monkeypatch.setattr("clip_denoising.model.download_clip_resnet", download)
     model = CLIPDenoiser.from_clip(TINY, "openai")
     assert same(model.encoder.state_dict(), tower)
+    with pytest.raises(InputError, match="but the network wants one of width 64 with 3, 4, 23, 3"):
+        CLIPDenoiser.from_clip(CLIPDenoiserConfig(blocks=(3, 4, 23, 3)), "openai")
+    assert asked == [("RN50", "openai"), ("RN101", "openai")]

@@ -332,7 +332,7 @@ def test_bad_input_is_one_line_and_code_two(
         (("evaluate", "--protocol", "ct", "--data", photos, *weights, *out), "no file with suffix .npy"),
         (("evaluate", "--protocol", "video", "--data", photos, *weights, *out), "video"),
         (("analyze", "--data", tmp_path / "empty", *weights, *out), "no file with suffix"),
-        (("analyze", "--data", photos, "--weights", ct_weights, *out), "they must be (B, 1, H, W)"),
+        (("analyze", "--data", photos, "--weights", ct_weights, *out), "a network for CT, but photos are analysed"),
         (("train", "--recipe", "none", "--data", photos, *out), "unknown recipe 'none'"),
         (("train", "--recipe", "demo", "--data", photos, *out, "--set.loop.step", "3"), "did you mean steps?"),
         (("train", "--recipe", "synthetic", "--data", photos, *out), "so they must come from somewhere"),

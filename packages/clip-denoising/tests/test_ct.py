@@ -225,6 +225,36 @@ def test_implicit_deflated_and_compressed_files(
     np.testing.assert_array_equal(after.pixel_array, pixels + 1)
 
 
+def test_the_order_of_bytes_is_kept(write_slice: WriteSlice, tmp_path: Path, dicom: Any) -> None:
+    pixels = np.arange(64, dtype=np.int16).reshape(8, 8)
+    data = dicom.dcmread(write_slice(tmp_path / "little.dcm", pixels))
+    other = dicom.Dataset()
+    for element in data:
+        other[element.tag] = element
+    other.PixelData = pixels.astype(">i2").tobytes()
+    other.file_meta = data.file_meta
+    other.file_meta.TransferSyntaxUID = dicom.uid.ExplicitVRBigEndian
+    other.save_as(tmp_path / "a.dcm", implicit_vr=False, little_endian=False, enforce_file_format=True)
+    volume = read_ct(tmp_path / "a.dcm")
+    np.testing.assert_array_equal(volume.hu[0], pixels * 2.0 - 1024)
+    write_ct(tmp_path / "b.dcm", volume.hu + np.float32(2), volume)
+    np.testing.assert_array_equal(dicom.dcmread(tmp_path / "b.dcm").pixel_array, pixels + 1)
+
+
+def test_a_header_that_cannot_be_written_is_told(write_slice: WriteSlice, tmp_path: Path, dicom: Any) -> None:
+    path = write_slice(tmp_path / "a.dcm", np.ones((4, 5), np.int16))
+    data = dicom.dcmread(path)
+    data.FloatPixelData = data.pixel_array.astype("<f4").tobytes()
+    data.BitsAllocated = 32
+    for name in ("PixelData", "PixelRepresentation", "BitsStored", "HighBit"):
+        del data[name]
+    data.save_as(path)
+    volume = read_ct(path)
+    with pytest.raises(InputError, match=r"a\.dcm: the DICOM header is damaged .*PixelRepresentation"):
+        write_ct(tmp_path / "b.dcm", volume.hu, volume)
+    assert not list(tmp_path.glob("*b*"))
+
+
 def test_a_file_without_mark_or_suffix(write_slice: WriteSlice, tmp_path: Path, dicom: Any) -> None:
     path = write_slice(tmp_path / "a.dcm", np.ones((4, 5), np.int16), "1.2.840.10008.1.2")
     data = dicom.dcmread(path)

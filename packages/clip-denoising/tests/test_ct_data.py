@@ -10,7 +10,9 @@ import numpy as np
 import pytest
 import torch
 
+from clip_denoising import ct_prepare
 from clip_denoising.ct_data import find_doses, find_full_dose, patient_of, read_slice
+from clip_denoising.ct_npy import write_npy
 from clip_denoising.ct_prepare import find_patients, prepare
 from clip_denoising.data import Patches
 from clip_denoising.hounsfield import to_hu, to_unit
@@ -152,6 +154,38 @@ def test_what_is_done_is_not_done_again_and_other_scans_are_refused(tmp_path: Pa
     summary = prepare(tmp_path / "scans", tmp_path / "out", thickness="3mm", say=said.append)
     assert "name another folder, or remove it" in said[0]
     assert summary.exit_code == 1
+
+
+def test_what_is_half_done_is_done_again_but_not_of_another_scan(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "scans" / "A").mkdir(parents=True)
+    for name in ("full_1mm", "full_3mm"):
+        np.save(tmp_path / "scans" / "A" / f"{name}.npy", volume())
+
+    def killed(path: Path, values: Any) -> None:
+        if path.name == "A_2_target.npy":
+            raise InputError("the disk is full")
+        write_npy(path, values)
+
+    monkeypatch.setattr(ct_prepare, "write_npy", killed)
+    assert prepare(tmp_path / "scans", tmp_path / "out", thickness="1mm", say=lambda line: None).exit_code == 1
+    monkeypatch.undo()
+    said: list[str] = []
+    assert prepare(tmp_path / "scans", tmp_path / "out", thickness="3mm", say=said.append).exit_code == 1
+    assert "name another folder, or remove it" in said[0]
+    assert len(prepare(tmp_path / "scans", tmp_path / "out", thickness="1mm", say=silent).done) == 1
+    assert len(find_full_dose(tmp_path / "out")) == 3
+
+
+def test_a_follow_up_is_not_of_low_dose(tmp_path: Path) -> None:
+    (tmp_path / "A").mkdir()
+    for name in ("full", "follow-up_full"):
+        np.save(tmp_path / "A" / f"{name}.npy", volume())
+    with pytest.raises(InputError, match="of patient A one scan with 'full' in its name and at most one"):
+        find_patients(tmp_path)
+    (tmp_path / "A" / "follow-up_full.npy").rename(tmp_path / "A" / "LowDose.npy")
+    assert [each.quarter for each in find_patients(tmp_path)] == [tmp_path / "A" / "LowDose.npy"]
 
 
 def test_doses_are_told_by_the_names_below_the_patient(tmp_path: Path) -> None:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import copy
-from typing import Literal
+from typing import Any, Literal
 
 import pytest
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
+from torch.overrides import TorchFunctionMode
 
 from clip_denoising import CLIPDenoiser, CLIPDenoiserConfig, convolution, enlarged, fast, winograd
 from clip_denoising.convolution import Convolution, fusion_works
@@ -166,6 +167,29 @@ def test_the_model_is_not_touched(tiny: CLIPDenoiser) -> None:
         assert torch.equal(value, before[name] * (2 if name in parameters else 1))
     assert not first.requires_grad
     assert all(not isinstance(value, nn.Parameter) for value in network.state_dict().values())
+
+
+def test_exact_sums_are_done_on_the_cpu(tiny_ct: CLIPDenoiser) -> None:
+    """Not every device has float64; the device without data stands for one that has not."""
+    wide: list[torch.dtype] = []
+
+    class Watch(TorchFunctionMode):
+        def __torch_function__(
+            self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None
+        ) -> Any:
+            try:
+                result = func(*args, **(kwargs or {}))
+            except NotImplementedError:  # a copy to the CPU of what is not there
+                return torch.ones(args[0].shape, dtype=args[0].dtype)
+            if isinstance(result, Tensor) and result.device.type == "meta":
+                wide.append(result.dtype)
+            return result
+
+    with Watch():
+        moved = for_inference(tiny_ct.to("meta"), "meta", torch.float32)
+    assert wide
+    assert torch.float64 not in wide
+    assert {value.device.type for value in moved.state_dict().values()} == {"meta"}
 
 
 def test_an_input_of_another_precision(tiny: CLIPDenoiser) -> None:

@@ -141,6 +141,12 @@ def test_kinds_that_are_not_clipped(name: str) -> None:
     assert add_noise(name, NOISES[name].levels[-1], GREY + np.float32(0.6), np.random.RandomState(0)).max() > 1
 
 
+def test_ct_below_the_range_is_no_signal() -> None:
+    clean = np.array([-0.1, 0.0], np.float32).repeat(500)[None, :, None]
+    noisy = Noise("nlf", (0.2, 0.03))(clean, np.random.RandomState(0))
+    assert np.std(noisy[0, :500] + 0.1) == pytest.approx(0.03, rel=0.1)
+
+
 def test_unknown_names_list_the_known_ones() -> None:
     for call in (
         lambda: parse_noise("gausian:25"),

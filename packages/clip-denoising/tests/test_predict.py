@@ -159,7 +159,7 @@ def test_a_tiff_of_several_pages_is_refused(predictor: Predictor, make_photo: Ma
         (torch.rand(1, 3, 0, 32), r"must be \(B, 3, H, W\)"),
         (torch.zeros(1, 3, 32, 32).int(), "floating point"),
         (torch.rand(1, 1, 32, 32), "images of 1 channels, but this network takes 3, RGB pictures; load weights for CT"),
-        (torch.rand(1, 4, 32, 32), "images of 4 channels"),
+        (torch.rand(1, 4, 32, 32), "images of 4 channels, but this network takes 3, RGB pictures$"),
     ],
 )
 def test_tensors_that_are_no_images_are_refused(predictor: Predictor, given: Tensor, told: str) -> None:
@@ -180,6 +180,29 @@ def test_a_network_that_overflowed_is_told(tiny: CLIPDenoiser, make_photo: MakeP
         tiny.decoder.last.weight.fill_(float("nan"))
     with pytest.raises(InputError, match="values that are not numbers"):
         Predictor(tiny, "cpu").picture(make_photo(32, 32))
+
+
+@pytest.mark.parametrize(
+    "options", [{}, {"tiles": (128, 64)}, {"self_ensemble": True}, {"strength": 0.5}, {"strength": 0}]
+)
+@pytest.mark.parametrize("dtype", [torch.float64, torch.float16])
+def test_the_network_works_in_float32(
+    tiny: CLIPDenoiser, monkeypatch: pytest.MonkeyPatch, options: Any, dtype: torch.dtype
+) -> None:
+    """Not every device has float64."""
+    image = torch.rand(1, 3, 40, 40, generator=torch.Generator().manual_seed(0)).to(dtype)
+    predictor = Predictor(tiny, "cpu", **options)
+    expected = predictor.denoise(image.float())
+    run = predictor._fast
+
+    def watched(noisy: Tensor) -> Tensor:
+        assert noisy.dtype == torch.float32
+        return run(noisy)
+
+    monkeypatch.setattr(predictor, "_fast", watched)
+    denoised = predictor.denoise(image)
+    assert denoised.dtype == torch.float32
+    assert torch.equal(denoised, expected)
 
 
 @pytest.mark.parametrize("tiles", [None, (128, 64)])

@@ -92,6 +92,18 @@ def test_what_is_done_is_not_done_again(photos: list[Path], tmp_path: Path) -> N
     assert len(find_pairs(tmp_path / "out")) == 16
 
 
+def test_pairs_that_were_made_otherwise_are_not_added_to(photos: list[Path], tmp_path: Path) -> None:
+    store_pairs(photos[:1], tmp_path / "out", NOISE, side=20, step=10, say=silent)
+    for noise, seed, side in ((Noise("gaussian", 50), 0, 20), (NOISE, 1, 20), (NOISE, 0, None)):
+        with pytest.raises(InputError, match=r"out.made_by\.json: the pairs there were made otherwise"):
+            store_pairs(photos, tmp_path / "out", noise, seed=seed, side=side, step=10)
+    cameras = [CameraNoise(smooth_curves(), blind=blind) for blind in (False, True)]
+    store_pairs(photos[:1], tmp_path / "cameras", cameras[0], say=silent)
+    with pytest.raises(InputError, match="made otherwise"):
+        store_pairs(photos, tmp_path / "cameras", cameras[1])
+    assert len(find_pairs(tmp_path / "cameras")) == 1
+
+
 def test_what_was_interrupted_is_done_again(
     photos: list[Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -162,6 +162,21 @@ def test_the_demo_sees_one_noise_and_has_a_rival() -> None:
     assert load_train_recipe("demo", FROM_SCRATCH).model.train_encoder
 
 
+@pytest.mark.parametrize(
+    ("name", "overrides", "words"),
+    [
+        ("demo", {"data.noise": "poisson:2"}, "poisson:2 noise on photos"),
+        ("ldct", {"data.noise": "ct-gaussian:40"}, "ct-gaussian:40 noise on CT slices"),
+        ("synthetic", {"data.kind": "pairs"}, "stored pairs of noisy and clean photos"),
+        ("srgb", {"data.kind": "photos", "data.noise": "camera"}, "camera noise on photos"),
+        ("demo", {"data.noise": "poisson:2", "model.noise": "shot noise"}, "shot noise"),
+        ("demo", {"data.patch": "96"}, "Gaussian noise of sigma 15/255 on RGB photos"),
+    ],
+)
+def test_weights_say_what_they_were_trained_on(name: str, overrides: dict[str, str], words: str) -> None:
+    assert load_train_recipe(name, overrides).model.noise == words
+
+
 @pytest.mark.parametrize(("schedule", "held"), [("cyclic", 92), ("cosine", 0)])
 def test_schedules(schedule: Any, held: int) -> None:
     loop = LoopConfig(steps=300, batch_size=1, learning_rate=3e-4, min_learning_rate=1e-6)

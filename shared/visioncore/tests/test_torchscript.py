@@ -56,6 +56,26 @@ def test_every_tensor_is_there_with_its_values_and_type() -> None:
     assert tensors["logit_scale"].shape == ()
 
 
+def test_modules_with_lists_and_dictionaries(tmp_path: Path) -> None:
+    class Net(torch.nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.layer = torch.nn.Linear(2, 3)
+            self.sizes = [1, 2]
+            self.names = {"a": 1}
+            self.shifts = [torch.zeros(2)]
+
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            y: torch.Tensor = self.layer(x + self.shifts[0]) * self.names["a"] * self.sizes[0]
+            return y
+
+    net = Net()
+    torch.jit.script(net).save(str(tmp_path / "net.pt"))
+    tensors = read_torchscript(tmp_path / "net.pt")
+    assert list(tensors) == ["layer.weight", "layer.bias"]
+    assert torch.equal(tensors["layer.weight"], net.layer.weight)
+
+
 @pytest.mark.parametrize("content", [None, b"", b"PK\x03\x04 and no more"])
 def test_what_is_no_archive(tmp_path: Path, content: bytes | None) -> None:
     path = tmp_path / "net.pt"

@@ -215,6 +215,8 @@ def analyze(
     writable_folder(out)
     place = resolve_device(device)
     model = _model(weights).to(place)
+    if model.config.channels != 3:
+        raise InputError(f"{weights}: a network for CT, but photos are analysed; give weights for RGB pictures")
     # to the CPU, for not every device has the precision
     similarity = run_analysis(
         lambda image: [feature.cpu() for feature in model.features(image.to(place))],

@@ -20,7 +20,8 @@ from .ct_npy import write_npy
 from .hounsfield import HU_MIN, PADDING, to_unit
 from .scans import find_scans
 
-_FULL, _QUARTER = re.compile(r"(?i)full|normal|target"), re.compile(r"(?i)quarter|low|input")
+# where a word begins: a follow-up is not of low dose
+_FULL, _QUARTER = (re.compile(rf"(?i)(?<![a-z])({words})") for words in ("full|normal|target", "quarter|low|input"))
 
 
 class Doses(NamedTuple):
@@ -60,7 +61,7 @@ def prepare(
 
     ``out/<patient>_<index>_target.npy`` and, where there is a scan at quarter dose, ``_input.npy`` hold (H, W) float32,
     0 for -1024 HU and 1 for 3072 HU, not clipped; what is outside the field of view becomes -1024 HU. Index 0 is the
-    lowest slice. ``out/<patient>.json`` says of what they were made, and that all are there.
+    lowest slice. ``out/<patient>.json`` says of what they are made and, once all are there, how many they are.
 
     Args:
         data: what `find_patients` takes: DICOM series, NIfTI or npy files of Hounsfield units.
@@ -115,7 +116,8 @@ def _prepare(doses: Doses, record: Path, say: Callable[[str], None]) -> bool:
         before = json.loads(record.read_text(encoding="utf-8"))
         if any(before[dose] != source for dose, source in sources.items()):
             raise InputError(f"{doses.full}: {record} was made of {before['full']}; name another folder, or remove it")
-        return False
+        if before["slices"]:
+            return False
     volumes: dict[str, CTVolume] = {"target": read_ct(doses.full)}
     if doses.quarter is not None:
         volumes["input"] = read_ct(doses.quarter)
@@ -125,6 +127,8 @@ def _prepare(doses: Doses, record: Path, say: Callable[[str], None]) -> bool:
                 f"{doses.full}: has another shape (slices, rows, columns) than {doses.quarter}, {shapes}; "
                 "a pair has one"
             )
+    # from now on no other scan's slices can get among these
+    write_text(record, json.dumps({"slices": 0, **sources}, indent=1) + "\n")
     for dose, volume in volumes.items():
         for note in volume.notes:
             say(note)

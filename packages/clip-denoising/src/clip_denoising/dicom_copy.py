@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from importlib import import_module
+from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from visioncore.medical.dicom import header_damage
 from visioncore.medical.frames import Frame
 
 from .ct_npy import as_type
@@ -36,26 +38,40 @@ def write_copy(source: Any, target: Path, planes: Sequence[tuple[Frame, NDArray[
         source: its whole data set, which is changed.
         target: the file to write.
         planes: every slice in it with its Hounsfield units (H, W), which are stored with the slope and the intercept,
-            and in the number type, that the file has; not compressed.
+            and in the number type and order of bytes, that the file has; not compressed.
         series: the SeriesInstanceUID of the copy.
+
+    Raises:
+        InputError: if the header has something in it, or lacks something, so that it cannot be written.
+        OSError: if the system refuses the write.
     """
+    with header_damage(planes[0][0].file):
+        content = _encoded(source, planes, series)
+    target.write_bytes(content)
+
+
+def _encoded(source: Any, planes: Sequence[tuple[Frame, NDArray[np.float32]]], series: str) -> bytes:
+    """Return the copy as bytes; arguments as for `write_copy`."""
     uids = import_module("pydicom.uid")
     kind = np.dtype(f"{'i' if source.PixelRepresentation else 'u'}{source.BitsAllocated // 8}")
     stored = np.empty((len(planes), *planes[0][1].shape), kind)
     for frame, plane in planes:
         slope, intercept = rescaling(frame)
         stored[frame.number] = as_type((plane.astype(np.float64) - intercept) / slope, kind, int(source.BitsStored))
-    content = stored.astype(kind.newbyteorder("<")).tobytes()
+    little = source.original_encoding[1] is not False
+    content = stored.astype(kind.newbyteorder("<" if little else ">")).tobytes()
     source.add_new("PixelData", "OB" if kind.itemsize == 1 else "OW", content + b"\0" * (len(content) % 2))
     for name in _OF_OLD_PIXELS:
         if name in source:
             del source[name]
     _mark_as_derived(source, series)
     source.file_meta = import_module("pydicom.dataset").FileMetaDataset()
-    source.file_meta.TransferSyntaxUID = uids.ExplicitVRLittleEndian
+    source.file_meta.TransferSyntaxUID = uids.ExplicitVRLittleEndian if little else uids.ExplicitVRBigEndian
     source.file_meta.MediaStorageSOPClassUID = source.SOPClassUID
     source.file_meta.MediaStorageSOPInstanceUID = source.SOPInstanceUID
-    source.save_as(target, implicit_vr=False, little_endian=True, enforce_file_format=True)
+    copy = BytesIO()
+    source.save_as(copy, implicit_vr=False, little_endian=little, enforce_file_format=True)
+    return copy.getvalue()
 
 
 def _mark_as_derived(data: Any, series: str) -> None:

@@ -229,9 +229,13 @@ class _Maker:
         """Return a convolution with the batch norm behind it, and the 1x1 convolution before it, in its weights."""
         assert norm.running_mean is not None
         assert norm.running_var is not None
-        scale = norm.weight.double() / torch.sqrt(norm.running_var.double() + norm.eps)
-        bias = norm.bias.double() - norm.running_mean.double() * scale
-        weight = _composed(conv.weight.double(), adapter) * scale[:, None, None, None]
+        # on the CPU, for not every device has the precision
+        mean, variance, factor, shift, weight = (
+            value.cpu().double() for value in (norm.running_mean, norm.running_var, norm.weight, norm.bias, conv.weight)
+        )
+        scale = factor / torch.sqrt(variance + norm.eps)
+        bias = shift - mean * scale
+        weight = _composed(weight, adapter) * scale[:, None, None, None]
         if conv.kernel_size == (3, 3) and conv.stride == (1, 1):
             return self.conv3x3(weight, bias, slope, tile=tile)
         return Convolution(self._cast(weight), self._cast(bias), slope, conv.stride[0])
@@ -263,7 +267,7 @@ def _composed(weight: Tensor, adapter: nn.Conv2d | None) -> Tensor:
     """Return the weight (O, C, k, k) of a convolution and of the 1x1 convolution without bias before it."""
     if adapter is None:
         return weight
-    return torch.einsum("ocij,cd->odij", weight, adapter.weight[:, :, 0, 0].to(weight.dtype))
+    return torch.einsum("ocij,cd->odij", weight, adapter.weight[:, :, 0, 0].to(weight.device).to(weight.dtype))
 
 
 def _stage(make: _Maker, stage: nn.Sequential, tile: int) -> nn.Sequential:

@@ -10,7 +10,7 @@ from typing import Self
 import torch
 from torch import Tensor, nn
 
-from visioncore.backbones.clip import STAGES, download_clip_resnet, read_clip_resnet, tower_config
+from visioncore.backbones.clip import CLIP_RESNETS, STAGES, download_clip_resnet, read_clip_resnet, tower_config
 from visioncore.checkpoint import load_into
 from visioncore.errors import InputError
 from visioncore.hub import Pretrained
@@ -84,15 +84,21 @@ class CLIPDenoiser(Pretrained):
         Args:
             config: the settings, or the name of a published variant.
             clip: OpenAI's ``RN50.pt`` or another file of `visioncore.backbones.clip.read_clip_resnet`; or ``openai``,
-                which lets the package open_clip get it.
+                which lets the package open_clip get the one of this width and these blocks.
 
         Raises:
             InputError: if it cannot be had, or is not a tower of the configured width and blocks.
         """
         model = cls(config)
-        tower = download_clip_resnet(tag=OPEN_CLIP) if str(clip) == OPEN_CLIP else read_clip_resnet(clip)
-        found, wanted = tower_config(tower, str(clip)), model.config
-        if (found.width, found.blocks[: STAGES - 1]) != (wanted.width, wanted.blocks[: STAGES - 1]):
+        wanted = model.config
+        shape = wanted.width, wanted.blocks[: STAGES - 1]
+        if str(clip) == OPEN_CLIP:
+            named = (name for name, known in CLIP_RESNETS.items() if (known.width, known.blocks[: STAGES - 1]) == shape)
+            tower = download_clip_resnet(next(named, "RN50"), OPEN_CLIP)
+        else:
+            tower = read_clip_resnet(clip)
+        found = tower_config(tower, str(clip))
+        if (found.width, found.blocks[: STAGES - 1]) != shape:
             raise InputError(
                 f"{clip}: a tower of width {found.width} with {_numbers(found.blocks)} blocks, but the network wants "
                 f"one of width {wanted.width} with {_numbers(wanted.blocks)}; set its width and blocks to the tower's"

@@ -210,7 +210,8 @@ def _poisson(clean: Floats, level: Level, rng: Rng) -> Floats:
 def _noise_level_function(clean: Floats, level: Level, rng: Rng) -> Floats:
     assert isinstance(level, tuple)  # NoiseModel.check lets no other pass
     signal, constant = level
-    deviation = np.sqrt(np.float32(signal**2) * clean + np.float32(constant**2))
+    # CT reaches below 0
+    deviation = np.sqrt(np.float32(signal**2) * clean.clip(min=0) + np.float32(constant**2))
     return clean + deviation * _normal(clean, 1, rng)
 
 

@@ -153,7 +153,7 @@ class Predictor:
         return CTPrediction(volume, hu)
 
     def denoise(self, noisy: Tensor) -> Tensor:
-        """Return images with less noise, not clamped, on the device where they were.
+        """Return images with less noise, not clamped, in float32 and on the device where they were.
 
         Args:
             noisy: (B, C, H, W) in floating point, of any size: RGB in [0, 1], which noise may exceed; or CT with
@@ -168,25 +168,27 @@ class Predictor:
                 "point"
             )
         if noisy.shape[1] != self.channels:
-            mine, other = ("CT", "RGB pictures") if self.channels == 1 else ("RGB pictures", "CT")
+            kinds = {1: "CT", 3: "RGB pictures"}
+            other = kinds.get(noisy.shape[1])
             raise InputError(
-                f"images of {noisy.shape[1]} channels, but this network takes {self.channels}, {mine}; load weights "
-                f"for {other}"
+                f"images of {noisy.shape[1]} channels, but this network takes {self.channels}, "
+                f"{kinds[self.channels]}{f'; load weights for {other}' if other else ''}"
             )
         if not (finite := noisy.isfinite()).all():
             bad = finite.numel() - int(finite.sum())
             raise InputError(f"{bad} of {finite.numel()} values are NaN or infinite; give them a value")
         if not self.strength:
-            return noisy.clone()
+            return noisy.to(torch.float32, copy=True)
+        noisy = noisy.float()  # not every device has float64
         denoised = self_ensemble(self._run, noisy) if self.self_ensemble else self._run(noisy)
-        return denoised if self.strength == 1 else torch.lerp(noisy.to(denoised.dtype), denoised, self.strength)
+        return denoised if self.strength == 1 else torch.lerp(noisy, denoised, self.strength)
 
     @torch.no_grad()
     def _run(self, noisy: Tensor) -> Tensor:
         if self.tiles:
             size, overlap = self.tiles
             return run_tiled(
-                self._network,
+                self._fast,
                 noisy,
                 size=size,
                 overlap=overlap,
@@ -199,7 +201,7 @@ class Predictor:
         rest = noisy
 
         def run_some(count: int) -> Tensor:
-            return run_whole(self._network, rest[:count].to(self.device), MULTIPLE).to(noisy.device)
+            return run_whole(self._fast, rest[:count].to(self.device), MULTIPLE).to(noisy.device)
 
         while len(rest):
             wanted = min(self.batch, len(rest))
@@ -217,10 +219,6 @@ class Predictor:
             pieces.append(piece)
             rest = rest[len(piece) :]
         return torch.cat(pieces)
-
-    def _network(self, noisy: Tensor) -> Tensor:
-        denoised: Tensor = self._fast(noisy.to(torch.promote_types(noisy.dtype, torch.float32)))
-        return denoised
 
 
 def predict_files(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import zlib
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
@@ -12,7 +13,7 @@ import numpy as np
 
 from visioncore.batch import Job, Summary, process_files
 from visioncore.errors import InputError, some
-from visioncore.files import writable_folder
+from visioncore.files import writable_folder, write_text
 from visioncore.images import Image, eight_bit, read_image, write_image
 
 from .noise import Corruption, as_floats
@@ -22,6 +23,8 @@ if TYPE_CHECKING:
 
     Pixels = NDArray[np.uint8]
 
+RECORD = "made_by.json"
+"""What in a folder of pairs says how they were made."""
 SIDE, STEP = 480, 240
 """Of the squares of the published training set, in pixels: overlapping by half."""
 
@@ -44,8 +47,8 @@ def store_pairs(
 ) -> Summary:
     """Write ``out/clean/NAME.png`` and ``out/noisy/NAME.png`` for every photo, as `datasets.find_pairs` reads them.
 
-    What an earlier, interrupted call has finished is not written again. A photo's noise follows from ``seed`` and its
-    name, so it does not matter how many processes share the work.
+    What an earlier, interrupted call has finished is not written again; pairs made otherwise are not added to. A
+    photo's noise follows from ``seed`` and its name, so it does not matter how many processes share the work.
 
     Args:
         photos: clean photos, of different names.
@@ -58,7 +61,8 @@ def store_pairs(
         say: told of photos that failed.
 
     Raises:
-        InputError: if two photos have one name, ``side`` or ``step`` is not positive, or ``out`` cannot be written.
+        InputError: if two photos have one name, ``side`` or ``step`` is not positive, or ``out`` cannot be written or
+            holds pairs of another noise, seed, side or step.
     """
     twice = [name for name, count in Counter(path.stem for path in photos).items() if count > 1]
     if twice:
@@ -67,6 +71,7 @@ def store_pairs(
         raise InputError(f"side {side}, step {step}: both must be at least 1")
     for name in ("clean", "noisy"):
         writable_folder(Path(out) / name)
+    _check_record(Path(out) / RECORD, {"noise": str(noise), "seed": seed, "side": side, "step": step})
 
     def make(read: tuple[str, Pixels]) -> list[_Made]:
         name, pixels = read
@@ -84,6 +89,17 @@ def store_pairs(
     first = "" if side is None else "_s001"
     jobs = [Job(path, Path(out) / "noisy" / f"{path.stem}{first}.png") for path in photos]
     return process_files(jobs, lambda path: (path.stem, eight_bit(read_image(path).pixels)), make, write, say=say)
+
+
+def _check_record(record: Path, settings: dict[str, object]) -> None:
+    """Refuse a folder whose pairs were made by other settings; in a new one, write down these."""
+    content = json.dumps(settings, indent=1) + "\n"
+    if not record.is_file():
+        write_text(record, content)
+    elif record.read_text(encoding="utf-8") != content:
+        raise InputError(
+            f"{record}: the pairs there were made otherwise; give the settings it names, or another folder"
+        )
 
 
 def _noisy(clean: Pixels, noise: Corruption, rng: np.random.Generator) -> Pixels:

@@ -112,7 +112,12 @@ class TrainConfig:
 
 def load_train_recipe(recipe: str | Path, overrides: Mapping[str, str] | None = None) -> TrainConfig:
     """Return the configuration of a recipe; arguments and errors as of `train`."""
-    return load_recipe(TrainConfig, PACKAGE, recipe, overrides)
+    config = load_recipe(TrainConfig, PACKAGE, recipe, overrides)
+    given = set(overrides or ())
+    if "model.noise" not in given and given & {"data.kind", "data.noise", "data.curves"}:
+        # what the recipe says of its noise is no longer true
+        config = replace(config, model=replace(config.model, noise=_in_words(config.data)))
+    return config
 
 
 def train(
@@ -274,6 +279,12 @@ def _centres(held_out: Patches, side: int | None) -> Iterator[dict[str, Tensor]]
     """Yield the centres of the pictures that are held out, with the same noise every time."""
     for index in range(len(held_out)):
         yield held_out.centre(index, side)
+
+
+def _in_words(data: DataConfig) -> str:
+    if data.kind == "pairs":
+        return "stored pairs of noisy and clean photos"
+    return f"{data.noise} noise on {'CT slices' if data.kind == 'slices' else 'photos'}"
 
 
 def _resolved(patches: Patches) -> set[Path]:

@@ -95,6 +95,8 @@ class _Reader(pickle.Unpickler):
         }
         if module == "torch.jit._pickle" and name.startswith("build_"):
             return list
+        if (module, name) == ("torch.jit._pickle", "restore_type_tag"):
+            return _untagged
         if (module, name) not in known:
             raise InputError(f"names {module}.{name}, which no archive of tensors needs; nothing in it was run")
         return known[module, name]
@@ -109,6 +111,10 @@ class _Reader(pickle.Unpickler):
 
 def _view(storage: Tensor, offset: int, shape: tuple[int, ...], strides: tuple[int, ...], *_: Any) -> Tensor:
     return storage.as_strided(shape, strides, offset)
+
+
+def _untagged(value: Any, _: str) -> Any:
+    return value
 
 
 def _tensors(value: Any, name: str) -> Iterator[tuple[str, Tensor]]:
