@@ -131,6 +131,12 @@ def test_files_of_something_else(save: Save) -> None:
     assert "no tensors by name" in refused(save({"epoch": 3, "iter": 92000, "optimizers": [], "schedulers": []}))
 
 
+def test_a_file_of_ours_is_told_as_such(tmp_path: Path) -> None:
+    make().save_pretrained(tmp_path / "ours")
+    told = refused(tmp_path / "ours" / "model.safetensors")
+    assert told.endswith("not a checkpoint of the authors but one of ours; load_model reads it as it is")
+
+
 def test_clip_s_own_file_is_not_asked_for(tmp_path: Path) -> None:
     import zipfile
 

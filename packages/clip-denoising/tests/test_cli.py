@@ -390,6 +390,7 @@ def test_the_package_and_its_method_load_no_torch() -> None:
 def test_public_names() -> None:
     import clip_denoising
 
-    names = ["CTPrediction", "CLIPDenoiser", "CLIPDenoiserConfig", "Prediction", "Predictor", "VARIANTS", "load_model"]
+    classes = ["CTPrediction", "CLIPDenoiser", "CLIPDenoiserConfig", "Prediction", "Predictor"]
+    names = [*classes, "VARIANTS", "estimate_sigma", "load_model"]
     assert sorted(dir(clip_denoising)) == sorted(names)
     assert all(getattr(clip_denoising, name) is not None for name in names)

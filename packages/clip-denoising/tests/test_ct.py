@@ -387,6 +387,15 @@ def test_stored_values_are_not_taken_for_hounsfield_units(tmp_path: Path) -> Non
     assert "values from 0 to 0.9 are not Hounsfield units" in refused(tmp_path / "L506_0_input.npy")
     (note,) = as_volume(stored(dtype=np.uint16)).notes
     assert note == "the CT volume: nothing is below 0 HU, though air is -1000; the intercept may be missing"
+
+
+def test_padding_read_as_unsigned_is_reported() -> None:
+    hu = np.full((2, 3, 4), -1000, np.float32)
+    hu[0, 0] = 31743
+    assert as_volume(hu).notes == ()
+    hu[0, 0] = 65535 - 2000 + 1 - 1024
+    (note,) = as_volume(hu).notes
+    assert note == "the CT volume: values up to 62512 HU, more than even metal has; perhaps padding, read as unsigned"
     assert as_volume(np.zeros((4, 5))).notes == ()
 
 

@@ -69,12 +69,17 @@ def test_the_model_is_left_as_it_was(tiny: CLIPDenoiser, make_photo: MakePhoto) 
     assert all(torch.equal(tensor, before[name]) for name, tensor in tiny.state_dict().items())
 
 
-def test_16_bit_keeps_its_depth(predictor: Predictor, tiny: CLIPDenoiser, make_photo: MakePhoto) -> None:
+@pytest.mark.parametrize("suffix", [".png", ".tif"])
+def test_16_bit_keeps_its_depth(
+    predictor: Predictor, tiny: CLIPDenoiser, make_photo: MakePhoto, tmp_path: Path, suffix: str
+) -> None:
     pixels = make_photo(32, 32).astype(np.uint16) * 257 + 100
     result = predictor.picture(pixels)
     assert result.pixels.dtype == np.uint16
     close(result.pixels, expected(tiny, Image(pixels)), steps=2)
     assert len(np.unique(result.pixels)) > 300
+    back = read_image(result.save(tmp_path / f"a{suffix}"))
+    np.testing.assert_array_equal(back.pixels, result.pixels)
 
 
 @pytest.mark.parametrize("bits", [8, 16])

@@ -153,6 +153,8 @@ def test_ct_is_refused_by_a_network_for_pictures(tiny: CLIPDenoiser, write_serie
             predictor(given)
     with pytest.raises(InputError, match="images of 1 channels, but this network takes 3, RGB pictures; load weights"):
         predictor.volume(scan())
+    with pytest.raises(InputError, match="in: CT scans, but this network takes RGB pictures; load weights for CT"):
+        predict_files([folder], predictor, tmp_path / "out")
 
 
 def test_bad_volumes_are_refused(predictor: Predictor, write_series: WriteSeries, tmp_path: Path) -> None:

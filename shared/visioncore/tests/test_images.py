@@ -75,6 +75,16 @@ def test_lossless_formats_keep_every_bit(tmp_path: Path, suffix: str, bits: int,
         np.testing.assert_array_equal(back.alpha, picture.alpha)
 
 
+@pytest.mark.parametrize("suffix", [".png", ".tif"])
+@pytest.mark.parametrize("bits", [8, 16])
+def test_pictures_made_of_tensors_keep_every_bit(tmp_path: Path, suffix: str, bits: int) -> None:
+    picture = a_picture(bits)
+    made = from_tensor(to_tensor(picture, torch.float64), like=picture)
+    assert not made.pixels.flags["C_CONTIGUOUS"]  # they are planes in memory
+    write_image(tmp_path / f"a{suffix}", made)
+    np.testing.assert_array_equal(read_image(tmp_path / f"a{suffix}").pixels, picture.pixels)
+
+
 @pytest.mark.parametrize("suffix", [".webp", ".bmp"])
 def test_webp_and_bmp_keep_8_bit_colours(tmp_path: Path, suffix: str) -> None:
     picture = a_picture(alpha=True)

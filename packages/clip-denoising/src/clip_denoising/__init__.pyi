@@ -1,3 +1,4 @@
+from .baselines import estimate_sigma as estimate_sigma
 from .config import VARIANTS as VARIANTS
 from .config import CLIPDenoiserConfig as CLIPDenoiserConfig
 from .model import CLIPDenoiser as CLIPDenoiser

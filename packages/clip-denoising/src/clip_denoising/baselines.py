@@ -21,7 +21,7 @@ _CURVATURE = np.array([[1.0, -2.0, 1.0], [-2.0, 4.0, -2.0], [1.0, -2.0, 1.0]])
 
 
 def estimate_sigma(picture: NDArray[np.floating]) -> float:
-    """Return the standard deviation of independent noise in a picture (H, W, C), in its unit.
+    """Estimate the standard deviation of independent noise in a picture (H, W, C), in its unit.
 
     From the median response to a filter that is blind to planes and straight edges (after Immerkaer, 1996). Noise that
     is alike in neighbouring pixels is underestimated. 0 for a picture of less than 3 pixels in a direction.
@@ -39,7 +39,7 @@ def non_local_means(noisy: Tensor, sigma: float | None = None) -> Tensor:
     """Return pictures denoised by non-local means over all channels.
 
     Args:
-        noisy: (B, 1 or 3, H, W) in [0, 1]; clipped and rounded to 8 bit, for OpenCV has no other way.
+        noisy: (B, 1 or 3, H, W) in [0, 1]; clipped and rounded to 8 bit, which of CT are steps of 16 HU.
         sigma: standard deviation of the noise; None estimates it for each picture.
 
     Returns:

@@ -99,6 +99,8 @@ def read_published(path: str | Path, variant: str | None = None, *, keep_layer4:
         )
     state = strip_prefix(read_state_dict(path), "module.")
     stem, last = state.get("encoder.conv3.weight"), state.get("last.weight")
+    if "decoder.last.weight" in state:
+        raise InputError(f"{path}: not a checkpoint of the authors but one of ours; load_model reads it as it is")
     if stem is None or stem.ndim != 4 or last is None:
         raise InputError(
             f"{path}: not a checkpoint of CLIPDenoising: it has no encoder.conv3.weight and last.weight (it has "

@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 
 SCAN_SUFFIXES = (".nii.gz", ".nii", ".npy")
 """Of files that are each a scan. DICOM files in a folder are slices of one."""
+MOST_HU = 31743
+"""What signed numbers of 16 bit hold at the usual intercept of -1024; even metal has less."""
 
 
 class Origin(Protocol):
@@ -82,6 +84,11 @@ class CTVolume:
             )
         if low >= 0 and high > 1:
             note = f"{self.name}: nothing is below 0 HU, though air is -1000; the intercept may be missing"
+            object.__setattr__(self, "notes", (*self.notes, note))
+        if high > MOST_HU:
+            note = (
+                f"{self.name}: values up to {high:.0f} HU, more than even metal has; perhaps padding, read as unsigned"
+            )
             object.__setattr__(self, "notes", (*self.notes, note))
 
     @property

@@ -267,9 +267,9 @@ def _measure(
     def work() -> None:
         denoised = denoise(torch.stack([sample.noisy for sample in waiting])).detach().cpu()
         for sample, result in zip(waiting, denoised, strict=True):
-            values = [_values(picture, sample, protocols) for picture in (sample.noisy, result)]
+            before, after = (_values(picture, sample, protocols) for picture in (sample.noisy, result))
             power = _power(sample, result) if protocols == CT_PROTOCOLS else None
-            measured.append(Measured(sample.data, sample.noise, sample.name, *values, power))
+            measured.append(Measured(sample.data, sample.noise, sample.name, before, after, power))
             advance()
         waiting.clear()
 

@@ -12,10 +12,10 @@ SIDE = 64
 def noise_power(error: Tensor) -> Tensor:
     """Return the noise power spectrum of errors, radially averaged: (SIDE / 2,) float64, in the square of their unit.
 
-    Entry k is the mean power at frequencies from k - 1/2 to k + 1/2 cycles per `SIDE` pixels; independent errors have
-    the same everywhere, their variance. Squares of `SIDE` pixels are taken side by side, each without its mean and its
-    slope, for what changes slowly is not noise. Times the area of a pixel, it is the spectrum as usually given
-    (HU^2 mm^2).
+    Entry k is the mean power at frequencies from k - 1/2 to k + 1/2 cycles per `SIDE` pixels. Squares of `SIDE` pixels
+    are taken side by side, each without its mean and its slope, for what changes slowly is not noise: entry 0 is 0, and
+    entry 1 a little low. Beyond these, independent errors have the same everywhere, their variance. Times the area of a
+    pixel, it is the spectrum as usually given (HU^2 mm^2).
 
     Args:
         error: (H, W), at least `SIDE` pixels in each direction.

@@ -25,7 +25,7 @@ from .hounsfield import HU_MIN, PADDING, to_hu, to_unit
 from .inputs import Noisy, as_picture, as_scan
 from .model import MULTIPLE, CLIPDenoiser
 from .results import CTPrediction, Denoised, Prediction
-from .scans import plan_scans
+from .scans import is_scan, plan_scans
 
 __all__ = ["CTPrediction", "Denoised", "Prediction", "Predictor", "Tiles", "parse_tiles", "predict_files"]
 
@@ -258,8 +258,16 @@ def predict_files(
     folder = writable_folder(out)
     share = partial(process_files, overwrite=overwrite, say=say)
     if predictor.channels == 3:
+        try:
+            pictures = plan_jobs(inputs, IMAGE_SUFFIXES, folder, lambda source: suffix)
+        except InputError as error:
+            if scans := [entry for entry in inputs if Path(entry).is_dir() and is_scan(Path(entry))]:
+                raise InputError(
+                    f"{scans[0]}: CT scans, but this network takes RGB pictures; load weights for CT"
+                ) from error
+            raise
         return share(
-            plan_jobs(inputs, IMAGE_SUFFIXES, folder, lambda source: suffix),
+            pictures,
             as_picture,
             lambda image: predictor.picture(image).denoised,
             lambda image, target: write_image(target, image),

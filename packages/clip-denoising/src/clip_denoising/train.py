@@ -12,6 +12,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from visioncore.backbones.clip import STAGES
 from visioncore.checkpoint import load_into
 from visioncore.device import is_out_of_memory
 from visioncore.errors import InputError, some
@@ -227,8 +228,11 @@ def _initial(config: CLIPDenoiserConfig, clip: str | Path | None, weights: str |
     if weights is not None:
         if clip is not None:
             raise InputError("clip and weights are both given; a trained network brings its own encoder")
-        model = CLIPDenoiser(config)
-        load_into(model, load_model(weights).state_dict(), where=str(weights))
+        model, trained = CLIPDenoiser(config), load_model(weights)
+        state = trained.state_dict()
+        if trained.config.keep_layer4 and not config.keep_layer4:
+            state = {name: value for name, value in state.items() if not name.startswith(f"encoder.layer{STAGES}.")}
+        load_into(model, state, where=str(weights))
         return model
     if clip is not None:
         return CLIPDenoiser.from_clip(config, clip)

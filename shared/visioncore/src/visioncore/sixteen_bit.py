@@ -37,7 +37,7 @@ def encode_png(pixels: NDArray[np.uint16], icc: bytes | None, exif: bytes | None
     """Return (H, W, 1 to 4) grey, grey with alpha, RGB or RGBA as a PNG file."""
     height, width, channels = pixels.shape
     step = 2 * channels
-    rows = pixels.astype(">u2").view(np.uint8).reshape(height, width * step)
+    rows = np.ascontiguousarray(pixels, ">u2").view(np.uint8).reshape(height, width * step)
     # PNG's "sub" filter, marked by a 1 before each row: bytes less those one pixel to the left, which compress well
     filtered = np.ones((height, 1 + width * step), np.uint8)
     filtered[:, 1 : 1 + step] = rows[:, :step]
