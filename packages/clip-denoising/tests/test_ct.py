@@ -395,7 +395,7 @@ def test_padding_read_as_unsigned_is_reported() -> None:
     assert as_volume(hu).notes == ()
     hu[0, 0] = 65535 - 2000 + 1 - 1024
     (note,) = as_volume(hu).notes
-    assert note == "the CT volume: values up to 62512 HU, more than even metal has; perhaps padding, read as unsigned"
+    assert note == "the CT volume: up to 62512 HU, more than even metal has; perhaps padding, read as unsigned"
     assert as_volume(np.zeros((4, 5))).notes == ()
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 import statistics
-import time
 import warnings
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
@@ -14,11 +13,12 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor
 
-from visioncore.device import describe_machine, extra_memory, resolve_device, resolve_dtype, synchronize
+from visioncore.device import resolve_device, resolve_dtype
 from visioncore.errors import InputError
 from visioncore.files import writable_folder
 from visioncore.metrics.segmentation import organ_metrics
-from visioncore.report import Table, write_json
+from visioncore.report import Table
+from visioncore.timing import in_turns, write_figures
 
 from .data import to_sample
 from .info import network, operations
@@ -98,18 +98,8 @@ def bench(
     _measure(table, "volume", slices, predictors, lambda predictor: predictor.segment(scan), rounds)
     if training:
         _measure_training(table, model, sample, rounds)
-    report = {
-        "network": str(weights),
-        "config": model.config,
-        "operations": operations(model.config),
-        "machine": describe_machine(),
-        "threads": torch.get_num_threads(),
-        "device": str(place),
-        "rounds": rounds,
-        "volume": scan.shape,
-        "rows": [dict(zip(table.columns, row, strict=True)) for row in table.rows],
-    }
-    write_json(out, report)
+    about = {"network": str(weights), "config": model.config, "operations": operations(model.config)}
+    write_figures(out, table, place, rounds, volume=scan.shape, **about)
     return table
 
 
@@ -122,18 +112,14 @@ def _measure(
     rounds: int,
 ) -> None:
     """Add a row for each path, the first of which is the plain one: what it takes for a work of so many slices."""
-    seconds: dict[tuple[str, str], list[float]] = {path: [] for path in predictors}
-    found = {path: run(predictor) for path, predictor in predictors.items()}  # warms up, too
-    for _ in range(rounds):
-        for path, predictor in predictors.items():
-            seconds[path].append(_seconds(partial(run, predictor), predictor.device))
+    device = next(iter(predictors.values())).device
+    timed = in_turns({path: partial(run, predictor) for path, predictor in predictors.items()}, device, rounds)
     plain = next(iter(predictors))
     for path, predictor in predictors.items():
-        ratio = statistics.median(t / p for t, p in zip(seconds[path], seconds[plain], strict=True))
-        dice = None if path == plain else _dice(found[path], found[plain], len(predictor.model.config.classes))
-        extra = extra_memory(partial(run, predictor), predictor.device) / 2**20
-        each, batch = statistics.median(seconds[path]) / slices, min(predictor.segmenter.batch, slices)
-        table.add(work, *path, batch, 1000 * each, 1 / each, ratio, extra / batch, dice)
+        found = timed[path]
+        dice = None if path == plain else _dice(found.output, timed[plain].output, len(predictor.model.config.classes))
+        each, batch = found.seconds / slices, min(predictor.segmenter.batch, slices)
+        table.add(work, *path, batch, 1000 * each, 1 / each, found.ratio, found.extra_mb / batch, dice)
 
 
 def _measure_training(table: Table, model: HSAM, sample: Mapping[str, Tensor], rounds: int) -> None:
@@ -148,28 +134,17 @@ def _measure_training(table: Table, model: HSAM, sample: Mapping[str, Tensor], r
     def step() -> None:
         losses = training_losses(model(image), label, low_label, epoch=0)
         torch.stack([*losses.values()]).sum().backward()
+        model.zero_grad()
 
     for name, recompute in (("kept", False), ("recomputed", True)):
         model.recompute(recompute)
-        step()  # warms up
-        each = statistics.median(_seconds(step, place) for _ in range(rounds))
-        model.zero_grad()
-        extra = extra_memory(step, place) / 2**20
-        model.zero_grad()
-        table.add("training", name, "float32", 1, 1000 * each, 1 / each, None, extra, None)
+        timed = in_turns({name: step}, place, rounds)[name]
+        table.add("training", name, "float32", 1, 1000 * timed.seconds, 1 / timed.seconds, None, timed.extra_mb, None)
 
 
 def _labels(predictor: Predictor, image: Tensor) -> Labels:
     labels: Labels = predictor.logits(image).argmax(dim=1).to(torch.uint8).cpu().numpy()
     return labels
-
-
-def _seconds(run: Callable[[], object], device: torch.device) -> float:
-    synchronize(device)
-    start = time.perf_counter()
-    run()
-    synchronize(device)
-    return time.perf_counter() - start
 
 
 def _dice(labels: Labels, reference: Labels, classes: int) -> float | None:
