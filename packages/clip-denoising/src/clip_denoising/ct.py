@@ -87,7 +87,7 @@ class CTVolume:
             object.__setattr__(self, "notes", (*self.notes, note))
         if high > MOST_HU:
             note = (
-                f"{self.name}: values up to {high:.0f} HU, more than even metal has; perhaps padding, read as unsigned"
+                f"{self.name}: up to {high:.0f} HU, more than even metal has; perhaps padding, read as unsigned"
             )
             object.__setattr__(self, "notes", (*self.notes, note))
 
