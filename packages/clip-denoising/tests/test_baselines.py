@@ -10,6 +10,7 @@ import torch
 
 from clip_denoising.baselines import estimate_sigma, non_local_means
 from clip_denoising.noise import add_noise
+from visioncore.errors import InputError
 
 SMOOTH = np.stack([np.add.outer(np.linspace(0.2, 0.5, 48), np.linspace(0, 0.3, 64))] * 3, axis=-1).astype(np.float32)
 
@@ -48,3 +49,11 @@ def test_noise_that_is_told_and_one_channel() -> None:
     assert (told - clean).square().mean() < (blind - clean).square().mean()
     rounded = non_local_means(grey, 0.0)
     torch.testing.assert_close(rounded, grey.clamp(0, 1), rtol=0, atol=0.51 / 255)
+
+
+def test_the_estimate_takes_grey_and_refuses_batches() -> None:
+    noise = np.random.default_rng(0).normal(0, 0.1, (96, 96))
+    assert estimate_sigma(noise) == pytest.approx(0.1, rel=0.05)
+    assert estimate_sigma(255 * noise) == pytest.approx(255 * estimate_sigma(noise))
+    with pytest.raises(InputError, match=r"\(H, W\) or \(H, W, C\), got \(2, 3, 4, 5\)"):
+        estimate_sigma(np.zeros((2, 3, 4, 5)))

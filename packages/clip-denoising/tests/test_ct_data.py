@@ -68,7 +68,7 @@ def test_slices_without_a_partner_are_listed(tmp_path: Path) -> None:
 
 def test_missing_patients_and_other_names_are_refused(tmp_path: Path) -> None:
     write_slices(tmp_path, ["A_1_target.npy"])
-    with pytest.raises(InputError, match="no slice of B, C at this dose"):
+    with pytest.raises(InputError, match=r"no slice of B, C at this dose; .*; patients there are A"):
         find_full_dose(tmp_path, ["A", "C", "B"])
     with pytest.raises(InputError, match=r"no slice at this dose; they are named <patient>_<index>_input\.npy"):
         find_doses(tmp_path)

@@ -66,7 +66,7 @@ def test_what_the_demo_writes_and_measures(
         "psnr_gaussian:15_denoised",
         "psnr_gaussian:50_non_local_means",
     } <= measured.keys()
-    assert f"({after - before:+.2f} dB; {after - baseline:+.2f} dB over non-local means)" in report["headline"]
+    assert f"({after - before:+.2f} dB; {after - baseline:+.2f} dB over non-local means, from " in report["headline"]
     names = sorted(path.name for path in (out / "denoised").iterdir())
     assert names[:3] == ["astronaut_gaussian-15.png", "astronaut_gaussian-50.png", "astronaut_spatial-50.png"]
     assert len(names) == 9

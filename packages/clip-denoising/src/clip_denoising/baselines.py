@@ -8,6 +8,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from visioncore.errors import InputError
+
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
@@ -21,13 +23,20 @@ _CURVATURE = np.array([[1.0, -2.0, 1.0], [-2.0, 4.0, -2.0], [1.0, -2.0, 1.0]])
 
 
 def estimate_sigma(picture: NDArray[np.floating]) -> float:
-    """Estimate the standard deviation of independent noise in a picture (H, W, C), in its unit.
+    """Estimate the standard deviation of independent noise in a picture (H, W) or (H, W, C), in the unit of its values.
 
     From the median response to a filter that is blind to planes and straight edges (after Immerkaer, 1996). Noise that
     is alike in neighbouring pixels is underestimated. 0 for a picture of less than 3 pixels in a direction.
+
+    Raises:
+        InputError: if it has another number of dimensions.
     """
     import cv2
 
+    if picture.ndim == 2:
+        picture = picture[..., None]
+    if picture.ndim != 3:
+        raise InputError(f"a picture is (H, W) or (H, W, C), got {picture.shape}")
     if min(picture.shape[:2]) < 3:
         return 0.0
     channels = np.moveaxis(picture.astype(np.float64), -1, 0)

@@ -86,9 +86,7 @@ class CTVolume:
             note = f"{self.name}: nothing is below 0 HU, though air is -1000; the intercept may be missing"
             object.__setattr__(self, "notes", (*self.notes, note))
         if high > MOST_HU:
-            note = (
-                f"{self.name}: up to {high:.0f} HU, more than even metal has; perhaps padding, read as unsigned"
-            )
+            note = f"{self.name}: up to {high:.0f} HU, more than even metal has; perhaps padding, read as unsigned"
             object.__setattr__(self, "notes", (*self.notes, note))
 
     @property

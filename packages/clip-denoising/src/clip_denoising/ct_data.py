@@ -100,7 +100,8 @@ def _slices(folder: str | Path, dose: str, patients: Sequence[str] | None) -> di
     missing = sorted(set(patients or ()) - {patient for patient, _ in found})
     if missing or not found:
         whose = f" of {some(missing)}" if missing else ""
-        raise InputError(f"{folder}: no slice{whose} at this dose; they are named <patient>_<index>_{dose}.npy")
+        others = f"; patients there are {some(sorted({patient for patient, _ in found}))}" if found else ""
+        raise InputError(f"{folder}: no slice{whose} at this dose; they are named <patient>_<index>_{dose}.npy{others}")
     return found
 
 

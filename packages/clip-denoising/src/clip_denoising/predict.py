@@ -60,9 +60,9 @@ class Predictor:
             bfloat16 on GPUs that have it and float32 elsewhere.
         strength: share of the denoised picture in the result, the rest being the noisy one: 1 is all that the network
             takes away, 0 nothing.
-        tiles: (size, overlap), or as text (`parse_tiles`), for images that are too large for the memory, about 2 GB a
-            megapixel. An approximation: the network's upsampling depends on the size of what it is given, so tiles
-            change results a little everywhere, not only where they meet. By default images are run whole.
+        tiles: (size, overlap), or as text (`parse_tiles`), for images that are too large for the memory, 0.3 GB a
+            megapixel on a CPU. An approximation: the network's upsampling depends on the size of what it is given, so
+            tiles change results a little everywhere, not only where they meet. By default images are run whole.
         self_ensemble: average over the eight turned and mirrored versions, at eight times the cost.
         batch: images, CT slices or tiles on the device at a time; fewer, of images for good, after memory ran out.
         notify: told, in one line, when the batch is halved, and what is odd about a CT scan; default: a warning.
