@@ -32,6 +32,7 @@ def test_the_paths_and_what_is_said_of_them(tiny_weights: Path, tmp_path: Path) 
         ({"sizes": (24,)}, "size is 24"),
         ({"dtypes": ("half",)}, "unknown precision 'half'"),
         ({"device": "gpu"}, "unknown device"),
+        ({"device": "cpu", "compiled": True}, "compiled is for GPUs"),
     ],
 )
 def test_what_cannot_be_measured_is_told(

@@ -8,6 +8,7 @@ from pathlib import Path
 import torch
 
 from visioncore.device import resolve_device, resolve_dtype
+from visioncore.errors import InputError
 from visioncore.files import writable_folder
 from visioncore.report import Table
 from visioncore.timing import Network, image_table, write_figures
@@ -39,7 +40,7 @@ def bench(
         dtypes: precisions of the fast path.
         device: where.
         rounds: how often all are measured in turn.
-        compiled: measure the fast path under torch.compile too.
+        compiled: measure the fast path under torch.compile too; not on a CPU, where it takes minutes to compile.
 
     Returns:
         The figures, see `visioncore.timing.image_table`.
@@ -48,6 +49,10 @@ def bench(
         InputError: if a size, a precision or the device is not what it should be, or ``out`` cannot be written.
     """
     place = resolve_device(device)
+    if compiled and place.type == "cpu":
+        raise InputError(
+            "compiled is for GPUs; on a CPU torch.compile takes minutes over what the fast path does"
+        )
     precisions = {name: resolve_dtype(name, place) for name in dtypes}
     writable_folder(Path(out).parent)
     model = network(weights).to(place)

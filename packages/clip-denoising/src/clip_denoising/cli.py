@@ -319,7 +319,7 @@ def bench(
         dtypes: precisions of the fast path.
         device: auto, cpu, cuda, cuda:1, mps.
         rounds: how often each is measured; the median counts.
-        compiled: measure the compiled fast path too.
+        compiled: measure the compiled fast path too, on a GPU.
     """
     from visioncore.report import print_table
 
