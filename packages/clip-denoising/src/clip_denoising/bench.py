@@ -50,9 +50,7 @@ def bench(
     """
     place = resolve_device(device)
     if compiled and place.type == "cpu":
-        raise InputError(
-            "compiled is for GPUs; on a CPU torch.compile takes minutes over what the fast path does"
-        )
+        raise InputError("compiled is for GPUs; on a CPU torch.compile takes minutes over what the fast path does")
     precisions = {name: resolve_dtype(name, place) for name in dtypes}
     writable_folder(Path(out).parent)
     model = network(weights).to(place)
