@@ -9,14 +9,14 @@ import pytest
 import torch
 
 from clip_denoising.baselines import estimate_sigma, non_local_means
-from clip_denoising.noise import add_noise
+from clip_denoising.noise import Noise
 from visioncore.errors import InputError
 
 SMOOTH = np.stack([np.add.outer(np.linspace(0.2, 0.5, 48), np.linspace(0, 0.3, 64))] * 3, axis=-1).astype(np.float32)
 
 
 def noisy(name: str, level: float) -> Any:
-    return add_noise(name, level, SMOOTH, np.random.RandomState(0))
+    return Noise(name, level)(SMOOTH, np.random.RandomState(0))
 
 
 @pytest.mark.parametrize("level", [5.0, 15.0, 50.0])

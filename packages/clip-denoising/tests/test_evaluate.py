@@ -16,7 +16,7 @@ from torch import Tensor
 from clip_denoising import CLIPDenoiser, Predictor
 from clip_denoising.evaluate import evaluate_ct, evaluate_real, evaluate_synthetic
 from clip_denoising.hounsfield import to_unit
-from clip_denoising.noise import TABLE, Noise, add_noise
+from clip_denoising.noise import TABLE, Noise
 from visioncore.errors import InputError
 from visioncore.images import Image, write_image
 from visioncore.metrics.image import psnr, ssim
@@ -102,7 +102,7 @@ def test_synthetic_noise_is_seeded_for_every_picture_and_neither_rounded_nor_cli
     for index, each in enumerate(result.pictures):
         noise = NOISES[index // 3]
         clean = picture(index % 3).astype(np.float32) / np.float32(255)
-        noisy = torch.from_numpy(add_noise(noise.name, noise.level, clean, np.random.RandomState(0)))
+        noisy = torch.from_numpy(noise(clean, np.random.RandomState(0)))
         x, y = (image.permute(2, 0, 1)[None] for image in (noisy, torch.from_numpy(clean)))
         torch.testing.assert_close(seen[index], x, rtol=0, atol=0)
         assert each.noisy == {

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from clip_denoising.noise import NOISES, TABLE, Level, Noise, add_noise, counts, parse_noise
+from clip_denoising.noise import NOISES, TABLE, Level, Noise, counts, parse_noise
 from visioncore.errors import InputError
 
 GREY = np.full((300, 300, 3), 0.4, np.float32)
@@ -24,7 +24,7 @@ def refused(call: Callable[[], object]) -> str:
 
 
 def residual(name: str, level: Level, clean: Any = GREY) -> Any:
-    return add_noise(name, level, clean, np.random.RandomState(0)) - clean
+    return Noise(name, level)(clean, np.random.RandomState(0)) - clean
 
 
 def test_the_published_noise_bit_by_bit(golden: Any, make_input: Any) -> None:
@@ -34,7 +34,7 @@ def test_the_published_noise_bit_by_bit(golden: Any, make_input: Any) -> None:
         kind, _, image = name.rpartition("_")
         clean = make_input(case.about["inputs"][image]).numpy().astype(np.float32) / np.float32(255)
         noise = parse_noise(kinds[kind])
-        noisy = add_noise(noise.name, noise.level, clean, np.random.RandomState(0))
+        noisy = noise(clean, np.random.RandomState(0))
         assert noisy.dtype == np.float32
         spec = case.about["outputs"][name]
         np.testing.assert_allclose(noisy, expected, rtol=spec["rtol"], atol=spec["atol"], err_msg=name)
@@ -61,14 +61,14 @@ def test_every_kind_at_every_level(name: str) -> None:
     for level in NOISES[name].levels:
         for clean in (GREY[:40, :50], GREY[:40, :50, :1], RAMP[:, :5]):
             before = clean.copy()
-            noisy = add_noise(name, level, clean, np.random.RandomState(3))
-            np.testing.assert_array_equal(noisy, add_noise(name, level, clean, np.random.RandomState(3)))
+            noisy = Noise(name, level)(clean, np.random.RandomState(3))
+            np.testing.assert_array_equal(noisy, Noise(name, level)(clean, np.random.RandomState(3)))
             assert noisy.shape == clean.shape
             assert noisy.dtype == np.float32
             assert np.isfinite(noisy).all()
             np.testing.assert_array_equal(clean, before)
-            assert add_noise(name, level, clean, np.random.default_rng(3)).dtype == np.float32
-        assert (add_noise(name, level, GREY, np.random.default_rng(3)) != GREY).any()
+            assert Noise(name, level)(clean, np.random.default_rng(3)).dtype == np.float32
+        assert (Noise(name, level)(GREY, np.random.default_rng(3)) != GREY).any()
         assert parse_noise(str(Noise(name, level))) == Noise(name, level)
 
 
@@ -115,14 +115,14 @@ def test_uniform_speckle_is_bounded_and_normal_speckle_is_not() -> None:
 
 
 def test_salt_and_pepper_in_equal_shares() -> None:
-    noisy = add_noise("salt-pepper", 0.1, GREY, np.random.RandomState(0))
+    noisy = Noise("salt-pepper", 0.1)(GREY, np.random.RandomState(0))
     assert set(np.unique(noisy)) == {np.float32(0), np.float32(0.4), np.float32(1)}
     assert (noisy == 0).mean() == pytest.approx(0.05, rel=0.03)
     assert (noisy == 1).mean() == pytest.approx(0.05, rel=0.03)
 
 
 def test_the_mixture_adds_variances_and_ends_with_salt_and_pepper() -> None:
-    noisy = add_noise("mixture", 2.0, RAMP, np.random.RandomState(0))[102, :, 0]
+    noisy = Noise("mixture", 2.0)(RAMP, np.random.RandomState(0))[102, :, 0]
     inside = noisy[(noisy > 0) & (noisy < 1)]
     assert 1 - len(inside) / len(noisy) == pytest.approx(0.01, rel=0.2)
     variance = (10 / 255) ** 2 + 0.4 / 256 + 0.4**2 * 0.02
@@ -131,14 +131,14 @@ def test_the_mixture_adds_variances_and_ends_with_salt_and_pepper() -> None:
 
 @pytest.mark.parametrize("name", ["poisson", "speckle", "speckle-uniform", "mixture"])
 def test_clipped_kinds(name: str) -> None:
-    noisy = add_noise(name, NOISES[name].levels[-1], np.full((50, 50, 3), 0.97, np.float32), np.random.RandomState(0))
+    noisy = Noise(name, NOISES[name].levels[-1])(np.full((50, 50, 3), 0.97, np.float32), np.random.RandomState(0))
     assert noisy.min() >= 0
     assert noisy.max() == 1
 
 
 @pytest.mark.parametrize("name", ["gaussian", "spatial", "nlf", "ct-gaussian", "ct-spatial"])
 def test_kinds_that_are_not_clipped(name: str) -> None:
-    assert add_noise(name, NOISES[name].levels[-1], GREY + np.float32(0.6), np.random.RandomState(0)).max() > 1
+    assert Noise(name, NOISES[name].levels[-1])(GREY + np.float32(0.6), np.random.RandomState(0)).max() > 1
 
 
 def test_ct_below_the_range_is_no_signal() -> None:
@@ -151,7 +151,7 @@ def test_unknown_names_list_the_known_ones() -> None:
     for call in (
         lambda: parse_noise("gausian:25"),
         lambda: Noise("rain", 1),
-        lambda: add_noise("", 1, GREY, np.random.RandomState(0)),
+        lambda: Noise("", 1)(GREY, np.random.RandomState(0)),
     ):
         message = refused(call)
         assert "no kind of noise; known are gaussian, spatial, poisson, nlf, speckle" in message
@@ -182,5 +182,5 @@ def test_levels_that_a_kind_cannot_have(text: str) -> None:
 def test_pictures_that_are_not_float32_of_three_axes() -> None:
     for clean in (GREY.astype(np.float64), (GREY * 255).astype(np.uint8), GREY[..., 0]):
         assert "must be (H, W, C) float32" in refused(
-            lambda clean=clean: add_noise("gaussian", 25.0, clean, np.random.RandomState(0))  # type: ignore[misc]
+            lambda clean=clean: Noise("gaussian", 25.0)(clean, np.random.RandomState(0))  # type: ignore[misc]
         )

@@ -108,31 +108,19 @@ class Noise:
         NOISES[self.name].check(self.level)
 
     def __call__(self, clean: Floats, rng: Rng) -> Floats:
-        """Return ``clean`` (H, W, C) float32 in [0, 1] with the noise that ``rng`` draws, float32."""
+        """Return ``clean`` (H, W, C) float32 in [0, 1] with the noise that ``rng`` draws, float32.
+
+        The published tests start ``np.random.RandomState(0)`` anew for each picture.
+
+        Raises:
+            InputError: if ``clean`` has another form.
+        """
+        if clean.ndim != 3 or clean.dtype != np.float32:
+            raise InputError(f"a clean picture must be (H, W, C) float32, got {clean.shape} {clean.dtype}")
         return NOISES[self.name].make(clean, self.level, rng)
 
     def __str__(self) -> str:
         return f"{self.name}:{_text(self.level)}"
-
-
-def add_noise(name: str, level: Level, clean: Floats, rng: Rng) -> Floats:
-    """Return ``clean`` with noise.
-
-    Args:
-        name: of `NOISES`.
-        level: how much of it, in the unit of this kind.
-        clean: (H, W, C) float32 in [0, 1].
-        rng: where the noise comes from. The published tests start ``np.random.RandomState(0)`` anew for each picture.
-
-    Returns:
-        (H, W, C) float32.
-
-    Raises:
-        InputError: if there is no such noise, it has no such level, or ``clean`` is not what it should be.
-    """
-    if clean.ndim != 3 or clean.dtype != np.float32:
-        raise InputError(f"a clean picture must be (H, W, C) float32, got {clean.shape} {clean.dtype}")
-    return Noise(name, level)(clean, rng)
 
 
 def parse_noise(text: str) -> Noise:
