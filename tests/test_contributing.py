@@ -131,7 +131,7 @@ def test_it_is_found_and_shown(root: Path) -> None:
     script = "from visioncore.methods import find_methods; print(*(method.name for method in find_methods()[0]))"
     found = python(root, "-c", script)
     assert PACKAGE in found.stdout.split(), found.stderr
-    shown = python(root, "-m", "visioncore.app", "demo", "--out", "shown", "--only", PACKAGE)
+    shown = python(root, "-m", "visioncore.main", "demo", "--out", "shown", "--only", PACKAGE)
     assert shown.returncode == 0, shown.stderr
     assert PACKAGE in (root / "shown" / "index.html").read_text(encoding="utf-8")
 

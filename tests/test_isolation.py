@@ -83,15 +83,17 @@ def member(request: pytest.FixtureRequest) -> Member:
 def workspace(root: Path, files: Mapping[str, str]) -> Path:
     """Write a workspace of ``a-method``, ``b-method`` and the core, with ``files`` in it."""
     (root / "pyproject.toml").write_text('[tool.uv.workspace]\nmembers = ["packages/*", "shared/visioncore"]\n')
-    for name, folder in (
-        ("a-method", "packages/a-method"),
-        ("b-method", "packages/b-method"),
-        (CORE, f"shared/{CORE}"),
+    method = ("cli", "training/trainer", "evaluation/tables", "inference/predictor", "network/model", "network/idea")
+    core = ("main", "training/loop", "inference/tiling", "images/image", "images/exif", "errors")
+    for name, folder, modules in (
+        ("a-method", "packages/a-method", method),
+        ("b-method", "packages/b-method", method),
+        (CORE, f"shared/{CORE}", core),
     ):
         source = root / folder / "src" / name.replace("-", "_")
         source.mkdir(parents=True)
         (root / folder / "pyproject.toml").write_text(f'[project]\nname = "{name}"\nversion = "1"\n')
-        for module in ("__init__", "cli", "train", "predict", "model", "checkpoint", "idea", "other_idea", "deep/idea"):
+        for module in ("__init__", *modules):
             (source / f"{module}.py").parent.mkdir(exist_ok=True)
             (source / f"{module}.py").touch()
     for path, text in files.items():
@@ -124,19 +126,21 @@ def test_nobody_knows_more_than_it_may() -> None:
     assert breaches() == []
 
 
+A = "packages/a-method/src/a_method"
+CORE_SOURCE = "shared/visioncore/src/visioncore"
+
+
 def test_what_may_be(tmp_path: Path) -> None:
     files = {
-        "packages/a-method/src/a_method/__init__.pyi": "from .model import Model as Model\n",
-        "packages/a-method/src/a_method/cli.py": "import torch\nfrom . import train\nfrom .predict import run\n",
-        "packages/a-method/src/a_method/train.py": "from visioncore.deep import idea\nfrom . import model, predict\n",
-        "packages/a-method/src/a_method/model.py": (
-            "from .idea import x\nclass M:\n    def from_published(self):\n        from .checkpoint import read\n"
-        ),
-        "packages/a-method/src/a_method/checkpoint.py": "from .deep import idea\n",
-        "packages/a-method/src/a_method/deep/idea.py": "from ..idea import x\nfrom ..other_idea import y\n",
-        "packages/a-method/tests/test_model.py": "import a_method.model\nimport visioncore\n",
-        "shared/visioncore/src/visioncore/idea.py": "from .train import fit\nimport a_method_of_others\n",
-        "shared/visioncore/tests/test_idea.py": "import visioncore.idea\n",
+        f"{A}/__init__.pyi": "from .network.model import Model as Model\n",
+        f"{A}/cli.py": "import torch\nfrom .training import trainer\nfrom .inference.predictor import run\n",
+        f"{A}/training/trainer.py": "from visioncore.training import loop\nfrom ..network import model, idea\n",
+        f"{A}/evaluation/tables.py": "from ..inference import predictor\n",
+        f"{A}/network/model.py": "def f():\n    from .idea import x\n",
+        "packages/a-method/tests/test_model.py": "import a_method.network.model\nimport visioncore\n",
+        f"{CORE_SOURCE}/training/loop.py": "from ..images.image import x\nimport a_method_of_others\n",
+        f"{CORE_SOURCE}/images/image.py": "from . import exif\nfrom ..errors import x\n",
+        "shared/visioncore/tests/test_image.py": "import visioncore.images.image\n",
     }
     assert breaches(workspace(tmp_path, files)) == []
 
@@ -144,27 +148,25 @@ def test_what_may_be(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("place", "text", "expected"),
     [
-        ("packages/a-method/src/a_method/idea.py", "import b_method", "stands on visioncore alone"),
-        (
-            "packages/a-method/src/a_method/idea.py",
-            "def f():\n    from b_method.idea import x",
-            "imports b_method",
-        ),
-        ("packages/a-method/src/a_method/idea.py", "importlib.import_module('b_method.cli')", "imports b_method"),
-        ("packages/a-method/src/a_method/__init__.pyi", "from b_method import x as x", "imports b_method"),
+        (f"{A}/network/idea.py", "import b_method", "stands on visioncore alone"),
+        (f"{A}/network/idea.py", "def f():\n    from b_method.idea import x", "imports b_method"),
+        (f"{A}/network/idea.py", "importlib.import_module('b_method.cli')", "imports b_method"),
+        (f"{A}/__init__.pyi", "from b_method import x as x", "imports b_method"),
         ("packages/a-method/tests/test_idea.py", "import b_method", "imports b_method"),
-        ("shared/visioncore/src/visioncore/idea.py", "from a_method import x", "visioncore knows no package"),
-        ("shared/visioncore/tests/test_idea.py", "import a_method", "visioncore knows no package"),
-        ("packages/a-method/src/a_method/cli.py", "from a_method.train import x", "say it relatively"),
-        ("packages/a-method/src/a_method/__init__.pyi", "from a_method.model import M", "say it relatively"),
-        ("shared/visioncore/src/visioncore/idea.py", "import visioncore.train", "say it relatively"),
-        ("packages/a-method/src/a_method/idea.py", "from .model import x", "idea imports model, which stands above it"),
-        ("packages/a-method/src/a_method/deep/idea.py", "from ..train import x", "deep/idea imports train"),
-        ("packages/a-method/src/a_method/model.py", "from . import predict", "model imports predict"),
-        ("packages/a-method/src/a_method/train.py", "def f():\n    from .cli import x", "train imports cli"),
-        ("packages/a-method/src/a_method/idea.py", "from . import Model", "idea imports __init__"),
-        ("packages/a-method/src/a_method/idea.py", "from .nowhere import x", "no such file"),
-        ("packages/a-method/src/a_method/idea.py", "from ..b_method import x", "no such file"),
+        (f"{CORE_SOURCE}/images/image.py", "from a_method import x", "visioncore knows no package"),
+        ("shared/visioncore/tests/test_image.py", "import a_method", "visioncore knows no package"),
+        (f"{A}/cli.py", "from a_method.training.trainer import x", "say it relatively"),
+        (f"{A}/__init__.pyi", "from a_method.network.model import M", "say it relatively"),
+        (f"{CORE_SOURCE}/images/image.py", "import visioncore.errors", "say it relatively"),
+        (f"{A}/network/idea.py", "from ..inference import predictor", "which does not stand below it"),
+        (f"{A}/network/idea.py", "from ..training.trainer import x", "network/idea imports training/trainer"),
+        (f"{A}/training/trainer.py", "from ..evaluation import tables", "imports evaluation/tables"),
+        (f"{A}/training/trainer.py", "def f():\n    from ..cli import x", "training/trainer imports cli"),
+        (f"{A}/network/idea.py", "from .. import Model", "network/idea imports __init__"),
+        (f"{CORE_SOURCE}/errors.py", "from .images import image", "errors imports images/image"),
+        (f"{CORE_SOURCE}/inference/tiling.py", "from ..training import loop", "inference/tiling imports training/loop"),
+        (f"{A}/network/idea.py", "from .nowhere import x", "no such file"),
+        (f"{A}/network/idea.py", "from ...b_method import x", "no such file"),
     ],
 )
 def test_what_may_not_be(place: str, text: str, expected: str, tmp_path: Path) -> None:
@@ -174,21 +176,29 @@ def test_what_may_not_be(place: str, text: str, expected: str, tmp_path: Path) -
     assert expected in found[0]
 
 
+@pytest.mark.parametrize("source", [A, CORE_SOURCE])
+def test_files_outside_every_folder(source: str, tmp_path: Path) -> None:
+    found = breaches(workspace(tmp_path, {f"{source}/helpers.py": "", f"{source}/misc/idea.py": ""}))
+    assert found == [f"{source}/{key}: stands in no folder of the house" for key in ("helpers", "misc/idea")]
+
+
 @pytest.mark.parametrize(
     ("first", "there", "second", "back"),
     [
-        ("idea", "from .other_idea import x", "other_idea", "from .idea import x"),
-        ("idea", "from .other_idea import x", "other_idea", "def f():\n    from .idea import x"),
-        ("train", "from .predict import x", "predict", "if TYPE_CHECKING:\n    from .train import x"),
-        ("model", "def f():\n    from .checkpoint import x", "checkpoint", "from .model import x"),
+        ("network/model", "from .idea import x", "network/idea", "from .model import x"),
+        ("network/model", "from .idea import x", "network/idea", "def f():\n    from .model import x"),
+        ("network/model", "def f():\n    from .idea import x", "network/idea", "if T:\n    from .model import x"),
     ],
 )
-@pytest.mark.parametrize("source", ["packages/a-method/src/a_method", "shared/visioncore/src/visioncore"])
-def test_circles(source: str, first: str, there: str, second: str, back: str, tmp_path: Path) -> None:
-    found = breaches(workspace(tmp_path, {f"{source}/{first}.py": there, f"{source}/{second}.py": back}))
-    assert len(found) == 1
-    assert "imports run in a circle" in found[0]
-    assert f"{first} -> {second}" in found[0]
+def test_circles(first: str, there: str, second: str, back: str, tmp_path: Path) -> None:
+    for number, source in enumerate((A, CORE_SOURCE.replace("network", "images"))):
+        names = [name if source == A else name.replace("network", "images") for name in (first, second)]
+        files = {f"{source}/{name}.py": text for name, text in zip(names, (there, back), strict=True)}
+        (folder := tmp_path / str(number)).mkdir()
+        found = breaches(workspace(folder, files))
+        assert len(found) == 1
+        assert "imports run in a circle" in found[0]
+        assert f"{names[0]} -> {names[1]}" in found[0]
 
 
 def test_import_loads_nothing_heavy(member: Member) -> None:

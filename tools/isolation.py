@@ -6,9 +6,9 @@ The rules:
 
 - A package imports no other member of the workspace but visioncore, and visioncore imports none; nor do their tests.
 - Inside a package imports are relative.
-- The files of a method stand in `LAYERS`; every name that is not listed there is an idea of the paper and stands below
-  them all. A file imports files of its own layer and of those below, whether at its top, in a function or for type
-  checkers only.
+- Every file stands in one of the folders in `METHOD_FOLDERS`, or, in the core, in `CORE_FOLDERS` (a file on the first
+  level counts as a folder of its name). A file imports from its own folder and from those on lower levels, never from
+  another one on its own level, whether at its top, in a function or for type checkers only.
 - Imports never run in a circle.
 """
 
@@ -25,12 +25,33 @@ from workspace import ROOT, Member, members
 
 CORE = "visioncore"
 
-LAYERS = (
-    ("__init__", "__main__", "cli"),
-    ("train", "evaluate", "predict", "demo", "export", "bench", "info"),
-    ("weights", "model", "data", "losses", "checkpoint"),
+Levels = tuple[tuple[str, ...], ...]
+
+METHOD_FOLDERS = (
+    ("__init__",),
+    ("cli",),
+    ("demo",),
+    ("training", "evaluation"),
+    ("inference",),
+    ("data",),
+    ("network",),
+    ("method",),
 )
-"""File names from the top down. A folder inside a package counts as a file of its name."""
+"""The folders of a method from the top down."""
+
+CORE_FOLDERS = (
+    ("__init__",),
+    ("main",),
+    ("commands", "testing"),
+    ("training", "inference"),
+    ("timing", "backbones"),
+    ("medical", "lora", "metrics"),
+    ("images", "video", "weights", "report"),
+    ("devices", "recipes", "methods"),
+    ("cli", "files", "extras"),
+    ("errors",),
+)
+"""The folders of the core from the top down."""
 
 IMPORTERS = ("import_module", "__import__")
 
@@ -94,7 +115,11 @@ def _inside(root: Path, member: Member) -> list[str]:
     source = root / member.folder / "src" / module_name(member)
     known = {_key(path, source) for path in _files(source)}
     graph: dict[str, set[str]] = {key: set() for key in known}
-    found = []
+    levels = CORE_FOLDERS if member.name == CORE else METHOD_FOLDERS
+    homeless = {key for key in known if _level(key, levels) is None}
+    found = [
+        f"{source.relative_to(root).as_posix()}/{key}: stands in no folder of the house" for key in sorted(homeless)
+    ]
     for path in _files(source):
         key = _key(path, source)
         for imported in imports(ast.parse(path.read_bytes())):
@@ -105,8 +130,8 @@ def _inside(root: Path, member: Member) -> list[str]:
                 if target is None:
                     found.append(f"{where}: there is no such file in {module_name(member)}")
                     continue
-                if member.name != CORE and _layer(target) < _layer(key):
-                    found.append(f"{where}: {key} imports {target}, which stands above it")
+                if not homeless & {key, target} and _goes_up(key, target, levels):
+                    found.append(f"{where}: {key} imports {target}, which does not stand below it")
                 graph[key].add(target)
     try:
         TopologicalSorter(graph).prepare()
@@ -129,9 +154,15 @@ def _targets(key: str, imported: Import, known: set[str]) -> set[str | None]:
     return found
 
 
-def _layer(key: str) -> int:
-    name = key.split("/")[0]
-    return next((depth for depth, names in enumerate(LAYERS) if name in names), len(LAYERS))
+def _level(key: str, levels: Levels) -> int | None:
+    return next((depth for depth, names in enumerate(levels) if key.split("/")[0] in names), None)
+
+
+def _goes_up(key: str, target: str, levels: Levels) -> bool:
+    if key.split("/")[0] == target.split("/")[0]:
+        return False
+    here, there = _level(key, levels), _level(target, levels)
+    return here is not None and there is not None and there <= here
 
 
 def _key(path: Path, source: Path) -> str:

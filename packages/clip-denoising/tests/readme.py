@@ -9,7 +9,7 @@ import numpy as np
 import torch
 
 from clip_denoising import CLIPDenoiser, CLIPDenoiserConfig
-from clip_denoising.checkpoint import to_published
+from clip_denoising.network.published import to_published
 from visioncore.images import Image, write_image
 
 SMALLER = {

@@ -12,8 +12,8 @@ from torch import Tensor
 from torch.nn.functional import avg_pool2d
 
 from clip_denoising import CLIPDenoiser
-from clip_denoising.analyze import analyze, cosine_similarity, linear_cka
-from clip_denoising.noise import Noise
+from clip_denoising.data.noise import Noise
+from clip_denoising.evaluation.feature_similarity import analyze, cosine_similarity, linear_cka
 from visioncore.errors import InputError
 from visioncore.images import Image, write_image
 

@@ -14,9 +14,9 @@ import numpy as np
 import pytest
 from scipy.io import savemat
 
-from clip_denoising.bayer import PATTERNS, demosaic, mosaic
-from clip_denoising.camera import Camera, CameraNoise, add_raw_noise, camera_matrix, from_camera, to_camera
-from clip_denoising.response import (
+from clip_denoising.data.bayer import PATTERNS, demosaic, mosaic
+from clip_denoising.data.camera import Camera, CameraNoise, add_raw_noise, camera_matrix, from_camera, to_camera
+from clip_denoising.data.camera_response import (
     FORWARD_FILE,
     INVERSE_FILE,
     ResponseCurves,

@@ -13,11 +13,11 @@ import torch
 from torch import Tensor
 
 from clip_denoising import VARIANTS, CLIPDenoiser, CLIPDenoiserConfig
-from clip_denoising.checkpoint import UNUSED, published_name, read_published, to_published
+from clip_denoising.network.published import UNUSED, published_name, read_published, to_published
 from clip_denoising.weights import convert, load_model
 from visioncore.backbones.clip import CLIP_RESNETS, CLIPResNet, CLIPResNetConfig, tower_config, tower_state
-from visioncore.checkpoint import write_state_dict
 from visioncore.errors import InputError
+from visioncore.weights.state_dicts import write_state_dict
 
 TINY = CLIPDenoiserConfig(width=8, blocks=(1, 2, 1, 1), keep_layer4=True)
 Save = Callable[..., Path]
@@ -247,7 +247,7 @@ def test_open_clip_is_asked_by_name(monkeypatch: pytest.MonkeyPatch) -> None:
         asked.append((name, tag))
         return dict(tower)
 
-    monkeypatch.setattr("clip_denoising.model.download_clip_resnet", download)
+    monkeypatch.setattr("clip_denoising.network.model.download_clip_resnet", download)
     model = CLIPDenoiser.from_clip(TINY, "openai")
     assert same(model.encoder.state_dict(), tower)
     with pytest.raises(InputError, match="but the network wants one of width 64 with 3, 4, 23, 3"):

@@ -14,10 +14,10 @@ import pytest
 import torch
 
 from clip_denoising import VARIANTS, CLIPDenoiser, CLIPDenoiserConfig
-from clip_denoising.checkpoint import to_published
 from clip_denoising.cli import COMMANDS, main
+from clip_denoising.network.published import to_published
 from visioncore.backbones.clip import read_clip_resnet
-from visioncore.exporting import FORMATS
+from visioncore.commands.export import FORMATS
 from visioncore.images import Image, read_image, write_image
 from visioncore.training import TrainingDiverged
 

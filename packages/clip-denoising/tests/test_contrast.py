@@ -13,12 +13,18 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from clip_denoising import contrast
-from clip_denoising.contrast import ContrastiveConfig, ContrastiveTower, Views, contrastive_loss, random_view
+from clip_denoising.training import contrastive as contrast
+from clip_denoising.training.contrastive import (
+    ContrastiveConfig,
+    ContrastiveTower,
+    Views,
+    contrastive_loss,
+    random_view,
+)
 from visioncore.backbones.clip import CLIPResNet, CLIPResNetConfig
 from visioncore.errors import InputError
 from visioncore.images import Image, write_image
-from visioncore.photos import Photos
+from visioncore.images.photo_cache import Photos
 
 MakePhoto = Callable[..., Any]
 TINY = ContrastiveConfig(width=4, blocks=(1, 1, 1, 1), embedding=6)

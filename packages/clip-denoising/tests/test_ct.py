@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from clip_denoising.ct import CTVolume, as_volume, read_ct, write_ct
+from clip_denoising.data.ct import CTVolume, as_volume, read_ct, write_ct
 from visioncore.errors import InputError
 
 nibabel: Any = import_module("nibabel")

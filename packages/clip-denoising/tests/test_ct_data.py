@@ -10,13 +10,13 @@ import numpy as np
 import pytest
 import torch
 
-from clip_denoising import ct_prepare
-from clip_denoising.ct_data import find_doses, find_full_dose, patient_of, read_slice
-from clip_denoising.ct_npy import write_npy
-from clip_denoising.ct_prepare import find_patients, prepare
-from clip_denoising.data import Patches
-from clip_denoising.hounsfield import to_hu, to_unit
-from clip_denoising.noise import Noise
+from clip_denoising.data import prepare as ct_prepare
+from clip_denoising.data.ct_npy import write_npy
+from clip_denoising.data.ct_slices import find_doses, find_full_dose, patient_of, read_slice
+from clip_denoising.data.hounsfield import to_hu, to_unit
+from clip_denoising.data.noise import Noise
+from clip_denoising.data.patches import Patches
+from clip_denoising.data.prepare import find_patients, prepare
 from visioncore.errors import InputError
 
 

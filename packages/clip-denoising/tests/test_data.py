@@ -11,15 +11,15 @@ import numpy as np
 import pytest
 import torch
 
-from clip_denoising.camera import CameraNoise
-from clip_denoising.data import Patches
-from clip_denoising.datasets import Pair
-from clip_denoising.mixup import mix, mixup
-from clip_denoising.noise import Noise, Rng
-from clip_denoising.response import smooth_curves
-from visioncore.dihedral import WAYS, turned_back
+from clip_denoising.data.camera import CameraNoise
+from clip_denoising.data.camera_response import smooth_curves
+from clip_denoising.data.datasets import Pair
+from clip_denoising.data.noise import Noise, Rng
+from clip_denoising.data.patches import Patches
+from clip_denoising.training.mixup import mix, mixup
 from visioncore.errors import InputError
 from visioncore.images import Image, write_image
+from visioncore.inference.dihedral import WAYS, turned_back
 
 QUIET = Noise("gaussian", 0.0)
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from clip_denoising.datasets import Pair, clean_sets, find_pairs, find_photos, real_sets
+from clip_denoising.data.datasets import Pair, clean_sets, find_pairs, find_photos, real_sets
 from visioncore.errors import InputError
 from visioncore.images import Image, write_image
 

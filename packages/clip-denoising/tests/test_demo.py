@@ -11,11 +11,11 @@ import pytest
 import torch
 
 from clip_denoising import CLIPDenoiser
-from clip_denoising.baselines import non_local_means
 from clip_denoising.cli import main
-from clip_denoising.data import Patches
-from clip_denoising.datasets import find_photos
+from clip_denoising.data.datasets import find_photos
+from clip_denoising.data.patches import Patches
 from clip_denoising.demo import UNSEEN, demo
+from clip_denoising.evaluation.baselines import non_local_means
 from clip_denoising.method import METHOD
 from visioncore.images import read_image
 from visioncore.methods import load

@@ -14,9 +14,9 @@ import torch
 from torch import Tensor
 
 from clip_denoising import CLIPDenoiser, Predictor
-from clip_denoising.evaluate import evaluate_ct, evaluate_real, evaluate_synthetic
-from clip_denoising.hounsfield import to_unit
-from clip_denoising.noise import TABLE, Noise
+from clip_denoising.data.hounsfield import to_unit
+from clip_denoising.data.noise import TABLE, Noise
+from clip_denoising.evaluation.protocols import evaluate_ct, evaluate_real, evaluate_synthetic
 from visioncore.errors import InputError
 from visioncore.images import Image, write_image
 from visioncore.metrics.image import psnr, ssim

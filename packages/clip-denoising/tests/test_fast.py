@@ -11,12 +11,15 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
 
-from clip_denoising import CLIPDenoiser, CLIPDenoiserConfig, convolution, enlarged, fast, winograd
-from clip_denoising.convolution import Convolution, fusion_works
-from clip_denoising.decoder import upsample
-from clip_denoising.enlarged import EnlargedConvolution, bands
-from clip_denoising.fast import FastDenoiser, ToImage, for_inference
-from clip_denoising.winograd import Winograd3x3
+from clip_denoising import CLIPDenoiser, CLIPDenoiserConfig
+from clip_denoising.network import fast, winograd
+from clip_denoising.network import fused_convolution as convolution
+from clip_denoising.network import upsampled_convolution as enlarged
+from clip_denoising.network.decoder import upsample
+from clip_denoising.network.fast import FastDenoiser, ToImage, for_inference
+from clip_denoising.network.fused_convolution import Convolution, fusion_works
+from clip_denoising.network.upsampled_convolution import EnlargedConvolution, bands
+from clip_denoising.network.winograd import Winograd3x3
 
 
 def rand(*shape: int, dtype: torch.dtype = torch.float64, seed: int = 0) -> Tensor:

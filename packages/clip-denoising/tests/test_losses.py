@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from clip_denoising.losses import training_losses
+from clip_denoising.network.losses import training_losses
 
 
 def test_it_is_the_mean_absolute_difference_of_what_is_not_clamped() -> None:

@@ -12,8 +12,8 @@ import torch
 from torch import Tensor, nn
 
 from clip_denoising import VARIANTS, CLIPDenoiser, CLIPDenoiserConfig
-from clip_denoising.augmentation import augment
-from clip_denoising.config import published_config
+from clip_denoising.network.config import published_config
+from clip_denoising.network.feature_augmentation import augment
 from clip_denoising.weights import load_model
 from visioncore.errors import InputError
 

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from clip_denoising.noise import NOISES, TABLE, Level, Noise, counts, parse_noise
+from clip_denoising.data.noise import NOISES, TABLE, Level, Noise, counts, parse_noise
 from visioncore.errors import InputError
 
 GREY = np.full((300, 300, 3), 0.4, np.float32)

@@ -9,7 +9,7 @@ import pytest
 import torch
 from scipy import ndimage
 
-from clip_denoising.noise_power import SIDE, noise_power
+from clip_denoising.evaluation.noise_power import SIDE, noise_power
 
 
 def test_independent_errors_have_their_variance_everywhere() -> None:

@@ -12,14 +12,14 @@ import torch
 from torch import Tensor, nn
 
 from clip_denoising import VARIANTS, CLIPDenoiser, CLIPDenoiserConfig
-from clip_denoising.checkpoint import UNUSED, fill_from_published, to_published
-from clip_denoising.decoder import upsample
-from clip_denoising.fast import for_inference
-from clip_denoising.losses import training_losses
-from clip_denoising.schedule import cyclic_learning_rate
-from clip_denoising.train import load_train_recipe, schedule_of
+from clip_denoising.network.decoder import upsample
+from clip_denoising.network.fast import for_inference
+from clip_denoising.network.losses import training_losses
+from clip_denoising.network.published import UNUSED, fill_from_published, to_published
+from clip_denoising.training.schedule import cyclic_learning_rate
+from clip_denoising.training.trainer import load_train_recipe, schedule_of
 from visioncore.images import from_tensor
-from visioncore.tiling import run_whole
+from visioncore.inference.tiling import run_whole
 
 Fill = Callable[[Mapping[str, Any]], dict[str, Tensor]]
 MakeInput = Callable[[Mapping[str, Any]], Tensor]

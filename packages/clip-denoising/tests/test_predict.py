@@ -16,10 +16,10 @@ from PIL import Image as Pillow
 from torch import Tensor
 
 from clip_denoising import CLIPDenoiser, Prediction, Predictor
-from clip_denoising.predict import parse_tiles, predict_files
-from visioncore.dihedral import turned, turned_back
+from clip_denoising.inference.predictor import parse_tiles, predict_files
 from visioncore.errors import InputError
 from visioncore.images import Image, read_image, to_tensor, write_image
+from visioncore.inference.dihedral import turned, turned_back
 
 MakePhoto = Callable[..., Any]
 

@@ -13,9 +13,9 @@ import torch
 from torch import Tensor
 
 from clip_denoising import CLIPDenoiser, Predictor
-from clip_denoising.ct import as_volume, read_ct
-from clip_denoising.predict import predict_files
-from clip_denoising.results import CTPrediction
+from clip_denoising.data.ct import as_volume, read_ct
+from clip_denoising.inference.predictor import predict_files
+from clip_denoising.inference.result import CTPrediction
 from visioncore.errors import InputError
 from visioncore.images import Image, read_image, write_image
 

@@ -10,15 +10,16 @@ import numpy as np
 import pytest
 import torch
 
-from clip_denoising import CLIPDenoiser, CLIPDenoiserConfig, pretrain
-from clip_denoising.contrast import ContrastiveTower, contrastive_loss
-from clip_denoising.pretrain import PretrainConfig
-from clip_denoising.train import load_train_recipe
+from clip_denoising import CLIPDenoiser, CLIPDenoiserConfig
+from clip_denoising.training import pretraining as pretrain
+from clip_denoising.training.contrastive import ContrastiveTower, contrastive_loss
+from clip_denoising.training.pretraining import PretrainConfig
+from clip_denoising.training.trainer import load_train_recipe
 from visioncore.backbones.clip import read_clip_resnet
-from visioncore.checkpoint import read_state_dict
 from visioncore.errors import InputError
 from visioncore.images import Image, write_image
 from visioncore.recipes import load_recipe
+from visioncore.weights.state_dicts import read_state_dict
 
 SMALL = {
     "model.width": "4",

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from clip_denoising.scans import find_scans, is_scan, plan_scans
+from clip_denoising.data.ct_scans import find_scans, is_scan, plan_scans
 from visioncore.errors import InputError
 
 

@@ -8,12 +8,12 @@ from typing import Any
 import numpy as np
 import pytest
 
-from clip_denoising import store
-from clip_denoising.camera import CameraNoise
-from clip_denoising.datasets import find_pairs
-from clip_denoising.noise import Noise
-from clip_denoising.response import smooth_curves
-from clip_denoising.store import store_pairs
+from clip_denoising.data import stored_pairs as store
+from clip_denoising.data.camera import CameraNoise
+from clip_denoising.data.camera_response import smooth_curves
+from clip_denoising.data.datasets import find_pairs
+from clip_denoising.data.noise import Noise
+from clip_denoising.data.stored_pairs import store_pairs
 from visioncore.errors import InputError
 from visioncore.images import Image, read_image, write_image
 

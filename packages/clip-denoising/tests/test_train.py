@@ -14,19 +14,27 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from clip_denoising import VARIANTS, CLIPDenoiser, train
-from clip_denoising.camera import CameraNoise
-from clip_denoising.config import CLIPDenoiserConfig
-from clip_denoising.data import Patches
-from clip_denoising.losses import training_losses
-from clip_denoising.noise import Noise
-from clip_denoising.train import DataConfig, TrainConfig, load_train_recipe, schedule_of, step_losses, validate
+from clip_denoising import VARIANTS, CLIPDenoiser
+from clip_denoising.data.camera import CameraNoise
+from clip_denoising.data.noise import Noise
+from clip_denoising.data.patches import Patches
+from clip_denoising.network.config import CLIPDenoiserConfig
+from clip_denoising.network.losses import training_losses
+from clip_denoising.training import trainer as train
+from clip_denoising.training.trainer import (
+    DataConfig,
+    TrainConfig,
+    load_train_recipe,
+    schedule_of,
+    step_losses,
+    validate,
+)
 from visioncore.backbones.clip import CLIPResNet, CLIPResNetConfig
-from visioncore.checkpoint import write_state_dict
 from visioncore.errors import InputError
 from visioncore.images import Image, read_image, write_image
 from visioncore.recipes import recipe_names
 from visioncore.training import LoopConfig, TrainingDiverged
+from visioncore.weights.state_dicts import write_state_dict
 
 MakePhoto = Callable[..., Any]
 

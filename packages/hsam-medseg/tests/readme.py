@@ -10,7 +10,7 @@ import nibabel
 import numpy as np
 import torch
 
-from hsam_medseg.synthetic import synthetic_volume
+from hsam_medseg.data.synthetic import synthetic_volume
 
 SMALLER = {
     "hsam-medseg bench": "--rounds 1 --slices 2 --dtypes float32",

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from hsam_medseg.volumes import Volume, read_labels, read_volume, write_labels
+from hsam_medseg.data.volumes import Volume, read_labels, read_volume, write_labels
 from visioncore.errors import InputError
 
 h5py: Any = import_module("h5py")

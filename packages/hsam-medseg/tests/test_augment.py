@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from torch import Tensor
 
-from hsam_medseg import augment
+from hsam_medseg.data import augmentation as augment
 
 IMAGE = np.random.default_rng(0).random((48, 40))
 LABELS = np.zeros((48, 40), np.uint8)

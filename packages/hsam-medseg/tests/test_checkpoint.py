@@ -13,8 +13,8 @@ import torch
 from torch import Tensor, nn
 
 from hsam_medseg import HSAM, HSAMConfig, Preprocessing, load_model
-from hsam_medseg.checkpoint import detect_config, read_published, to_published
-from hsam_medseg.unused import unused_shapes
+from hsam_medseg.network.published import detect_config, read_published, to_published
+from hsam_medseg.network.unused_tensors import unused_shapes
 from hsam_medseg.weights import convert
 from visioncore.errors import InputError
 

@@ -13,11 +13,12 @@ import pytest
 import torch
 from torch import Tensor
 
-from hsam_medseg import HSAM, HSAMConfig, bench, cli, export, train
-from hsam_medseg.checkpoint import to_published
+from hsam_medseg import HSAM, HSAMConfig, bench, cli, export
 from hsam_medseg.cli import COMMANDS, main
-from hsam_medseg.geometry import Volume
-from hsam_medseg.volumes import read_labels, write_labels
+from hsam_medseg.data.volume import Volume
+from hsam_medseg.data.volumes import read_labels, write_labels
+from hsam_medseg.network.published import to_published
+from hsam_medseg.training import trainer as train
 from visioncore.training import TrainingDiverged
 
 Run = Callable[..., tuple[int, str, str]]
@@ -52,7 +53,7 @@ def data(tmp_path: Path) -> Path:
 
 
 def write_scan(path: Path, voxels: np.ndarray[tuple[int, ...], np.dtype[np.generic]]) -> None:
-    from hsam_medseg.nifti import write_labels_nifti
+    from hsam_medseg.data.nifti import write_labels_nifti
 
     write_labels_nifti(path, Volume(voxels, AFFINE, located=True))
 

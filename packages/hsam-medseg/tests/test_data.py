@@ -9,8 +9,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from hsam_medseg.data import SliceSamples, to_sample
-from hsam_medseg.slices import SliceFiles
+from hsam_medseg.data.samples import SliceSamples, to_sample
+from hsam_medseg.data.slices import SliceFiles
 
 RARE = [(np.full((20, 16), k / 10, np.float32), np.full((20, 16), k == 9, np.uint8)) for k in range(10)]
 

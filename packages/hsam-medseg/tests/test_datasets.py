@@ -9,9 +9,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from hsam_medseg.datasets import Case, find_cases, read_case
-from hsam_medseg.geometry import Volume
-from hsam_medseg.volumes import write_labels
+from hsam_medseg.data.datasets import Case, find_cases, read_case
+from hsam_medseg.data.volume import Volume
+from hsam_medseg.data.volumes import write_labels
 from visioncore.errors import InputError
 
 VOXELS = np.arange(24, dtype=np.uint8).reshape(2, 3, 4)

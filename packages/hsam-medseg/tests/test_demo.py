@@ -13,10 +13,10 @@ import torch
 
 from hsam_medseg import HSAM, Predictor, Preprocessing
 from hsam_medseg.cli import main
+from hsam_medseg.data.synthetic import SYNTHETIC_CLASSES, synthetic_volume
+from hsam_medseg.data.volumes import read_labels, read_volume
 from hsam_medseg.demo import demo
 from hsam_medseg.method import METHOD
-from hsam_medseg.synthetic import SYNTHETIC_CLASSES, synthetic_volume
-from hsam_medseg.volumes import read_labels, read_volume
 from visioncore.images import read_image
 from visioncore.methods import load
 from visioncore.metrics.segmentation import dice

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from hsam_medseg.volumes import Volume, find_volumes, read_labels, read_volume, write_labels
+from hsam_medseg.data.volumes import Volume, find_volumes, read_labels, read_volume, write_labels
 from visioncore.errors import InputError
 
 pydicom: Any = import_module("pydicom")

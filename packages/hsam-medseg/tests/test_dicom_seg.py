@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from hsam_medseg.dicom_seg import write_dicom_seg
-from hsam_medseg.volumes import Volume, read_volume
+from hsam_medseg.data.volumes import Volume, read_volume
+from hsam_medseg.inference.dicom_seg import write_dicom_seg
 from visioncore.errors import InputError
 
 pydicom: Any = import_module("pydicom")
@@ -170,6 +170,6 @@ def test_without_highdicom_the_message_names_what_to_install(
             raise ModuleNotFoundError("No module named 'highdicom'", name="highdicom")
         return import_module(name)
 
-    monkeypatch.setattr("hsam_medseg.dicom_seg.import_module", missing)
+    monkeypatch.setattr("hsam_medseg.inference.dicom_seg.import_module", missing)
     with pytest.raises(InputError, match=r'pip install "hsam-medseg\[dicom-seg\]"'):
         write_dicom_seg(tmp_path / "seg.dcm", make_labels(scan), scan, CLASSES)

@@ -19,12 +19,12 @@ from scipy import ndimage
 from torch import Tensor, nn
 
 from hsam_medseg import HSAM, Output, Predictor, Preprocessing, Volume
-from hsam_medseg.config import SYNAPSE_CLASSES
-from hsam_medseg.evaluate import evaluate
-from hsam_medseg.labels import LabelMap
-from hsam_medseg.predict import predict_files
-from hsam_medseg.prepare import Preparation, prepare
-from hsam_medseg.volumes import write_labels
+from hsam_medseg.data.label_map import LabelMap
+from hsam_medseg.data.prepare import Preparation, prepare
+from hsam_medseg.data.volumes import write_labels
+from hsam_medseg.evaluation.protocols import evaluate
+from hsam_medseg.inference.predictor import predict_files
+from hsam_medseg.network.config import SYNAPSE_CLASSES
 from visioncore.errors import InputError
 from visioncore.metrics.segmentation import hd95, organ_metrics, surface
 

@@ -70,7 +70,7 @@ def test_pt2_comes_back_and_leaves_the_model_as_it_was(adapted: HSAM, tmp_path: 
 
 
 def test_unused_tensors_are_left_out(adapted: HSAM) -> None:
-    from hsam_medseg.unused import UnusedTensors
+    from hsam_medseg.network.unused_tensors import UnusedTensors
 
     adapted.unused = UnusedTensors({"prompt_encoder.point_embeddings.0.weight": (1, 256)})
     exported = export._Exported(adapted)

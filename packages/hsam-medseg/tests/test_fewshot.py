@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from hsam_medseg.fewshot import PUBLISHED, choose, choose_cases
+from hsam_medseg.data.few_shot import PUBLISHED, choose, choose_cases
 from visioncore.errors import InputError
 
 NAMES = [f"case{number:04d}" for number in range(40)]

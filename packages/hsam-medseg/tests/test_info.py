@@ -13,8 +13,8 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from hsam_medseg import HSAM, HSAMConfig
 from hsam_medseg.info import describe, named_config, network, operations
-from hsam_medseg.plain import as_plain
-from hsam_medseg.unused import unused_shapes
+from hsam_medseg.network.reference import as_plain
+from hsam_medseg.network.unused_tensors import unused_shapes
 from visioncore.errors import InputError
 
 DATA = Path(__file__).parent / "data"

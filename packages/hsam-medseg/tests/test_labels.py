@@ -7,8 +7,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from hsam_medseg.config import SYNAPSE_CLASSES
-from hsam_medseg.labels import LabelMap, read_label_map
+from hsam_medseg.data.label_map import LabelMap, read_label_map
+from hsam_medseg.network.config import SYNAPSE_CLASSES
 from visioncore.errors import InputError
 
 

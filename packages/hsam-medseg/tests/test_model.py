@@ -14,11 +14,11 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from hsam_medseg import HSAM, HSAMConfig, Output, Preprocessing
-from hsam_medseg.decoders import Coarse, CoarseDecoder, FineDecoder
-from hsam_medseg.gate import ClassBalancedGate, attention_heads, noise_levels
-from hsam_medseg.plain import as_plain
-from hsam_medseg.position import EmptyPrompt
-from hsam_medseg.sam_decoder import SAMDecoder
+from hsam_medseg.network.decoders import Coarse, CoarseDecoder, FineDecoder
+from hsam_medseg.network.gate import ClassBalancedGate, attention_heads, noise_levels
+from hsam_medseg.network.position import EmptyPrompt
+from hsam_medseg.network.reference import as_plain
+from hsam_medseg.network.sam_decoder import SAMDecoder
 from visioncore.errors import InputError
 
 SamFile = Callable[[str], Path]
@@ -217,7 +217,7 @@ def test_there_is_noise_in_training_only_and_for_the_second_decoder_only(tiny: H
 
 @torch.no_grad()
 def test_the_noise_is_as_strong_as_published() -> None:
-    from hsam_medseg.decoders import training_noise
+    from hsam_medseg.network.decoders import training_noise
 
     torch.manual_seed(0)
     embedding = torch.zeros(2, 8, 64, 64)

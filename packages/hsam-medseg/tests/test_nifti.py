@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from hsam_medseg.volumes import Volume, read_labels, read_volume, write_labels, write_probabilities
+from hsam_medseg.data.volumes import Volume, read_labels, read_volume, write_labels, write_probabilities
 from visioncore.errors import InputError
 
 nibabel: Any = import_module("nibabel")

@@ -14,11 +14,11 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from hsam_medseg import HSAM
-from hsam_medseg.checkpoint import detect_config, fill_adapter, published_views, to_published
-from hsam_medseg.decoders import Coarse, CoarseDecoder, FineDecoder, class_prior
-from hsam_medseg.losses import training_losses
-from hsam_medseg.plain import as_plain
-from hsam_medseg.upscaling import unnest
+from hsam_medseg.network.decoders import Coarse, CoarseDecoder, FineDecoder, class_prior
+from hsam_medseg.network.losses import training_losses
+from hsam_medseg.network.published import detect_config, fill_adapter, published_views, to_published
+from hsam_medseg.network.reference import as_plain
+from hsam_medseg.network.upscaling import unnest
 from visioncore.backbones.sam import read_image_encoder
 from visioncore.backbones.window_attention import run_blocks
 

@@ -24,10 +24,10 @@ from scipy.ndimage import uniform_filter, zoom
 from torch import Tensor, nn
 
 from hsam_medseg import HSAM, HSAMConfig, Output, Predictor, Preprocessing, Segmentation, Volume
-from hsam_medseg.predict import predict_files
-from hsam_medseg.segmentation import beside
-from hsam_medseg.streaming import ahead, one_behind
-from hsam_medseg.volumes import read_labels, read_volume, write_labels
+from hsam_medseg.data.volumes import read_labels, read_volume, write_labels
+from hsam_medseg.inference.predictor import predict_files
+from hsam_medseg.inference.result import beside
+from hsam_medseg.inference.work_ahead import ahead, one_behind
 from visioncore.errors import InputError
 
 nibabel: Any = import_module("nibabel")  # not typed throughout
@@ -730,7 +730,7 @@ def test_without_highdicom_nothing_is_begun(
     def missing(name: str) -> Any:
         raise ModuleNotFoundError(f"No module named {name!r}", name=name)
 
-    monkeypatch.setattr("hsam_medseg.dicom_seg.import_module", missing)
+    monkeypatch.setattr("hsam_medseg.inference.dicom_seg.import_module", missing)
     with pytest.raises(InputError, match=r'needs highdicom; run: pip install "hsam-medseg\[dicom-seg\]"'):
         predict_files([folder], predictor, tmp_path / "out", dicom_seg=True)
     assert not (tmp_path / "out").exists()

@@ -13,12 +13,12 @@ from typing import Any
 import numpy as np
 import pytest
 
-from hsam_medseg.datasets import find_cases
-from hsam_medseg.geometry import Volume
-from hsam_medseg.labels import LabelMap, read_label_map
-from hsam_medseg.nifti import write_labels_nifti
-from hsam_medseg.prepare import Preparation, prepare
-from hsam_medseg.slices import SliceFiles, case_of, open_slices
+from hsam_medseg.data.datasets import find_cases
+from hsam_medseg.data.label_map import LabelMap, read_label_map
+from hsam_medseg.data.nifti import write_labels_nifti
+from hsam_medseg.data.prepare import Preparation, prepare
+from hsam_medseg.data.slices import SliceFiles, case_of, open_slices
+from hsam_medseg.data.volume import Volume
 from visioncore.errors import InputError
 
 AFFINE = np.array([[0.0, 2, 0, 10], [3, 0, 0, 20], [0, 0, -5, 7], [0, 0, 0, 1]])  # ARI

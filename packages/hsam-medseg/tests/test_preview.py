@@ -11,7 +11,7 @@ import pytest
 from PIL import Image
 
 from hsam_medseg import Preprocessing, Segmentation, Volume
-from hsam_medseg.preview import FILL, cut_planes, organ_colours, overlay, plot_preview, telling_slices
+from hsam_medseg.inference.preview import FILL, cut_planes, organ_colours, overlay, plot_preview, telling_slices
 from visioncore.errors import InputError
 
 Array = np.ndarray[Any, Any]
@@ -75,7 +75,7 @@ def test_the_order_in_which_a_scan_is_stored_does_not_matter(
     volume = scan(np.random.default_rng(0).random((4, 5, 6), np.float32))
     labels = volume.with_voxels(marked((4, 5, 6), (1, 2, 3), (3, 0, 3)))
     shown: list[Any] = []
-    monkeypatch.setattr("hsam_medseg.preview._draw", lambda axes, plane: shown.append(plane))
+    monkeypatch.setattr("hsam_medseg.inference.preview._draw", lambda axes, plane: shown.append(plane))
     monkeypatch.setattr("matplotlib.figure.Figure.savefig", lambda figure, path: Path(path).touch())
     for seen in (volume, volume.oriented(code)):
         plot_preview(tmp_path / "a.png", seen, labels.oriented(seen.orientation), {1: "one", 2: "two"}, "0,1")

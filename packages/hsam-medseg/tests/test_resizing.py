@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 from torch import Tensor
 
-from hsam_medseg.data import to_sample
-from hsam_medseg.resizing import resize_image, resize_labels
+from hsam_medseg.data.resizing import resize_image, resize_labels
+from hsam_medseg.data.samples import to_sample
 from visioncore.errors import InputError
 
 SIZES = [(48, 28), (28, 14), (14, 56), (27, 384), (1, 5), (5, 1), (2, 3), (3, 2), (4, 4), (97, 31)]

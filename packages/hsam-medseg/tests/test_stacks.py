@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from hsam_medseg.volumes import Volume, read_labels, read_volume, write_labels
+from hsam_medseg.data.volumes import Volume, read_labels, read_volume, write_labels
 from visioncore.errors import InputError
 
 

@@ -7,8 +7,8 @@ import time
 import numpy as np
 import pytest
 
-from hsam_medseg.data import SliceSamples
-from hsam_medseg.synthetic import SYNTHETIC_CLASSES, synthetic_slices, synthetic_volume
+from hsam_medseg.data.samples import SliceSamples
+from hsam_medseg.data.synthetic import SYNTHETIC_CLASSES, synthetic_slices, synthetic_volume
 
 CLASSES = range(1, len(SYNTHETIC_CLASSES) + 1)
 

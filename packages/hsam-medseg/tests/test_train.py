@@ -13,15 +13,16 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from hsam_medseg import HSAM, HSAMConfig, Output, Preprocessing, Volume, train
-from hsam_medseg.config import SYNAPSE_CLASSES
-from hsam_medseg.fewshot import PUBLISHED
-from hsam_medseg.labels import LabelMap
-from hsam_medseg.nifti import write_labels_nifti
-from hsam_medseg.prepare import Preparation, prepare
-from hsam_medseg.slices import SliceFiles
-from hsam_medseg.synthetic import SYNTHETIC_CLASSES
-from hsam_medseg.train import DataConfig, TrainConfig, official_learning_rate, step_losses, validate
+from hsam_medseg import HSAM, HSAMConfig, Output, Preprocessing, Volume
+from hsam_medseg.data.few_shot import PUBLISHED
+from hsam_medseg.data.label_map import LabelMap
+from hsam_medseg.data.nifti import write_labels_nifti
+from hsam_medseg.data.prepare import Preparation, prepare
+from hsam_medseg.data.slices import SliceFiles
+from hsam_medseg.data.synthetic import SYNTHETIC_CLASSES
+from hsam_medseg.network.config import SYNAPSE_CLASSES
+from hsam_medseg.training import trainer as train
+from hsam_medseg.training.trainer import DataConfig, TrainConfig, official_learning_rate, step_losses, validate
 from visioncore.errors import InputError
 from visioncore.recipes import load_recipe, recipe_names
 
@@ -295,7 +296,7 @@ def test_synthetic_volumes_that_are_held_out_are_never_trained_on(
         asked.append(seed)
         return np.zeros((2, 16, 16), np.float32), np.ones((2, 16, 16), np.uint8)
 
-    monkeypatch.setattr("hsam_medseg.synthetic.synthetic_volume", volume)
+    monkeypatch.setattr("hsam_medseg.data.synthetic.synthetic_volume", volume)
     monkeypatch.setattr(train, "synthetic_volume", volume)
     run("demo", None, tmp_path, data__volumes=1000, data__seed=9, data__held_out=3)
     assert sorted(asked) == [*range(9000, 10_003)]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from hsam_medseg.windows import WINDOWS, Window, apply_window, parse_window
+from hsam_medseg.data.intensity_windows import WINDOWS, Window, apply_window, parse_window
 from visioncore.errors import InputError
 
 

@@ -10,7 +10,7 @@ import numpy as np
 import torch
 
 from nerdrain_derain import VARIANTS, NeRDRain
-from nerdrain_derain.checkpoint import to_published
+from nerdrain_derain.network.published import to_published
 from visioncore.images import Image, read_image, write_image
 
 SMALLER = {

@@ -13,10 +13,10 @@ import torch
 from torch import Tensor
 
 from nerdrain_derain import VARIANTS, NeRDRain
-from nerdrain_derain.checkpoint import detect_variant, to_published
+from nerdrain_derain.network.published import detect_variant, to_published
 from nerdrain_derain.weights import convert, load_model
-from visioncore.checkpoint import write_state_dict
 from visioncore.errors import InputError
+from visioncore.weights.state_dicts import write_state_dict
 
 LAYOUTS: dict[str, Any] = json.loads((Path(__file__).parent / "data" / "manifest.json").read_text())
 SMALL = "nerd-rain-s"

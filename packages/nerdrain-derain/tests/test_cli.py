@@ -12,10 +12,11 @@ from typing import Any
 import pytest
 import torch
 
-from nerdrain_derain import VARIANTS, NeRDRain, train
-from nerdrain_derain.checkpoint import to_published
+from nerdrain_derain import VARIANTS, NeRDRain
 from nerdrain_derain.cli import COMMANDS, main
-from visioncore.exporting import FORMATS
+from nerdrain_derain.network.published import to_published
+from nerdrain_derain.training import trainer as train
+from visioncore.commands.export import FORMATS
 from visioncore.images import read_image, write_image
 from visioncore.training import TrainingDiverged
 from visioncore.video import read_frames

@@ -12,13 +12,14 @@ import numpy as np
 import pytest
 import torch
 
-from nerdrain_derain import augment
-from nerdrain_derain.augment import centre_crop, random_crop, saturate
-from nerdrain_derain.data import Rain, RainyPatches, streak_kernel, write_pairs
-from nerdrain_derain.pairing import Pair, duplicates, find_pairs
-from visioncore.dihedral import turned
+from nerdrain_derain.data import augmentation as augment
+from nerdrain_derain.data.augmentation import centre_crop, random_crop, saturate
+from nerdrain_derain.data.pairs import Pair, duplicates, find_pairs
+from nerdrain_derain.data.patches import RainyPatches
+from nerdrain_derain.data.rain import Rain, streak_kernel, write_pairs
 from visioncore.errors import InputError
 from visioncore.images import Image, read_image, write_image
+from visioncore.inference.dihedral import turned
 
 MakePairs = Callable[..., Path]
 MakePhoto = Callable[..., Any]
@@ -313,7 +314,7 @@ def test_pictures_are_kept_as_long_as_there_is_room(make_pairs: MakePairs, monke
         read.append(path.name)
         return read_image(path)
 
-    monkeypatch.setattr("visioncore.photos.read_image", counted)
+    monkeypatch.setattr("visioncore.images.photo_cache.read_image", counted)
     clean = [p.clean for p in find_pairs(make_pairs([(f"{n}.png", f"{n}.png") for n in range(3)], size=(418, 418)))]
     source = RainyPatches(clean, 32, cache_mb=1)  # room for two of half a megabyte
     for _ in range(2):

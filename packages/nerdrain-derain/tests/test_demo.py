@@ -10,11 +10,11 @@ import numpy as np
 import pytest
 
 from nerdrain_derain import NeRDRain
-from nerdrain_derain.baselines import best_filter
 from nerdrain_derain.cli import main
+from nerdrain_derain.data.pairs import find_pairs
 from nerdrain_derain.demo import demo
+from nerdrain_derain.evaluation.baselines import best_filter
 from nerdrain_derain.method import METHOD
-from nerdrain_derain.pairing import find_pairs
 from visioncore.images import read_image, to_tensor
 from visioncore.methods import load
 from visioncore.metrics.image import psnr

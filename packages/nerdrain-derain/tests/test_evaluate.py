@@ -14,10 +14,10 @@ import pytest
 import torch
 
 from nerdrain_derain import NeRDRain, Predictor
-from nerdrain_derain.baselines import FILTERS, best_filter, guided
-from nerdrain_derain.evaluate import Evaluation, evaluate
-from nerdrain_derain.pairing import find_pairs
-from nerdrain_derain.predict import predict_files
+from nerdrain_derain.data.pairs import find_pairs
+from nerdrain_derain.evaluation.baselines import FILTERS, best_filter, guided
+from nerdrain_derain.evaluation.protocols import Evaluation, evaluate
+from nerdrain_derain.inference.predictor import predict_files
 from visioncore.errors import InputError
 from visioncore.images import Image, read_image, to_tensor, write_image
 from visioncore.metrics.image import psnr, ssim

@@ -10,7 +10,7 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from nerdrain_derain import VARIANTS, NeRDRain
 from nerdrain_derain.info import describe, multiply_accumulates, network
-from nerdrain_derain.plain import as_plain
+from nerdrain_derain.network.reference import as_plain
 from visioncore.errors import InputError
 
 PUBLISHED = {"nerd-rain": 156.3e9, "nerd-rain-s": 79.3e9, "nerd-rain-mprnet": 154.7e9}

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from nerdrain_derain import Restored
-from nerdrain_derain.losses import (
+from nerdrain_derain.network.losses import (
     WEIGHTS,
     charbonnier,
     edge,

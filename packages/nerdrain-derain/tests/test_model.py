@@ -10,9 +10,10 @@ import pytest
 import torch
 from torch import Tensor
 
-from nerdrain_derain import VARIANTS, NeRDRain, NeRDRainConfig, Restored, strips
-from nerdrain_derain.attention import ChannelAttention
-from nerdrain_derain.blocks import TransformerBlock
+from nerdrain_derain import VARIANTS, NeRDRain, NeRDRainConfig, Restored
+from nerdrain_derain.network import strips
+from nerdrain_derain.network.blocks import TransformerBlock
+from nerdrain_derain.network.channel_attention import ChannelAttention
 from visioncore.errors import InputError
 
 

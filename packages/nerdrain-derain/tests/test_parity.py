@@ -14,9 +14,9 @@ import torch
 from torch import Tensor, nn
 
 from nerdrain_derain import VARIANTS, NeRDRain, NeRDRainConfig
-from nerdrain_derain.checkpoint import fill_from_published, published_name, to_published
-from nerdrain_derain.plain import as_plain
-from nerdrain_derain.windows import run_windows
+from nerdrain_derain.inference.official_windows import run_windows
+from nerdrain_derain.network.published import fill_from_published, published_name, to_published
+from nerdrain_derain.network.reference import as_plain
 
 DATA = Path(__file__).parent / "data"
 LAYOUTS: dict[str, Any] = json.loads((DATA / "manifest.json").read_text())

@@ -17,11 +17,11 @@ from PIL import Image as Pillow
 from torch import Tensor
 
 from nerdrain_derain import NeRDRain, Prediction, Predictor
-from nerdrain_derain.predict import parse_tiles, predict_files
-from nerdrain_derain.windows import run_windows, window_corners
-from visioncore.dihedral import turned, turned_back
+from nerdrain_derain.inference.official_windows import run_windows, window_corners
+from nerdrain_derain.inference.predictor import parse_tiles, predict_files
 from visioncore.errors import InputError
 from visioncore.images import Image, read_image, to_tensor, write_image
+from visioncore.inference.dihedral import turned, turned_back
 from visioncore.video import Frame, read_frames, write_video
 
 MakePhoto = Callable[..., Any]
@@ -316,7 +316,7 @@ def room_for(model: NeRDRain, tiles: int, monkeypatch: pytest.MonkeyPatch) -> It
 def test_out_of_memory_backs_off_and_says_so(
     tiny: NeRDRain, make_photo: MakePhoto, monkeypatch: pytest.MonkeyPatch, tiles: Any
 ) -> None:
-    monkeypatch.setattr("nerdrain_derain.predict.OFFICIAL_WINDOW", 32)
+    monkeypatch.setattr("nerdrain_derain.inference.predictor.OFFICIAL_WINDOW", 32)
     pixels, said = make_photo(64, 96), list[str]()
     with room_for(tiny, 2, monkeypatch) as sizes:
         result = Predictor(tiny, "cpu", tiles=tiles, batch=8, notify=said.append)(pixels)

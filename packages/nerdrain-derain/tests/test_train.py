@@ -12,10 +12,11 @@ import numpy as np
 import pytest
 import torch
 
-from nerdrain_derain import VARIANTS, NeRDRain, train
-from nerdrain_derain.data import RainyPatches
-from nerdrain_derain.pairing import Pair
-from nerdrain_derain.train import DataConfig, TrainConfig, official_learning_rate, validate
+from nerdrain_derain import VARIANTS, NeRDRain
+from nerdrain_derain.data.pairs import Pair
+from nerdrain_derain.data.patches import RainyPatches
+from nerdrain_derain.training import trainer as train
+from nerdrain_derain.training.trainer import DataConfig, TrainConfig, official_learning_rate, validate
 from visioncore.errors import InputError
 from visioncore.recipes import load_recipe, recipe_names
 from visioncore.training import LoopConfig, TrainingDiverged

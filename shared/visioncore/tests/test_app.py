@@ -10,7 +10,7 @@ from types import ModuleType
 
 import pytest
 
-from visioncore import app
+from visioncore import main as app
 from visioncore.errors import InputError
 from visioncore.methods import BrokenMethod, Method
 from visioncore.report import DemoReport
@@ -114,7 +114,7 @@ def test_nothing_installed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caps
 def test_doctor_describes_machine_and_extras(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr("visioncore.device.describe_machine", lambda: {"processor": "a fast one"})
+    monkeypatch.setattr("visioncore.devices.describe_machine", lambda: {"processor": "a fast one"})
     monkeypatch.setattr(app, "_is_installed", lambda name: name != "av")
     assert app.main(["doctor"]) == 0
     out = capsys.readouterr().out
@@ -125,7 +125,7 @@ def test_doctor_describes_machine_and_extras(
 @pytest.mark.parametrize("arguments", [["--help"], ["--version"], ["demo", "--help"], ["methods"]])
 def test_light_commands_do_not_import_torch(arguments: list[str]) -> None:
     program = (
-        "import sys; from visioncore.app import main; main(sys.argv[1:]); "
+        "import sys; from visioncore.main import main; main(sys.argv[1:]); "
         "assert not {'torch', 'numpy', 'matplotlib'} & set(sys.modules), sorted(sys.modules)"
     )
     result = subprocess.run([sys.executable, "-c", program, *arguments], capture_output=True, text=True, check=False)

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from visioncore.batch import AHEAD, Job, Summary, my_share, plan_jobs, process_files
 from visioncore.errors import InputError
+from visioncore.inference.batch import AHEAD, Job, Summary, my_share, plan_jobs, process_files
 
 
 def touch(folder: Path, *names: str) -> None:

@@ -14,7 +14,8 @@ import pytest
 import torch
 from torch import nn
 
-from visioncore.checkpoint import (
+from visioncore.errors import InputError
+from visioncore.weights.state_dicts import (
     compare,
     load_into,
     read_metadata,
@@ -22,7 +23,6 @@ from visioncore.checkpoint import (
     strip_prefix,
     write_state_dict,
 )
-from visioncore.errors import InputError
 
 STATE = {"first.weight": torch.arange(12.0).reshape(3, 4), "first.bias": torch.tensor([1, 2, 3])}
 

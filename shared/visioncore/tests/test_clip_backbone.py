@@ -20,8 +20,8 @@ from visioncore.backbones.clip import (
     tower_config,
     tower_state,
 )
-from visioncore.checkpoint import write_state_dict
 from visioncore.errors import InputError
+from visioncore.weights.state_dicts import write_state_dict
 
 ARCHIVE = Path(__file__).parent / "data" / "scripted_clip.pt"
 SMALL = CLIPResNetConfig(8, (1, 2, 1, 1))

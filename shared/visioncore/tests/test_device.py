@@ -9,8 +9,8 @@ from collections.abc import Callable
 import pytest
 import torch
 
-from visioncore import device as under_test
-from visioncore.device import (
+from visioncore import devices as under_test
+from visioncore.devices import (
     autocast,
     describe_machine,
     extra_memory,

@@ -6,7 +6,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from visioncore.dihedral import WAYS, self_ensemble, turned, turned_back, turned_pixels
+from visioncore.inference.dihedral import WAYS, self_ensemble, turned, turned_back, turned_pixels
 
 
 def test_eight_different_ways_and_back() -> None:

@@ -11,7 +11,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from visioncore import exporting
+from visioncore.commands import export as exporting
 from visioncore.errors import InputError
 
 IMAGES = torch.rand(2, 4, generator=torch.Generator().manual_seed(0))

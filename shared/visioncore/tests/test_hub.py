@@ -14,10 +14,10 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from visioncore import hub
-from visioncore.checkpoint import write_state_dict
 from visioncore.errors import InputError
-from visioncore.hub import CONFIG_FILE, WEIGHTS_FILE, Pretrained
+from visioncore.weights import pretrained as hub
+from visioncore.weights.pretrained import CONFIG_FILE, WEIGHTS_FILE, Pretrained
+from visioncore.weights.state_dicts import write_state_dict
 
 
 @dataclass(frozen=True)
@@ -244,10 +244,10 @@ def test_paths_that_are_no_hub_ids_never_reach_the_hub(
 
 OFFLINE = """
 import sys
-import visioncore.hub
-assert "huggingface_hub" not in sys.modules, "importing visioncore.hub imported huggingface_hub"
+import visioncore.weights.pretrained
+assert "huggingface_hub" not in sys.modules, "importing visioncore.weights.pretrained imported huggingface_hub"
 try:
-    visioncore.hub.Pretrained.from_pretrained(sys.argv[1], revision="v2")
+    visioncore.weights.pretrained.Pretrained.from_pretrained(sys.argv[1], revision="v2")
 except ValueError as error:
     print(error)
 """

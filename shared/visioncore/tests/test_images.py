@@ -16,10 +16,10 @@ from numpy.typing import NDArray
 from PIL import Image as Pillow
 from PIL import ImageCms, TiffImagePlugin
 
-from visioncore import images
 from visioncore.errors import InputError
 from visioncore.images import IMAGE_SUFFIXES, Image, from_tensor, image_size, read_image, to_tensor, write_image
-from visioncore.sixteen_bit import encode_png
+from visioncore.images import image as images
+from visioncore.images.sixteen_bit import encode_png
 
 PROFILE = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
 DATE, ORIENTATION = 0x0132, 0x0112

@@ -9,9 +9,9 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from visioncore.checkpoint import read_state_dict, write_state_dict
 from visioncore.errors import InputError
 from visioncore.lora import LoRALinear, fold, inject, load_lora, lora_state_dict, unfold
+from visioncore.weights.state_dicts import read_state_dict, write_state_dict
 
 WIDTH, RANK = 6, 2
 QUERIES, VALUES = (0, WIDTH), (2 * WIDTH, 3 * WIDTH)

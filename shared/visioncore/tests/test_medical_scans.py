@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from visioncore.batch import check_results, place_inputs
 from visioncore.errors import InputError
+from visioncore.inference.batch import check_results, place_inputs
 from visioncore.medical.scans import ScanFiles
 
 SCANS = ScanFiles((".nii.gz", ".npy"), lambda file: file.suffix == ".slice", "no scan in it; these can be read")

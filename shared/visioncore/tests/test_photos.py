@@ -10,7 +10,7 @@ import pytest
 
 from visioncore.errors import InputError
 from visioncore.images import Image, write_image
-from visioncore.photos import Photos
+from visioncore.images.photo_cache import Photos
 
 
 def picture(height: int = 8, width: int = 10) -> Any:

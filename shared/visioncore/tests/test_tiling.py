@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from visioncore.errors import InputError
-from visioncore.tiling import pad_to_multiple, run_tiled, run_whole
+from visioncore.inference.tiling import pad_to_multiple, run_tiled, run_whole
 
 
 def picture(height: int, width: int, batch: int = 1, channels: int = 3) -> Tensor:

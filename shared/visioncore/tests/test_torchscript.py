@@ -13,7 +13,7 @@ import pytest
 import torch
 
 from visioncore.errors import InputError
-from visioncore.torchscript import is_torchscript, read_torchscript
+from visioncore.weights.torchscript import is_torchscript, read_torchscript
 
 DATA = Path(__file__).parent / "data"
 # as torch.jit.save wrote it, but for the folder of code, which readers of tensors have no use for

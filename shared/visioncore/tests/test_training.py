@@ -22,10 +22,11 @@ from safetensors.torch import load_file
 from torch import Tensor, nn
 
 from visioncore.errors import InputError
-from visioncore.hub import Pretrained
-from visioncore.training import FitResult, LoopConfig, TrainingDiverged, fit, folders, hold_out, warmup_cosine
+from visioncore.training import FitResult, LoopConfig, TrainingDiverged, fit, hold_out, warmup_cosine
+from visioncore.training import atomic_folders as folders
 from visioncore.training.ema import MovingAverage
 from visioncore.training.generators import generator_state, restore_generators, seed_generators
+from visioncore.weights.pretrained import Pretrained
 
 SCRIPT = Path(__file__).with_name("training_run.py")
 

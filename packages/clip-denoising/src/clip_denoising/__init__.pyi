@@ -1,8 +1,8 @@
-from .baselines import estimate_sigma as estimate_sigma
-from .config import VARIANTS as VARIANTS
-from .config import CLIPDenoiserConfig as CLIPDenoiserConfig
-from .model import CLIPDenoiser as CLIPDenoiser
-from .predict import CTPrediction as CTPrediction
-from .predict import Prediction as Prediction
-from .predict import Predictor as Predictor
+from .evaluation.baselines import estimate_sigma as estimate_sigma
+from .inference.predictor import CTPrediction as CTPrediction
+from .inference.predictor import Prediction as Prediction
+from .inference.predictor import Predictor as Predictor
+from .network.config import VARIANTS as VARIANTS
+from .network.config import CLIPDenoiserConfig as CLIPDenoiserConfig
+from .network.model import CLIPDenoiser as CLIPDenoiser
 from .weights import load_model as load_model

@@ -7,15 +7,15 @@ from pathlib import Path
 
 import torch
 
-from visioncore.device import resolve_device, resolve_dtype
+from visioncore.devices import resolve_device, resolve_dtype
 from visioncore.errors import InputError
 from visioncore.files import writable_folder
 from visioncore.report import Table
 from visioncore.timing import Network, image_table, write_figures
 
-from .fast import for_inference
 from .info import multiply_accumulates, network
-from .model import MULTIPLE
+from .network.fast import for_inference
+from .network.model import MULTIPLE
 
 
 def bench(

@@ -19,9 +19,9 @@ from .method import METHOD
 if TYPE_CHECKING:
     from visioncore.training import FitResult
 
-    from .evaluate import Denoise
-    from .model import CLIPDenoiser
-    from .predict import Predictor
+    from .evaluation.protocols import Denoise
+    from .inference.predictor import Predictor
+    from .network.model import CLIPDenoiser
 
 Weights = Annotated[str, tyro.conf.arg(help="demo, a folder, a hub id, or a checkpoint of the authors")]
 Dtype = Literal["auto", "float32", "bfloat16", "float16"]
@@ -69,7 +69,7 @@ def predict(
         series: which series of a DICOM folder with several, by its UID.
         overwrite: make results anew that are there already.
     """
-    from .predict import predict_files
+    from .inference.predictor import predict_files
 
     predictor = _predictor(
         weights, device, dtype=dtype, strength=strength, tiles=tiles, self_ensemble=self_ensemble, batch=batch
@@ -102,7 +102,7 @@ def train(
         validation: pictures laid out as data; held-out takes a share of data.
         resume: go on from the newest checkpoint in out; otherwise an earlier run in out is removed.
     """
-    from .train import train as run_training
+    from .training.trainer import train as run_training
 
     return _train(
         lambda: run_training(
@@ -128,7 +128,7 @@ def pretrain(data: Path, out: Path, overrides: Mapping[str, str], recipe: str = 
         recipe: a shipped recipe (encoder) or a YAML file.
         resume: go on from the newest checkpoint in out; otherwise an earlier run in out is removed.
     """
-    from .pretrain import pretrain as run_pretraining
+    from .training.pretraining import pretrain as run_pretraining
 
     return _train(lambda: run_pretraining(data, out, recipe=recipe, overrides=overrides, resume=resume))
 
@@ -165,8 +165,8 @@ def evaluate(
     """
     from visioncore.report import print_table
 
-    from .evaluate import evaluate as run_evaluation
-    from .noise import parse_noise
+    from .data.noise import parse_noise
+    from .evaluation.protocols import evaluate as run_evaluation
 
     if bool(weights) == baseline:
         raise InputError("evaluate: give either --weights or --baseline")
@@ -174,7 +174,7 @@ def evaluate(
     chosen = [parse_noise(noise) for noise in noises]
     denoise: Denoise
     if baseline:
-        from .baselines import non_local_means as denoise
+        from .evaluation.baselines import non_local_means as denoise
 
         by = "non-local means"
     else:
@@ -206,11 +206,11 @@ def analyze(
         noises: kinds and levels such as gaussian:25 poisson:3; by default the eleven of the paper.
         device: auto, cpu, cuda, cuda:1, mps.
     """
-    from visioncore.device import resolve_device
+    from visioncore.devices import resolve_device
     from visioncore.report import print_table
 
-    from .analyze import analyze as run_analysis
-    from .noise import TABLE, parse_noise
+    from .data.noise import TABLE, parse_noise
+    from .evaluation.feature_similarity import analyze as run_analysis
 
     writable_folder(out)
     place = resolve_device(device)
@@ -239,9 +239,9 @@ def store(photos: Path, out: Path, noise: str = "camera", curves: str = "", side
         side: cut photos into squares of this side, overlapping by half; 480 as published; 0 keeps them whole.
         seed: of the noise.
     """
-    from .camera import parse_corruption
-    from .datasets import find_photos
-    from .store import store_pairs
+    from .data.camera import parse_corruption
+    from .data.datasets import find_photos
+    from .data.stored_pairs import store_pairs
 
     made = parse_corruption(noise, curves or None)
     summary = store_pairs(
@@ -259,7 +259,7 @@ def prepare(data: Path, out: Path, thickness: str = "") -> int:
         out: folder for <patient>_<index>_target.npy and _input.npy.
         thickness: take only scans with this in their name, such as 1mm.
     """
-    from .ct_prepare import prepare as run_preparation
+    from .data.prepare import prepare as run_preparation
 
     summary = run_preparation(data, out, thickness=thickness or None, say=complain)
     say(f"{summary}; slices in {out}")
@@ -348,7 +348,7 @@ def _model(weights: str) -> CLIPDenoiser:
 
 
 def _predictor(weights: str, device: str, **options: Any) -> Predictor:
-    from .predict import Predictor
+    from .inference.predictor import Predictor
 
     return Predictor(_model(weights), device, **options, notify=complain)
 

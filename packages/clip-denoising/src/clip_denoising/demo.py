@@ -14,12 +14,12 @@ from visioncore.images import from_tensor, write_image
 from visioncore.metrics.image import psnr
 from visioncore.report import DemoReport, figure_grid
 
-from .baselines import non_local_means
-from .data import Patches
-from .datasets import find_photos
+from .data.datasets import find_photos
+from .data.noise import Noise
+from .data.patches import Patches
+from .evaluation.baselines import non_local_means
+from .inference.predictor import Predictor
 from .method import METHOD, PACKAGE
-from .noise import Noise
-from .predict import Predictor
 from .weights import load_model
 
 TRAINED = Noise("gaussian", 15.0)

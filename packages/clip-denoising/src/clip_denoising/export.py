@@ -9,10 +9,10 @@ from pathlib import Path
 import torch
 from torch.export import Dim
 
-from visioncore.exporting import export_files
+from visioncore.commands.export import export_files
 
 from .method import METHOD
-from .model import MULTIPLE, CLIPDenoiser
+from .network.model import MULTIPLE, CLIPDenoiser
 
 
 def export(model: CLIPDenoiser, out: str | Path, *, formats: Iterable[str] = ("onnx",)) -> dict[Path, float]:

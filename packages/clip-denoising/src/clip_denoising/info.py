@@ -8,9 +8,9 @@ from pathlib import Path
 import torch
 from torch.utils.flop_counter import FlopCounterMode
 
-from .config import VARIANTS
 from .method import METHOD
-from .model import CLIPDenoiser
+from .network.config import VARIANTS
+from .network.model import CLIPDenoiser
 from .weights import load_model
 
 

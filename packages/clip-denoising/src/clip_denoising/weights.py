@@ -5,11 +5,11 @@ from __future__ import annotations
 from importlib.resources import files
 from pathlib import Path
 
-from visioncore.checkpoint import read_metadata
-from visioncore.hub import CONFIG_FILE, WEIGHTS_FILE
+from visioncore.weights.pretrained import CONFIG_FILE, WEIGHTS_FILE
+from visioncore.weights.state_dicts import read_metadata
 
 from .method import PACKAGE
-from .model import CLIPDenoiser
+from .network.model import CLIPDenoiser
 
 DEMO = "demo"
 

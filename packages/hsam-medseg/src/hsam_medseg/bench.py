@@ -13,23 +13,23 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor
 
-from visioncore.device import resolve_device, resolve_dtype
+from visioncore.devices import resolve_device, resolve_dtype
 from visioncore.errors import InputError
 from visioncore.files import writable_folder
 from visioncore.metrics.segmentation import organ_metrics
 from visioncore.report import Table
 from visioncore.timing import in_turns, write_figures
 
-from .data import to_sample
+from .data.samples import to_sample
+from .data.synthetic import synthetic_volume
+from .inference.predictor import Predictor
 from .info import network, operations
-from .losses import training_losses
-from .model import HSAM
-from .plain import as_plain
-from .predict import Predictor
-from .synthetic import synthetic_volume
+from .network.losses import training_losses
+from .network.model import HSAM
+from .network.reference import as_plain
 
 if TYPE_CHECKING:
-    from .slicewise import Labels
+    from .inference.slice_by_slice import Labels
 
 SIDE = 512
 """Rows and columns of the volume that is segmented, as those of a CT."""

@@ -16,9 +16,9 @@ from visioncore.files import writable_folder
 from .method import METHOD
 
 if TYPE_CHECKING:
-    from visioncore.batch import Summary
+    from visioncore.inference.batch import Summary
 
-    from .predict import Predictor
+    from .inference.predictor import Predictor
 
 Weights = Annotated[str, tyro.conf.arg(help="demo, a folder, a hub id, or an adapter of the authors (with --sam)")]
 Sam = Annotated[str, tyro.conf.arg(help="SAM's own checkpoint, which an adapter of the authors needs beside it")]
@@ -74,7 +74,7 @@ def predict(
         dicom_seg: write DICOM-SEG too, for DICOM scans.
         overwrite: make results anew that are there already.
     """
-    from .predict import predict_files
+    from .inference.predictor import predict_files
 
     predictor = _predictor(weights, sam, device, dtype, batch, stage, window, input_size)
     summary = predict_files(
@@ -114,9 +114,9 @@ def prepare(
         cases: only some: their names, la-train or another published list, how many, or which part (0.1); drawn by seed.
         seed: decides which cases are drawn.
     """
-    from .labels import read_label_map
-    from .prepare import Preparation
-    from .prepare import prepare as run_preparation
+    from .data.label_map import read_label_map
+    from .data.prepare import Preparation
+    from .data.prepare import prepare as run_preparation
 
     preparation = Preparation(read_label_map(label_map), window, orientation, foreground)
     summary = run_preparation(data, out, preparation, cases=_wanted(cases), seed=seed, say=complain)
@@ -143,7 +143,7 @@ def train(
     """
     from visioncore.training import TrainingDiverged
 
-    from .train import train as run_training
+    from .training.trainer import train as run_training
 
     try:
         result = run_training(
@@ -194,8 +194,8 @@ def evaluate(
     """
     from visioncore.report import print_table
 
-    from .evaluate import evaluate as run_evaluation
-    from .labels import read_label_map
+    from .data.label_map import read_label_map
+    from .evaluation.protocols import evaluate as run_evaluation
 
     writable_folder(out)
     labels = read_label_map(label_map) if label_map else None
@@ -227,10 +227,10 @@ def convert(
         orientation: axes that it was trained on, such as LPS; the default is the authors'.
         input_size: side in pixels to which slices are resized first, 0 for none; the default is the authors'.
     """
-    from .config import Preprocessing
-    from .labels import read_label_map
+    from .data.intensity_windows import parse_window
+    from .data.label_map import read_label_map
+    from .network.config import Preprocessing
     from .weights import convert as run_conversion
-    from .windows import parse_window
 
     parse_window(window)
     preprocessing = Preprocessing(window, orientation, input_size or None)
@@ -322,7 +322,7 @@ def info(weights: str = "vit_b-512") -> None:
 def _predictor(
     weights: str, sam: str, device: str, dtype: str, batch: int, stage: Stage, window: str, input_size: int
 ) -> Predictor:
-    from .predict import Predictor
+    from .inference.predictor import Predictor
     from .weights import load_model
 
     return Predictor(

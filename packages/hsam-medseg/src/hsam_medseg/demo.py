@@ -14,15 +14,15 @@ from visioncore.files import writable_folder
 from visioncore.metrics.segmentation import organ_metrics
 from visioncore.report import DemoReport, figure_grid
 
-from .datasets import Case, read_case
+from .data.datasets import Case, read_case
+from .data.intensity_windows import apply_window
+from .inference.predictor import Predictor
+from .inference.preview import organ_colours, overlay
 from .method import METHOD, PACKAGE
-from .predict import Predictor
-from .preview import organ_colours, overlay
 from .weights import load_model
-from .windows import apply_window
 
 if TYPE_CHECKING:
-    from .geometry import Volume
+    from .data.volume import Volume
 
 SAMPLE = "patient.nii.gz"
 SHOWN = (0.3, 0.5, 0.7)

@@ -11,12 +11,12 @@ from torch import Tensor, nn
 from torch.export import Dim
 
 from visioncore import lora
-from visioncore.exporting import export_files
+from visioncore.commands.export import export_files
 
 from .method import METHOD
-from .model import HSAM
-from .output import Output
-from .plain import as_plain
+from .network.model import HSAM
+from .network.output import Output
+from .network.reference import as_plain
 
 INPUT = "images"
 OUTPUTS = ("logits", "coarse_logits", "fine_logits")

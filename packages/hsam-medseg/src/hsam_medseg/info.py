@@ -13,11 +13,11 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from visioncore.backbones.sam import SAM_ENCODERS, SAM_FILES, SOURCE
 
-from .checkpoint import read_published
-from .config import HSAMConfig
 from .method import METHOD
-from .model import HSAM
-from .unused import unused_shapes
+from .network.config import HSAMConfig
+from .network.model import HSAM
+from .network.published import read_published
+from .network.unused_tensors import unused_shapes
 from .weights import load_model
 
 _NAMED = re.compile(r"(vit_[a-z]+)-(\d+)")

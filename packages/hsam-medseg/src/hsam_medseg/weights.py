@@ -7,12 +7,12 @@ from dataclasses import replace
 from importlib.resources import as_file, files
 from pathlib import Path
 
-from visioncore.checkpoint import read_metadata
 from visioncore.errors import InputError
+from visioncore.weights.state_dicts import read_metadata
 
-from .config import Preprocessing
 from .method import PACKAGE
-from .model import HSAM
+from .network.config import Preprocessing
+from .network.model import HSAM
 
 
 def load_model(weights: str | Path, *, sam: str | Path | None = None) -> HSAM:

@@ -1,7 +1,7 @@
-from .config import VARIANTS as VARIANTS
-from .config import NeRDRainConfig as NeRDRainConfig
-from .model import NeRDRain as NeRDRain
-from .model import Restored as Restored
-from .predict import Prediction as Prediction
-from .predict import Predictor as Predictor
+from .inference.predictor import Prediction as Prediction
+from .inference.predictor import Predictor as Predictor
+from .network.config import VARIANTS as VARIANTS
+from .network.config import NeRDRainConfig as NeRDRainConfig
+from .network.model import NeRDRain as NeRDRain
+from .network.model import Restored as Restored
 from .weights import load_model as load_model

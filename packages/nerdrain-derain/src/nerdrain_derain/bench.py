@@ -8,14 +8,14 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from visioncore.device import autocast, resolve_device, resolve_dtype
+from visioncore.devices import autocast, resolve_device, resolve_dtype
 from visioncore.files import writable_folder
 from visioncore.report import Table
 from visioncore.timing import Network, image_table, write_figures
 
 from .info import multiply_accumulates, network
-from .model import MULTIPLE
-from .plain import as_plain
+from .network.model import MULTIPLE
+from .network.reference import as_plain
 
 
 def bench(

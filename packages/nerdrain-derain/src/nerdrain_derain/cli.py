@@ -16,7 +16,7 @@ from visioncore.files import writable_folder
 from .method import METHOD
 
 if TYPE_CHECKING:
-    from .predict import Predictor
+    from .inference.predictor import Predictor
 
 Weights = Annotated[str, tyro.conf.arg(help="demo, a folder, a hub id, or a checkpoint of the authors")]
 
@@ -60,7 +60,7 @@ def predict(
         suffix: format of the pictures; .png and .tif keep everything.
         overwrite: make results anew that are there already.
     """
-    from .predict import predict_files
+    from .inference.predictor import predict_files
 
     predictor = _predictor(weights, device, dtype, tiles, batch, self_ensemble, compile)
     summary = predict_files(inputs, predictor, out, suffix=suffix, overwrite=overwrite, say=complain)
@@ -87,7 +87,7 @@ def train(
     """
     from visioncore.training import TrainingDiverged
 
-    from .train import train as run_training
+    from .training.trainer import train as run_training
 
     folder = None if validation == "held-out" else Path(validation)
     try:
@@ -125,7 +125,7 @@ def evaluate(
     """
     from visioncore.report import print_table
 
-    from .evaluate import evaluate as run_evaluation
+    from .evaluation.protocols import evaluate as run_evaluation
 
     if bool(weights) == bool(restored):
         raise InputError("evaluate: give either --weights or --restored")
@@ -215,7 +215,7 @@ def info(weights: str = "nerd-rain") -> None:
 def _predictor(
     weights: str, device: str, dtype: str, tiles: str, batch: int, self_ensemble: bool, compile: bool
 ) -> Predictor:
-    from .predict import Predictor
+    from .inference.predictor import Predictor
     from .weights import load_model
 
     return Predictor(

@@ -10,11 +10,11 @@ from visioncore.files import writable_folder
 from visioncore.images import eight_bit, read_image
 from visioncore.report import DemoReport, figure_grid
 
-from .baselines import FILTERS, best_filter
-from .evaluate import PROTOCOLS, evaluate
+from .data.pairs import find_pairs
+from .evaluation.baselines import FILTERS, best_filter
+from .evaluation.protocols import PROTOCOLS, evaluate
+from .inference.predictor import Predictor
 from .method import METHOD, PACKAGE
-from .pairing import find_pairs
-from .predict import Predictor
 from .weights import load_model
 
 

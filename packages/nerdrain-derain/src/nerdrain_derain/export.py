@@ -8,11 +8,11 @@ from pathlib import Path
 
 import torch
 
+from visioncore.commands.export import export_files
 from visioncore.errors import InputError
-from visioncore.exporting import export_files
 
 from .method import METHOD
-from .model import MULTIPLE, NeRDRain
+from .network.model import MULTIPLE, NeRDRain
 
 
 def export(

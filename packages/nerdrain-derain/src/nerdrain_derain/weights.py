@@ -5,10 +5,10 @@ from __future__ import annotations
 from importlib.resources import as_file, files
 from pathlib import Path
 
-from visioncore.checkpoint import read_metadata
+from visioncore.weights.state_dicts import read_metadata
 
 from .method import PACKAGE
-from .model import NeRDRain
+from .network.model import NeRDRain
 
 
 def load_model(weights: str | Path) -> NeRDRain:

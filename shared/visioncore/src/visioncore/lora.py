@@ -10,8 +10,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from .checkpoint import compare
 from .errors import InputError
+from .weights.state_dicts import compare
 
 
 class LoRALinear(nn.Linear):

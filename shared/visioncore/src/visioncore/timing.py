@@ -12,7 +12,7 @@ from typing import Generic, TypeVar
 import torch
 from torch import Tensor
 
-from .device import describe_machine, extra_memory, synchronize
+from .devices import describe_machine, extra_memory, synchronize
 from .errors import InputError
 from .metrics.image import psnr
 from .report import Table, write_json

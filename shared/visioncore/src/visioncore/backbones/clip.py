@@ -14,10 +14,10 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
-from ..checkpoint import compare, read_state_dict, strip_prefix
 from ..errors import InputError
 from ..extras import require
-from ..torchscript import is_torchscript, read_torchscript
+from ..weights.state_dicts import compare, read_state_dict, strip_prefix
+from ..weights.torchscript import is_torchscript, read_torchscript
 
 EXPANSION = 4
 """Output channels of a bottleneck over those inside it."""

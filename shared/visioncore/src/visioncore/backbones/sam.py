@@ -13,9 +13,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from ..checkpoint import compare
 from ..errors import InputError
 from ..extras import require
+from ..weights.state_dicts import compare
 from .window_attention import run_blocks
 
 PATCH = 16

@@ -5,10 +5,10 @@ from __future__ import annotations
 from .config import LoopConfig
 from .held_out import hold_out
 from .loop import fit
+from .loss_terms import TrainingDiverged
 from .run import FitResult, Loss, Validate
 from .sampling import SampleSource
 from .schedule import warmup_cosine
-from .terms import TrainingDiverged
 
 __all__ = [
     "FitResult",

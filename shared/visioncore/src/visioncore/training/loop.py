@@ -9,7 +9,7 @@ from torch import nn
 
 from ..errors import InputError
 from .config import LoopConfig
-from .modes import training_only
+from .model_modes import training_only
 from .run import FitResult, Loss, Run, Validate
 from .sampling import SampleSource
 from .schedule import warmup_cosine

@@ -13,22 +13,22 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
-from ..device import peak_memory
+from ..devices import peak_memory
 from ..errors import InputError
 from ..files import writable_folder
-from . import folders
+from . import atomic_folders as folders
 from .backend import is_sharded, on_main, start_accelerator
-from .checkpoints import Checkpoints
 from .config import LoopConfig
 from .ema import MovingAverage
 from .generators import generators_kept, seed_generators
-from .identity import check_identity, write_identity
 from .log import JsonLog, Progress
-from .modes import evaluating
+from .loss_terms import TermMeter, check_weights
+from .model_modes import evaluating
+from .run_record import check_identity, write_identity
+from .run_state import load_state, save_state, save_weights
+from .run_states import Checkpoints
 from .sampling import Batch, SampleSource, batches
 from .signals import StopRequest
-from .state import load_state, save_state, save_weights
-from .terms import TermMeter, check_weights
 
 Loss = Callable[[nn.Module, Batch], Mapping[str, Tensor]]
 Validate = Callable[[nn.Module], Mapping[str, float]]

@@ -1,0 +1,88 @@
+"""Copies of DICOM files with other values in them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from importlib import import_module
+from io import BytesIO
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from visioncore.medical.dicom import header_damage
+from visioncore.medical.frames import Frame
+
+from ..method import METHOD
+from .ct_npy import as_type
+from .dicom_slice import rescaling
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+_OF_OLD_PIXELS = (
+    "SmallestImagePixelValue",
+    "LargestImagePixelValue",
+    "ExtendedOffsetTable",
+    "ExtendedOffsetTableLengths",
+)
+_SUFFIX = " denoised"
+_ROOM = 64 - len(_SUFFIX)
+"""A description has 64 characters at most."""
+
+
+def write_copy(source: Any, target: Path, planes: Sequence[tuple[Frame, NDArray[np.float32]]], series: str) -> None:
+    """Write a copy of a DICOM file with other values in it, as derived from it.
+
+    Args:
+        source: its whole data set, which is changed.
+        target: the file to write.
+        planes: every slice in it with its Hounsfield units (H, W), which are stored with the slope and the intercept,
+            and in the number type and order of bytes, that the file has; not compressed.
+        series: the SeriesInstanceUID of the copy.
+
+    Raises:
+        InputError: if the header has something in it, or lacks something, so that it cannot be written.
+        OSError: if the system refuses the write.
+    """
+    with header_damage(planes[0][0].file):
+        content = _encoded(source, planes, series)
+    target.write_bytes(content)
+
+
+def _encoded(source: Any, planes: Sequence[tuple[Frame, NDArray[np.float32]]], series: str) -> bytes:
+    """Return the copy as bytes; arguments as for `write_copy`."""
+    uids = import_module("pydicom.uid")
+    kind = np.dtype(f"{'i' if source.PixelRepresentation else 'u'}{source.BitsAllocated // 8}")
+    stored = np.empty((len(planes), *planes[0][1].shape), kind)
+    for frame, plane in planes:
+        slope, intercept = rescaling(frame)
+        stored[frame.number] = as_type((plane.astype(np.float64) - intercept) / slope, kind, int(source.BitsStored))
+    little = source.original_encoding[1] is not False
+    content = stored.astype(kind.newbyteorder("<" if little else ">")).tobytes()
+    source.add_new("PixelData", "OB" if kind.itemsize == 1 else "OW", content + b"\0" * (len(content) % 2))
+    for name in _OF_OLD_PIXELS:
+        if name in source:
+            del source[name]
+    _mark_as_derived(source, series)
+    source.file_meta = import_module("pydicom.dataset").FileMetaDataset()
+    source.file_meta.TransferSyntaxUID = uids.ExplicitVRLittleEndian if little else uids.ExplicitVRBigEndian
+    source.file_meta.MediaStorageSOPClassUID = source.SOPClassUID
+    source.file_meta.MediaStorageSOPInstanceUID = source.SOPInstanceUID
+    copy = BytesIO()
+    source.save_as(copy, implicit_vr=False, little_endian=little, enforce_file_format=True)
+    return copy.getvalue()
+
+
+def _mark_as_derived(data: Any, series: str) -> None:
+    """Give a data set an identity of its own, which the standard demands of changed images, and name its source."""
+    uids = import_module("pydicom.uid")
+    data.SOPClassUID = data.get("SOPClassUID") or uids.CTImageStorage
+    if "SOPInstanceUID" in data:
+        origin = import_module("pydicom.dataset").Dataset()
+        origin.ReferencedSOPClassUID, origin.ReferencedSOPInstanceUID = data.SOPClassUID, data.SOPInstanceUID
+        data.SourceImageSequence = [origin]
+    data.SOPInstanceUID, data.SeriesInstanceUID = uids.generate_uid(), series
+    data.SeriesDescription = f"{str(data.get('SeriesDescription') or 'CT')[:_ROOM]}{_SUFFIX}"
+    data.ImageType = ["DERIVED", *list(data.get("ImageType") or ["ORIGINAL", "PRIMARY"])[1:]]
+    data.DerivationDescription = f"Denoised by {METHOD.title}"

@@ -1,0 +1,236 @@
+"""Which scans a data set has and which labels belong to them, in the layouts that people have."""
+
+from __future__ import annotations
+
+import csv
+import re
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+
+from visioncore.errors import InputError, some
+from visioncore.files import natural_key
+
+from .arrays import SLICES_LAST
+from .few_shot import choose_cases
+from .image_stacks import PICTURE_SUFFIXES
+from .volume import Volume
+from .volumes import VOLUME_SUFFIXES, read_labels, read_volume, volume_name
+
+CASES_FILE = "cases.csv"
+"""The list of cases that `prepare` writes into its folder."""
+
+SYNAPSE_TEST = "test_vol_h5"
+"""Where the official Synapse folder has its test volumes."""
+
+FOLDERS = (("images", "labels"), ("imagesTr", "labelsTr"), ("img", "label"))
+"""Folders of scans and of labels: the usual names, those of nnU-Net and the Medical Decathlon, those of BTCV."""
+
+ARRAYS = (".npz", ".h5", ".npy")
+"""Suffixes of files that hold a scan and its labels both."""
+
+_LAYOUTS = (
+    "a folder with images and labels (or imagesTr and labelsTr, or img and label), one with npz, h5 or npy files that "
+    "hold both, the folder of Synapse or LA, a folder that was prepared, or a CSV file of image,label"
+)
+
+_ROLE = re.compile(r"(?<![a-z])(img|images?|labels?|seg|segmentation|masks?|gt)(?![a-z])")
+
+
+class Case(NamedTuple):
+    """A scan and its labels: two files or folders, or twice the same file that holds both."""
+
+    name: str
+    image: Path
+    label: Path | None
+
+
+def find_cases(
+    data: str | Path,
+    *,
+    labelled: bool = True,
+    wanted: str | Sequence[str] | int | float | None = None,
+    seed: int = 0,
+) -> list[Case]:
+    """Return the cases of a data set in natural order.
+
+    Args:
+        data: a folder with two folders of one volume (file, or folder of DICOM or picture slices) for each case,
+            ``images`` and ``labels``, ``imagesTr`` and ``labelsTr``, or ``img`` and ``label``, where names are alike
+            but for words such as ``label`` and nnU-Net's ``_0000``; a folder of npz, h5 or npy files that each hold
+            an image and its label; the official Synapse folder (its test volumes) or that of LA (folders with
+            ``mri_norm2.h5``); a folder that `prepare` wrote; or a CSV file of image,label, relative to it.
+        labelled: every case must have labels; else those without are returned with None.
+        wanted: which of them, see `fewshot.choose_cases`; None for all.
+        seed: decides where cases are drawn.
+
+    Raises:
+        InputError: if there is no such data, a scan has no labels, labels no scan, or a wanted case is not there; the
+            text names them.
+    """
+    data = Path(data)
+    if data.is_file():
+        cases = _read_list(data) if data.suffix.lower() == ".csv" else _one_file(data)
+    elif data.is_dir():
+        cases = _search(data)
+    else:
+        raise InputError(f"{data}: no such data set; it should be {_LAYOUTS}")
+    if wanted is not None:
+        names = set(choose_cases([case.name for case in cases], wanted, seed))
+        cases = [case for case in cases if case.name in names]
+    without = [case.image.name for case in cases if case.label is None]
+    if labelled and without:
+        raise InputError(f"{data}: {len(without)} of {len(cases)} scans have no labels: {some(without)}")
+    return cases
+
+
+def read_case(case: Case) -> tuple[Volume, Volume | None]:
+    """Return a scan as it is stored, and its labels in the same order of axes and the same place.
+
+    Where only one of the two files says where its voxels lie, the voxels are taken to be in one order.
+
+    Raises:
+        InputError: if a file cannot be read, or the labels are of another shape or in another place than the scan.
+    """
+    image = read_volume(case.image)
+    if case.label is None:
+        return image, None
+    labels = read_labels(case.label)
+    if image.located and labels.located:
+        labels = labels.oriented(image.orientation)
+    shape = image.voxels.shape[:3]
+    if labels.voxels.shape != shape:
+        raise InputError(
+            f"{case.label}: labels are {_by(labels.voxels.shape)} and their scan {case.image.name} is {_by(shape)} "
+            "(slices x rows x columns); both must have one shape"
+        )
+    if image.located and labels.located and (distance := _apart(image, labels)) > 0.5:
+        raise InputError(
+            f"{case.label}: labels lie up to {distance:.1f} voxels from their scan {case.image.name}, by their "
+            "headers; write them with the scan's affine"
+        )
+    return image, image.with_voxels(labels.voxels)
+
+
+def _by(shape: Iterable[int]) -> str:
+    return " x ".join(map(str, shape))
+
+
+def _apart(image: Volume, labels: Volume) -> float:
+    """Return how far the corners of one volume are from those of the other, in its voxels."""
+    last = np.array(image.voxels.shape[2::-1]) - 1
+    corners = np.array([[*(corner * last), 1] for corner in np.ndindex(2, 2, 2)]).T
+    return float(np.abs(np.linalg.solve(image.affine, labels.affine @ corners) - corners).max())
+
+
+def _one_file(path: Path) -> list[Case]:
+    if not path.name.lower().endswith(ARRAYS):
+        raise InputError(f"{path}: one scan without labels; a data set is {_LAYOUTS}")
+    return [Case(volume_name(path), path, path)]
+
+
+def _search(folder: Path) -> list[Case]:
+    if (folder / CASES_FILE).is_file():
+        return _read_list(folder / CASES_FILE)
+    for names in FOLDERS:
+        images, labels = (folder / name for name in names)
+        if images.is_dir() and labels.is_dir():
+            return _pair(images, labels)
+    if (folder / SYNAPSE_TEST).is_dir():
+        folder = folder / SYNAPSE_TEST
+    files = sorted(folder.glob(f"**/{SLICES_LAST}"), key=natural_key)
+    cases = [Case(path.parent.name, path, path) for path in files]
+    cases = cases or [Case(volume_name(path), path, path) for path in _entries(folder, ARRAYS) if path.is_file()]
+    if not cases:
+        raise InputError(f"{folder}: no cases in it; a data set is {_LAYOUTS}")
+    return _unique(cases, folder)
+
+
+def _entries(folder: Path, suffixes: tuple[str, ...] = (*VOLUME_SUFFIXES, *PICTURE_SUFFIXES, ".dcm")) -> list[Path]:
+    """Return the files of these kinds and the folders in a folder, hidden ones aside, in natural order."""
+    found = (path for path in folder.iterdir() if not path.name.startswith("."))
+    return sorted((p for p in found if p.is_dir() or p.name.lower().endswith(suffixes)), key=natural_key)
+
+
+def _unique(cases: list[Case], where: Path) -> list[Case]:
+    twice = [name for name, count in Counter(case.name for case in cases).items() if count > 1]
+    if twice:
+        raise InputError(f"{where}: several cases are called {some(twice)}; rename them, or name them in a CSV file")
+    if odd := [case.name for case in cases if Path(case.name).name != case.name]:
+        raise InputError(f"{where}: a case is called {odd[0]!r}; a name must be fit for a file")
+    return cases
+
+
+# pairs by name
+
+
+def _pair(images: Path, labels: Path) -> list[Case]:
+    """Return the case of every scan, by the rule for names that leaves the fewest files alone."""
+    scans, files = _entries(images), _entries(labels)
+    if not scans:
+        raise InputError(f"{images}: no volumes in it")
+    attempts = [_match(scans, files, key) for key in (volume_name, _without_role)]
+    matches, unused = min(attempts, key=lambda attempt: len(attempt[1]) + list(attempt[0].values()).count([]))
+    if unused:
+        names = some([path.name for path in unused])
+        raise InputError(f"{labels}: {len(unused)} labels have names that match no scan in {images.name}: {names}")
+    for scan, fitting in matches.items():
+        if len(fitting) > 1:
+            raise InputError(f"{scan}: several labels fit it: {some([path.name for path in fitting])}")
+    cases = [Case(volume_name(scan), scan, next(iter(fitting), None)) for scan, fitting in matches.items()]
+    return _unique(cases, images)
+
+
+def _match(
+    scans: list[Path], files: list[Path], key: Callable[[Path], str]
+) -> tuple[dict[Path, list[Path]], list[Path]]:
+    """Return the labels with the key of each scan, and those that are no scan's."""
+    by_key: defaultdict[str, list[Path]] = defaultdict(list)
+    for path in files:
+        by_key[key(path)].append(path)
+    matches = {scan: by_key.get(key(scan), []) for scan in scans}
+    used = {path for fitting in matches.values() for path in fitting}
+    return matches, [path for path in files if path not in used]
+
+
+def _without_role(path: Path) -> str:
+    name = volume_name(path).lower().removesuffix("_0000")
+    return re.sub(r"[^a-z0-9]+", "-", _ROLE.sub("", name)).strip("-")
+
+
+# lists
+
+
+def _read_list(path: Path) -> list[Case]:
+    """Read a CSV file with the columns image and label (without a header: these two), and perhaps name."""
+    try:
+        with path.open(newline="", encoding="utf-8-sig") as file:
+            rows = [[entry.strip() for entry in row] for row in csv.reader(file)]
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        raise InputError(f"{path}: not a list of cases ({error}); it should be a CSV file of image,label") from error
+    header = rows[0] if rows and "image" in rows[0] else None
+    columns = header or ["image", "label"]
+    cases = []
+    for number, row in enumerate(rows, start=1):
+        if not any(row) or row is header:
+            continue
+        if len(row) > len(columns):
+            raise InputError(f"{path}, line {number}: {len(row)} columns; there should be {','.join(columns)}")
+        entry = dict(zip(columns, row, strict=False))
+        image, label = (path.parent / entry[role] if entry.get(role) else None for role in ("image", "label"))
+        if image is None:
+            raise InputError(f"{path}, line {number}: no image; there should be {','.join(columns)}")
+        missing = [str(volume) for volume in (image, label) if volume is not None and not volume.exists()]
+        if missing:
+            raise InputError(f"{path}, line {number}: no such file: {missing[0]}")
+        cases.append(Case(entry.get("name") or volume_name(image), image, label))
+    if not cases:
+        raise InputError(f"{path}: no case in this list; each line should be image,label")
+    names = Counter(case.name for case in cases)
+    if max(names.values()) > 1:
+        # files of one name in the folders of their cases
+        cases = [case._replace(name=f"{case.image.parent.name}_{case.name}") for case in cases]
+    return _unique(cases, path)

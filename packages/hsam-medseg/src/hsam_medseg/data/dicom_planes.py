@@ -1,0 +1,110 @@
+"""The planes of a DICOM series: where each slice lies, in which order they belong, and the affine they make."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from visioncore.errors import InputError
+from visioncore.medical.frames import Frame, in_order
+
+from .volume import LPS_TO_RAS, Affine
+
+UNEVEN = 0.2
+"""How far a slice may lie from its place in an even stack, in steps from slice to slice."""
+
+
+class Plane(NamedTuple):
+    """Where a slice lies, in DICOM's axes (left, back, up), in mm."""
+
+    position: NDArray[np.float64]
+    """(3,): of the centre of the first pixel."""
+    along: NDArray[np.float64]
+    """(3, 2): steps to the next column and to the next row."""
+    normal: NDArray[np.float64]
+    """(3,), of length 1: across the slice, to the right hand of columns and rows."""
+
+
+def arrange(frames: Sequence[Frame], source: Path) -> tuple[list[Frame], Affine, bool]:
+    """Return the frames in order along their normal, their affine, and whether they say where they lie.
+
+    Frames that do not say are ordered by their instance number and name.
+
+    Raises:
+        InputError: if only some say; if they lie at several angles, have several pixel sizes, lie in one place, or not
+            at even steps.
+    """
+    planes = {frame: _plane(frame) for frame in frames}
+    placed = {frame: plane for frame, plane in planes.items() if plane is not None}
+    if not placed or (len(frames) == 1 and _thickness(frames[0]) is None):
+        return in_order(frames)[0], _steps(frames[0]), False
+    if len(placed) < len(frames):
+        without = next(frame for frame in frames if frame not in placed)
+        raise InputError(
+            f"{source}: {len(frames) - len(placed)} of {len(frames)} slices say nothing of their place, "
+            f"first {without.file.name}; leave them out, or name the series that is wanted"
+        )
+    first = placed[frames[0]]
+    for frame, plane in placed.items():
+        if not np.allclose(plane.along, first.along, rtol=0, atol=1e-3 * np.linalg.norm(first.along)):
+            raise InputError(
+                f"{source}: slices of several orientations or pixel sizes, as of {frames[0].file.name} and "
+                f"{frame.file.name}; a volume has one, so keep those that belong together in a folder of their own"
+            )
+    ordered, _ = in_order(frames)
+    positions = np.array([placed[frame].position for frame in ordered])
+    step = _even_step(positions, first.normal, ordered, source)
+    affine = np.eye(4)
+    affine[:3] = np.column_stack([first.along, step, positions[0]])
+    return ordered, LPS_TO_RAS @ affine, True
+
+
+def _even_step(
+    positions: NDArray[np.float64], normal: NDArray[np.float64], frames: Sequence[Frame], source: Path
+) -> NDArray[np.float64]:
+    """Return the step from slice to slice, (3,); positions (D, 3) are in order."""
+    if len(frames) == 1:
+        return normal * (_thickness(frames[0]) or 1.0)
+    gaps = np.diff(positions @ normal)
+    closest = int(gaps.argmin())
+    if gaps[closest] < 1e-3:
+        raise InputError(
+            f"{source}: {frames[closest].file.name} and {frames[closest + 1].file.name} lie in one place (several "
+            "phases, echoes or copies); keep one of each in a folder of its own"
+        )
+    step: NDArray[np.float64] = (positions[-1] - positions[0]) / len(gaps)
+    off = np.linalg.norm(positions - (positions[0] + np.arange(len(positions))[:, None] * step), axis=1)
+    if off.max() > UNEVEN * np.linalg.norm(step):
+        lengths = np.linalg.norm(np.diff(positions, axis=0), axis=1)
+        usual = float(np.median(lengths))
+        worst = int(np.abs(lengths - usual).argmax())
+        raise InputError(
+            f"{source}: slices are missing or at uneven steps, {lengths[worst]:.4g} mm from "
+            f"{frames[worst].file.name} to {frames[worst + 1].file.name} but {usual:.4g} mm as a rule; complete the "
+            "series"
+        )
+    return step
+
+
+def _steps(frame: Frame) -> Affine:
+    """Return an affine of nothing but the steps between voxels, 1 where they are unknown."""
+    row, column = frame.get("PixelSpacing") or (1, 1)
+    return np.diag([float(column), float(row), _thickness(frame) or 1.0, 1.0])
+
+
+def _plane(frame: Frame) -> Plane | None:
+    """Return where a slice lies; None if the file does not say."""
+    position, directions, normal = frame.position, frame.directions, frame.normal
+    spacing = np.array(frame.get("PixelSpacing") or (), np.float64)
+    if position is None or directions is None or normal is None or spacing.size != 2:
+        return None
+    return Plane(position, directions * spacing[::-1], normal)
+
+
+def _thickness(frame: Frame) -> float | None:
+    """Return the step to the next slice in mm as the header has it; None if it does not say."""
+    return abs(float(frame.get("SpacingBetweenSlices") or frame.get("SliceThickness") or 0)) or None

@@ -1,0 +1,190 @@
+"""Scans with labels -> slices to train on: in one orientation, windowed to [0, 1], with labels 0 to C."""
+
+from __future__ import annotations
+
+import csv
+import json
+import os
+import warnings
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from visioncore.errors import InputError
+from visioncore.files import atomic_path, writable_folder, write_text
+from visioncore.inference.batch import FAULTS, Summary, progress
+
+from .datasets import CASES_FILE, Case, find_cases, read_case
+from .intensity_windows import apply_window, parse_window
+from .label_map import LabelMap
+from .slices import CASES, SETTINGS_FILE, SLICES, classes_on, read_settings, slice_name
+from .volume import check_orientation
+
+THREADS = 2
+"""Cases in work at a time: each holds a whole volume in memory."""
+
+
+@dataclass(frozen=True)
+class Preparation:
+    """What is done to every scan.
+
+    Attributes:
+        label_map: what label values mean.
+        window: intensities that become 0 and 1: a name in `windows.WINDOWS`, or ``LOW,HIGH``.
+        orientation: axes that volumes are brought to before they are cut, such as ``LPS``; ``stored`` leaves them.
+        foreground: leave out slices without any class, as published for LA and PROMISE12.
+    """
+
+    label_map: LabelMap
+    window: str = "abdomen"
+    orientation: str = "LPS"
+    foreground: bool = False
+
+    def __post_init__(self) -> None:
+        parse_window(self.window)
+        check_orientation(self.orientation)
+
+    def settings(self) -> dict[str, Any]:
+        """Return it as plain values, for the file that is read again."""
+        return {
+            "classes": list(self.label_map.classes),
+            "window": self.window,
+            "orientation": self.orientation,
+            "foreground": self.foreground,
+            "values": dict(sorted(self.label_map.values.items())),
+            "others": self.label_map.others,
+        }
+
+
+def prepare(
+    data: str | Path,
+    out: str | Path,
+    preparation: Preparation,
+    *,
+    cases: str | Sequence[str] | int | float | None = None,
+    seed: int = 0,
+    say: Callable[[str], None] = warnings.warn,
+) -> Summary:
+    """Write the slices of a data set; what an earlier, interrupted call wrote is not written again.
+
+    ``out/slices/CASE_sliceNNN.npz`` holds ``image`` (H, W) or (H, W, 3) float32 in [0, 1] and ``label`` (H, W) uint8;
+    ``out/cases/CASE.json`` says of what they were made; ``out/cases.csv`` lists the cases and their voxels' size, and
+    ``out/dataset.yaml`` what was done to them.
+
+    Args:
+        data: scans with labels, what `find_cases` takes.
+        out: the folder to write in.
+        preparation: what is done to every scan.
+        cases: which of them, see `choose_cases`; None for all.
+        seed: decides where cases are drawn.
+        say: told of cases that have no voxel of any class, and of those that failed.
+
+    Returns:
+        The cases' files that were written, those that were there already, and the scans that failed, with the reason.
+
+    Raises:
+        InputError: if there are no such data, or ``out`` cannot be written or was prepared in another way.
+    """
+    found = find_cases(data, wanted=cases, seed=seed)
+    out = writable_folder(out)
+    _keep_settings(out, preparation)
+    for name in (SLICES, CASES):
+        writable_folder(out / name)
+    summary = Summary()
+    with ThreadPoolExecutor(THREADS) as threads, progress(len(found), "cases") as advance:
+        work = {case: threads.submit(_prepare_case, case, out, preparation) for case in found}
+        for case, result in work.items():
+            try:
+                message = result.result()
+            except FAULTS as error:
+                reason = " ".join(str(error).split())
+                named = any(str(path) in reason for path in (case.image, case.label))
+                summary.failed[case.image] = reason if named else f"{case.image}: {reason}"
+                message = f"failed: {summary.failed[case.image]}"
+            else:
+                (summary.done if message is not None else summary.skipped).append(_record(out, case))
+            if message:
+                say(message)
+            advance()
+    _write_list(out, [case for case in found if case.image not in summary.failed])
+    return summary
+
+
+def _keep_settings(out: Path, preparation: Preparation) -> None:
+    """Write what is done to scans, or make sure that it is what was done before."""
+    import yaml
+
+    settings = preparation.settings()
+    if not (out / SETTINGS_FILE).is_file():
+        write_text(out / SETTINGS_FILE, yaml.safe_dump(settings, sort_keys=False))
+        return
+    earlier = read_settings(out)
+    for name, value in settings.items():
+        if earlier.get(name) != value:
+            was = earlier.get(name)
+            raise InputError(f"{out}: was prepared with {name} {was}, not {value}; name another folder, or remove it")
+
+
+def _record(out: Path, case: Case) -> Path:
+    return out / CASES / f"{case.name}.json"
+
+
+def _prepare_case(case: Case, out: Path, preparation: Preparation) -> str | None:
+    """Write a case's slices, and when all are there its record; return what is to be said, None if it was done."""
+    record = _record(out, case)
+    if _newer(record, case):
+        return None
+    record.unlink(missing_ok=True)
+    image, labels = read_case(case)
+    assert labels is not None  # find_cases was asked for cases with labels
+    known = preparation.label_map.apply(labels.voxels, str(case.label))
+    image, mapped = (v.oriented(preparation.orientation) for v in (image, labels.with_voxels(known)))
+    windowed = apply_window(image.voxels, preparation.window)
+    present: dict[str, list[int]] = {}
+    for number, (pixels, classes) in enumerate(zip(windowed, mapped.voxels, strict=True)):
+        found = classes_on(classes)
+        if found or not preparation.foreground:
+            name = slice_name(case.name, number)
+            present[name] = found
+            with atomic_path(out / SLICES / f"{name}.npz") as temporary:
+                np.savez_compressed(temporary, image=pixels, label=classes)
+    content = {
+        "image": _from(out, case.image),
+        "label": _from(out, case.label or case.image),
+        "shape": mapped.voxels.shape,
+        "spacing": image.spacing if image.located else None,
+        "slices": present,
+    }
+    write_text(record, json.dumps(content, indent=1) + "\n")
+    if any(present.values()):
+        return ""
+    return f"{case.name}: no voxel of any class; " + ("it is kept, all background" if present else "it is left out")
+
+
+def _newer(record: Path, case: Case) -> bool:
+    """Whether the slices were made of what the scan and its labels are now."""
+    sources = {case.image, case.label or case.image}
+    return record.is_file() and record.stat().st_mtime >= max(path.stat().st_mtime for path in sources)
+
+
+def _from(folder: Path, path: Path) -> str:
+    """Return a path as seen from a folder, so that both can be moved together."""
+    try:
+        return Path(os.path.relpath(path, folder)).as_posix()
+    except ValueError:  # on another drive
+        return path.absolute().as_posix()
+
+
+def _write_list(out: Path, cases: Sequence[Case]) -> None:
+    columns = ("name", "image", "label", "slices", "spacing_slice", "spacing_row", "spacing_column")
+    rows = []
+    for case in cases:
+        record = json.loads(_record(out, case).read_text(encoding="utf-8"))
+        spacing = record["spacing"] or [""] * 3
+        rows.append([case.name, record["image"], record["label"], len(record["slices"]), *spacing])
+    with atomic_path(out / CASES_FILE) as temporary, temporary.open("w", newline="", encoding="utf-8") as file:
+        csv.writer(file).writerows([columns, *rows])

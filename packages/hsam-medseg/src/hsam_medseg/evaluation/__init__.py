@@ -1,0 +1,1 @@
+"""The paper's protocols and what only they measure."""

@@ -1,0 +1,271 @@
+"""Scans with labels -> how well each organ is found: case by case, and on average with its spread."""
+
+from __future__ import annotations
+
+import math
+import warnings
+from collections import Counter
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from visioncore.errors import InputError, some
+from visioncore.files import writable_folder
+from visioncore.inference.batch import progress
+from visioncore.metrics.segmentation import PROTOCOLS, Score, organ_metrics
+from visioncore.report import Cell, Table, write_json
+
+from ..data.datasets import Case, find_cases, read_case
+from ..data.image_stacks import PICTURE_SUFFIXES
+from ..data.label_map import LabelMap
+from ..data.slices import SETTINGS_FILE, read_settings
+from ..data.volumes import VOLUME_SUFFIXES, volume_name
+from ..inference.predictor import Predictor
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    Values = NDArray[np.float64]
+    Labels = NDArray[np.integer[Any]]
+
+_SUFFIXES = (*VOLUME_SUFFIXES, *PICTURE_SUFFIXES, "")
+"""Of label volumes; folders of slices last, and pictures after what they may be previews of."""
+
+
+@dataclass(frozen=True, eq=False)
+class Evaluation:
+    """What every organ of every case scores; arrays are (cases, organs), NaN where a value is undefined.
+
+    Attributes:
+        cases: their names.
+        organs: names of the classes.
+        scores: metric -> values: ``dice_synapse`` (0 to 1), ``hd95_synapse`` in voxels, ``dice_sound`` and
+            ``hd95_sound_mm``.
+        voxels: how large each organ was found to be.
+        reference_voxels: how large it is.
+        voxel_ml: (cases,) size of a voxel in millilitres, NaN where it is unknown.
+        segmented_by: what made the labels: network and settings, or the folder they came from.
+    """
+
+    cases: list[str]
+    organs: tuple[str, ...]
+    scores: dict[str, Values]
+    voxels: NDArray[np.int64]
+    reference_voxels: NDArray[np.int64]
+    voxel_ml: Values
+    segmented_by: str
+
+    def means(self) -> dict[str, float]:
+        """Return the mean of every metric over cases, and then over organs, as published tables are made.
+
+        Undefined values are left out, and so are organs without any other.
+        """
+        return {name: _mean(np.array([*map(_mean, values.T)])) for name, values in self.scores.items()}
+
+    def spreads(self) -> dict[str, float]:
+        """Return the standard deviation of every metric between cases, of each case's mean over organs."""
+        return {name: _spread(np.array([*map(_mean, values)])) for name, values in self.scores.items()}
+
+    def table(self) -> Table:
+        """Return a row for every case and organ: what it scores, and its size where that is known."""
+        table = Table(["case", "organ", *self.scores, "voxels", "reference_voxels", "ml", "reference_ml"])
+        for row, case in enumerate(self.cases):
+            for column, organ in enumerate(self.organs):
+                sizes = int(self.voxels[row, column]), int(self.reference_voxels[row, column])
+                numbers = [values[row, column] for values in self.scores.values()]
+                volumes = [size * self.voxel_ml[row] for size in sizes]
+                table.add(case, organ, *map(_cell, numbers), *sizes, *map(_cell, volumes))
+        return table
+
+    def summary(self) -> Table:
+        """Return a row for every organ, and one for all: means, standard deviations between cases, and mishaps.
+
+        An organ is ``absent`` from a case that has it neither in the prediction nor in the reference, ``missed`` where
+        only the reference has it, ``invented`` where only the prediction does.
+        """
+        columns = [column for name in self.scores for column in (name, f"{name}_sd")]
+        table = Table(["organ", *columns, "absent", "missed", "invented"])
+        found, there = self.voxels > 0, self.reference_voxels > 0
+        mishaps = [mishap.sum(axis=0) for mishap in (~found & ~there, ~found & there, found & ~there)]
+        for column, organ in enumerate(self.organs):
+            numbers = [each(values[:, column]) for values in self.scores.values() for each in (_mean, _spread)]
+            table.add(organ, *map(_cell, numbers), *(int(counts[column]) for counts in mishaps))
+        numbers = [each[name] for name in self.scores for each in (self.means(), self.spreads())]
+        table.add("all", *map(_cell, numbers), *(int(counts.sum()) for counts in mishaps))
+        return table
+
+    def overview(self) -> Table:
+        """Return the means of `summary` alone, which fit on a terminal."""
+        summary = self.summary()
+        columns = ["organ", *self.scores]
+        places = [summary.columns.index(name) for name in columns]
+        return Table(columns, [[row[place] for place in places] for row in summary.rows])
+
+    def save(self, out: str | Path) -> None:
+        """Write ``per_case.csv`` and ``.md``, ``summary.csv`` and ``.md``, and ``report.json`` into a folder.
+
+        Raises:
+            InputError: if it cannot be written.
+        """
+        folder = writable_folder(out)
+        table, summary = self.table(), self.summary()
+        table.save(folder / "per_case")
+        summary.save(folder / "summary")
+        report = {
+            "cases": len(self.cases),
+            "segmented_by": self.segmented_by,
+            "cases_of_unknown_voxel_size": int(np.isnan(self.voxel_ml).sum()),
+            "means": self.means(),
+            "spreads": self.spreads(),
+            "organs": {str(row[0]): dict(zip(summary.columns[1:], row[1:], strict=True)) for row in summary.rows[:-1]},
+            "per_case": [dict(zip(table.columns, row, strict=True)) for row in table.rows],
+        }
+        write_json(folder / "report.json", report)
+
+
+def evaluate(
+    data: str | Path,
+    segment: Predictor | str | Path,
+    *,
+    protocols: Iterable[str] = tuple(PROTOCOLS),
+    labels: LabelMap | None = None,
+    cases: str | Sequence[str] | int | float | None = None,
+    say: Callable[[str], None] = warnings.warn,
+) -> Evaluation:
+    """Measure segmentations against reference labels, at the scans' own resolution.
+
+    Args:
+        data: scans with labels, as `find_cases` takes them.
+        segment: what segments the scans; or a folder of label volumes that were made before, by whatever method,
+            each under the name of its case, with values 0 to C.
+        protocols: what to measure, of `visioncore.metrics.segmentation.PROTOCOLS`.
+        labels: what the values of the reference labels mean; by default 0 to C in the order of the network's classes.
+        cases: which of them, see `fewshot.choose_cases`; None for all.
+        say: told how many cases have voxels of unknown size, where a protocol needs it.
+
+    Raises:
+        InputError: if the data or the protocols are not what they should be, the classes are unknown or not the
+            network's, or segmentations are missing or do not fit their scans.
+    """
+    protocols = tuple(protocols)
+    unknown = [name for name in protocols if name not in PROTOCOLS]
+    if unknown or not protocols:
+        raise InputError(f"unknown protocol {' '.join(unknown) or '(none)'}; known are {', '.join(PROTOCOLS)}")
+    label_map = _label_map(data, segment, labels)
+    chosen = find_cases(data, wanted=cases)
+    made = {} if isinstance(segment, Predictor) else _find_made(Path(segment), chosen)
+    scores: dict[str, list[list[Score]]] = {protocol: [] for protocol in protocols}
+    voxel_ml: list[float] = []
+    with progress(len(chosen), "cases") as advance:
+        for case in chosen:
+            scan, reference = read_case(case)
+            assert reference is not None  # find_cases was asked for cases with labels
+            wanted = label_map.apply(reference.voxels, str(case.label))
+            if isinstance(segment, Predictor):
+                found: Labels = segment(scan).labels.voxels
+            else:
+                found = _read_made(case, made[case.name], label_map.classes)
+            spacing = scan.spacing if scan.located else None
+            for protocol in protocols:
+                scores[protocol].append(organ_metrics(found, wanted, len(label_map.classes), protocol, spacing))
+            voxel_ml.append(math.nan if scan.voxel_ml is None else scan.voxel_ml)
+            advance()
+    unsized = sum(map(math.isnan, voxel_ml))
+    if unsized and any(PROTOCOLS[protocol].millimetres for protocol in protocols):
+        say(
+            f"{data}: {unsized} of {len(chosen)} cases do not say how large voxels are; what is in mm or ml stays empty"
+        )
+    columns = {protocol: np.array(rows).transpose(2, 0, 1) for protocol, rows in scores.items()}
+    *_, voxels, reference_voxels = columns[protocols[0]]
+    return Evaluation(
+        cases=[case.name for case in chosen],
+        organs=label_map.classes,
+        scores={
+            name: values
+            for protocol, (dice, hd95, *_) in columns.items()
+            for name, values in ((f"dice_{protocol}", dice), (_hd95_name(protocol), hd95))
+        },
+        voxels=voxels.astype(np.int64),
+        reference_voxels=reference_voxels.astype(np.int64),
+        voxel_ml=np.array(voxel_ml),
+        segmented_by=_describe(segment),
+    )
+
+
+def _hd95_name(protocol: str) -> str:
+    return f"hd95_{protocol}_mm" if PROTOCOLS[protocol].millimetres else f"hd95_{protocol}"
+
+
+def _label_map(data: str | Path, segment: Predictor | str | Path, labels: LabelMap | None) -> LabelMap:
+    """Return what the values of reference labels mean: what was given, what the data were prepared with, or 0 to C."""
+    if labels is None and (Path(data) / SETTINGS_FILE).is_file():
+        settings = read_settings(Path(data))
+        labels = LabelMap(tuple(settings["classes"]), settings["values"], settings["others"])
+    if not isinstance(segment, Predictor):
+        if labels is None:
+            raise InputError(f"{segment}: the labels in this folder have no names; say which classes there are")
+        return labels
+    classes = segment.model.config.classes
+    if labels is not None and labels.classes != classes:
+        raise InputError(f"labels are of {', '.join(labels.classes)}; the network's classes are {', '.join(classes)}")
+    return labels or LabelMap.of(classes)
+
+
+def _find_made(folder: Path, cases: Sequence[Case]) -> dict[str, Path]:
+    """Return the label volume of each case: the one called as the case, its scan or its reference labels are."""
+    if not folder.is_dir():
+        raise InputError(f"{folder}: no such folder of segmentations")
+    found: dict[str, Path] = {}
+    for case in cases:
+        scan = volume_name(case.image)
+        # the last is how scans of one name keep apart, each in a folder that is called as its case
+        places = (case.name, scan, volume_name(case.label or case.image), f"{case.name}/{scan}")
+        options = (folder / (place + suffix) for suffix in _SUFFIXES for place in places)
+        path = next((option for option in options if option.exists()), None)
+        if path is not None:
+            found[case.name] = path
+    missing = [case.name for case in cases if case.name not in found]
+    if missing:
+        raise InputError(f"{folder}: no segmentation for {len(missing)} of {len(cases)} cases: {some(missing)}")
+    for path, uses in Counter(found.values()).items():
+        if uses > 1:
+            raise InputError(
+                f"{path}: {uses} cases would be measured by it; name segmentations as the cases: {some(list(found))}"
+            )
+    return found
+
+
+def _read_made(case: Case, path: Path, classes: tuple[str, ...]) -> Labels:
+    _, labels = read_case(case._replace(label=path))
+    assert labels is not None
+    return LabelMap.of(classes).apply(labels.voxels, path)
+
+
+def _describe(segment: Predictor | str | Path) -> str:
+    if not isinstance(segment, Predictor):
+        return str(segment)
+    done = segment.preprocessing
+    through = f", slices resized to {done.input_size} first" if done.input_size else ""
+    return (
+        f"{type(segment.model).__name__}, {segment.segmenter.stage} logits, window {done.window}{through}, "
+        f"{str(segment.dtype).removeprefix('torch.')}"
+    )
+
+
+def _mean(values: Values) -> float:
+    """Return the mean of what is defined."""
+    defined = values[~np.isnan(values)]
+    return float(defined.mean()) if defined.size else math.nan
+
+
+def _spread(values: Values) -> float:
+    """Return the standard deviation of what is defined, as of a sample; undefined for fewer than two values."""
+    defined = values[~np.isnan(values)]
+    return float(defined.std(ddof=1)) if defined.size > 1 else math.nan
+
+
+def _cell(value: float) -> Cell:
+    return None if math.isnan(value) else float(value)

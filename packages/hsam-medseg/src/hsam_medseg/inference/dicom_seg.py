@@ -1,0 +1,148 @@
+"""Labels as a DICOM segmentation object, which belongs to the series it was made from."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Sequence
+from copy import deepcopy
+from importlib import import_module, metadata
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from visioncore.errors import InputError
+from visioncore.files import atomic_path, writable_folder
+
+from ..data.volume import LPS_TO_RAS, Volume
+from ..method import METHOD
+
+# attributes that must be in a file but may be empty; whoever makes data anonymous takes them out all the same
+_MAY_BE_EMPTY = (
+    *("PatientID", "PatientName", "PatientBirthDate", "PatientSex"),
+    *("AccessionNumber", "StudyID", "StudyDate", "StudyTime"),
+)
+_SERIES_NUMBER = 900
+
+
+def write_dicom_seg(path: str | Path, labels: Volume, source: Volume, classes: Sequence[str]) -> None:
+    """Write labels as a DICOM segmentation (binary, one segment for each class) in the study of ``source``.
+
+    Segments are called by their class; those whose name is a SNOMED term that DICOM uses carry its code, a side left
+    out, and others that of an anatomical structure.
+
+    Args:
+        path: the file, usually ``.dcm``.
+        labels: (D, H, W) of whole numbers up to the number of classes, in the place of ``source`` whatever its
+            orientation.
+        source: a volume that was read from DICOM and says where it lies.
+        classes: names of labels 1, 2, ...
+
+    Raises:
+        InputError: if highdicom is not installed; if ``source`` is not from DICOM, does not say where it lies, or
+            lacks what a segmentation needs; if ``labels`` lie elsewhere or have values beyond the classes.
+    """
+    path = Path(path)
+    highdicom, concepts = libraries()
+    datasets = source.header if isinstance(source.header, tuple) else ()
+    if not source.located or not datasets or not all("SOPInstanceUID" in dataset for dataset in datasets):
+        raise InputError(
+            f"{source.source}: a DICOM segmentation is made for scans that are read from DICOM, with place"
+        )
+    placed = labels.oriented(source.orientation)
+    if placed.voxels.shape != source.voxels.shape[:3] or not np.allclose(placed.affine, source.affine, atol=1e-3):
+        raise InputError(f"{path}: the labels do not lie where {source.source} does; they must be of this very scan")
+    if (highest := int(placed.voxels.max())) > len(classes):
+        raise InputError(f"{path}: label {highest} among the labels, but there are {len(classes)} classes")
+    method = highdicom.AlgorithmIdentificationSequence(
+        name=METHOD.title, version=_version(), family=concepts.DCM.ArtificialIntelligence
+    )
+    segments = [
+        highdicom.seg.SegmentDescription(
+            segment_number=number,
+            segment_label=name[:64],
+            segmented_property_category=concepts.SCT.AnatomicalStructure,
+            segmented_property_type=_concept(concepts, name),
+            algorithm_type="AUTOMATIC",
+            algorithm_identification=method,
+        )
+        for number, name in enumerate(classes, 1)
+    ]
+    try:
+        with warnings.catch_warnings():
+            # of values in the source that are not as the standard has them, which readers forgive
+            warnings.simplefilter("ignore")
+            segmentation = highdicom.seg.Segmentation(
+                source_images=[_completed(dataset) for dataset in datasets],
+                pixel_array=_as_highdicom(highdicom, placed, datasets[0]),
+                segmentation_type="BINARY",
+                segment_descriptions=segments,
+                series_instance_uid=highdicom.UID(),
+                series_number=_SERIES_NUMBER,
+                sop_instance_uid=highdicom.UID(),
+                instance_number=1,
+                manufacturer=METHOD.name,
+                manufacturer_model_name=METHOD.title,
+                software_versions=_version(),
+                device_serial_number="none",
+                series_description=f"{METHOD.title} segmentation",
+            )
+    except (AttributeError, ValueError, TypeError, LookupError) as error:
+        raise InputError(
+            f"{source.source}: the DICOM headers lack what a segmentation refers to ({error}); write NIfTI"
+        ) from error
+    writable_folder(path.parent)
+    with atomic_path(path) as temporary:
+        segmentation.save_as(temporary)
+
+
+def libraries() -> tuple[Any, Any]:
+    """Return highdicom and pydicom's terms by code.
+
+    Raises:
+        InputError: if highdicom is not installed; the message is the command that installs it.
+    """
+    try:
+        return import_module("highdicom"), import_module("pydicom.sr.codedict").codes
+    except ModuleNotFoundError as error:
+        raise InputError(
+            f'a DICOM segmentation needs {error.name}; run: pip install "{METHOD.name}[dicom-seg]"'
+        ) from error
+
+
+def _version() -> str:
+    try:
+        return metadata.version(METHOD.name)
+    except metadata.PackageNotFoundError:  # copied into a larger package
+        return "unknown"
+
+
+def _concept(concepts: Any, name: str) -> Any:
+    """Return the SNOMED concept of an organ, as ``Liver`` of liver and ``Kidney`` of left kidney."""
+    words = [word.capitalize() for word in name.replace("_", " ").split()]
+    sides = {"Left", "Right"}
+    for keyword in ("".join(words), "".join(word for word in words if word not in sides)):
+        if hasattr(concepts.SCT, keyword):
+            return getattr(concepts.SCT, keyword)
+    return concepts.SCT.AnatomicalStructure
+
+
+def _completed(dataset: Any) -> Any:
+    """Return a data set with all that a segmentation takes over, empty where it was taken out."""
+    missing = [name for name in _MAY_BE_EMPTY if name not in dataset]
+    if not missing:
+        return dataset
+    completed = deepcopy(dataset)
+    for name in missing:
+        setattr(completed, name, "")
+    return completed
+
+
+def _as_highdicom(highdicom: Any, labels: Volume, dataset: Any) -> Any:
+    """Return labels as highdicom's own volume: its affine maps slice, row, column to DICOM's axes."""
+    return highdicom.Volume(
+        array=labels.voxels.astype(np.uint8 if labels.voxels.max() < 256 else np.uint16),
+        affine=(LPS_TO_RAS @ labels.affine)[:, [2, 1, 0, 3]],
+        coordinate_system="PATIENT",
+        frame_of_reference_uid=dataset.FrameOfReferenceUID,
+    )

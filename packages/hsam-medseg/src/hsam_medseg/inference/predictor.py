@@ -1,0 +1,269 @@
+"""A scan in, its organs out."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, get_args
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from visioncore.devices import resolve_device, resolve_dtype
+from visioncore.errors import InputError
+from visioncore.files import writable_folder
+from visioncore.inference.batch import Summary, process_files
+
+from ..data.intensity_windows import apply_window, parse_window
+from ..data.volume import Volume
+from ..data.volumes import read_volume
+from ..network.fast import for_inference
+from ..network.model import HSAM
+from .dicom_seg import libraries, write_dicom_seg
+from .plan import plan_scans
+from .result import DICOM_SEG, PREVIEW, PROBABILITIES, REPORT, Segmentation, beside
+from .slice_by_slice import SliceSegmenter, Stage
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from .slice_by_slice import Labels
+
+__all__ = ["Predictor", "Segmentation", "Stage", "predict_files"]
+
+
+class Predictor:
+    """Finds organs in scans of any size.
+
+    Args:
+        model: the network; it is moved to the device, put into evaluation mode and folded (`HSAM.unfold` takes that
+            back); a copy of it runs in half precision.
+        device: ``auto``, ``cpu``, ``cuda``, ``cuda:1``, ``mps``.
+        dtype: ``float32``; ``bfloat16`` or ``float16`` for more speed at a small cost in accuracy; ``auto`` is
+            bfloat16 on GPUs that have it and float32 elsewhere.
+        batch: slices on the device at a time; halved, for good, when memory runs out.
+        stage: whose logits decide, see `Stage`.
+        input_size: side in pixels to which slices are resized before the network's own size; by default what the
+            weights expect. The network's own size means that they go there directly.
+        window: intensities that become 0 and 1, a name in `windows.WINDOWS` or ``LOW,HIGH``; by default what the
+            weights expect.
+        notify: told, in one line, when the batch is halved, and of a scan in which nothing was found; default: a
+            warning.
+
+    Raises:
+        InputError: if an option is not what it should be, or ``fine`` is asked of a network without second decoder.
+    """
+
+    def __init__(
+        self,
+        model: HSAM,
+        device: str | torch.device = "auto",
+        *,
+        dtype: str = "float32",
+        batch: int = 8,
+        stage: Stage = "fused",
+        input_size: int | None = None,
+        window: str | None = None,
+        notify: Callable[[str], None] = warnings.warn,
+    ) -> None:
+        if stage not in get_args(Stage):
+            raise InputError(f"stage is {stage!r}; it must be {' or '.join(get_args(Stage))}")
+        if stage == "fine" and model.config.decoder != "hierarchical":
+            raise InputError(f"stage is fine, but this network ({model.config.decoder}) has one decoder; use fused")
+        if batch < 1:
+            raise InputError(f"batch is {batch}; at least one slice must be on the device at a time")
+        expected = model.config.preprocessing
+        self.preprocessing = replace(
+            expected,
+            input_size=expected.input_size if input_size is None else input_size,
+            window=expected.window if window is None else window,
+        )
+        self.window = parse_window(self.preprocessing.window)
+        self.device, self.notify = resolve_device(device), notify
+        self.dtype = resolve_dtype(dtype, self.device)
+        self.model = for_inference(model, self.device, self.dtype)
+        self.segmenter = SliceSegmenter(
+            self.model,
+            self.device,
+            self.dtype,
+            batch=batch,
+            stage=stage,
+            input_size=self.preprocessing.input_size,
+            notify=notify,
+        )
+
+    def __call__(
+        self,
+        scan: str | Path | Volume | NDArray[Any],
+        *,
+        probabilities: bool = False,
+        show_progress: bool = False,
+    ) -> Segmentation:
+        """Find the organs of a scan.
+
+        Args:
+            scan: a file or folder, see `volumes.read_volume`; a `Volume`; or an array (H, W), (D, H, W), or
+                (D, H, W, 3) for RGB, with values in the unit of the window, such as Hounsfield units.
+            probabilities: keep those of all classes, which takes two bytes for every voxel and class.
+            show_progress: show on a terminal how many slices are done.
+
+        Raises:
+            InputError: if the scan cannot be read, is no volume, or holds values that are not finite or that the window
+                is not for; if the memory does not suffice for a single slice; or if the network's output is not finite.
+        """
+        volume = read_volume(scan) if isinstance(scan, str | Path) else _checked(scan)
+        seen = volume.oriented(self.preprocessing.orientation)
+        try:
+            low, high = self.window.bounds(seen.voxels)
+        except InputError as error:
+            raise InputError(f"{volume.source or 'the scan'}: {error}") from error
+        if not low < high:  # a constant volume, which becomes 0
+            high = low + max(1.0, abs(low))
+        labels, likely = self.segmenter(
+            seen.voxels,
+            partial(apply_window, window=f"{low},{high}"),
+            probabilities=probabilities,
+            show_progress=show_progress,
+        )
+
+        def back(voxels: NDArray[Any]) -> NDArray[Any]:
+            return seen.with_voxels(voxels).oriented(volume.orientation).voxels
+
+        if likely is not None and seen is not volume:
+            # in the memory where they are, for it may be most of what there is
+            stored = likely.reshape(len(likely), *volume.voxels.shape[:3])
+            for place, channel in zip(stored, likely, strict=True):
+                place[...] = back(channel)
+            likely = stored
+        result = Segmentation(
+            scan=volume,
+            labels=volume.with_voxels(back(labels)),
+            classes=self.model.config.classes,
+            preprocessing=self.preprocessing,
+            intensities=(low, high),
+            stage=self.segmenter.stage,
+            probabilities=likely,
+        )
+        if result.note:
+            self.notify(result.note)
+        return result
+
+    def segment(self, slices: NDArray[np.float32]) -> Labels:
+        """Return the labels (D, H, W) of slices that are oriented and windowed already.
+
+        Args:
+            slices: (D, H, W), or (D, H, W, 3) for RGB, float32 with values in [0, 1].
+
+        Raises:
+            InputError: as when called.
+        """
+        if not np.issubdtype(slices.dtype, np.floating):
+            raise InputError(f"slices are of {slices.dtype}; they must be floats with values in [0, 1]")
+        return self.segmenter(_checked(slices).voxels, lambda piece: piece)[0]
+
+    def logits(self, images: Tensor) -> Tensor:
+        """Return the logits that decide, (B, K, S, S) in float32 or better, on the device where the images were.
+
+        Args:
+            images: (B, 3, S, S) in floating point with values in [0, 1], S the image size of the network.
+
+        Raises:
+            InputError: if they are something else, or memory does not suffice for a single slice.
+        """
+        side = self.model.config.image_size
+        if images.shape[1:] != (3, side, side) or not len(images) or not images.is_floating_point():
+            raise InputError(
+                f"images are {tuple(images.shape)} {images.dtype}; they must be (B, 3, {side}, {side}) of floats"
+            )
+        return self.segmenter.logits(images)
+
+
+def predict_files(
+    inputs: Sequence[str | Path],
+    predictor: Predictor,
+    out: str | Path,
+    *,
+    probabilities: bool = False,
+    preview: bool = True,
+    dicom_seg: bool = False,
+    series: str | None = None,
+    overwrite: bool = False,
+    say: Callable[[str], None] = print,
+) -> Summary:
+    """Find the organs of many scans.
+
+    For each there are ``<name>.nii.gz`` (labels), ``<name>.json`` (volumes of organs and how they were found), and what
+    else is asked for; inside a folder their place is kept. What is there already and newer than its scan is
+    skipped. A scan that cannot be read is reported and the others still run. Under ``accelerate launch`` or
+    ``torchrun`` the processes share the scans.
+
+    Args:
+        inputs: files, folders, glob patterns, see `volumes.find_volumes`.
+        predictor: does the work.
+        out: folder for the results.
+        probabilities: write ``<name>_probabilities.nii.gz`` too, (columns, rows, slices, K).
+        preview: write ``<name>.png`` too, a figure.
+        dicom_seg: write ``<name>.dcm`` too, DICOM-SEG; for scans that are DICOM.
+        series: which series to read from DICOM folders of several.
+        overwrite: make results anew that are there already.
+        say: told a line for each scan that failed.
+
+    Returns:
+        What was done, skipped and failed; its ``exit_code`` is 1 if a scan failed.
+
+    Raises:
+        InputError: if an input is missing or holds no scan, a result would be written over an input or another result,
+            ``out`` cannot be written, or what DICOM-SEG needs is not installed.
+    """
+    if dicom_seg:
+        libraries()  # told now, not of each scan when the work is done
+    wanted = {REPORT: True, PROBABILITIES: probabilities, PREVIEW: preview, DICOM_SEG: dicom_seg}
+    jobs = plan_scans(inputs, writable_folder(out), [ending for ending, asked in wanted.items() if asked])
+    targets = {job.source: job.target for job in jobs}
+
+    def work(task: tuple[Path, Volume]) -> Segmentation:
+        target, scan = task
+        result = predictor(scan, probabilities=probabilities, show_progress=len(jobs) == 1)
+        result.save_probabilities(target)
+        # written at once: those of several scans that wait to be written would take too much memory
+        return replace(result, probabilities=None)
+
+    def write(result: Segmentation, target: Path) -> None:
+        result.save(target)
+        if preview:
+            result.plot(beside(target, PREVIEW))
+        if dicom_seg:
+            write_dicom_seg(beside(target, DICOM_SEG), result.labels, result.scan, result.classes)
+
+    return process_files(
+        jobs,
+        lambda source: (targets[source], read_volume(source, series=series)),
+        work,
+        write,
+        overwrite=overwrite,
+        say=say,
+    )
+
+
+def _checked(scan: Volume | NDArray[Any]) -> Volume:
+    """Return a volume that did not come from a file, or an array as one; refuse what files are refused for."""
+    if isinstance(scan, Volume):
+        volume = scan
+    else:
+        voxels = np.asarray(scan)
+        if voxels.ndim == 3 and voxels.shape[2] == 3:
+            raise InputError(
+                f"an array of {voxels.shape} may be one RGB slice or a grey volume; give (1, H, W, 3), or a Volume"
+            )
+        volume = Volume(voxels[None] if voxels.ndim == 2 else voxels)
+    for index, piece in enumerate(volume.voxels):  # one at a time, for the sake of memory
+        if not np.isfinite(piece).all():
+            raise InputError(
+                f"{volume.source or 'the scan'}: slice {index} holds voxels that are not finite numbers; give them a "
+                "value, such as that of air"
+            )
+    return volume

@@ -1,0 +1,151 @@
+"""What was found in a scan: labels in the scan's own place, how large each organ is, and how all of it is written."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from visioncore.errors import InputError
+from visioncore.report import write_json
+
+from ..data.volume import Volume
+from ..data.volumes import volume_name, write_labels, write_probabilities
+from ..network.config import Preprocessing
+from .preview import plot_preview
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+LABELS, REPORT, PREVIEW = ".nii.gz", ".json", ".png"
+PROBABILITIES, DICOM_SEG = "_probabilities.nii.gz", ".dcm"
+"""How the names of results end."""
+
+
+@dataclass(frozen=True, eq=False)
+class Segmentation:
+    """The organs of a scan.
+
+    Attributes:
+        scan: what was given.
+        labels: (D, H, W) of uint8 (uint16 for more than 255 classes) in the place and the order of the scan: 0 is
+            background, 1 to C are the classes.
+        classes: names of labels 1 to C.
+        preprocessing: what was done to the scan first.
+        intensities: what the window made black and white, in the scan's own unit.
+        stage: whose logits decided: ``fused``, ``fine`` or ``coarse``.
+        probabilities: (K, D, H, W) float16 with K = C + 1, background first, if they were asked for.
+    """
+
+    scan: Volume
+    labels: Volume
+    classes: tuple[str, ...]
+    preprocessing: Preprocessing
+    intensities: tuple[float, float]
+    stage: str
+    probabilities: NDArray[np.float16] | None = field(default=None, repr=False)
+
+    @cached_property
+    def voxels(self) -> dict[str, int]:
+        """How many voxels each class has."""
+        counts = np.zeros(len(self.classes) + 1, np.int64)
+        for labels in self.labels.voxels:  # one slice at a time: counting needs eight bytes a voxel
+            counts += np.bincount(labels.ravel(), minlength=len(counts))
+        return dict(zip(self.classes, counts[1:].tolist(), strict=True))
+
+    @property
+    def volumes_ml(self) -> dict[str, float | None]:
+        """How large each class is in millilitres; None where the scan does not say how large its voxels are."""
+        unit = self.labels.voxel_ml
+        return {name: None if unit is None else unit * count for name, count in self.voxels.items()}
+
+    @property
+    def note(self) -> str | None:
+        """A line if nothing was found; else None."""
+        if any(self.voxels.values()):
+            return None
+        low, high = self.intensities
+        return (
+            f"{self.scan.source or 'the scan'}: nothing found, every voxel is background; check that the window "
+            f"{self.preprocessing.window} ({low:g} to {high:g}) and the weights suit it"
+        )
+
+    @property
+    def report(self) -> dict[str, Any]:
+        """All about it that numbers and words can say, ready for JSON."""
+        located, volumes = self.scan.located, self.volumes_ml
+        organs = {
+            name: {"label": label, "voxels": self.voxels[name], "ml": volumes[name]}
+            for label, name in enumerate(self.classes, start=1)
+        }
+        return {
+            "scan": self.scan.source,
+            "shape": self.labels.voxels.shape,
+            "spacing_mm": self.scan.spacing if located else None,
+            "orientation": self.scan.orientation if located else None,
+            "preprocessing": self.preprocessing,
+            "intensities": self.intensities,
+            "stage": self.stage,
+            "organs": organs,
+            "note": self.note,
+        }
+
+    def save(self, target: str | Path) -> Path:
+        """Write the labels, beside them what `report` says and the probabilities if there are any.
+
+        Args:
+            target: a file such as ``labels.nii.gz``, or a folder, in which the name is that of the scan.
+
+        Returns:
+            Where the labels are; they are written last.
+
+        Raises:
+            InputError: if that is the scan itself, or cannot be written.
+        """
+        target = Path(target)
+        if target.is_dir() or not target.suffix:
+            target = target / f"{volume_name(self.scan.source) if self.scan.source else 'labels'}{LABELS}"
+        if self.scan.source is not None and target.resolve() == self.scan.source.resolve():
+            raise InputError(f"{target}: this is the scan itself; name another file or folder")
+        self.save_probabilities(target)
+        write_json(beside(target, REPORT), self.report)
+        write_labels(target, self.labels)
+        return target
+
+    def save_probabilities(self, target: Path) -> None:
+        """Write the probabilities, if there are any, beside where the labels are or will be.
+
+        Raises:
+            InputError: if they cannot be written.
+        """
+        if self.probabilities is not None:
+            write_probabilities(beside(target, PROBABILITIES), self.probabilities, self.labels)
+
+    def plot(self, path: str | Path) -> None:
+        """Write a figure of three planes with the organs in colour, see `preview.plot_preview`.
+
+        Raises:
+            InputError: if it cannot be written.
+        """
+        legend = {
+            label: f"{name}  {_size(self.voxels[name], self.volumes_ml[name])}"
+            for label, name in enumerate(self.classes, start=1)
+            if self.voxels[name]
+        }
+        low, high = self.intensities
+        plot_preview(path, self.scan, self.labels, legend, f"{low},{high}")
+
+
+def beside(labels: Path, ending: str) -> Path:
+    """Return the file beside that of the labels which has another ending."""
+    name = labels.name.removesuffix(LABELS)
+    return labels.with_name((Path(name).stem if name == labels.name else name) + ending)
+
+
+def _size(voxels: int, millilitres: float | None) -> str:
+    if millilitres is None:
+        return f"{voxels:,} voxels"
+    return f"{millilitres:,.0f} ml" if millilitres >= 10 else f"{millilitres:.2g} ml"

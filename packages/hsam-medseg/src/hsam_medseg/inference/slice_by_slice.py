@@ -1,0 +1,174 @@
+"""A network on slices of any size: made ready in threads, run in batches, labels brought back to their size."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import nullcontext
+from functools import partial
+from itertools import islice
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from visioncore.devices import autocast, with_backoff
+from visioncore.errors import InputError
+from visioncore.inference.batch import progress
+from visioncore.weights.pretrained import Pretrained
+
+from ..data.resizing import resize_image, resize_labels
+from ..network.output import Output
+from .work_ahead import ahead, one_behind
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    Labels = NDArray[np.uint8] | NDArray[np.uint16]
+    Slices = NDArray[Any]
+
+Stage = Literal["fused", "fine", "coarse"]
+"""Whose logits decide: the mean of both decoders', the second one's, or the first one's, enlarged."""
+
+
+class SliceSegmenter:
+    """Labels slices one by one, as published: enlarged or shrunk by splines, labels taken back from the nearest pixel.
+
+    Args:
+        model: the network, in evaluation mode and on the device.
+        device: where it is.
+        dtype: what it computes in where that is safe.
+        batch: slices on the device at a time; halved, for good, when memory runs out.
+        stage: whose logits decide, see `Stage`.
+        input_size: side in pixels to which slices are resized first; None to go to the network's size directly.
+        notify: told, in one line, when the batch is halved.
+    """
+
+    def __init__(
+        self,
+        model: Pretrained,
+        device: torch.device,
+        dtype: torch.dtype,
+        *,
+        batch: int,
+        stage: Stage,
+        input_size: int | None,
+        notify: Callable[[str], None],
+    ) -> None:
+        self.model, self.device, self.dtype = model, device, dtype
+        self.batch, self.stage, self.input_size, self.notify = batch, stage, input_size, notify
+        self._weights_dtype = next(model.parameters()).dtype
+
+    @torch.no_grad()
+    def __call__(
+        self,
+        slices: Slices,
+        scale: Callable[[Slices], NDArray[np.float32]],
+        *,
+        probabilities: bool = False,
+        show_progress: bool = False,
+    ) -> tuple[Labels, NDArray[np.float16] | None]:
+        """Return labels (D, H, W) and, if asked for, probabilities (K, D, H, W) of the nearest pixels.
+
+        Args:
+            slices: (D, H, W), or (D, H, W, 3) for RGB.
+            scale: makes of one of them what the network is used to, values in [0, 1]; runs in threads.
+            probabilities: whether they are asked for.
+            show_progress: show on a terminal how many slices are done.
+
+        Raises:
+            InputError: if the network's output is not finite, or memory does not suffice for a single slice.
+        """
+        channels, shape = self.model.config.channels, slices.shape[:3]
+        labels = np.empty(shape, np.min_scalar_type(channels - 1))
+        likely = np.empty((channels, *shape), np.float16) if probabilities else None
+        decide = partial(self._decide, places=self._places(shape[1], shape[2]), probabilities=probabilities)
+
+        def batches() -> Iterator[Sequence[Tensor]]:
+            ready = ahead(lambda index: self._prepare(scale(slices[index])), len(slices), 2 * self.batch)
+            while pieces := list(islice(ready, self.batch)):
+                yield self._in_parts(decide, torch.from_numpy(np.stack(pieces)))
+
+        done = 0
+        with progress(len(slices), "slices") if show_progress else nullcontext(lambda: None) as advance:
+            for chosen, finite, *more in one_behind(batches()):
+                if not finite.all():
+                    raise InputError(
+                        f"slice {done + int(finite.int().argmin())}: the network's output is not finite; use weights "
+                        "that are, or a higher precision (float32)"
+                    )
+                here = slice(done, done + len(chosen))
+                labels[here] = chosen.cpu().numpy()
+                if likely is not None:
+                    likely[:, here] = more[0].cpu().numpy().swapaxes(0, 1)
+                for _ in chosen:
+                    advance()
+                done = here.stop
+        return labels, likely
+
+    @torch.no_grad()
+    def logits(self, images: Tensor) -> Tensor:
+        """Return the logits that decide, (B, K, S, S), for images (B, 3, S, S), on the device where these are."""
+        return self._in_parts(lambda part: [self._logits(part).to(images.device)], images)[0]
+
+    def _prepare(self, piece: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Return a slice, (H, W) or (H, W, 3), at the network's size as (1 or 3, S, S)."""
+        side = self.model.config.image_size
+        for size in (self.input_size or side, side):
+            piece = resize_image(piece, (size, size))
+        return np.moveaxis(piece.reshape(side, side, -1), -1, 0)
+
+    def _places(self, height: int, width: int) -> Tensor | None:
+        """Return where in S x S each of H x W pixels is taken from, counted from 1, 0 for none; None if H = W = S."""
+        side = self.model.config.image_size
+        if (height, width) == (side, side):
+            return None
+        numbers = np.arange(1, side * side + 1).reshape(side, side)
+        return torch.from_numpy(resize_labels(numbers, (height, width))).to(self.device)
+
+    def _decide(self, images: Tensor, *, places: Tensor | None, probabilities: bool) -> Sequence[Tensor]:
+        """Return what images (B, 1 or 3, S, S) show, on the device.
+
+        Returns:
+            Labels (B, H, W); whether the logits of each slice are finite (B,); and, if asked for, probabilities
+            (B, K, H, W) in half precision.
+        """
+        logits = self._logits(images)
+        highest, chosen = logits.max(dim=1)
+        chosen = chosen.to(torch.uint8 if logits.shape[1] <= 256 else torch.int32)
+        found = [_taken(chosen, places), highest.isfinite().flatten(1).all(dim=1)]
+        if probabilities:
+            likely = _taken(logits.softmax(dim=1).half(), places)
+            if places is not None:
+                likely[:, 0] += places == 0
+            found.append(likely)
+        return found
+
+    def _logits(self, images: Tensor) -> Tensor:
+        """Return the logits that decide, (B, K, S, S), of images (B, 1 or 3, S, S), on the device."""
+        with autocast(self.device, self.dtype):
+            output = self.model(images.to(self.device, self._weights_dtype).expand(-1, 3, -1, -1))
+        coarse, fine = _exact(output.coarse_logits), output.fine_logits
+        if fine is None or self.stage == "coarse":
+            return Output(coarse, None).logits
+        return _exact(fine) if self.stage == "fine" else Output(coarse, _exact(fine)).logits
+
+    def _in_parts(self, work: Callable[[Tensor], Sequence[Tensor]], images: Tensor) -> Sequence[Tensor]:
+        """Return what ``work`` makes of images, of as many at a time as memory has room for."""
+
+        def run(size: int) -> Sequence[Tensor]:
+            self.batch = size
+            parts = [work(part) for part in images.split(size)]
+            return parts[0] if len(parts) == 1 else [torch.cat(pieces) for pieces in zip(*parts, strict=True)]
+
+        return with_backoff(run, self.batch, notify=self.notify)
+
+
+def _exact(logits: Tensor) -> Tensor:
+    return logits.to(torch.promote_types(logits.dtype, torch.float32))
+
+
+def _taken(maps: Tensor, places: Tensor | None) -> Tensor:
+    """Return maps (..., S, S) as (..., H, W), with the values at ``places`` as `SliceSegmenter._places` counts them."""
+    return maps if places is None else F.pad(maps.flatten(-2), (1, 0))[..., places]

@@ -1,0 +1,106 @@
+"""Rain of our own making, for tests, the demo and clean photos."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+import torch
+
+from visioncore.errors import InputError
+from visioncore.images import from_tensor, read_image, to_tensor, write_image
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    Floats = NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class Rain:
+    """What rain may look like; each photo draws from these ranges. Lengths and widths are in pixels.
+
+    Attributes:
+        layers: how many depths of streaks, each with its own look, at most.
+        density: streaks begun per pixel of a layer, drawn on a logarithmic scale.
+        length: length of a layer's streaks.
+        width: standard deviation across a streak, with the blur of motion and focus in it.
+        angle: largest slant from the vertical of a photo's wind, in degrees; layers vary by a few degrees about it.
+        brightness: opacity of a layer's brightest streaks, 0 to 1.
+        veil: opacity of the mist that far rain makes, 0 to 1.
+    """
+
+    layers: int = 3
+    density: tuple[float, float] = (0.0006, 0.004)
+    length: tuple[float, float] = (8.0, 45.0)
+    width: tuple[float, float] = (0.5, 1.4)
+    angle: float = 35.0
+    brightness: tuple[float, float] = (0.2, 0.65)
+    veil: tuple[float, float] = (0.0, 0.08)
+
+    def __post_init__(self) -> None:
+        if self.layers < 1:
+            raise InputError(f"rain.layers is {self.layers}; there must be at least one")
+        limits = {"density": (1e-6, 1), "length": (1, 1000), "width": (0.1, 100), "brightness": (0, 1), "veil": (0, 1)}
+        for name, (least, most) in limits.items():
+            low, high = getattr(self, name)
+            if not least <= low <= high <= most:
+                raise InputError(f"rain.{name} is {low} to {high}; both must lie in {least} to {most}, the lower first")
+
+    def streaks(self, height: int, width: int, wind: float, rng: np.random.Generator) -> Floats:
+        """Return one layer's opacity (height, width) in [0, 1] under a wind of ``wind`` degrees."""
+        import cv2
+
+        length, sigma = rng.uniform(*self.length), rng.uniform(*self.width)
+        kernel = streak_kernel(length, sigma, wind + rng.normal(0, 4))
+        reach = len(kernel) // 2
+        begun = rng.random((height + 2 * reach, width + 2 * reach), dtype=np.float32)
+        density = np.exp(rng.uniform(*np.log(self.density)))
+        # strength of each streak: where below the density, how far below
+        strength = np.where(begun < density, 1 - 0.6 * begun / density, 0).astype(np.float32)
+        opacity = cv2.filter2D(strength, cv2.CV_32F, kernel)[reach : reach + height, reach : reach + width]
+        return np.clip(opacity, 0, 1) * np.float32(rng.uniform(*self.brightness))
+
+    def fall_on(self, clean: Floats, rng: np.random.Generator) -> Floats:
+        """Return ``clean`` (H, W, 3), values in [0, 1], as it would look in the rain that ``rng`` draws."""
+        height, width = clean.shape[:2]
+        light = np.float32(rng.uniform(0.75, 1.0))  # of the sky, which drops and mist scatter
+        wind = rng.uniform(-self.angle, self.angle)
+        rainy = clean + (light - clean) * np.float32(rng.uniform(*self.veil))
+        for _ in range(rng.integers(1, self.layers, endpoint=True)):
+            opacity = self.streaks(height, width, wind, rng)[..., None]
+            rainy = rainy + (light - rainy) * opacity
+        return np.clip(rainy, 0, 1, dtype=np.float32)
+
+
+def streak_kernel(length: float, sigma: float, angle: float) -> Floats:
+    """Return a streak (odd square, peak 1), Gaussian of ``sigma`` across, ``angle`` degrees off the vertical."""
+    reach = int(np.ceil(length / 2 + 2 * sigma)) + 1
+    y, x = np.mgrid[-reach : reach + 1, -reach : reach + 1].astype(np.float32)
+    sine, cosine = np.sin(np.radians(angle)), np.cos(np.radians(angle))
+    along, across = y * cosine + x * sine, x * cosine - y * sine
+    ends = np.clip(length / 2 - np.abs(along) + 0.5, 0, 1) * (0.7 + 0.3 * along / length)
+    kernel = ends * np.exp(-0.5 * (across / sigma) ** 2)
+    return (kernel / kernel.max()).astype(np.float32)
+
+
+def write_pairs(photos: Sequence[Path], out: str | Path, *, seed: int, rain: Rain | None = None) -> None:
+    """Write a data set of synthetic rain: ``out/input/NAME.png`` and ``out/target/NAME.png`` for every clean photo.
+
+    Raises:
+        InputError: if a photo cannot be read, two have one name, or ``out`` cannot be written.
+    """
+    rain, out = rain or Rain(), Path(out)
+    twice = [name for name, count in Counter(path.stem for path in photos).items() if count > 1]
+    if twice:
+        raise InputError(f"several photos are named {twice[0]}; they would be written to one file")
+    for number, path in enumerate(photos):
+        clean = read_image(path)
+        rainy = rain.fall_on(to_tensor(clean)[0].permute(1, 2, 0).numpy(), np.random.default_rng([seed, number]))
+        fallen = from_tensor(torch.from_numpy(rainy).permute(2, 0, 1)[None])
+        write_image(out / "input" / f"{path.stem}.png", fallen)
+        write_image(out / "target" / f"{path.stem}.png", clean)

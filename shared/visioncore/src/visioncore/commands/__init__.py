@@ -1,0 +1,1 @@
+"""The commands that are alike in every package."""

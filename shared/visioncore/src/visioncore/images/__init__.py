@@ -1,0 +1,27 @@
+"""Images in files: read as RGB with everything worth keeping beside it, written back in the same depth."""
+
+from .image import (
+    IMAGE_SUFFIXES,
+    MAX_PIXELS,
+    Image,
+    Pixels,
+    eight_bit,
+    from_tensor,
+    image_size,
+    read_image,
+    to_tensor,
+    write_image,
+)
+
+__all__ = [
+    "IMAGE_SUFFIXES",
+    "MAX_PIXELS",
+    "Image",
+    "Pixels",
+    "eight_bit",
+    "from_tensor",
+    "image_size",
+    "read_image",
+    "to_tensor",
+    "write_image",
+]

@@ -1,0 +1,1 @@
+"""Weights: read without running anything, compared with a model, saved with their configuration."""

@@ -1,0 +1,191 @@
+"""Models as a folder (config.json + model.safetensors) or as one file: save, load, share on the Hugging Face Hub."""
+
+from __future__ import annotations
+
+import json
+import re
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, ClassVar, Self
+
+import torch
+from torch import nn
+
+from ..devices import resolve_device
+from ..errors import InputError
+from ..files import whole_folder, write_text
+from ..recipes import from_plain, to_plain
+from .state_dicts import load_into, read_metadata, read_state_dict, write_state_dict
+
+CONFIG_FILE = "config.json"
+WEIGHTS_FILE = "model.safetensors"
+FORMAT = 1
+"""Version of config.json, stored in it as ``visioncore``."""
+
+
+class Pretrained(nn.Module):
+    """Base of models that are saved and loaded with their configuration.
+
+    A subclass names its configuration, a frozen dataclass, in ``config_class``, takes one as its only necessary
+    argument, and keeps it as ``config``. The fields are what recipes allow: numbers, text, truth values, Literals,
+    tuples, Optionals, paths and dataclasses of these; none is called ``model`` or ``visioncore``.
+    """
+
+    config_class: ClassVar[type[Any]]
+    config: Any
+
+    def save_pretrained(self, folder: str | Path) -> None:
+        """Write config.json and model.safetensors to ``folder``.
+
+        Both files are written whole under another name first. A new folder appears with both in it; in one that is
+        there already the two then take their places one after the other, and other files stay. An error while they are
+        written leaves what was there as it was.
+
+        Raises:
+            InputError: if the folder is a file or cannot be written, with the system's reason.
+        """
+        with whole_folder(Path(folder)) as temporary:
+            write_text(temporary / CONFIG_FILE, self._config_json(indent=2) + "\n")
+            write_state_dict(temporary / WEIGHTS_FILE, self.state_dict(), {"format": "pt"})
+
+    def save_file(self, path: str | Path) -> None:
+        """Write weights and configuration to one safetensors file, whole or not at all.
+
+        Raises:
+            InputError: if the system refuses the write, with its reason.
+        """
+        write_state_dict(path, self.state_dict(), {"format": "pt", "config": self._config_json()})
+
+    @classmethod
+    def from_pretrained(
+        cls,
+        source: str | Path,
+        *,
+        revision: str | None = None,
+        device: str | torch.device = "cpu",
+        token: str | bool | None = None,
+        cache_dir: str | Path | None = None,
+        local_files_only: bool = False,
+    ) -> Self:
+        """Return the model that ``save_pretrained`` or ``save_file`` wrote, in eval mode.
+
+        Args:
+            source: a folder, a single file, or an id ``owner/name`` on the Hugging Face Hub; what exists on the disk
+                comes first.
+            revision: branch, tag or commit on the Hub (default: its main branch).
+            device: where the model goes; "auto" takes the best there is.
+            token: access token for the Hub (default: the one stored on this machine; False: none).
+            cache_dir: where downloads are kept (default: the Hub's own cache).
+            local_files_only: take from the Hub's cache only, ask no network.
+
+        Raises:
+            InputError: if the source or a file of it is missing or damaged, the configuration is of another model or
+                version or has an unknown field, the weights do not fit, or the Hub cannot be reached.
+        """
+        path = Path(source)
+        if path.is_file():
+            text = read_metadata(path).get("config")
+            if text is None:
+                raise InputError(f"{path}: holds weights without a configuration, so no model can be built from it")
+            return cls._load(text, str(path), path, device)
+        if not path.is_dir():
+            path = _download(str(source), revision, token, cache_dir, local_files_only)
+        config = path / CONFIG_FILE
+        try:
+            text = config.read_text(encoding="utf-8")
+        except FileNotFoundError as error:
+            raise InputError(f"{source}: no {CONFIG_FILE} in this folder; save_pretrained writes one") from error
+        except (OSError, UnicodeDecodeError) as error:
+            raise InputError(f"{config}: cannot be read ({error})") from error
+        return cls._load(text, str(config), path / WEIGHTS_FILE, device)
+
+    def push_to_hub(self, repo_id: str, *, private: bool = False, token: str | None = None) -> str:
+        """Upload the model to the Hugging Face Hub and return its address; a missing model card is added.
+
+        Args:
+            repo_id: ``owner/name``; made if it does not exist.
+            private: whether a new repository is private.
+            token: access token with the right to write (default: the one stored on this machine).
+
+        Raises:
+            InputError: if the Hub cannot be reached or refuses, with its reason.
+        """
+        from huggingface_hub import HfApi
+
+        api = HfApi(token=token)
+        with tempfile.TemporaryDirectory() as folder, _hub_errors(f"{repo_id}: not uploaded to the Hugging Face Hub"):
+            self.save_pretrained(folder)
+            api.create_repo(repo_id, private=private, exist_ok=True)
+            if not api.file_exists(repo_id, "README.md"):
+                write_text(Path(folder) / "README.md", self._card(repo_id))
+            api.upload_folder(repo_id=repo_id, folder_path=folder, commit_message=f"Upload {type(self).__name__}")
+        return f"{api.endpoint}/{repo_id}"
+
+    def _config_json(self, indent: int | None = None) -> str:
+        head = {"model": type(self).__name__, "visioncore": FORMAT}
+        return json.dumps({**head, **to_plain(self.config)}, indent=indent)
+
+    def _card(self, repo_id: str) -> str:
+        name, where = type(self).__name__, type(self).__module__
+        module = where.rpartition(".")[0] or where
+        return (
+            f"---\nlibrary_name: {module}\n---\n# {repo_id.rpartition('/')[2]}\n\n"
+            f'```python\nfrom {module} import {name}\n\nmodel = {name}.from_pretrained("{repo_id}")\n```\n'
+        )
+
+    @classmethod
+    def _load(cls, text: str, where: str, weights: Path, device: str | torch.device) -> Self:
+        place = resolve_device(device)
+        model = cls(cls._read_config(text, where))
+        load_into(model, read_state_dict(weights), where=str(weights))
+        return model.to(place).eval()
+
+    @classmethod
+    def _read_config(cls, text: str, where: str) -> Any:
+        try:
+            values = json.loads(text)
+        except json.JSONDecodeError as error:
+            raise InputError(f"{where}: this is not JSON ({error})") from error
+        if not isinstance(values, dict) or not {"model", "visioncore"} <= values.keys():
+            raise InputError(f"{where}: not a configuration of {cls.__name__} (save_pretrained writes one)")
+        name, version = values.pop("model"), values.pop("visioncore")
+        if name != cls.__name__:
+            raise InputError(f"{where}: describes the model {name}, not {cls.__name__}; load it with {name}")
+        if version != FORMAT:
+            raise InputError(f"{where}: has format {version}, this visioncore reads format {FORMAT}; update visioncore")
+        return from_plain(cls.config_class, values, where)
+
+
+def _download(
+    repo_id: str, revision: str | None, token: str | bool | None, cache_dir: str | Path | None, local_files_only: bool
+) -> Path:
+    """Return the folder in the Hub's cache that holds both files of one revision."""
+    if not re.fullmatch(r"[\w-][\w.-]*/[\w-][\w.-]*", repo_id):
+        raise InputError(f"{repo_id}: no such file or folder (and no id on the Hugging Face Hub: those are owner/name)")
+    from huggingface_hub import snapshot_download
+
+    named = f"{repo_id} at {revision}" if revision else repo_id
+    with _hub_errors(f"{named}: no such file or folder here, and not to be had as an id on the Hugging Face Hub"):
+        return Path(
+            snapshot_download(
+                repo_id,
+                revision=revision,
+                token=token,
+                cache_dir=cache_dir,
+                local_files_only=local_files_only,
+                allow_patterns=[CONFIG_FILE, WEIGHTS_FILE],
+            )
+        )
+
+
+@contextmanager
+def _hub_errors(what: str) -> Iterator[None]:
+    try:
+        yield
+    except InputError:
+        raise
+    # The client's errors and those of the transport under it share no base class.
+    except Exception as error:
+        raise InputError(f"{what} ({' '.join(str(error).split())})") from error
