@@ -251,7 +251,7 @@ def evaluate_ct(
 
 
 def _centres(data: str, noise: str, source: Patches) -> Iterator[Sample]:
-    for index, entry in enumerate(source.pictures):
+    for index, entry in enumerate(source.images):
         path = entry.noisy if isinstance(entry, Pair) else entry
         yield Sample(data, noise, path.name, **source.centre(index))
 

@@ -1,4 +1,4 @@
-"""The settings of the network and the published variants."""
+"""Configuration of the network, and the published variants."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ class CLIPDenoiserConfig:
 
 
 def check_tower(width: int, blocks: Sequence[int]) -> None:
-    """Refuse what is no shape of an encoder.
+    """Validate the shape of an encoder.
 
     Raises:
         InputError: if ``width`` is not positive and even, or ``blocks`` are not four, each at least 1.

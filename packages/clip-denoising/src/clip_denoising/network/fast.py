@@ -21,7 +21,7 @@ from visioncore.backbones.clip import STAGES, Bottleneck
 from .decoder import SLOPE, ConvBlock, Decoder, upsample
 from .encoder import DenseEncoder
 from .fused_convolution import Convolution
-from .upsampled_convolution import EnlargedConvolution
+from .upsampled_convolution import UpsampledConvolution
 from .winograd import Winograd3x3
 
 WINOGRAD_CHANNELS = 128
@@ -142,7 +142,7 @@ class Finish(JoiningBlock):
         self.last = make.to_image(last.weight)
 
     def forward(self, x: Tensor, skip: Tensor) -> Tensor:
-        if not isinstance(self.enlarged, EnlargedConvolution):
+        if not isinstance(self.enlarged, UpsampledConvolution):
             whole: Tensor = self.last(super().forward(x, skip))
             return whole
         height, width = skip.shape[2:]
@@ -168,7 +168,7 @@ class Finish(JoiningBlock):
 
 
 class DirectEnlarged(nn.Module):
-    """What `EnlargedConvolution` does as it reads: enlarge, convolve, add."""
+    """What `UpsampledConvolution` does as it reads: enlarge, convolve, add."""
 
     def __init__(self, weight: Tensor, slope: float) -> None:
         super().__init__()
@@ -251,7 +251,7 @@ class _Maker:
         """Return what adds the 3x3 convolution of an enlarged map to another map, with a leaky ReLU behind it."""
         weight = self._cast(weight)
         if self.detours and weight.shape[1] >= ENLARGED_CHANNELS:
-            return EnlargedConvolution(weight, slope)
+            return UpsampledConvolution(weight, slope)
         return DirectEnlarged(weight, slope)
 
     def to_image(self, weight: Tensor) -> nn.Module:

@@ -263,7 +263,7 @@ def _sources(config: TrainConfig, data: Path, validation: Path | None) -> tuple[
         seed=config.loop.seed,
         where=f"{data}: {'patients' if ct else 'clean pictures'}",
     )
-    return source.subset(inside), _patches(wanted, [source.pictures[i] for i in outside], checked)
+    return source.subset(inside), _patches(wanted, [source.images[i] for i in outside], checked)
 
 
 def _pictures(config: DataConfig, data: Path) -> Sequence[Pair | Path]:
