@@ -79,13 +79,11 @@ def test_predict(run: Run, photos: Path, tiny_weights: Path, tmp_path: Path) -> 
     assert (code, complaints) == (0, "")
     assert said == f"3 done, 0 skipped as done before, 0 failed; results in {tmp_path / 'out'}\n"
     assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["0.png", "1.png", "2.png"]
-    (photos / "4.png").write_text("not a picture")
+    (photos / "4.png").write_text("not an image")
     code, said, complaints = run(*arguments)
     assert code == 1
     assert said.startswith("0 done, 3 skipped as done before, 1 failed")
-    assert complaints == (
-        f"failed: {photos / '4.png'}: not a picture; PNG, JPEG, TIFF, WebP, BMP and GIF can be read\n"
-    )
+    assert complaints == (f"failed: {photos / '4.png'}: not an image; PNG, JPEG, TIFF, WebP, BMP and GIF can be read\n")
 
 
 def test_predict_with_its_options(run: Run, photos: Path, tiny_weights: Path, tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""From pictures on disk to noisy and clean patches: crops, turns, noise, stored pairs, mixup."""
+"""From images on disk to noisy and clean patches: crops, turns, noise, stored pairs, mixup."""
 
 from __future__ import annotations
 
@@ -151,13 +151,13 @@ def test_subsets_and_pickles(photos: list[Path]) -> None:
 
 
 def test_what_cannot_be_a_sample_is_refused(tmp_path: Path, photos: list[Path]) -> None:
-    with pytest.raises(InputError, match=r"0\.png: a clean picture alone"):
+    with pytest.raises(InputError, match=r"0\.png: a clean image alone"):
         Patches(photos)
     write_image(tmp_path / "other.png", Image(picture(40, 50)))
     with pytest.raises(InputError, match=r"another size than .*0\.png \(width x height 50x40 and 56x40\)"):
         Patches([Pair(tmp_path / "other.png", photos[0])]).centre(0)
-    (tmp_path / "text.png").write_text("no picture")
-    with pytest.raises(InputError, match=r"text\.png: not a picture"):
+    (tmp_path / "text.png").write_text("no image")
+    with pytest.raises(InputError, match=r"text\.png: not an image"):
         Patches([tmp_path / "text.png"], QUIET).sample(0, np.random.default_rng(0))
 
 

@@ -251,7 +251,7 @@ def test_what_cannot_be_measured(photos: Path, tmp_path: Path) -> None:
     with pytest.raises(InputError, match="batch is 0; it must be at least 1"):
         evaluate_synthetic(photos, as_it_is, batch=0)
     write_image(tmp_path / "tiny" / "t.png", Image(picture(0, 10, 30)))
-    with pytest.raises(InputError, match=r"t\.png: SSIM is undefined for a picture of 10 x 30"):
+    with pytest.raises(InputError, match=r"t\.png: SSIM is undefined for an image of 10 x 30"):
         evaluate_synthetic(tmp_path / "tiny", as_it_is)
     with pytest.raises(InputError, match="no such file or folder"):
         evaluate_synthetic(tmp_path / "none", as_it_is)

@@ -121,10 +121,10 @@ def test_what_was_interrupted_is_done_again(
 
 
 def test_a_bad_photo_is_told_and_the_others_are_made(photos: list[Path], tmp_path: Path) -> None:
-    photos[0].write_text("no picture")
+    photos[0].write_text("no image")
     said: list[str] = []
     summary = store_pairs(photos, tmp_path / "out", NOISE, say=said.append)
-    assert "0.bmp: not a picture" in said[0]
+    assert "0.bmp: not an image" in said[0]
     assert summary.exit_code == 1
     assert [path.name for path in summary.done] == ["1.png"]
 

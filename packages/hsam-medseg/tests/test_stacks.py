@@ -35,7 +35,7 @@ def save(path: Path, values: np.ndarray, **options: Any) -> Path:
 def test_a_folder_of_pictures_is_a_volume_in_natural_order(tmp_path: Path, suffix: str, dtype: Any) -> None:
     for number in (10, 9, 1, 2, 11):
         save(tmp_path / "scan" / f"slice{number}{suffix}", np.full((4, 5), number * 17, dtype))
-    (tmp_path / "scan" / "notes.txt").write_text("not a picture")
+    (tmp_path / "scan" / "notes.txt").write_text("not an image")
     (tmp_path / "scan" / f"._slice1{suffix}").write_bytes(b"left by a file manager")
     volume = read_volume(tmp_path / "scan")
     assert volume.voxels.shape == (5, 4, 5)

@@ -52,12 +52,12 @@ def test_predict(run: Run, data: Path, tiny_weights: Path, tmp_path: Path) -> No
     assert (code, complaints) == (0, "")
     assert said == f"3 done, 0 skipped as done before, 0 failed; results in {tmp_path / 'out'}\n"
     assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["1.png", "2.png", "3.png"]
-    (data / "input" / "4.png").write_text("not a picture")
+    (data / "input" / "4.png").write_text("not an image")
     code, said, complaints = run(*arguments)
     assert code == 1
     assert said.startswith("0 done, 3 skipped as done before, 1 failed")
     assert complaints.splitlines() == [
-        f"failed: {data / 'input' / '4.png'}: not a picture; PNG, JPEG, TIFF, WebP, BMP and GIF can be read"
+        f"failed: {data / 'input' / '4.png'}: not an image; PNG, JPEG, TIFF, WebP, BMP and GIF can be read"
     ]
 
 
@@ -276,4 +276,4 @@ def test_a_picture_of_the_wrong_kind_alone(run: Run, tiny_weights: Path, tmp_pat
     )
     assert code == 1
     assert said.startswith("0 done, 0 skipped as done before, 1 failed")
-    assert "not a picture" in complaints
+    assert "not an image" in complaints

@@ -1,4 +1,4 @@
-"""From pictures on disk to patches: pairing by name, crops, the published augmentations, synthetic rain."""
+"""From images on disk to patches: pairing by name, crops, the published augmentations, synthetic rain."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def refused(source: Path) -> str:
         pytest.param([("7_rain.png", "7_clean.png"), ("8_rain.png", "8_clean.png")], id="the role behind"),
         pytest.param([("a_rainy.png", "a_gt.png")], id="gt"),
         pytest.param([("IMG_4.PNG", "img_4.png")], id="letter case"),
-        pytest.param([("rain-x.png", "x.png"), ("x.png", "x.png")], id="the rule that leaves no rainy picture alone"),
+        pytest.param([("rain-x.png", "x.png"), ("x.png", "x.png")], id="the rule that leaves no rainy image alone"),
         pytest.param([("terrain_1.png", "terrain_1_gt.png"), ("train_1.png", "train_1_gt.png")], id="words in words"),
         pytest.param([("im_0001_s80_a04.png", "im_0001_s80_a04.png")], id="digits that are no version"),
         pytest.param([("img_1.png", "img_1.png"), ("img_2.png", "img_2.png")], id="numbers that are no version"),
@@ -73,7 +73,7 @@ def test_fourteen_versions_of_a_clean_picture(make_pairs: MakePairs, clean: str)
 def test_versions_are_not_taken_for_a_missing_picture(make_pairs: MakePairs) -> None:
     """One rule holds for the whole data set: a_3 has lost its partner, it is not a third version of a."""
     folder = make_pairs([("a_1.png", "a_1.png"), ("a_2.png", "a_2.png"), ("a_3.png", "a.png")])
-    assert "1 pictures have no partner in target: a_3.png" in refused(folder)
+    assert "1 images have no partner in target: a_3.png" in refused(folder)
 
 
 def test_sub_folders_keep_apart_what_has_one_name(make_pairs: MakePairs) -> None:
@@ -98,17 +98,17 @@ def test_pictures_without_a_partner_are_listed(make_pairs: MakePairs) -> None:
     for n in range(10):
         (folder / "target" / f"{n}.png").unlink()
     message = refused(folder)
-    assert message.startswith(f"{folder / 'input'}: 10 pictures have no partner in target: 0.png, 1.png")
+    assert message.startswith(f"{folder / 'input'}: 10 images have no partner in target: 0.png, 1.png")
     assert message.endswith("and 2 more")
     for n in range(11):
         (folder / "input" / f"{n}.png").unlink()
-    assert refused(folder).startswith(f"{folder / 'target'}: 1 pictures have no partner in input: 10.png")
+    assert refused(folder).startswith(f"{folder / 'target'}: 1 images have no partner in input: 10.png")
 
 
 def test_several_partners_are_refused(make_pairs: MakePairs, make_photo: MakePhoto) -> None:
     folder = make_pairs([("1.png", "1.png")])
     write_image(folder / "target" / "1.bmp", Image(make_photo(32, 48)))
-    assert "several clean pictures fit it: 1.bmp, 1.png" in refused(folder)
+    assert "several clean images fit it: 1.bmp, 1.png" in refused(folder)
 
 
 def test_sizes_that_differ_are_listed(make_pairs: MakePairs, make_photo: MakePhoto) -> None:
@@ -121,13 +121,13 @@ def test_folders_that_are_missing_empty_or_doubled(make_pairs: MakePairs, tmp_pa
     assert "no such folder" in refused(tmp_path / "none")
     folder = make_pairs([("1.png", "1.png")])
     (folder / "gt").mkdir()
-    assert "target and gt may both hold the clean pictures" in refused(folder)
+    assert "target and gt may both hold the clean images" in refused(folder)
     (folder / "target" / "1.png").unlink()
     (folder / "target").rmdir()
     assert "no file with suffix" in refused(folder)
     (folder / "gt").rename(folder / "other")
     message = refused(folder)
-    assert "no folder of clean pictures in it; it should be named target or norain" in message
+    assert "no folder of clean images in it; it should be named target or norain" in message
     assert message.endswith("there are input, other")
 
 
@@ -252,7 +252,7 @@ def test_how_often_each_augmentation_is_drawn(monkeypatch: pytest.MonkeyPatch) -
     assert 1.18 < max(factors) <= 1.2
     counts = Counter(ways)
     assert sorted(counts) == list(range(8))
-    assert 320 < counts.pop(0) < 480  # two of nine draws leave a picture as it is
+    assert 320 < counts.pop(0) < 480  # two of nine draws leave an image as it is
     assert all(140 < count < 265 for count in counts.values())
 
 
@@ -275,7 +275,7 @@ def test_patches_of_pairs(make_pairs: MakePairs) -> None:
     again = source.sample(1, np.random.default_rng(0))
     assert all(torch.equal(sample[name], again[name]) for name in sample)
     assert not torch.equal(sample["clean"], source.sample(1, np.random.default_rng(1))["clean"])
-    # what `make_pairs` makes of a clean picture survives turning, and saturation up to its clamp
+    # what `make_pairs` makes of a clean image survives turning, and saturation up to its clamp
     for seed in range(20):
         sample = source.sample(0, np.random.default_rng(seed))
         assert float((sample["rainy"] - sample["clean"] / 2 - 100 / 255).abs().max()) < 0.06

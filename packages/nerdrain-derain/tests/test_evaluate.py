@@ -164,7 +164,7 @@ def test_protocols_and_pictures_that_cannot_be_measured(predictor: Predictor, ma
     for protocols in (["y"], []):
         with pytest.raises(InputError, match=r"unknown protocol .*; known are y_A, y_B, rgb"):
             evaluate(data, predictor, protocols=protocols)
-    with pytest.raises(InputError, match=r"rain-1\.png: SSIM is undefined for a picture of 10 x 40"):
+    with pytest.raises(InputError, match=r"rain-1\.png: SSIM is undefined for an image of 10 x 40"):
         evaluate(data, predictor)
 
 

@@ -364,7 +364,7 @@ def names(out: Path) -> list[str]:
 
 def test_a_folder_with_a_broken_file(predictor: Predictor, folder: Path, tmp_path: Path) -> None:
     (folder / "0.png").write_bytes((folder / "1.png").read_bytes()[:200])
-    (folder / "3.jpg").write_text("not a picture")
+    (folder / "3.jpg").write_text("not an image")
     said: list[str] = []
     summary = predict_files([folder], predictor, tmp_path / "out", say=said.append)
     assert names(tmp_path / "out") == ["1.png", "2.png", "sub/1.png"]
@@ -372,7 +372,7 @@ def test_a_folder_with_a_broken_file(predictor: Predictor, folder: Path, tmp_pat
     assert str(summary) == "3 done, 0 skipped as done before, 2 failed"
     assert len(said) == 2
     assert f"{folder / '0.png'}: the PNG file is truncated or damaged" in said[0]
-    assert f"{folder / '3.jpg'}: not a picture" in said[1]
+    assert f"{folder / '3.jpg'}: not an image" in said[1]
     assert all("\n" not in line for line in said)
     close(read_image(tmp_path / "out" / "1.png").pixels, expected(predictor.model, read_image(folder / "1.png")))
 

@@ -1,4 +1,4 @@
-"""Reading and writing pictures: what comes back, in every form of file, and one clear line for what is none."""
+"""Reading and writing images: what comes back, in every form of file, and one clear line for what is none."""
 
 from __future__ import annotations
 
@@ -294,9 +294,9 @@ def test_the_size_needs_the_header_alone(tmp_path: Path, suffix: str) -> None:
 
 
 def test_the_size_of_what_is_no_picture(tmp_path: Path) -> None:
-    (tmp_path / "a.png").write_text("no picture")
+    (tmp_path / "a.png").write_text("no image")
     (tmp_path / "b.png").write_bytes(png_announcing(60000, 40000))
-    for name, reason in (("a.png", "not a picture"), ("b.png", "2400 megapixels"), ("c.png", "cannot be read")):
+    for name, reason in (("a.png", "not an image"), ("b.png", "2400 megapixels"), ("c.png", "cannot be read")):
         with pytest.raises(InputError, match=reason):
             image_size(tmp_path / name)
 
@@ -363,10 +363,10 @@ def test_missing_folder_empty_and_foreign_files(tmp_path: Path) -> None:
     assert "is a folder" in refused(tmp_path)
     (tmp_path / "empty.png").touch()
     assert "empty" in refused(tmp_path / "empty.png")
-    (tmp_path / "text.png").write_text("not a picture at all, whatever the suffix says")
-    assert "not a picture" in refused(tmp_path / "text.png")
+    (tmp_path / "text.png").write_text("not an image at all, whatever the suffix says")
+    assert "not an image" in refused(tmp_path / "text.png")
     (tmp_path / "paper.jpg").write_bytes(b"%PDF-1.7\n" + bytes(100))
-    assert "not a picture" in refused(tmp_path / "paper.jpg")
+    assert "not an image" in refused(tmp_path / "paper.jpg")
 
 
 @pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() == 0, reason="the superuser may read everything")
@@ -503,7 +503,7 @@ def test_unknown_suffixes_are_refused_with_the_known_ones(tmp_path: Path) -> Non
 
 def test_a_picture_that_the_format_cannot_hold(tmp_path: Path) -> None:
     wide = Image(np.zeros((1, 17000, 3), np.uint8))
-    with pytest.raises(InputError, match="WEBP file cannot hold this picture"):
+    with pytest.raises(InputError, match="WEBP file cannot hold this image"):
         write_image(tmp_path / "a.webp", wide)
     assert list(tmp_path.iterdir()) == []
 

@@ -40,6 +40,6 @@ def test_sixteen_bit_grey_and_alpha_become_eight_bit_rgb(tmp_path: Path) -> None
 
 
 def test_what_is_no_photo_is_named(tmp_path: Path) -> None:
-    (tmp_path / "text.png").write_text("no picture")
-    with pytest.raises(InputError, match=r"text\.png: not a picture"):
+    (tmp_path / "text.png").write_text("no image")
+    with pytest.raises(InputError, match=r"text\.png: not an image"):
         Photos()(tmp_path / "text.png")

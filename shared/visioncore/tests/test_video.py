@@ -1,4 +1,4 @@
-"""Videos: pictures in and out with their colours, times and sound, and one clear line for what is no video."""
+"""Videos: frames in and out with their colours, times and sound, and one clear line for what is no video."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from visioncore.errors import InputError
 from visioncore.video import Frame, probe_video, read_frames, write_video
 
 RATE = Fraction(25)
-# upright, as cameras store them: where the right and down axes of the stored picture go on the display
+# upright, as cameras store them: where the right and down axes of the stored frame go on the display
 TURNS = {90: (0, 1, -1, 0), 180: (-1, 0, 0, -1), 270: (0, -1, 1, 0)}
 
 
@@ -64,7 +64,7 @@ def with_sound(path: Path, seconds: int, codec: str = "aac") -> Path:
 
 
 def sound_of(path: Path) -> tuple[list[bytes], list[float]]:
-    """The packets of the sound, and when each is heard after the first picture is seen."""
+    """The packets of the sound, and when each is heard after the first frame is seen."""
     with av.open(str(path)) as container:
         first = next(container.decode(video=0)).time
     with av.open(str(path)) as container:
@@ -292,11 +292,11 @@ def test_a_video_without_pictures(tmp_path: Path) -> None:
             if packet.dts is not None:
                 packet.stream = track
                 new.mux(packet)
-    assert "no picture" in refused(tmp_path / "a.mkv")
+    assert "no frame" in refused(tmp_path / "a.mkv")
 
 
 def test_reading_holds_few_pictures(tmp_path: Path) -> None:
-    """The first picture arrives although the rest of the file is beyond reading."""
+    """The first frame arrives although the rest of the file is beyond reading."""
     write_video(tmp_path / "a.mkv", noisy(200), RATE)
     whole = (tmp_path / "a.mkv").read_bytes()
     (tmp_path / "a.mkv").write_bytes(whole[: len(whole) // 2])
@@ -316,8 +316,8 @@ def test_a_missing_library_is_told_with_the_command(tmp_path: Path, monkeypatch:
 def test_writing_refuses_what_makes_no_video(tmp_path: Path) -> None:
     cases: list[tuple[str, Any, str]] = [
         ("a.webm", moving(1), r"use \.mp4, "),
-        ("a.mp4", iter(()), "no pictures"),
-        ("a.mp4", iter([Frame(patches()), Frame(patches(32))]), r"picture 1 is \(32, 64, 3\)"),
+        ("a.mp4", iter(()), "no frames"),
+        ("a.mp4", iter([Frame(patches()), Frame(patches(32))]), r"frame 1 is \(32, 64, 3\)"),
         ("a.mp4", iter([Frame(patches().astype(np.float32))]), "float32"),
     ]
     for name, frames, message in cases:

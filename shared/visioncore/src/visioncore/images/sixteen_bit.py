@@ -76,7 +76,7 @@ def encode_tiff(pixels: NDArray[np.uint16], icc: bytes | None, exif: bytes | Non
     tags[TiffImagePlugin.SAMPLESPERPIXEL] = channels
     tags[TiffImagePlugin.ROWSPERSTRIP] = height
     tags[TiffImagePlugin.STRIPBYTECOUNTS] = len(data)
-    tags[TiffImagePlugin.STRIPOFFSETS] = 0  # counted from the end of the directory when it is written
+    tags[TiffImagePlugin.STRIPOFFSETS] = 0  # counted from the end of the tags when it is written
     if channels == 4:
         tags[TiffImagePlugin.EXTRASAMPLES] = 2
     if icc:
