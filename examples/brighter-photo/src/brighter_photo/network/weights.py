@@ -15,8 +15,8 @@ def load_model(weights: str | Path) -> Brighter:
     """Return a network in evaluation mode from whatever holds its weights.
 
     Args:
-        weights: ``demo`` for the bundled network, a folder, file or hub id that `Brighter.from_pretrained` takes, or a
-            checkpoint of the authors.
+        weights: ``demo`` for the bundled network, a folder, file or hub id that
+            `Brighter.from_pretrained` takes, or a checkpoint of the authors.
 
     Raises:
         InputError: if it cannot be read or does not fit.
