@@ -37,20 +37,19 @@ Files = dict[str, bytes]
 
 @dataclass(frozen=True)
 class NewMethod:
-    """What is known of a method before its code is written; each a single line."""
+    """What is known of a method before its code is written, each a single line; `visioncore.methods.Method` has more.
+
+    The name is METHOD-TASK, the title without its punctuation that of the network's class, authors are given and family
+    names separated by commas, the venue ends with its year, and arxiv may be empty.
+    """
 
     name: str
-    """Name of the distribution and its command, METHOD-TASK such as ``isp-scanpath``."""
     title: str
-    """What the authors call it; without its punctuation, the name of the model."""
     task: str
-    """What it does, beginning with a verb."""
     paper: str
     authors: str
-    """Given and family names, separated by commas."""
     venue: str
     arxiv: str
-    """arXiv identifier, or nothing."""
 
     @property
     def module(self) -> str:
