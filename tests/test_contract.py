@@ -21,9 +21,12 @@ from workspace import ROOT, Member, members, read_pyproject
 METHODS = [member for member in members() if member.name != CORE]
 
 SOURCES = (
-    *("__init__.py", "method.py", "model.py", "losses.py", "data.py", "checkpoint.py", "py.typed"),
-    *("train.py", "predict.py", "evaluate.py", "demo.py", "cli.py", "recipes/demo.yaml", "assets/README.md"),
+    *("__init__.py", "__init__.pyi", "py.typed", "method.py", "cli.py", "demo.py"),
+    *("network/model.py", "network/losses.py", "network/config.py", "network/published.py"),
+    *("data/__init__.py", "training/trainer.py", "inference/predictor.py", "evaluation/protocols.py"),
+    *("recipes/demo.yaml", "assets/README.md"),
 )
+"""Files that every method has, in folders by role."""
 TESTS = ("parity", "model", "losses", "data", "train", "predict", "cli")
 MOST_LINES = 400
 """A file that grows past this holds two ideas."""
@@ -194,7 +197,9 @@ def test_readme(method: Member) -> None:
 def test_project(method: Member) -> None:
     project, module = read_pyproject(ROOT / method.folder)["project"], module_name(method)
     assert project["scripts"] == {method.name: f"{module}.cli:main"}
-    assert project["entry-points"] == {"visioncore.methods": {method.name: f"{module}.method:METHOD"}}
+    # An example is no method that a user should be shown.
+    group = "visioncore.methods" if method.published else "visioncore.examples"
+    assert project["entry-points"] == {group: {method.name: f"{module}.method:METHOD"}}
     assert version(method.name) == method.version, "what is installed is another version; run uv sync"
 
 
@@ -224,14 +229,14 @@ def test_missing_and_large_files_are_seen(tmp_path: Path) -> None:
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / name).touch()
     assert layout_faults(tmp_path, "a") == []
-    (tmp_path / "src/a/model.py").write_text("\n" * (MOST_LINES + 1))
+    (tmp_path / "src/a/network/model.py").write_text("\n" * (MOST_LINES + 1))
     (tmp_path / "src/a/assets/weights").write_bytes(bytes(MOST_ASSETS + 1))
     (tmp_path / "src/a/recipes/demo.yaml").unlink()
     (tmp_path / "tests/test_parity.py").unlink()
     assert layout_faults(tmp_path, "a") == [
         "src/a/recipes/demo.yaml is missing",
         "tests/test_parity.py is missing",
-        "src/a/model.py has 401 lines, at most 400 are allowed",
+        "src/a/network/model.py has 401 lines, at most 400 are allowed",
         "assets take 5.0 MiB, at most 5 are allowed",
     ]
 

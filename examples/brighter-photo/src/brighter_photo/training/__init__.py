@@ -1,0 +1,1 @@
+"""The training configuration and what one step does."""
