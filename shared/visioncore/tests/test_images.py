@@ -8,9 +8,11 @@ import struct
 import sys
 import zlib
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
+import tifffile
 import torch
 from numpy.typing import NDArray
 from PIL import Image as Pillow
@@ -452,6 +454,26 @@ def write_tiff(path: Path, layers: NDArray[np.generic], tags: dict[int, object],
     with path.open("wb") as file:
         directory.save(file)
         file.write(layers.tobytes())
+
+
+@pytest.mark.parametrize("channels", [3, 4])
+@pytest.mark.parametrize(
+    ("layout", "damage"),
+    [
+        ({}, "save it with the colours of each pixel together"),
+        ({"compression": "zlib", "rowsperstrip": 8}, "truncated or damaged"),
+    ],
+)
+def test_16_bit_tiff_in_planes(tmp_path: Path, channels: int, layout: dict[str, Any], damage: str) -> None:
+    path, layers = tmp_path / "planes.tif", np.random.default_rng(0).integers(0, 65536, (channels, 24, 17), np.uint16)
+    alpha = ["unassalpha"] if channels == 4 else None
+    tifffile.imwrite(path, layers, photometric="rgb", planarconfig="separate", extrasamples=alpha, **layout)
+    image = read_image(path)
+    np.testing.assert_array_equal(image.pixels, np.moveaxis(layers[:3], 0, -1))
+    if channels == 4:
+        np.testing.assert_array_equal(image.alpha, layers[3])
+    path.write_bytes(path.read_bytes()[:-50])
+    assert damage in refused(path)
 
 
 def test_tiffs_that_have_no_8_or_16_bit_form(tmp_path: Path) -> None:

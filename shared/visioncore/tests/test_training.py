@@ -22,10 +22,10 @@ from safetensors.torch import load_file
 from torch import Tensor, nn
 
 from visioncore.errors import InputError
+from visioncore.files import recover_folders
 from visioncore.training import FitResult, LoopConfig, TrainingDiverged, fit, hold_out, warmup_cosine
-from visioncore.training import atomic_folders as folders
 from visioncore.training.ema import MovingAverage
-from visioncore.training.generators import generator_state, restore_generators, seed_generators
+from visioncore.training.random_generators import generator_state, restore_generators, seed_generators
 from visioncore.weights.pretrained import Pretrained
 
 SCRIPT = Path(__file__).with_name("training_run.py")
@@ -383,7 +383,7 @@ def test_a_kill_between_two_renames_loses_no_folder(tmp_path: Path) -> None:
     for name in (".last.old", ".last.partial", ".best.old", "best"):
         (tmp_path / name).mkdir()
         (tmp_path / name / "file").write_text(name)
-    folders.recover(tmp_path)
+    recover_folders(tmp_path)
     assert {path.name: (path / "file").read_text() for path in tmp_path.iterdir()} == {
         "last": ".last.old",
         "best": "best",

@@ -54,7 +54,7 @@ def expand_inputs(inputs: Iterable[str | Path], suffixes: Iterable[str]) -> list
 
 
 def _inside(folder: Path, suffixes: tuple[str, ...]) -> list[Path]:
-    # hidden: what macOS and unfinished writes leave beside pictures under their suffixes
+    # hidden: what macOS and unfinished writes leave beside images under their suffixes
     files = (
         path
         for path in folder.rglob("*")
@@ -98,6 +98,28 @@ def first_bytes(path: Path, number: int) -> bytes:
 
 
 @contextmanager
+def writing(path: Path) -> Iterator[None]:
+    """Turn a write that the system refuses into one line.
+
+    Raises:
+        InputError: naming ``path`` and the reason (disk full, no permission).
+    """
+    from safetensors import SafetensorError
+
+    try:
+        yield
+    except OSError as error:
+        raise InputError(f"{path}: could not be written ({error.strerror or error})") from error
+    except SafetensorError as error:
+        raise InputError(f"{path}: could not be written ({error})") from error
+    except RuntimeError as error:
+        # torch.save reports a full disk like this.
+        if "PytorchStreamWriter" not in str(error) and "unexpected pos" not in str(error):
+            raise
+        raise InputError(f"{path}: could not be written (disk full?)") from error
+
+
+@contextmanager
 def atomic_path(path: str | Path) -> Iterator[Path]:
     """Yield a temporary path beside ``path`` that takes its name when the block ends without an error.
 
@@ -109,15 +131,14 @@ def atomic_path(path: str | Path) -> Iterator[Path]:
     """
     path = Path(path)
     temporary = path.with_name(f".{path.stem}.{os.getpid()}.partial{path.suffix}")
-    try:
-        yield temporary
-        with temporary.open("rb+") as file:
-            os.fsync(file.fileno())
-        temporary.replace(path)
-    except OSError as error:
-        raise InputError(f"{path}: could not be written ({error.strerror or error})") from error
-    finally:
-        temporary.unlink(missing_ok=True)
+    with writing(path):
+        try:
+            yield temporary
+            with temporary.open("rb+") as file:
+                os.fsync(file.fileno())
+            temporary.replace(path)
+        finally:
+            temporary.unlink(missing_ok=True)
 
 
 @contextmanager
@@ -132,21 +153,20 @@ def whole_folder(folder: Path) -> Iterator[Path]:
     """
     # Inside a folder that is there already, which may be a disk of its own; else beside where it will be.
     temporary = (folder if folder.is_dir() else folder.parent) / f".{folder.name}.{os.getpid()}.partial"
-    try:
-        shutil.rmtree(temporary, ignore_errors=True)  # of a process that was killed and had this number
-        temporary.mkdir(parents=True)
-        yield temporary
-        if folder.exists():
-            for file in temporary.iterdir():
-                file.replace(folder / file.name)
-        else:
-            temporary.rename(folder)
-    except OSError as error:
-        raise InputError(f"{folder}: this folder could not be written ({error.strerror or error})") from error
-    except InputError as error:
-        raise InputError(str(error).replace(str(temporary), str(folder))) from error
-    finally:
-        shutil.rmtree(temporary, ignore_errors=True)
+    with writing(folder):
+        try:
+            shutil.rmtree(temporary, ignore_errors=True)  # of a process that was killed and had this number
+            temporary.mkdir(parents=True)
+            yield temporary
+            if folder.exists():
+                for file in temporary.iterdir():
+                    file.replace(folder / file.name)
+            else:
+                temporary.rename(folder)
+        except InputError as error:
+            raise InputError(str(error).replace(str(temporary), str(folder))) from error
+        finally:
+            shutil.rmtree(temporary, ignore_errors=True)
 
 
 def write_text(path: str | Path, text: str) -> None:
@@ -154,3 +174,58 @@ def write_text(path: str | Path, text: str) -> None:
     Path(path).parent.mkdir(parents=True, exist_ok=True)
     with atomic_path(path) as temporary:
         temporary.write_text(text, encoding="utf-8")
+
+
+def replace_folder(folder: Path, finished: Path) -> None:
+    """Put ``finished``, a folder beside ``folder``, in its place; what stood there is removed.
+
+    Files are flushed to the disk first. A kill at any moment leaves the old folder or the new one, for
+    `recover_folders` to find.
+    """
+    for path in [*(file for file in finished.rglob("*") if file.is_file()), finished]:
+        _flush(path)
+    if folder.exists():
+        shutil.rmtree(_old(folder), ignore_errors=True)
+        folder.rename(_old(folder))
+    finished.rename(folder)
+    _flush(folder.parent)
+    shutil.rmtree(_old(folder), ignore_errors=True)
+
+
+def partial_folder(folder: Path) -> Path:
+    """Return the name under which ``folder`` is written before `replace_folder` puts it in its place."""
+    return folder.with_name(f".{folder.name}.partial")
+
+
+def remove_folder(folder: Path) -> None:
+    """Remove a folder so that no part of it is ever seen under its name."""
+    if folder.exists():
+        shutil.rmtree(_old(folder), ignore_errors=True)
+        folder.rename(_old(folder))
+    shutil.rmtree(_old(folder), ignore_errors=True)
+
+
+def recover_folders(parent: Path) -> None:
+    """Clear ``parent`` of what a killed write left: a replaced folder whose successor is missing comes back."""
+    for path in parent.glob(".*.old"):
+        folder = parent / path.name.removeprefix(".").removesuffix(".old")
+        if folder.exists():
+            shutil.rmtree(path, ignore_errors=True)
+        else:
+            path.rename(folder)
+    for path in parent.glob(".*.partial"):
+        shutil.rmtree(path, ignore_errors=True)
+
+
+def _old(folder: Path) -> Path:
+    return folder.with_name(f".{folder.name}.old")
+
+
+def _flush(path: Path) -> None:
+    if os.name == "nt":
+        return
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

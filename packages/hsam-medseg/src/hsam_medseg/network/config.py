@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Literal, get_args, get_origin, get_type_hints
+from typing import Literal
 
+from visioncore.configs import check_choices
 from visioncore.errors import InputError
 
 from ..data.volume import check_orientation
@@ -78,9 +79,7 @@ class HSAMConfig:
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "classes", tuple(self.classes))
-        for name, hint in get_type_hints(type(self)).items():
-            if get_origin(hint) is Literal and getattr(self, name) not in get_args(hint):
-                raise InputError(f"{name} is {getattr(self, name)!r}; it must be {' or '.join(get_args(hint))}")
+        check_choices(self)
         if self.image_size < PATCH or self.image_size % PATCH:
             raise InputError(f"image_size is {self.image_size}; it must be a positive multiple of {PATCH}")
         if not self.classes or len(set(self.classes)) != len(self.classes) or "" in self.classes:

@@ -15,11 +15,11 @@ def hold_out(
     """Return the indices of what is trained on and of what is held out, each in order.
 
     Args:
-        keys: one for each item; items of equal keys, such as degraded versions of one picture, stay on one side.
+        keys: one for each item; items of equal keys, such as degraded versions of one image, stay on one side.
         share: of the different keys, how many are held out; one at least.
         most: and no more than this many.
         seed: decides which.
-        where: what they are and where from, for messages, such as "photos: clean pictures".
+        where: what they are and where from, for messages, such as "photos: clean images".
 
     Raises:
         InputError: if none would be left to train on.

@@ -29,10 +29,10 @@ def fit(
     resume: bool = True,
     run_description: Mapping[str, object] | None = None,
 ) -> FitResult:
-    """Train ``model``, from the newest checkpoint in ``out`` if there is one.
+    """Train ``model``, from the newest run state in ``out`` if there is one.
 
     The same call goes on after an interruption as if nothing had happened: on the CPU the weights are the same bit for
-    bit. Ctrl-C and SIGTERM end the step at hand, write a checkpoint and then raise KeyboardInterrupt.
+    bit. Ctrl-C and SIGTERM end the step at hand, save the run state and then raise KeyboardInterrupt.
     Under ``accelerate launch`` every process makes this call, with ``out`` on storage they share.
 
     Args:
@@ -57,7 +57,7 @@ def fit(
 
     Raises:
         InputError: if settings do not fit the machine or each other, ``out`` holds another run or cannot be written.
-        TrainingDiverged: if the loss is no longer finite. The last checkpoint is from before that.
+        TrainingDiverged: if the loss is no longer finite. The last saved run state is from before that.
         KeyboardInterrupt: after a signal.
     """
     if best is not None and validate is None:

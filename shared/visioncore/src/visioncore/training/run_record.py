@@ -17,12 +17,12 @@ FREE = frozenset({"accumulate", "workers", "log_every", "validate_every", "check
 (``accumulate`` only its rounding)."""
 
 
-def write_identity(path: Path, config: LoopConfig, description: Mapping[str, object] | None) -> None:
+def write_record(path: Path, config: LoopConfig, description: Mapping[str, object] | None) -> None:
     """Write the settings and the description of a run."""
-    write_text(path, json.dumps(_identity(config, description), indent=2) + "\n")
+    write_text(path, json.dumps(_record(config, description), indent=2) + "\n")
 
 
-def check_identity(path: Path, config: LoopConfig, description: Mapping[str, object] | None) -> None:
+def check_record(path: Path, config: LoopConfig, description: Mapping[str, object] | None) -> None:
     """Compare with what an earlier start of the run wrote.
 
     Raises:
@@ -31,8 +31,8 @@ def check_identity(path: Path, config: LoopConfig, description: Mapping[str, obj
     try:
         before = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
-        raise InputError(f"{path}: unreadable beside checkpoints of its run; train in another folder") from error
-    was, now = dict(_leaves(before)), dict(_leaves(_identity(config, description)))
+        raise InputError(f"{path}: unreadable beside run states of its run; train in another folder") from error
+    was, now = dict(_leaves(before)), dict(_leaves(_record(config, description)))
     differing = [name for name in {**was, **now} if was.get(name) != now.get(name)]
     if differing:
         changes = ", ".join(f"{name} was {_shown(was, name)} and is {_shown(now, name)}" for name in differing[:3])
@@ -42,9 +42,9 @@ def check_identity(path: Path, config: LoopConfig, description: Mapping[str, obj
         )
 
 
-def _identity(config: LoopConfig, description: Mapping[str, object] | None) -> dict[str, Any]:
-    identity: dict[str, Any] = json.loads(json.dumps({"loop": asdict(config), "run": description or {}}, default=str))
-    return identity
+def _record(config: LoopConfig, description: Mapping[str, object] | None) -> dict[str, Any]:
+    record: dict[str, Any] = json.loads(json.dumps({"loop": asdict(config), "run": description or {}}, default=str))
+    return record
 
 
 def _leaves(value: Any, name: str = "") -> list[tuple[str, Any]]:

@@ -13,10 +13,10 @@ from typing import Any, ClassVar, Self
 import torch
 from torch import nn
 
+from ..configs import from_plain, to_plain
 from ..devices import resolve_device
 from ..errors import InputError
 from ..files import whole_folder, write_text
-from ..recipes import from_plain, to_plain
 from .state_dicts import load_into, read_metadata, read_state_dict, write_state_dict
 
 CONFIG_FILE = "config.json"

@@ -94,10 +94,7 @@ def write_state_dict(path: str | Path, state: Mapping[str, Tensor], metadata: Ma
         # safetensors makes files that only their owner can read; take the usual rights instead.
         temporary.touch()
         rights = temporary.stat().st_mode
-        try:
-            save_file(ready, temporary, dict(metadata) if metadata else None)
-        except SafetensorError as error:
-            raise OSError(str(error)) from error
+        save_file(ready, temporary, dict(metadata) if metadata else None)
         temporary.chmod(rights)
 
 

@@ -1,14 +1,15 @@
-"""Checkpoint folders: written whole, the newest undamaged one found again, the oldest removed."""
+"""The folders of run states: written whole, the newest undamaged one found again, the oldest removed."""
 
 from __future__ import annotations
 
 import json
+import shutil
 import zlib
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from . import atomic_folders as folders
+from ..files import partial_folder, remove_folder, replace_folder, writing
 
 if TYPE_CHECKING:
     from accelerate import Accelerator
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
 _MANIFEST = "manifest.json"
 
 
-class Checkpoints:
+class RunStateFolders:
     """The folders ``step-00001000`` and so on inside ``folder``.
 
     Args:
@@ -29,11 +30,11 @@ class Checkpoints:
         self._keep = keep
 
     def path(self, step: int) -> Path:
-        """Return the folder of the checkpoint after ``step`` steps."""
+        """Return the folder of the run state after ``step`` steps."""
         return self.folder / f"step-{step:08d}"
 
     def newest(self, warn: Callable[[str], None]) -> int | None:
-        """Return the step of the newest undamaged checkpoint, None without one.
+        """Return the step of the newest undamaged run state, None without one.
 
         Args:
             warn: told in one line of each damaged one.
@@ -46,7 +47,7 @@ class Checkpoints:
         return None
 
     def write(self, step: int, accelerator: Accelerator, fill: Callable[[Path], None]) -> None:
-        """Write one checkpoint; every process calls this.
+        """Write one run state; every process calls this.
 
         Args:
             step: steps done.
@@ -54,13 +55,14 @@ class Checkpoints:
             fill: writes the files of this process into the folder it is given.
 
         Raises:
-            InputError: if the system refuses the write. The checkpoints before are untouched.
+            InputError: if the system refuses the write. Those before are untouched.
         """
         folder = self.path(step)
-        partial = folder.with_name(f".{folder.name}.partial")
-        with folders.writing(folder):
+        partial = partial_folder(folder)
+        with writing(folder):
             if accelerator.is_main_process:
-                folders.partial(folder).mkdir(parents=True)
+                shutil.rmtree(partial, ignore_errors=True)
+                partial.mkdir(parents=True)
             accelerator.wait_for_everyone()
             fill(partial)
             accelerator.wait_for_everyone()
@@ -71,16 +73,16 @@ class Checkpoints:
                     if path.is_file()
                 }
                 (partial / _MANIFEST).write_text(json.dumps(files, indent=1), encoding="utf-8")
-                folders.put_in_place(partial, folder)
+                replace_folder(folder, partial)
                 # One of a later step is left from before a damaged one was skipped: not ours to count.
                 for old in sorted(done for done in self._steps() if done <= step)[: -self._keep]:
-                    folders.remove(self.path(old))
+                    remove_folder(self.path(old))
             accelerator.wait_for_everyone()
 
     def clear(self) -> None:
-        """Remove every checkpoint."""
+        """Remove every run state."""
         for step in self._steps():
-            folders.remove(self.path(step))
+            remove_folder(self.path(step))
 
     def _steps(self) -> list[int]:
         names = (path.name.removeprefix("step-") for path in self.folder.glob("step-*") if path.is_dir())

@@ -9,7 +9,6 @@ from collections.abc import Callable
 import pytest
 import torch
 
-from visioncore import devices as under_test
 from visioncore.devices import (
     autocast,
     describe_machine,
@@ -22,6 +21,7 @@ from visioncore.devices import (
     synchronize,
     with_backoff,
 )
+from visioncore.devices import precision as under_test
 from visioncore.errors import InputError
 
 CPU = torch.device("cpu")
@@ -71,7 +71,7 @@ def test_precisions(monkeypatch: pytest.MonkeyPatch) -> None:
     assert resolve_dtype("float16", cuda) == torch.float16
     assert resolve_dtype("auto", CPU) == torch.float32
     for supported, expected in ((True, torch.bfloat16), (False, torch.float32)):
-        monkeypatch.setattr(under_test, "_has_bfloat16", lambda device, answer=supported: answer)
+        monkeypatch.setattr(under_test, "has_bfloat16", lambda device, answer=supported: answer)
         assert resolve_dtype("auto", cuda) == expected
     with pytest.raises(InputError, match="unknown precision 'half'; known are auto, float32"):
         resolve_dtype("half", CPU)
