@@ -10,8 +10,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from hsam_medseg.data.volumes import Volume, read_labels, read_volume, write_labels
+from hsam_medseg.data.labels import read_labels, write_labels
+from hsam_medseg.data.scans import read_volume
 from visioncore.errors import InputError
+from visioncore.medical import Volume
 
 h5py: Any = import_module("h5py")
 

@@ -10,7 +10,7 @@ import numpy as np
 import pydicom
 import pytest
 
-from hsam_medseg.data.volumes import read_volume
+from hsam_medseg.data.scans import read_volume
 from visioncore.errors import InputError
 
 SAMPLES = Path(pydicom.__file__).parent / "data" / "test_files"

@@ -11,9 +11,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from hsam_medseg.data.volumes import Volume, read_volume
+from hsam_medseg.data.scans import read_volume
 from hsam_medseg.inference.dicom_seg import write_dicom_seg
 from visioncore.errors import InputError
+from visioncore.medical import Volume
 
 pydicom: Any = import_module("pydicom")
 

@@ -11,8 +11,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from hsam_medseg.data.volumes import Volume, read_labels, read_volume, write_labels, write_probabilities
+from hsam_medseg.data.labels import read_labels, write_labels, write_probabilities
+from hsam_medseg.data.scans import read_volume
 from visioncore.errors import InputError
+from visioncore.medical import Volume
 
 nibabel: Any = import_module("nibabel")
 

@@ -24,7 +24,8 @@ from scipy.ndimage import uniform_filter, zoom
 from torch import Tensor, nn
 
 from hsam_medseg import HSAM, HSAMConfig, Output, Predictor, Preprocessing, Segmentation, Volume
-from hsam_medseg.data.volumes import read_labels, read_volume, write_labels
+from hsam_medseg.data.labels import read_labels, write_labels
+from hsam_medseg.data.scans import read_volume
 from hsam_medseg.inference.predictor import predict_files
 from hsam_medseg.inference.result import beside
 from hsam_medseg.inference.work_ahead import ahead, one_behind

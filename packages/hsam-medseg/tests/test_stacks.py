@@ -9,8 +9,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from hsam_medseg.data.volumes import Volume, read_labels, read_volume, write_labels
+from hsam_medseg.data.labels import read_labels, write_labels
+from hsam_medseg.data.scans import read_volume
 from visioncore.errors import InputError
+from visioncore.medical import Volume
 
 
 def refused(path: Path, labels: bool = False) -> str:

@@ -10,8 +10,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from hsam_medseg.data.volumes import Volume, find_volumes, read_volume, volume_name, write_labels, write_probabilities
+from hsam_medseg.data.labels import write_labels, write_probabilities
+from hsam_medseg.data.scans import read_volume
 from visioncore.errors import InputError
+from visioncore.medical import Volume, volume_name
 
 nibabel: Any = import_module("nibabel")
 

@@ -6,8 +6,7 @@ from dataclasses import dataclass, field
 from typing import Literal, get_args, get_origin, get_type_hints
 
 from visioncore.errors import InputError
-
-from ..data.volume import check_orientation
+from visioncore.medical import check_orientation
 
 PATCH = 16
 """Side of the encoder's patches in pixels."""

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..files import natural_key
-from .dicom import frame_count
+from .dicom_files import frame_count
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -58,6 +58,12 @@ class Frame:
         # at the top of a file of several frames it can be true of the first only
         several = name == "ImagePositionPatient" and frame_count(self.header) > 1
         return None if several else self.header.get(name)
+
+    @property
+    def rescaling(self) -> tuple[float, float]:
+        """Slope and intercept, which make values of the numbers that are stored; a slope of 0 counts as 1."""
+        slope, intercept = self.get("RescaleSlope"), self.get("RescaleIntercept")
+        return float(slope or 1), float(intercept or 0)
 
     @property
     def position(self) -> NDArray[np.float64] | None:

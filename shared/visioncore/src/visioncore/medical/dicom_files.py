@@ -61,7 +61,7 @@ def read_headers(path: Path) -> dict[Path, Any]:
 
 def modalities(headers: Mapping[Path, Any]) -> str:
     """Return what files hold, for a message: such as ``CT, SEG``, or that there are none."""
-    held = {str(header.get("Modality", "no picture")) for header in headers.values()}
+    held = {str(header.get("Modality", "no image")) for header in headers.values()}
     return ", ".join(sorted(held)) or "no DICOM file"
 
 
@@ -89,12 +89,8 @@ def choose_series(folder: Path, headers: Mapping[Path, Any], series: str | None)
     raise InputError(f"{folder}: no series {series} in it; there is {listed}")
 
 
-def read_pixels(file: Path, package: str) -> NDArray[Any]:
+def read_pixels(file: Path) -> NDArray[Any]:
     """Return what a file stores, (frames, rows, columns) or, for colours, (frames, rows, columns, 3).
-
-    Args:
-        file: where it is.
-        package: the package whose extra ``dicom-compressed`` brings decoders, for a message.
 
     Raises:
         InputError: if the file is damaged, or compressed in a way that nothing installed can read.
@@ -108,7 +104,7 @@ def read_pixels(file: Path, package: str) -> NDArray[Any]:
         syntax = data.file_meta.TransferSyntaxUID
         if not pixels.get_decoder(syntax).is_available:
             raise InputError(
-                f'{file}: pixels compressed as {syntax.name}; run: pip install "{package}[dicom-compressed]"'
+                f'{file}: pixels compressed as {syntax.name}; run: pip install "visioncore[dicom-compressed]"'
             )
         stored: NDArray[Any] = pixels.pixel_array(data)
         return stored if frame_count(data) > 1 else stored[None]

@@ -1,4 +1,4 @@
-"""The planes of a DICOM series: where each slice lies, in which order they belong, and the affine they make."""
+"""Where the slices of a DICOM series lie, in which order they belong, and the affine they make."""
 
 from __future__ import annotations
 
@@ -9,16 +9,62 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from visioncore.errors import InputError
-from visioncore.medical.frames import Frame, in_order
+from ..errors import InputError
+from .dicom_frames import Frame, in_order
+from .orientation import Affine
+from .volume import affine_fault
 
-from .volume import LPS_TO_RAS, Affine
-
+LPS_TO_RAS = np.diag([-1.0, -1.0, 1.0, 1.0])
+"""From DICOM's axes, left and back, to those of volumes."""
 UNEVEN = 0.2
 """How far a slice may lie from its place in an even stack, in steps from slice to slice."""
+_GAP = 1.5
+"""Steps larger than this many usual ones are gaps."""
 
 
-class Plane(NamedTuple):
+class Arrangement(NamedTuple):
+    """The slices of a volume and their place."""
+
+    frames: list[Frame]
+    """In order along their normal; without places, by instance number and name."""
+    affine: Affine
+    """Of the volume; where it is not located, nothing but the steps between voxels, 1 where they are unknown."""
+    located: bool
+    """Whether the headers say where the volume lies."""
+    notes: tuple[str, ...] = ()
+    """A line if slices are missing, or of unknown place."""
+
+
+def arrange(frames: Sequence[Frame], source: Path, *, placed: bool = True) -> Arrangement:
+    """Return the slices of a series as a volume has them.
+
+    Args:
+        frames: the slices.
+        source: where they are from, for messages.
+        placed: slices must make one even stack, and it is noted if nobody can tell where it lies. Else they are taken
+            as they are, those in one place too; where they make no stack, the volume is not located.
+
+    Raises:
+        InputError: if ``placed`` and only some slices say where they lie; if they lie at several angles, have several
+            pixel sizes, lie in one place, or not at even steps.
+    """
+    if placed:
+        return _stack(frames, source)
+    ordered, heights = in_order(frames)
+    try:
+        stack = _stack(frames, source)
+    except InputError:
+        stack = None
+    if stack is None or affine_fault(stack.affine):
+        stack = Arrangement(ordered, _steps(frames[0]), False)
+    steps = np.diff(() if heights is None else heights)
+    usual = float(np.median(steps)) if len(steps) > 1 else 0.0
+    gaps = usual > 0 and steps.max() > _GAP * usual
+    notes = (f"{source}: {_uneven(ordered, steps)}; those that are there are taken",) if gaps else ()
+    return stack._replace(notes=notes)
+
+
+class _Plane(NamedTuple):
     """Where a slice lies, in DICOM's axes (left, back, up), in mm."""
 
     position: NDArray[np.float64]
@@ -29,19 +75,16 @@ class Plane(NamedTuple):
     """(3,), of length 1: across the slice, to the right hand of columns and rows."""
 
 
-def arrange(frames: Sequence[Frame], source: Path) -> tuple[list[Frame], Affine, bool]:
-    """Return the frames in order along their normal, their affine, and whether they say where they lie.
-
-    Frames that do not say are ordered by their instance number and name.
-
-    Raises:
-        InputError: if only some say; if they lie at several angles, have several pixel sizes, lie in one place, or not
-            at even steps.
-    """
+def _stack(frames: Sequence[Frame], source: Path) -> Arrangement:
+    """Return frames that make one even stack, or of unknown place."""
     planes = {frame: _plane(frame) for frame in frames}
     placed = {frame: plane for frame, plane in planes.items() if plane is not None}
     if not placed or (len(frames) == 1 and _thickness(frames[0]) is None):
-        return in_order(frames)[0], _steps(frames[0]), False
+        unknown = (
+            f"{source}: the DICOM header does not say where the voxels lie, or how thick slices are; sizes in mm are "
+            "unknown"
+        )
+        return Arrangement(in_order(frames)[0], _steps(frames[0]), False, (unknown,))
     if len(placed) < len(frames):
         without = next(frame for frame in frames if frame not in placed)
         raise InputError(
@@ -60,7 +103,7 @@ def arrange(frames: Sequence[Frame], source: Path) -> tuple[list[Frame], Affine,
     step = _even_step(positions, first.normal, ordered, source)
     affine = np.eye(4)
     affine[:3] = np.column_stack([first.along, step, positions[0]])
-    return ordered, LPS_TO_RAS @ affine, True
+    return Arrangement(ordered, LPS_TO_RAS @ affine, True)
 
 
 def _even_step(
@@ -80,29 +123,35 @@ def _even_step(
     off = np.linalg.norm(positions - (positions[0] + np.arange(len(positions))[:, None] * step), axis=1)
     if off.max() > UNEVEN * np.linalg.norm(step):
         lengths = np.linalg.norm(np.diff(positions, axis=0), axis=1)
-        usual = float(np.median(lengths))
-        worst = int(np.abs(lengths - usual).argmax())
-        raise InputError(
-            f"{source}: slices are missing or at uneven steps, {lengths[worst]:.4g} mm from "
-            f"{frames[worst].file.name} to {frames[worst + 1].file.name} but {usual:.4g} mm as a rule; complete the "
-            "series"
-        )
+        raise InputError(f"{source}: {_uneven(frames, lengths)}; complete the series")
     return step
+
+
+def _uneven(frames: Sequence[Frame], steps: NDArray[np.float64]) -> str:
+    """Return what is told of steps in mm (D - 1,) that differ: the worst, the usual, and how many more are gaps."""
+    usual = float(np.median(steps))
+    worst = int(np.abs(steps - usual).argmax())
+    others = int((np.delete(steps, worst) > _GAP * usual).sum())
+    more = f", and {others} more such gap{'s' * (others > 1)}" if others else ""
+    return (
+        f"slices are missing or at uneven steps, {steps[worst]:.4g} mm from {frames[worst].file.name} to "
+        f"{frames[worst + 1].file.name} but {usual:.4g} mm as a rule{more}"
+    )
 
 
 def _steps(frame: Frame) -> Affine:
     """Return an affine of nothing but the steps between voxels, 1 where they are unknown."""
     row, column = frame.get("PixelSpacing") or (1, 1)
-    return np.diag([float(column), float(row), _thickness(frame) or 1.0, 1.0])
+    return np.diag([float(column) or 1.0, float(row) or 1.0, _thickness(frame) or 1.0, 1.0])
 
 
-def _plane(frame: Frame) -> Plane | None:
+def _plane(frame: Frame) -> _Plane | None:
     """Return where a slice lies; None if the file does not say."""
     position, directions, normal = frame.position, frame.directions, frame.normal
     spacing = np.array(frame.get("PixelSpacing") or (), np.float64)
     if position is None or directions is None or normal is None or spacing.size != 2:
         return None
-    return Plane(position, directions * spacing[::-1], normal)
+    return _Plane(position, directions * spacing[::-1], normal)
 
 
 def _thickness(frame: Frame) -> float | None:
