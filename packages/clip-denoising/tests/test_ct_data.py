@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from clip_denoising.data.ct_npy import write_npy
 
 from clip_denoising.data import prepare as ct_prepare
-from clip_denoising.data.ct_npy import write_npy
 from clip_denoising.data.ct_slices import find_doses, find_full_dose, patient_of, read_slice
 from clip_denoising.data.hounsfield import to_hu, to_unit
 from clip_denoising.data.noise import Noise

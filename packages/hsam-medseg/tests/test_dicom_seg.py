@@ -127,7 +127,7 @@ def test_anonymous_files_will_do(tmp_path: Path, scan: Volume) -> None:
     anonymous = read_volume(tmp_path)
     write_dicom_seg(tmp_path / "seg.dcm", make_labels(anonymous), anonymous, CLASSES)
     assert segment_places(tmp_path / "seg.dcm") == label_places(make_labels(scan))
-    headers: Any = anonymous.header
+    headers: Any = anonymous.origin.headers
     assert "PatientID" not in headers[0]
 
 

@@ -418,7 +418,7 @@ def test_files_that_are_no_scans_are_refused(tmp_path: Path) -> None:
     for path, told in (
         (tmp_path / "none.nii.gz", "none.nii.gz"),
         (tmp_path / "notes.txt", "not a volume"),
-        (tmp_path, "neither DICOM files nor pictures"),
+        (tmp_path, "no DICOM files or images in this folder"),
         (holed, "not finite numbers, the first at slice, row, column 1, 2, 3"),
     ):
         with pytest.raises(InputError, match=told) as refusal:

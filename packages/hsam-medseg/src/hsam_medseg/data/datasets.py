@@ -14,11 +14,12 @@ import numpy as np
 from visioncore.errors import InputError, some
 from visioncore.files import natural_key
 from visioncore.medical import Volume, volume_name
+from visioncore.medical.arrays import SLICES_LAST
 from visioncore.medical.image_stacks import IMAGE_SUFFIXES
 
 from .few_shot import choose_cases
 from .labels import read_labels
-from .scans import SCANS, SLICES_LAST, read_volume
+from .scans import SCANS, read_volume
 
 CASES_FILE = "cases.csv"
 """The list of cases that `prepare` writes into its folder."""

@@ -3,19 +3,14 @@
 from __future__ import annotations
 
 import warnings
-from dataclasses import replace
 from pathlib import Path
-
-import numpy as np
 
 from visioncore.medical import ScanReader, Volume
 
-__all__ = ["SCANS", "SLICES_LAST", "Volume", "read_volume"]
+__all__ = ["SCANS", "Volume", "read_volume"]
 
 SCANS = ScanReader()
 """Finds scans and reads them."""
-SLICES_LAST = "mri_norm2.h5"
-"""The files of the LA data set, the only ones that are stored as rows, columns, slices."""
 
 
 def read_volume(path: str | Path, *, series: str | None = None, labels: bool = False) -> Volume:
@@ -34,6 +29,4 @@ def read_volume(path: str | Path, *, series: str | None = None, labels: bool = F
     volume = SCANS.read(path, series=series, labels=labels)
     for note in volume.notes:
         warnings.warn(note, stacklevel=2)
-    if Path(path).name == SLICES_LAST:
-        return replace(volume, voxels=np.moveaxis(volume.voxels, -1, 0))
     return volume

@@ -20,6 +20,9 @@ from .volume import Volume
 
 Key = Literal["image", "label"]
 
+SLICES_LAST = "mri_norm2.h5"
+"""The files of the LA data set, the only ones that are stored as rows, columns, slices."""
+
 NPY, NPZ, HDF5 = b"\x93NUMPY", b"PK\x03\x04", b"\x89HDF\r\n\x1a\n"
 """How files of each kind begin."""
 
@@ -86,6 +89,8 @@ def read_array(path: Path, key: Key = "image") -> Volume:
         reason = " ".join(str(error).split())
         raise InputError(f"{path}: the file is truncated or damaged ({reason}); fetch it again") from error
     origin = NpyFile(array.shape, array.dtype) if start.startswith(NPY) else None
+    if path.name == SLICES_LAST:
+        array = np.moveaxis(array, -1, 0)
     one_slice = array.ndim == 2 or (array.ndim == 3 and array.shape[2] == 3 and key == "image")
     voxels = plain_numbers(array[None] if one_slice else array)
     if affine is None:
