@@ -164,16 +164,13 @@ def make_photo() -> Callable[..., Pixels]:
     return photo
 
 
-HOUNSFIELD = {"RescaleSlope": 2, "RescaleIntercept": -1024}
-
-
 @pytest.fixture
 def write_slice() -> Callable[..., Path]:
     """Writes a CT file, 2 HU for each step from -1024."""
-    return partial(dicom_files.write_slice, **HOUNSFIELD)
+    return partial(dicom_files.write_slice, RescaleSlope=2, RescaleIntercept=-1024)
 
 
 @pytest.fixture
 def write_series() -> Callable[..., Path]:
     """Writes slices at positions in mm; their pixels count on from slice to slice, upwards."""
-    return partial(dicom_files.write_series, **HOUNSFIELD)
+    return partial(dicom_files.write_series, RescaleSlope=2, RescaleIntercept=-1024)
