@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import pickle
-import zipfile
-import zlib
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -15,6 +13,7 @@ from numpy.typing import NDArray
 from ..errors import InputError
 from ..extras import require
 from ..files import atomic_path
+from .damage import damage
 from .number_types import as_type, plain_numbers
 from .volume import Volume
 
@@ -50,7 +49,6 @@ class NpyFile:
 
     shape: tuple[int, ...]
     dtype: np.dtype[Any]
-    orientation = "stored"
     suffixes = (".npy",)
 
     def write(self, path: Path, volume: Volume, derivation: str) -> None:
@@ -72,22 +70,8 @@ def read_array(path: Path, key: Key = "image") -> Volume:
     with path.open("rb") as file:
         start = file.read(8)
     load = {NPY: _from_npy, NPZ: _from_npz, HDF5: _from_hdf5}
-    try:
+    with damage(path, "the file is truncated or damaged", "; fetch it again"):
         array, affine = next(load[mark] for mark in load if start.startswith(mark))(path, key)
-    except InputError:
-        raise
-    except (
-        OSError,
-        EOFError,
-        ValueError,
-        LookupError,
-        SyntaxError,
-        zipfile.BadZipFile,
-        zlib.error,
-        pickle.UnpicklingError,
-    ) as error:
-        reason = " ".join(str(error).split())
-        raise InputError(f"{path}: the file is truncated or damaged ({reason}); fetch it again") from error
     origin = NpyFile(array.shape, array.dtype) if start.startswith(NPY) else None
     if path.name == SLICES_LAST:
         array = np.moveaxis(array, -1, 0)

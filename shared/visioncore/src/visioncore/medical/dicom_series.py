@@ -26,8 +26,7 @@ from .dicom_files import (
 )
 from .dicom_frames import Frame, frames_of
 from .dicom_geometry import arrange
-from .orientation import orientation_code
-from .volume import Volume, affine_fault
+from .volume import Volume
 
 _NO_SCAN = ("SEG", "RTDOSE")
 """Modalities that have pixels, often lie beside a scan, and are none."""
@@ -42,12 +41,10 @@ class DicomSeries:
     Attributes:
         source: the folder or the file.
         frames: in the order of the volume.
-        orientation: of the volume as it was read; ``stored`` if it is not located.
     """
 
     source: Path
     frames: tuple[Frame, ...] = field(repr=False)
-    orientation: str
 
     @property
     def headers(self) -> tuple[Any, ...]:
@@ -115,10 +112,7 @@ def read_dicom(path: Path, series: str | None = None, *, modality: str | None = 
         chosen = choose_series(path, headers, series) if path.is_dir() else headers
         frames, affine, located, notes = arrange(frames_of(chosen), path, placed=placed)
         voxels = _values(frames, path)
-    if complaint := affine_fault(affine):
-        raise InputError(f"{path}: {complaint}")
-    origin = DicomSeries(path, tuple(frames), orientation_code(affine) if located else "stored")
-    return Volume(voxels, affine, located, path, origin, notes)
+    return Volume(voxels, affine, located, path, DicomSeries(path, tuple(frames)), notes)
 
 
 def _headers(path: Path, modality: str | None) -> dict[Path, Any]:

@@ -13,13 +13,11 @@ from numpy.typing import NDArray
 from ..errors import InputError
 from ..extras import require
 from ..files import natural_key
+from .damage import damage
 from .number_types import plain_numbers
 from .volume import Volume
 
 IMAGE_SUFFIXES = (".png", ".tif", ".tiff", ".jpg", ".jpeg", ".bmp")
-
-# what Pillow raises for images that are damaged in one way or another
-_DAMAGED = (OSError, SyntaxError, ValueError, TypeError, LookupError, EOFError)
 
 
 @dataclass(frozen=True)
@@ -94,17 +92,13 @@ def write_slice(path: Path, values: NDArray[Any]) -> None:
 def _pages(path: Path, labels: bool) -> list[NDArray[Any]]:
     """Return the pages of a file, each (H, W) or (H, W, 3)."""
     pillow = require("PIL.Image", "images")
-    try:
-        with pillow.open(path) as file:
-            pages = []
-            for number in range(file.n_frames if file.format == "TIFF" else 1):
-                file.seek(number)
-                pages.append(_values(file, labels))
-            return pages
-    except (*_DAMAGED, pillow.DecompressionBombError) as error:
-        raise InputError(
-            f"{path}: the image is truncated, damaged or of a kind that cannot be read ({' '.join(str(error).split())})"
-        ) from error
+    told = "the image is truncated, damaged or of a kind that cannot be read"
+    with damage(path, told, "", pillow.DecompressionBombError), pillow.open(path) as file:
+        pages = []
+        for number in range(file.n_frames if file.format == "TIFF" else 1):
+            file.seek(number)
+            pages.append(_values(file, labels))
+        return pages
 
 
 def _values(page: Any, labels: bool) -> NDArray[Any]:

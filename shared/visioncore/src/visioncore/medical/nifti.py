@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import gzip
-import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -16,8 +15,9 @@ from numpy.typing import NDArray
 from ..errors import InputError
 from ..extras import require
 from ..files import atomic_path, writable_folder
+from .damage import damage
 from .number_types import as_type, plain_numbers
-from .orientation import Affine, orientation_code
+from .orientation import Affine
 from .volume import Volume, affine_fault
 
 GZIP = b"\x1f\x8b"
@@ -40,14 +40,12 @@ class NiftiFile:
         header: nibabel's, of either version.
         shape: of its array.
         scaling: slope and intercept, which make values of the numbers in it.
-        orientation: of the volume as it was read; ``stored`` if it is not located.
         suffixes: how the name of a result may end.
     """
 
     header: Any = field(repr=False)
     shape: tuple[int, ...]
     scaling: tuple[float, float]
-    orientation: str
     suffixes: tuple[str, ...]
 
     def write(self, path: Path, volume: Volume, derivation: str) -> None:
@@ -91,7 +89,6 @@ def read_nifti(path: Path, *, placed: bool = True) -> Volume:
         header,
         image.shape,
         (float(image.dataobj.slope), float(image.dataobj.inter)),
-        orientation_code(affine) if located and not affine_fault(affine) else "stored",
         (".nii.gz", ".nii") if gzipped else (".nii", ".nii.gz"),
     )
     unknown = (
@@ -142,12 +139,8 @@ def open_nifti(path: Path) -> Iterator[Any]:
         InputError: if the file is not NIfTI, or is truncated or damaged, also where only its checksum tells.
     """
     nibabel = require("nibabel", "medical")
-    damaged = (
-        *(OSError, EOFError, zlib.error, ValueError, TypeError),
-        nibabel.spatialimages.HeaderDataError,
-        nibabel.filebasedimages.ImageFileError,
-    )
-    try:
+    raised = nibabel.spatialimages.HeaderDataError, nibabel.filebasedimages.ImageFileError
+    with damage(path, "the NIfTI file is truncated or damaged", "; fetch it again", *raised):
         with path.open("rb") as file:
             compressed = file.read(len(GZIP)) == GZIP
         with gzip.open(path) if compressed else path.open("rb") as stream:
@@ -162,11 +155,6 @@ def open_nifti(path: Path) -> Iterator[Any]:
             yield kind.from_stream(stream)
             if compressed:
                 stream.read()  # only at its end gzip compares what it has read with its checksum
-    except InputError:
-        raise
-    except damaged as error:
-        reason = " ".join(str(error).split())
-        raise InputError(f"{path}: the NIfTI file is truncated or damaged ({reason}); fetch it again") from error
 
 
 def _voxels(path: Path, image: Any) -> NDArray[Any]:

@@ -27,6 +27,7 @@ class Volume:
         origin: what a writer needs to write the like: a `NiftiFile`, `DicomSeries`, `NpyFile` or `ImageStack`; None
             for what has no such thing, such as an array.
         notes: a line for each thing that is odd about what was read, such as missing slices.
+        stored: the orientation in which it was read; ``stored`` while it is still in it.
 
     Raises:
         InputError: if there are no voxels, or they are not real numbers in one of these shapes; or if the affine does
@@ -39,6 +40,7 @@ class Volume:
     source: Path | None = None
     origin: Any | None = field(default=None, repr=False)
     notes: tuple[str, ...] = ()
+    stored: str = "stored"
 
     def __post_init__(self) -> None:
         where, shape = f"{self.source}: " if self.source else "", self.voxels.shape
@@ -99,10 +101,10 @@ class Volume:
             InputError: if ``code`` is none, see `check_orientation`.
         """
         check_orientation(code)
-        if code == "stored" or not self.located or code == self.orientation:
+        if code == "stored" or not self.located or code == (own := self.orientation):
             return self
         voxels, affine = reorient(self.voxels, self.affine, code)
-        return replace(self, voxels=voxels, affine=affine)
+        return replace(self, voxels=voxels, affine=affine, stored=own if self.stored == "stored" else self.stored)
 
     def check_finite(self) -> None:
         """Raise an error if there are voxels that are not finite numbers.

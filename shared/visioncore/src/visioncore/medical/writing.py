@@ -40,6 +40,6 @@ def write_like(path: str | Path, volume: Volume, *, derivation: str) -> None:
         raise InputError(f"{path}: {volume.name} can be written as {' or '.join(suffixes) or 'a folder'}")
     writable_folder(path.parent)
     if origin:
-        origin.write(path, volume.oriented(origin.orientation), derivation)
+        origin.write(path, volume.oriented(volume.stored), derivation)
     else:
         write_npy(path, volume.voxels)
