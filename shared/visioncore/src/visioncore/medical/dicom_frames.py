@@ -78,6 +78,12 @@ class Frame:
         return cosines.reshape(2, 3).T if cosines.size == 6 else None
 
     @property
+    def steps(self) -> NDArray[np.float64] | None:
+        """(3, 2): steps in mm to the next column and to the next row, in DICOM's axes; None if unknown."""
+        spacing = np.array(self.get("PixelSpacing") or (), np.float64)
+        return None if self.directions is None or spacing.size != 2 else self.directions * spacing[::-1]
+
+    @property
     def normal(self) -> NDArray[np.float64] | None:
         """(3,), of length 1, or 0 if directions are not two: across the slice, to the right hand; None if unknown."""
         directions = self.directions

@@ -64,52 +64,40 @@ def arrange(frames: Sequence[Frame], source: Path, *, placed: bool = True) -> Ar
     return stack._replace(notes=notes)
 
 
-class _Plane(NamedTuple):
-    """Where a slice lies, in DICOM's axes (left, back, up), in mm."""
-
-    position: NDArray[np.float64]
-    """(3,): of the centre of the first pixel."""
-    along: NDArray[np.float64]
-    """(3, 2): steps to the next column and to the next row."""
-    normal: NDArray[np.float64]
-    """(3,), of length 1: across the slice, to the right hand of columns and rows."""
-
-
 def _stack(frames: Sequence[Frame], source: Path) -> Arrangement:
     """Return frames that make one even stack, or of unknown place."""
-    planes = {frame: _plane(frame) for frame in frames}
-    placed = {frame: plane for frame, plane in planes.items() if plane is not None}
-    if not placed or (len(frames) == 1 and _thickness(frames[0]) is None):
+    located = [frame for frame in frames if frame.position is not None and frame.steps is not None]
+    if not located or (len(frames) == 1 and _thickness(frames[0]) is None):
         unknown = (
             f"{source}: the DICOM header does not say where the voxels lie, or how thick slices are; sizes in mm are "
             "unknown"
         )
         return Arrangement(in_order(frames)[0], _steps(frames[0]), False, (unknown,))
-    if len(placed) < len(frames):
-        without = next(frame for frame in frames if frame not in placed)
+    if len(located) < len(frames):
+        without = next(frame for frame in frames if frame not in located)
         raise InputError(
-            f"{source}: {len(frames) - len(placed)} of {len(frames)} slices say nothing of their place, "
+            f"{source}: {len(frames) - len(located)} of {len(frames)} slices say nothing of their place, "
             f"first {without.file.name}; leave them out, or name the series that is wanted"
         )
-    first = placed[frames[0]]
-    for frame, plane in placed.items():
-        if not np.allclose(plane.along, first.along, rtol=0, atol=1e-3 * np.linalg.norm(first.along)):
-            raise InputError(
-                f"{source}: slices of several orientations or pixel sizes, as of {frames[0].file.name} and "
-                f"{frame.file.name}; a volume has one, so keep those that belong together in a folder of their own"
-            )
+    along = np.array([frame.steps for frame in frames])
+    different = np.abs(along - along[0]).max(axis=(1, 2)) > 1e-3 * np.linalg.norm(along[0])
+    if different.any():
+        raise InputError(
+            f"{source}: slices of several orientations or pixel sizes, as of {frames[0].file.name} and "
+            f"{frames[different.argmax()].file.name}; a volume has one, so keep those that belong together in a folder "
+            "of their own"
+        )
     ordered, _ = in_order(frames)
-    positions = np.array([placed[frame].position for frame in ordered])
-    step = _even_step(positions, first.normal, ordered, source)
+    positions = np.array([frame.position for frame in ordered])
     affine = np.eye(4)
-    affine[:3] = np.column_stack([first.along, step, positions[0]])
+    affine[:3] = np.column_stack([along[0], _even_step(positions, ordered, source), positions[0]])
     return Arrangement(ordered, LPS_TO_RAS @ affine, True)
 
 
-def _even_step(
-    positions: NDArray[np.float64], normal: NDArray[np.float64], frames: Sequence[Frame], source: Path
-) -> NDArray[np.float64]:
-    """Return the step from slice to slice, (3,); positions (D, 3) are in order."""
+def _even_step(positions: NDArray[np.float64], frames: Sequence[Frame], source: Path) -> NDArray[np.float64]:
+    """Return the step from slice to slice, (3,); frames and their positions (D, 3) are in order."""
+    normal = frames[0].normal
+    assert normal is not None  # of frames that are located
     if len(frames) == 1:
         return normal * (_thickness(frames[0]) or 1.0)
     gaps = np.diff(positions @ normal)
@@ -143,15 +131,6 @@ def _steps(frame: Frame) -> Affine:
     """Return an affine of nothing but the steps between voxels, 1 where they are unknown."""
     row, column = frame.get("PixelSpacing") or (1, 1)
     return np.diag([float(column) or 1.0, float(row) or 1.0, _thickness(frame) or 1.0, 1.0])
-
-
-def _plane(frame: Frame) -> _Plane | None:
-    """Return where a slice lies; None if the file does not say."""
-    position, directions, normal = frame.position, frame.directions, frame.normal
-    spacing = np.array(frame.get("PixelSpacing") or (), np.float64)
-    if position is None or directions is None or normal is None or spacing.size != 2:
-        return None
-    return _Plane(position, directions * spacing[::-1], normal)
 
 
 def _thickness(frame: Frame) -> float | None:
