@@ -419,7 +419,7 @@ def test_files_that_are_no_scans_are_refused(tmp_path: Path) -> None:
         (tmp_path / "none.nii.gz", "none.nii.gz"),
         (tmp_path / "notes.txt", "not a volume"),
         (tmp_path, "no DICOM files or images in this folder"),
-        (holed, "not finite numbers, the first at slice, row, column 1, 2, 3"),
+        (holed, "not finite numbers, the first in slice 1, row 2, column 3"),
     ):
         with pytest.raises(InputError, match=told) as refusal:
             make(brightness())(path)
