@@ -53,7 +53,7 @@ def test_hounsfield_units_in_and_out(tiny_ct: CLIPDenoiser, batch: int, size: tu
     assert isinstance(result, CTPrediction)
     assert result.hu.dtype == np.float32
     np.testing.assert_allclose(result.hu, expected(tiny_ct, hu), atol=0.02)
-    np.testing.assert_array_equal(result.noisy.hu, hu)
+    np.testing.assert_array_equal(result.noisy.voxels, hu)
 
 
 def test_slices_go_in_batches(predictor: Predictor, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -101,7 +101,7 @@ def test_strength_zero_changes_no_number_in_a_file(
     folder = write_series(tmp_path / "in")
     result = Predictor(tiny_ct, "cpu", strength=0).volume(folder)
     assert result.save(tmp_path / "out") == tmp_path / "out"
-    np.testing.assert_array_equal(read_ct(tmp_path / "out").hu, read_ct(folder).hu)
+    np.testing.assert_array_equal(read_ct(tmp_path / "out").voxels, read_ct(folder).voxels)
 
 
 def test_where_results_are_saved(predictor: Predictor, write_series: WriteSeries, tmp_path: Path) -> None:
@@ -160,7 +160,7 @@ def test_ct_is_refused_by_a_network_for_pictures(tiny: CLIPDenoiser, write_serie
 def test_bad_volumes_are_refused(predictor: Predictor, write_series: WriteSeries, tmp_path: Path) -> None:
     hu = scan()
     hu[1, 2, 3] = np.nan
-    with pytest.raises(InputError, match="1 of 2048 values in slice 1 are not finite"):
+    with pytest.raises(InputError, match="1 of 6144 voxels are not finite"):
         predictor(hu)
     with pytest.raises(InputError, match="has no RescaleSlope and RescaleIntercept"):
         predictor(write_series(tmp_path / "bare", RescaleSlope=None))
@@ -192,10 +192,10 @@ def test_a_folder_of_scans(tiny_ct: CLIPDenoiser, scans: Path, tmp_path: Path) -
     out = tmp_path / "out"
     summary = predict_files([scans], predictor, out, say=said.append)
     assert str(summary) == "2 done, 0 skipped as done before, 1 failed"
-    assert said == [f"failed: {scans / 'bad.npy'}: 20 of 20 values in slice 0 are not finite numbers, the first in row "
-                    "0, column 0; give them a value, such as -1024 (air)"]  # fmt: skip
+    assert said == [f"failed: {scans / 'bad.npy'}: 20 of 20 voxels are not finite numbers, the first in slice "
+                    "0, row 0, column 0; give them a value, such as that of air"]  # fmt: skip
     assert len(noted) == 1
-    assert "slices are missing: 10 mm from IM0002.dcm to IM0003.dcm" in noted[0]
+    assert "slices are missing or at uneven steps, 10 mm from IM0002.dcm to IM0003.dcm" in noted[0]
     before, after = (nibabel.load(folder / "a.nii.gz").get_fdata() for folder in (scans, out))
     np.testing.assert_allclose(after.T, np.rint(expected(tiny_ct, before.T.astype(np.float32))), atol=1)
     names = sorted(path.name for path in (out / "patient" / "series").iterdir())

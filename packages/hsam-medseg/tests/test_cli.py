@@ -15,10 +15,10 @@ from torch import Tensor
 
 from hsam_medseg import HSAM, HSAMConfig, bench, cli, export
 from hsam_medseg.cli import COMMANDS, main
-from hsam_medseg.data.volume import Volume
-from hsam_medseg.data.volumes import read_labels, write_labels
+from hsam_medseg.data.labels import read_labels, write_labels
 from hsam_medseg.network.published import to_published
 from hsam_medseg.training import trainer as train
+from visioncore.medical import Volume
 from visioncore.training import TrainingDiverged
 
 Run = Callable[..., tuple[int, str, str]]
@@ -53,9 +53,9 @@ def data(tmp_path: Path) -> Path:
 
 
 def write_scan(path: Path, voxels: np.ndarray[tuple[int, ...], np.dtype[np.generic]]) -> None:
-    from hsam_medseg.data.nifti import write_labels_nifti
+    from visioncore.medical.nifti import write_nifti
 
-    write_labels_nifti(path, Volume(voxels, AFFINE, located=True))
+    write_nifti(path, voxels, Volume(voxels, AFFINE, located=True))
 
 
 @pytest.fixture

@@ -13,8 +13,9 @@ import torch
 
 from hsam_medseg import HSAM, Predictor, Preprocessing
 from hsam_medseg.cli import main
+from hsam_medseg.data.labels import read_labels
+from hsam_medseg.data.scans import read_volume
 from hsam_medseg.data.synthetic import SYNTHETIC_CLASSES, synthetic_volume
-from hsam_medseg.data.volumes import read_labels, read_volume
 from hsam_medseg.demo import demo
 from hsam_medseg.method import METHOD
 from visioncore.images import read_image

@@ -24,7 +24,8 @@ from scipy.ndimage import uniform_filter, zoom
 from torch import Tensor, nn
 
 from hsam_medseg import HSAM, HSAMConfig, Output, Predictor, Preprocessing, Segmentation, Volume
-from hsam_medseg.data.volumes import read_labels, read_volume, write_labels
+from hsam_medseg.data.labels import read_labels, write_labels
+from hsam_medseg.data.scans import read_volume
 from hsam_medseg.inference.predictor import predict_files
 from hsam_medseg.inference.result import beside
 from hsam_medseg.inference.work_ahead import ahead, one_behind
@@ -417,8 +418,8 @@ def test_files_that_are_no_scans_are_refused(tmp_path: Path) -> None:
     for path, told in (
         (tmp_path / "none.nii.gz", "none.nii.gz"),
         (tmp_path / "notes.txt", "not a volume"),
-        (tmp_path, "neither DICOM files nor pictures"),
-        (holed, "not finite numbers, the first at slice, row, column 1, 2, 3"),
+        (tmp_path, "no DICOM files or images in this folder"),
+        (holed, "not finite numbers, the first in slice 1, row 2, column 3"),
     ):
         with pytest.raises(InputError, match=told) as refusal:
             make(brightness())(path)

@@ -16,7 +16,6 @@ from torch import Tensor, nn
 from hsam_medseg import HSAM, HSAMConfig, Output, Preprocessing, Volume
 from hsam_medseg.data.few_shot import PUBLISHED
 from hsam_medseg.data.label_map import LabelMap
-from hsam_medseg.data.nifti import write_labels_nifti
 from hsam_medseg.data.prepare import Preparation, prepare
 from hsam_medseg.data.slices import SliceFiles
 from hsam_medseg.data.synthetic import SYNTHETIC_CLASSES
@@ -24,6 +23,7 @@ from hsam_medseg.network.config import SYNAPSE_CLASSES
 from hsam_medseg.training import trainer as train
 from hsam_medseg.training.trainer import DataConfig, TrainConfig, official_learning_rate, step_losses, validate
 from visioncore.errors import InputError
+from visioncore.medical.nifti import write_nifti
 from visioncore.recipes import load_recipe, recipe_names
 
 SamFile = Callable[[str], Path]
@@ -214,7 +214,7 @@ def test_slices_of_scans_that_were_prepared(recipe: Path, tmp_path: Path) -> Non
         scan = (60 * labels + np.random.default_rng(0).integers(0, 20, labels.shape)).astype(np.int16)
         for kind, voxels in (("images", scan), ("labels", labels)):
             (tmp_path / "scans" / kind).mkdir(parents=True, exist_ok=True)
-            write_labels_nifti(tmp_path / "scans" / kind / f"{case}.nii.gz", Volume(voxels, affine, True))
+            write_nifti(tmp_path / "scans" / kind / f"{case}.nii.gz", voxels, Volume(voxels, affine, True))
     preparation = Preparation(LabelMap.of(("liver", "lesion")), window="0,150", orientation="RPS")
     prepare(tmp_path / "scans", tmp_path / "slices", preparation, say=quiet)
     said: list[str] = []

@@ -1,4 +1,4 @@
-from .data.volumes import Volume as Volume
+from .data.scans import Volume as Volume
 from .inference.predictor import Predictor as Predictor
 from .inference.predictor import Segmentation as Segmentation
 from .network.config import HSAMConfig as HSAMConfig

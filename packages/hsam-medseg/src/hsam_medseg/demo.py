@@ -22,7 +22,7 @@ from .method import METHOD, PACKAGE
 from .weights import load_model
 
 if TYPE_CHECKING:
-    from .data.volume import Volume
+    from visioncore.medical import Volume
 
 SAMPLE = "patient.nii.gz"
 SHOWN = (0.3, 0.5, 0.7)

@@ -9,14 +9,14 @@ import numpy as np
 
 from visioncore.errors import InputError
 from visioncore.images import IMAGE_SUFFIXES, Image, read_image
+from visioncore.medical import Volume
 
-from ..data.ct import CTVolume, as_volume, read_ct
-from ..data.ct_scans import is_scan
+from ..data.ct import CT_SCANS, as_hounsfield, as_volume, read_ct
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-Noisy: TypeAlias = "str | Path | Image | CTVolume | NDArray[Any]"
+Noisy: TypeAlias = "str | Path | Image | Volume | NDArray[Any]"
 """What can be given: a file (for CT also a folder), a picture, a volume, or an array."""
 
 
@@ -28,8 +28,8 @@ def as_picture(noisy: Noisy) -> Image:
     """
     if isinstance(noisy, Image):
         return noisy
-    if isinstance(noisy, CTVolume) or (isinstance(noisy, str | Path) and is_scan(Path(noisy))):
-        name = noisy.name if isinstance(noisy, CTVolume) else noisy
+    if isinstance(noisy, Volume) or (isinstance(noisy, str | Path) and CT_SCANS.knows(Path(noisy))):
+        name = noisy.name if isinstance(noisy, Volume) else noisy
         raise InputError(f"{name}: a CT scan, but this network takes RGB pictures; load weights for CT")
     if isinstance(noisy, str | Path):
         return read_image(noisy)
@@ -46,14 +46,14 @@ def as_picture(noisy: Noisy) -> Image:
     return Image(pixels)
 
 
-def as_scan(noisy: Noisy, series: str | None = None) -> CTVolume:
+def as_scan(noisy: Noisy, series: str | None = None) -> Volume:
     """Return a CT volume from a file, a folder or an array.
 
     Raises:
         InputError: if it cannot be read, is a picture, or is no CT volume.
     """
-    if isinstance(noisy, CTVolume):
-        return noisy
+    if isinstance(noisy, Volume):
+        return as_hounsfield(noisy)
     if isinstance(noisy, Image) or (isinstance(noisy, str | Path) and Path(noisy).suffix.lower() in IMAGE_SUFFIXES):
         name = "this" if isinstance(noisy, Image) else noisy
         raise InputError(f"{name}: a picture, but this network takes CT; load weights for RGB pictures")

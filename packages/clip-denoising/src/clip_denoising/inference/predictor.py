@@ -17,10 +17,10 @@ from visioncore.files import writable_folder
 from visioncore.images import IMAGE_SUFFIXES, from_tensor, to_tensor, write_image
 from visioncore.inference.batch import Summary, plan_jobs, process_files, progress
 from visioncore.inference.dihedral import self_ensemble
+from visioncore.inference.scan_planning import plan_scans
 from visioncore.inference.tiling import run_tiled, run_whole
 
-from ..data.ct import write_ct
-from ..data.ct_scans import is_scan, plan_scans
+from ..data.ct import CT_SCANS, write_ct
 from ..data.hounsfield import HU_MIN, PADDING, to_hu, to_unit
 from ..network.fast import for_inference
 from ..network.model import MULTIPLE, CLIPDenoiser
@@ -126,7 +126,7 @@ class Predictor:
         What scanners mark as outside of what they see, -2000 HU and less, is air to the network and stays as it is.
 
         Args:
-            noisy: a file or folder (see `ct.read_ct`), a `CTVolume`, or an array (H, W) or (D, H, W) of Hounsfield
+            noisy: a file or folder (see `ct.read_ct`), a `Volume`, or an array (H, W) or (D, H, W) of Hounsfield
                 units.
             series: which series to read from a DICOM folder of several.
             show_progress: show on a terminal how many slices are done.
@@ -138,11 +138,11 @@ class Predictor:
         volume = as_scan(noisy, series)
         for note in volume.notes:
             self.notify(note)
-        hu = np.empty_like(volume.hu)
+        hu = np.empty_like(volume.voxels)
         with progress(len(hu) if show_progress else 0, "slices") as advance:
             start = 0
             while start < len(hu):
-                slices = volume.hu[start : start + self.batch]
+                slices = volume.voxels[start : start + self.batch]
                 outside = slices <= PADDING
                 unit = torch.from_numpy(to_unit(np.where(outside, HU_MIN, slices)))
                 denoised = to_hu(self.denoise(unit[:, None])[:, 0].numpy())
@@ -238,7 +238,7 @@ def predict_files(
     ``torchrun`` the processes share the work.
 
     Args:
-        inputs: files, folders, glob patterns; of CT, see `scans.find_scans`.
+        inputs: files, folders, glob patterns; of CT, see `visioncore.medical.ScanReader.find`.
         predictor: does the work.
         out: folder for the results.
         suffix: format of pictures, such as ``.png`` (keeps everything) or ``.jpg``; scans keep their own.
@@ -261,7 +261,7 @@ def predict_files(
         try:
             pictures = plan_jobs(inputs, IMAGE_SUFFIXES, folder, lambda source: suffix)
         except InputError as error:
-            if scans := [entry for entry in inputs if Path(entry).is_dir() and is_scan(Path(entry))]:
+            if scans := [entry for entry in inputs if Path(entry).is_dir() and CT_SCANS.knows(Path(entry))]:
                 raise InputError(
                     f"{scans[0]}: CT scans, but this network takes RGB pictures; load weights for CT"
                 ) from error
@@ -272,7 +272,7 @@ def predict_files(
             lambda image: predictor.picture(image).denoised,
             lambda image, target: write_image(target, image),
         )
-    jobs = plan_scans(inputs, folder)
+    jobs = plan_scans(inputs, folder, CT_SCANS.find)
     return share(
         jobs,
         lambda source: as_scan(source, series),

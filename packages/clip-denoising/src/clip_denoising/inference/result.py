@@ -11,9 +11,10 @@ import numpy as np
 
 from visioncore.errors import InputError
 from visioncore.images import Image, write_image
+from visioncore.medical import Volume
 from visioncore.report import figure_grid
 
-from ..data.ct import CTVolume, write_ct
+from ..data.ct import write_ct
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -82,13 +83,13 @@ class CTPrediction(Denoised):
         hu: the result, (D, H, W) float32 in Hounsfield units, in the place of what was given.
     """
 
-    noisy: CTVolume
+    noisy: Volume
     hu: NDArray[np.float32] = field(repr=False)
 
     @property
     def source(self) -> Path | None:
         """The file or folder it came from, if it came from one."""
-        return self.noisy.origin.source if self.noisy.origin else None
+        return self.noisy.source
 
     def save(self, target: str | Path) -> Path:
         """Write the result as the source was stored, see `ct.write_ct`, and return where it is.
@@ -120,7 +121,7 @@ class CTPrediction(Denoised):
         if not 0 <= index < len(self.hu):
             raise InputError(f"slice {index}: the volume has slices 0 to {len(self.hu) - 1}")
         low, high = SOFT_TISSUE
-        before, after = self.noisy.hu[index], self.hu[index]
+        before, after = self.noisy.voxels[index], self.hu[index]
         taken = (before - after + DIFFERENCE) / (2 * DIFFERENCE)
         panels = [("noisy", (before - low) / (high - low)), ("denoised", (after - low) / (high - low))]
         figure_grid([*panels, ("difference", taken)], path)

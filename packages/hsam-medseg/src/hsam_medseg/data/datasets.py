@@ -13,12 +13,13 @@ import numpy as np
 
 from visioncore.errors import InputError, some
 from visioncore.files import natural_key
+from visioncore.medical import Volume, volume_name
+from visioncore.medical.arrays import SLICES_LAST
+from visioncore.medical.image_stacks import IMAGE_SUFFIXES
 
-from .arrays import SLICES_LAST
 from .few_shot import choose_cases
-from .image_stacks import PICTURE_SUFFIXES
-from .volume import Volume
-from .volumes import VOLUME_SUFFIXES, read_labels, read_volume, volume_name
+from .labels import read_labels
+from .scans import SCANS, read_volume
 
 CASES_FILE = "cases.csv"
 """The list of cases that `prepare` writes into its folder."""
@@ -149,7 +150,7 @@ def _search(folder: Path) -> list[Case]:
     return _unique(cases, folder)
 
 
-def _entries(folder: Path, suffixes: tuple[str, ...] = (*VOLUME_SUFFIXES, *PICTURE_SUFFIXES, ".dcm")) -> list[Path]:
+def _entries(folder: Path, suffixes: tuple[str, ...] = (*SCANS.suffixes, *IMAGE_SUFFIXES, ".dcm")) -> list[Path]:
     """Return the files of these kinds and the folders in a folder, hidden ones aside, in natural order."""
     found = (path for path in folder.iterdir() if not path.name.startswith("."))
     return sorted((p for p in found if p.is_dir() or p.name.lower().endswith(suffixes)), key=natural_key)

@@ -17,12 +17,12 @@ import numpy as np
 from visioncore.errors import InputError
 from visioncore.files import atomic_path, writable_folder, write_text
 from visioncore.inference.batch import FAULTS, Summary, progress
+from visioncore.medical import check_orientation
 
 from .datasets import CASES_FILE, Case, find_cases, read_case
 from .intensity_windows import apply_window, parse_window
 from .label_map import LabelMap
 from .slices import CASES, SETTINGS_FILE, SLICES, classes_on, read_settings, slice_name
-from .volume import check_orientation
 
 THREADS = 2
 """Cases in work at a time: each holds a whole volume in memory."""

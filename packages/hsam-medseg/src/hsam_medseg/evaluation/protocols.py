@@ -15,14 +15,15 @@ import numpy as np
 from visioncore.errors import InputError, some
 from visioncore.files import writable_folder
 from visioncore.inference.batch import progress
+from visioncore.medical import volume_name
+from visioncore.medical.image_stacks import IMAGE_SUFFIXES
 from visioncore.metrics.segmentation import PROTOCOLS, Score, organ_metrics
 from visioncore.report import Cell, Table, write_json
 
 from ..data.datasets import Case, find_cases, read_case
-from ..data.image_stacks import PICTURE_SUFFIXES
 from ..data.label_map import LabelMap
+from ..data.scans import SCANS
 from ..data.slices import SETTINGS_FILE, read_settings
-from ..data.volumes import VOLUME_SUFFIXES, volume_name
 from ..inference.predictor import Predictor
 
 if TYPE_CHECKING:
@@ -31,7 +32,7 @@ if TYPE_CHECKING:
     Values = NDArray[np.float64]
     Labels = NDArray[np.integer[Any]]
 
-_SUFFIXES = (*VOLUME_SUFFIXES, *PICTURE_SUFFIXES, "")
+_SUFFIXES = (*SCANS.suffixes, *IMAGE_SUFFIXES, "")
 """Of label volumes; folders of slices last, and pictures after what they may be previews of."""
 
 

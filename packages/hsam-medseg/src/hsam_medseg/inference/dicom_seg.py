@@ -13,8 +13,10 @@ import numpy as np
 
 from visioncore.errors import InputError
 from visioncore.files import atomic_path, writable_folder
+from visioncore.medical import Volume
+from visioncore.medical.dicom_geometry import LPS_TO_RAS
+from visioncore.medical.dicom_series import DicomSeries
 
-from ..data.volume import LPS_TO_RAS, Volume
 from ..method import METHOD
 
 # attributes that must be in a file but may be empty; whoever makes data anonymous takes them out all the same
@@ -44,7 +46,7 @@ def write_dicom_seg(path: str | Path, labels: Volume, source: Volume, classes: S
     """
     path = Path(path)
     highdicom, concepts = libraries()
-    datasets = source.header if isinstance(source.header, tuple) else ()
+    datasets = source.origin.headers if isinstance(source.origin, DicomSeries) else ()
     if not source.located or not datasets or not all("SOPInstanceUID" in dataset for dataset in datasets):
         raise InputError(
             f"{source.source}: a DICOM segmentation is made for scans that are read from DICOM, with place"

@@ -17,15 +17,15 @@ from visioncore.devices import resolve_device, resolve_dtype
 from visioncore.errors import InputError
 from visioncore.files import writable_folder
 from visioncore.inference.batch import Summary, process_files
+from visioncore.inference.scan_planning import plan_scans
+from visioncore.medical import Volume
 
 from ..data.intensity_windows import apply_window, parse_window
-from ..data.volume import Volume
-from ..data.volumes import read_volume
+from ..data.scans import SCANS, read_volume
 from ..network.fast import for_inference
 from ..network.model import HSAM
 from .dicom_seg import libraries, write_dicom_seg
-from .plan import plan_scans
-from .result import DICOM_SEG, PREVIEW, PROBABILITIES, REPORT, Segmentation, beside
+from .result import DICOM_SEG, LABELS, PREVIEW, PROBABILITIES, REPORT, Segmentation, beside
 from .slice_by_slice import SliceSegmenter, Stage
 
 if TYPE_CHECKING:
@@ -106,7 +106,7 @@ class Predictor:
         """Find the organs of a scan.
 
         Args:
-            scan: a file or folder, see `volumes.read_volume`; a `Volume`; or an array (H, W), (D, H, W), or
+            scan: a file or folder, see `scans.read_volume`; a `Volume`; or an array (H, W), (D, H, W), or
                 (D, H, W, 3) for RGB, with values in the unit of the window, such as Hounsfield units.
             probabilities: keep those of all classes, which takes two bytes for every voxel and class.
             show_progress: show on a terminal how many slices are done.
@@ -202,7 +202,7 @@ def predict_files(
     ``torchrun`` the processes share the scans.
 
     Args:
-        inputs: files, folders, glob patterns, see `volumes.find_volumes`.
+        inputs: files, folders, glob patterns, see `visioncore.medical.ScanReader.find`.
         predictor: does the work.
         out: folder for the results.
         probabilities: write ``<name>_probabilities.nii.gz`` too, (columns, rows, slices, K).
@@ -221,8 +221,9 @@ def predict_files(
     """
     if dicom_seg:
         libraries()  # told now, not of each scan when the work is done
-    wanted = {REPORT: True, PROBABILITIES: probabilities, PREVIEW: preview, DICOM_SEG: dicom_seg}
-    jobs = plan_scans(inputs, writable_folder(out), [ending for ending, asked in wanted.items() if asked])
+    wanted = {LABELS: True, REPORT: True, PROBABILITIES: probabilities, PREVIEW: preview, DICOM_SEG: dicom_seg}
+    endings = [ending for ending, asked in wanted.items() if asked]
+    jobs = plan_scans(inputs, writable_folder(out), SCANS.find, endings)
     targets = {job.source: job.target for job in jobs}
 
     def work(task: tuple[Path, Volume]) -> Segmentation:

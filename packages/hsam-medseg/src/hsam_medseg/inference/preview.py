@@ -13,9 +13,9 @@ import numpy as np
 
 from visioncore.extras import require
 from visioncore.files import atomic_path
+from visioncore.medical import Volume
 
 from ..data.intensity_windows import apply_window
-from ..data.volume import Volume
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

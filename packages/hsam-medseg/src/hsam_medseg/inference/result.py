@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from visioncore.errors import InputError
+from visioncore.medical import Volume, volume_name
 from visioncore.report import write_json
 
-from ..data.volume import Volume
-from ..data.volumes import volume_name, write_labels, write_probabilities
+from ..data.labels import write_labels, write_probabilities
 from ..network.config import Preprocessing
 from .preview import plot_preview
 

@@ -7,8 +7,7 @@ from typing import Literal
 
 from visioncore.configs import check_choices
 from visioncore.errors import InputError
-
-from ..data.volume import check_orientation
+from visioncore.medical import check_orientation
 
 PATCH = 16
 """Side of the encoder's patches in pixels."""

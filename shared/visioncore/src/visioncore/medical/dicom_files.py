@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import struct
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..errors import InputError
 from ..extras import require
 from ..files import natural_key
+from .damage import damage
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -45,7 +45,7 @@ def read_dataset(file: Path, **options: Any) -> Any:
         InputError: if it is truncated or damaged.
     """
     pydicom = require("pydicom", "medical")
-    with _told(file, "the DICOM file is truncated or damaged", _AGAIN):
+    with _damage(file, "the DICOM file is truncated or damaged", _AGAIN):
         return pydicom.dcmread(file, force=True, **options)
 
 
@@ -61,7 +61,7 @@ def read_headers(path: Path) -> dict[Path, Any]:
 
 def modalities(headers: Mapping[Path, Any]) -> str:
     """Return what files hold, for a message: such as ``CT, SEG``, or that there are none."""
-    held = {str(header.get("Modality", "no picture")) for header in headers.values()}
+    held = {str(header.get("Modality", "no image")) for header in headers.values()}
     return ", ".join(sorted(held)) or "no DICOM file"
 
 
@@ -89,12 +89,8 @@ def choose_series(folder: Path, headers: Mapping[Path, Any], series: str | None)
     raise InputError(f"{folder}: no series {series} in it; there is {listed}")
 
 
-def read_pixels(file: Path, package: str) -> NDArray[Any]:
+def read_pixels(file: Path) -> NDArray[Any]:
     """Return what a file stores, (frames, rows, columns) or, for colours, (frames, rows, columns, 3).
-
-    Args:
-        file: where it is.
-        package: the package whose extra ``dicom-compressed`` brings decoders, for a message.
 
     Raises:
         InputError: if the file is damaged, or compressed in a way that nothing installed can read.
@@ -108,7 +104,7 @@ def read_pixels(file: Path, package: str) -> NDArray[Any]:
         syntax = data.file_meta.TransferSyntaxUID
         if not pixels.get_decoder(syntax).is_available:
             raise InputError(
-                f'{file}: pixels compressed as {syntax.name}; run: pip install "{package}[dicom-compressed]"'
+                f'{file}: pixels compressed as {syntax.name}; run: pip install "visioncore[dicom-compressed]"'
             )
         stored: NDArray[Any] = pixels.pixel_array(data)
         return stored if frame_count(data) > 1 else stored[None]
@@ -119,45 +115,18 @@ def frame_count(header: Any) -> int:
     return int(header.get("NumberOfFrames") or 1)
 
 
-@contextmanager
-def header_damage(path: Path) -> Iterator[None]:
-    """Tell in one line what goes wrong over a value in a header that cannot be.
-
-    Raises:
-        InputError: instead of what pydicom, or whoever works with the value, raises.
-    """
-    with _told(path, "the DICOM header is damaged", _AGAIN):
-        yield
+def header_damage(path: Path) -> AbstractContextManager[None]:
+    """Tell in one line what goes wrong over a value in a header that cannot be."""
+    return _damage(path, "the DICOM header is damaged", _AGAIN)
 
 
-@contextmanager
-def pixel_damage(file: Path) -> Iterator[None]:
-    """Tell in one line what goes wrong over pixels.
-
-    Raises:
-        InputError: instead of what pydicom raises.
-    """
-    with _told(file, "the pixels are missing, damaged or of an unusual kind"):
-        yield
+def pixel_damage(file: Path) -> AbstractContextManager[None]:
+    """Tell in one line what goes wrong over pixels."""
+    return _damage(file, "the pixels are missing, damaged or of an unusual kind")
 
 
-@contextmanager
-def _told(path: Path, damage: str, advice: str = "") -> Iterator[None]:
-    try:
-        yield
-    except InputError:
-        raise
-    except _damaged() as error:
-        raise InputError(f"{path}: {damage} ({' '.join(str(error).split())}){advice}") from error
-
-
-def _damaged() -> tuple[type[Exception], ...]:
-    """Return what pydicom raises for files that are damaged in one way or another."""
-    wrong_length: type[Exception] = require("pydicom.errors", "medical").BytesLengthException
-    return (
-        *(OSError, EOFError, ValueError, TypeError, LookupError, AttributeError, RuntimeError, OverflowError),
-        *(struct.error, wrong_length),
-    )
+def _damage(path: Path, what: str, advice: str = "") -> AbstractContextManager[None]:
+    return damage(path, what, advice, require("pydicom.errors", "medical").BytesLengthException)
 
 
 def _describe(headers: Sequence[Any]) -> str:

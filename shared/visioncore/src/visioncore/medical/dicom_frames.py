@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..files import natural_key
-from .dicom import frame_count
+from .dicom_files import frame_count
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -60,6 +60,12 @@ class Frame:
         return None if several else self.header.get(name)
 
     @property
+    def rescaling(self) -> tuple[float, float]:
+        """Slope and intercept, which make values of the numbers that are stored; a slope of 0 counts as 1."""
+        slope, intercept = self.get("RescaleSlope"), self.get("RescaleIntercept")
+        return float(slope or 1), float(intercept or 0)
+
+    @property
     def position(self) -> NDArray[np.float64] | None:
         """(3,): of the centre of the first pixel in mm, in DICOM's axes (left, back, up); None if unknown."""
         position = np.array(self.get("ImagePositionPatient") or (), np.float64)
@@ -70,6 +76,12 @@ class Frame:
         """(3, 2): in which columns and rows grow, in DICOM's axes; None if unknown."""
         cosines = np.array(self.get("ImageOrientationPatient") or (), np.float64)
         return cosines.reshape(2, 3).T if cosines.size == 6 else None
+
+    @property
+    def steps(self) -> NDArray[np.float64] | None:
+        """(3, 2): steps in mm to the next column and to the next row, in DICOM's axes; None if unknown."""
+        spacing = np.array(self.get("PixelSpacing") or (), np.float64)
+        return None if self.directions is None or spacing.size != 2 else self.directions * spacing[::-1]
 
     @property
     def normal(self) -> NDArray[np.float64] | None:

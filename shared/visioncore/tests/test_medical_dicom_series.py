@@ -3,91 +3,31 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
-from importlib import import_module
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
-from hsam_medseg.data.volumes import Volume, find_volumes, read_labels, read_volume, write_labels
 from visioncore.errors import InputError
+from visioncore.medical import ScanReader, Volume
+from visioncore.testing.dicom_files import (
+    AXIAL,
+    SPACING,
+    place_of,
+    write_enhanced,
+    write_series,
+    write_slice,
+)
 
-pydicom: Any = import_module("pydicom")
-Dataset: Any = pydicom.Dataset
+READER = ScanReader()
+read_volume = READER.read
+CT = ScanReader("CT scan", ("DICOM",), modality="CT", placed=False)
+"""Takes slices as they are."""
 
-AXIAL = (1.0, 0, 0, 0, 1, 0)
 CORONAL = (1.0, 0, 0, 0, 0, -1)
-# unit vectors at right angles
 OBLIQUE = (0.96, 0.28, 0, -0.168, 0.576, 0.8)
-SPACING = (0.8, 0.6)
-"""Between rows, then between columns."""
-
-CT_STORAGE, ENHANCED_CT_STORAGE = "1.2.840.10008.5.1.4.1.1.2", "1.2.840.10008.5.1.4.1.1.2.1"
-EXPLICIT = "1.2.840.10008.1.2.1"
-
-
-def write_file(path: Path, pixels: np.ndarray, **attributes: Any) -> Path:
-    """Write a CT file with ``pixels`` (rows, columns) or (frames, rows, columns)."""
-    dataset = Dataset()
-    dataset.file_meta = pydicom.dataset.FileMetaDataset()
-    dataset.file_meta.TransferSyntaxUID = EXPLICIT
-    values = {
-        "SOPClassUID": CT_STORAGE,
-        "SOPInstanceUID": f"1.2.826.0.1.{sum(path.name.encode())}.{len(list(path.parent.glob('*')))}",
-        "StudyInstanceUID": "1.2.826.0.2",
-        "SeriesInstanceUID": "1.2.826.0.3",
-        "FrameOfReferenceUID": "1.2.826.0.4",
-        "Modality": "CT",
-        "Rows": pixels.shape[-2],
-        "Columns": pixels.shape[-1],
-        "SamplesPerPixel": 1,
-        "PhotometricInterpretation": "MONOCHROME2",
-        "BitsAllocated": 8 * pixels.dtype.itemsize,
-        "BitsStored": 8 * pixels.dtype.itemsize,
-        "HighBit": 8 * pixels.dtype.itemsize - 1,
-        "PixelRepresentation": int(pixels.dtype.kind == "i"),
-        "RescaleSlope": 1,
-        "RescaleIntercept": 0,
-        **attributes,
-        "PixelData": pixels.tobytes(),
-    }
-    for name, value in values.items():
-        if value is not None:
-            setattr(dataset, name, value)
-    dataset.file_meta.MediaStorageSOPClassUID = dataset.SOPClassUID
-    dataset.file_meta.MediaStorageSOPInstanceUID = dataset.SOPInstanceUID
-    path.parent.mkdir(parents=True, exist_ok=True)
-    dataset.save_as(path, enforce_file_format=True)
-    return path
-
-
-def normal(orientation: Sequence[float]) -> np.ndarray:
-    return np.cross(orientation[:3], orientation[3:])
-
-
-def write_series(
-    folder: Path,
-    positions: Iterable[float] = (0, 5, 10, 15),
-    orientation: Sequence[float] = AXIAL,
-    names: Sequence[str] = (),
-    **attributes: Any,
-) -> Path:
-    """Write slices at distances along their normal; their pixels count on from slice to slice in that order."""
-    start = np.array([-100.0, 37.5, 12.25])
-    for number, distance in enumerate(positions):
-        rank = sorted(positions).index(distance)
-        pixels = (np.arange(20).reshape(4, 5) + 100 * rank).astype(np.int16)
-        place = {
-            "ImagePositionPatient": [*np.round(start + distance * normal(orientation), 6)],
-            "ImageOrientationPatient": list(orientation),
-            "PixelSpacing": list(SPACING),
-            "SliceThickness": 5,
-            "InstanceNumber": number + 1,
-        }
-        write_file(folder / (names[number] if names else f"IM{number:04d}.dcm"), pixels, **{**place, **attributes})
-    return folder
 
 
 def in_order(volume: Volume) -> bool:
@@ -101,8 +41,7 @@ def check_places(volume: Volume, orientation: Sequence[float], step: float = 5) 
     along_row, along_column = np.array(orientation[:3]), np.array(orientation[3:])
     for column, row, number in ((0, 0, 0), (4, 1, 2), (2, 3, 3)):
         left_back_up = (
-            np.array([-100.0, 37.5, 12.25])
-            + number * step * normal(orientation)
+            np.array(place_of(number * step, orientation))
             + column * SPACING[1] * along_row
             + row * SPACING[0] * along_column
         )
@@ -148,10 +87,10 @@ def test_names_and_other_files_do_not_matter(tmp_path: Path) -> None:
     (folder / "notes.txt").write_text("of the radiologist")
     (folder / "thumbnail.png").write_bytes(b"of the viewer")
     (folder / "IMAGES").mkdir()
-    write_file(folder / "plan.dcm", np.zeros((2, 2), np.uint8), Modality="RTDOSE", SeriesInstanceUID="1.2.9")
+    write_slice(folder / "plan.dcm", np.zeros((2, 2), np.uint8), Modality="RTDOSE", SeriesInstanceUID="1.2.9")
     volume = read_volume(folder)
     assert in_order(volume)
-    assert find_volumes([tmp_path]) == [folder]
+    assert READER.find(tmp_path) == [folder]
 
 
 def test_old_files_without_the_mark_are_read(tmp_path: Path) -> None:
@@ -205,15 +144,16 @@ def test_hounsfield_units(tmp_path: Path) -> None:
 def test_dark_for_high_is_turned_round_only_where_values_mean_nothing(
     tmp_path: Path, modality: str, expected: list[int]
 ) -> None:
-    write_file(
+    write_slice(
         tmp_path / "image.dcm",
         np.array([[0, 1000, 4095]], np.uint16),
         Modality=modality,
         PhotometricInterpretation="MONOCHROME1",
         BitsStored=12,
     )
-    with pytest.warns(UserWarning, match="does not say where"):
-        assert read_volume(tmp_path / "image.dcm").voxels.tolist() == [[expected]]
+    volume = read_volume(tmp_path / "image.dcm")
+    assert volume.voxels.tolist() == [[expected]]
+    assert "does not say where" in volume.notes[0]
 
 
 def test_of_two_series_one_must_be_chosen(tmp_path: Path) -> None:
@@ -245,9 +185,11 @@ def test_several_slices_in_one_place_are_refused(tmp_path: Path) -> None:
 
 def test_slices_of_several_sizes_are_refused(tmp_path: Path) -> None:
     folder = write_series(tmp_path / "series")
-    write_file(folder / "larger.dcm", np.zeros((6, 5), np.int16), ImagePositionPatient=[-100, 37.5, 32.25],
+    write_slice(folder / "larger.dcm", np.zeros((6, 5), np.int16), ImagePositionPatient=[-100, 37.5, 32.25],
                ImageOrientationPatient=list(AXIAL), PixelSpacing=list(SPACING))  # fmt: skip
-    assert "several sizes" in refused(folder)
+    assert "several sizes or kinds (columns x rows), 5x4 int16 in IM0000.dcm but 5x6 int16 in larger.dcm" in refused(
+        folder
+    )
 
 
 @pytest.mark.parametrize(
@@ -267,8 +209,8 @@ def test_slices_without_a_place_among_others_are_refused(tmp_path: Path) -> None
 
 def test_slices_without_any_place_are_ordered_by_number(tmp_path: Path) -> None:
     folder = write_series(tmp_path / "series", ImagePositionPatient=None, names=("d", "c", "b", "a"))
-    with pytest.warns(UserWarning, match="does not say where"):
-        volume = read_volume(folder)
+    volume = read_volume(folder)
+    assert "does not say where" in volume.notes[0]
     assert in_order(volume)
     assert not volume.located
     assert volume.voxel_ml is None
@@ -291,7 +233,7 @@ def test_damaged_files_are_refused(tmp_path: Path) -> None:
     path.write_bytes(path.read_bytes()[:200])
     assert "DICOM" in refused(path)
     (tmp_path / "notes.dcm").write_text("not DICOM at all")
-    assert "no picture of a scan" in refused(tmp_path / "notes.dcm")
+    assert "no image of a scan" in refused(tmp_path / "notes.dcm")
 
 
 @pytest.mark.parametrize("change", [{"RescaleSlope": "1.25"}, {"PixelSpacing": ["1.25", "1.25"]}])
@@ -303,64 +245,78 @@ def test_headers_with_impossible_values_are_refused(tmp_path: Path, change: dict
 
 def test_labels_are_not_read_from_dicom(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="convert them to NIfTI"):
-        read_labels(write_series(tmp_path / "series"))
+        read_volume(write_series(tmp_path / "series"), labels=True)
 
 
-def test_labels_of_a_series_are_written_as_nifti_in_its_place(tmp_path: Path) -> None:
-    volume = read_volume(write_series(tmp_path / "series", (10, 0, 15, 5), OBLIQUE))
-    labels = volume.oriented("RAS").with_voxels(volume.oriented("RAS").voxels % 3)
-    write_labels(tmp_path / "labels.nii.gz", labels.oriented(volume.orientation))
-    read = read_labels(tmp_path / "labels.nii.gz")
-    np.testing.assert_array_equal(read.voxels, volume.voxels % 3)
-    np.testing.assert_allclose(read.affine, volume.affine, atol=1e-4)
+def test_of_one_modality_others_are_passed_over(tmp_path: Path) -> None:
+    folder = write_series(tmp_path / "study")
+    write_slice(folder / "other.dcm", np.zeros((2, 2), np.int16), Modality="MR", SeriesInstanceUID="1.2.9")
+    assert in_order(CT.read(folder))
+    for attributes, there in (({"Modality": "MR"}, "MR"), ({"Modality": "SEG"}, "SEG"), ({"Rows": None}, "CT")):
+        path = write_slice(tmp_path / "a.dcm", np.zeros((4, 5), np.int16), **attributes)
+        with pytest.raises(InputError, match=rf"a\.dcm: no CT slice in it \({there}\); name a DICOM series of CT"):
+            CT.read(path)
+    assert CT.read(write_slice(tmp_path / "a.dcm", np.zeros((4, 5), np.int16), Modality=None)).voxels.shape == (1, 4, 5)
+
+
+def test_a_slope_of_0_counts_as_1(tmp_path: Path) -> None:
+    volume = read_volume(write_series(tmp_path / "series", RescaleSlope=0, RescaleIntercept=-5))
+    np.testing.assert_array_equal(volume.voxels[0], np.arange(20).reshape(4, 5) - 5)
+
+
+# slices that need make no stack
+
+
+def test_missing_slices_are_noted_and_the_others_taken(tmp_path: Path) -> None:
+    folder = write_series(tmp_path / "series", (0, 5, 10, 20, 25, 40))
+    volume = CT.read(folder)
+    assert len(volume.voxels) == 6
+    assert not volume.located
+    assert volume.notes == (
+        f"{folder}: slices are missing or at uneven steps, 15 mm from IM0004.dcm to IM0005.dcm but 5 mm as a rule, and "
+        "1 more such gap; those that are there are taken",
+    )
+
+
+@pytest.mark.parametrize("positions", [(0, 5), (0, 5, 10.4), (0, 0, 5, 5), (3, 3, 3)])
+def test_no_gap_is_noted_where_there_is_none(tmp_path: Path, positions: Sequence[float]) -> None:
+    assert CT.read(write_series(tmp_path / "series", positions)).notes == ()
+
+
+@pytest.mark.parametrize(
+    "attributes", [{"PixelSpacing": [0, 0]}, {"ImageOrientationPatient": [0] * 6}, {"ImagePositionPatient": None}]
+)
+def test_slices_are_taken_without_a_place(tmp_path: Path, attributes: dict[str, Any]) -> None:
+    volume = CT.read(write_series(tmp_path / "series", **attributes))
+    assert in_order(volume)
+    assert not volume.located
+    assert volume.notes == ()
 
 
 # files of several frames
 
 
-def write_enhanced(path: Path, order: Sequence[int] = (0, 1, 2, 3), orientation: Sequence[float] = OBLIQUE) -> Path:
-    """Write an enhanced CT whose frames lie in ``order`` along their normal."""
-
-    def group(**attributes: Any) -> Any:
-        item = Dataset()
-        for name, value in attributes.items():
-            setattr(item, name, value)
-        return [item]
-
-    frames = []
-    for rank in order:
-        position = np.array([-100.0, 37.5, 12.25]) + rank * 5 * normal(orientation)
-        frames += group(
-            PlanePositionSequence=group(ImagePositionPatient=[*np.round(position, 6)]),
-            PixelValueTransformationSequence=group(RescaleSlope=rank + 1, RescaleIntercept=-10),
-        )
-    shared = group(
-        PlaneOrientationSequence=group(ImageOrientationPatient=list(orientation)),
-        PixelMeasuresSequence=group(PixelSpacing=list(SPACING), SliceThickness=5),
-    )
-    pixels = np.stack([np.full((4, 5), 100 + rank, np.int16) for rank in order])
-    return write_file(
-        path, pixels, NumberOfFrames=len(order), SOPClassUID=ENHANCED_CT_STORAGE, RescaleSlope=None,
-        RescaleIntercept=None, PerFrameFunctionalGroupsSequence=frames, SharedFunctionalGroupsSequence=shared,
-    )  # fmt: skip
-
-
 @pytest.mark.parametrize("order", [(0, 1, 2, 3), (3, 2, 1, 0), (2, 0, 3, 1)])
 def test_frames_of_an_enhanced_file_are_slices(tmp_path: Path, order: tuple[int, ...]) -> None:
-    volume = read_volume(write_enhanced(tmp_path / "enhanced.dcm", order))
+    path = tmp_path / "enhanced.dcm"
+    values, slopes = [100 + rank for rank in order], [rank + 1 for rank in order]
+    volume = read_volume(write_enhanced(path, values, [5 * rank for rank in order], slopes, OBLIQUE))
     check_places(volume, OBLIQUE)
-    assert volume.voxels[:, 0, 0].tolist() == [100 - 10, 101 * 2 - 10, 102 * 3 - 10, 103 * 4 - 10]
+    assert volume.voxels[:, 0, 0].tolist() == [100, 101 * 2, 102 * 3, 103 * 4]
     assert read_volume(tmp_path).voxels.shape == (4, 4, 5)
 
 
 def test_frames_in_one_place_are_refused(tmp_path: Path) -> None:
-    assert "lie in one place" in refused(write_enhanced(tmp_path / "phases.dcm", (0, 1, 0, 1)))
+    assert "lie in one place" in refused(
+        write_enhanced(tmp_path / "phases.dcm", (1, 2, 3, 4), (0, 5, 0, 5), (1, 1, 1, 1))
+    )
 
 
 def test_frames_without_a_place_keep_their_order(tmp_path: Path) -> None:
     pixels = np.stack([np.full((4, 5), number, np.uint8) for number in (7, 3, 5)])
     # one position for all frames is true of none but the first
-    path = write_file(tmp_path / "film.dcm", pixels, NumberOfFrames=3, ImagePositionPatient=[0, 0, 0],
+    path = write_slice(tmp_path / "film.dcm", pixels, NumberOfFrames=3, ImagePositionPatient=[0, 0, 0],
                       ImageOrientationPatient=list(AXIAL), PixelSpacing=list(SPACING))  # fmt: skip
-    with pytest.warns(UserWarning, match="does not say where"):
-        assert read_volume(path).voxels[:, 0, 0].tolist() == [7, 3, 5]
+    volume = read_volume(path)
+    assert volume.voxels[:, 0, 0].tolist() == [7, 3, 5]
+    assert "does not say where" in volume.notes[0]

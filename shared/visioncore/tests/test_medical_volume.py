@@ -1,19 +1,14 @@
-"""Volumes: how they turn, which files hold them, what is refused."""
+"""Volumes: how they turn and what is refused."""
 
 from __future__ import annotations
 
-from importlib import import_module
 from itertools import permutations, product
-from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
 
-from hsam_medseg.data.volumes import Volume, find_volumes, read_volume, volume_name, write_labels, write_probabilities
 from visioncore.errors import InputError
-
-nibabel: Any = import_module("nibabel")
+from visioncore.medical import Volume
 
 CODES = ["".join(ends) for axes in permutations(("LR", "PA", "IS")) for ends in product(*axes)]
 """All 48 orientations."""
@@ -40,15 +35,6 @@ def places(volume: Volume) -> dict[tuple[float, ...], float]:
     points = volume.affine[:3, :3] @ indices + volume.affine[:3, 3:]
     values = volume.voxels.reshape(points.shape[1], -1)[:, 0]
     return {tuple(np.round(point, 6) + 0.0): value for point, value in zip(points.T, values, strict=True)}
-
-
-def refused(path: Path) -> str:
-    with pytest.raises(InputError) as caught:
-        read_volume(path)
-    message = str(caught.value)
-    assert path.name in message
-    assert "\n" not in message
-    return message
 
 
 # how volumes turn
@@ -148,74 +134,3 @@ def test_other_values_keep_the_place() -> None:
 def test_what_is_no_volume_is_refused(voxels: np.ndarray, affine: np.ndarray, complaint: str) -> None:
     with pytest.raises(InputError, match=complaint):
         Volume(voxels, affine, located=True)
-
-
-# which files are volumes
-
-
-def test_what_is_no_volume_on_disk_is_refused(tmp_path: Path) -> None:
-    (tmp_path / "notes.txt").write_text("not a volume")
-    assert "not a volume" in refused(tmp_path / "notes.txt")
-    (tmp_path / "empty.nii.gz").touch()
-    assert "empty" in refused(tmp_path / "empty.nii.gz")
-    assert "cannot be read" in refused(tmp_path / "missing.nii.gz")
-    (tmp_path / "folder").mkdir()
-    assert "neither DICOM files nor pictures" in refused(tmp_path / "folder")
-
-
-def test_volumes_are_found_in_folders_and_by_patterns(tmp_path: Path) -> None:
-    for name in ("many/scan10.nii.gz", "many/scan9.nii", "many/deep/case.npy.h5", "many/.hidden/scan.nii", "one.npz"):
-        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
-        (tmp_path / name).touch()
-    for name in ("many/preview.png", "many/stack/0.png", "many/stack/1.png", "many/notes/read.me"):
-        (tmp_path / name).parent.mkdir(exist_ok=True)
-        (tmp_path / name).touch()
-    for name in ("many/disc/DICOMDIR", "many/disc/series/IM0001"):
-        (tmp_path / name).parent.mkdir()
-        (tmp_path / name).write_bytes(bytes(128) + b"DICM")
-
-    inside = [
-        tmp_path / "many" / name for name in ("scan9.nii", "scan10.nii.gz", "deep/case.npy.h5", "disc/series", "stack")
-    ]
-    assert find_volumes([tmp_path / "many"]) == inside
-    assert find_volumes([tmp_path / "one.npz", tmp_path / "many", tmp_path / "one.npz"]) == [
-        tmp_path / "one.npz",
-        *inside,
-    ]
-    assert find_volumes([tmp_path / "many" / "stack"]) == [tmp_path / "many" / "stack"]
-    assert find_volumes([f"{tmp_path}/many/*.nii*"]) == inside[:2]
-    assert find_volumes([f"{tmp_path}/*"]) == [*inside, tmp_path / "one.npz"]
-    assert find_volumes([f"{tmp_path}/many/stack/*"]) == [tmp_path / "many/stack/0.png", tmp_path / "many/stack/1.png"]
-    for nothing in ("many/notes", "*.mha", "missing.nii"):
-        with pytest.raises(InputError, match=r"no volume|no such file"):
-            find_volumes([f"{tmp_path}/{nothing}"])
-
-
-def test_volumes_are_called_by_their_file_or_folder(tmp_path: Path) -> None:
-    for name in ("scan.nii.gz", "scan.NII", "scan.npy.h5", "scan.npz", "scan.png", "scan.dcm", "scan"):
-        assert volume_name(tmp_path / name) == "scan"
-    for name in ("scan.v2.nii.gz", "scan.v2"):
-        assert volume_name(f"dir/{name}") == "scan.v2"
-    (tmp_path / "series.1").mkdir()
-    assert volume_name(tmp_path / "series.1") == "series.1"
-
-
-def test_probabilities_belong_beside_any_volume(tmp_path: Path) -> None:
-    write_probabilities(tmp_path / "p.nii.gz", np.zeros((2, 3, 4, 5), np.float16), make_volume(np.diag([1.0, 2, 3, 1])))
-    assert nibabel.load(tmp_path / "p.nii.gz").shape == (5, 4, 3, 2)
-
-
-# labels on disk
-
-
-@pytest.mark.parametrize("values", [[[[0, -1]]], [[[0, 65536]]], [[[0.0, 1.0]]]])
-def test_labels_that_cannot_be_written_are_refused(tmp_path: Path, values: Any) -> None:
-    with pytest.raises(InputError, match="whole numbers from 0 to 65535"):
-        write_labels(tmp_path / "labels.nii", Volume(np.array(values)))
-    assert not list(tmp_path.iterdir())
-
-
-@pytest.mark.parametrize("name", ["labels.png", "labels.mha", "labels.gz"])
-def test_labels_are_written_in_known_formats(tmp_path: Path, name: str) -> None:
-    with pytest.raises(InputError, match=name):
-        write_labels(tmp_path / name, Volume(np.zeros((2, 2, 2), np.uint8)))

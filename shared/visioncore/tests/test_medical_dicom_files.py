@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 
 from visioncore.errors import InputError
-from visioncore.medical.dicom import choose_series, header_damage, is_dicom, modalities, read_headers, read_pixels
-from visioncore.medical.frames import Frame, frames_of, in_order
+from visioncore.medical.dicom_files import choose_series, header_damage, is_dicom, modalities, read_headers, read_pixels
+from visioncore.medical.dicom_frames import Frame, frames_of, in_order
 
 pydicom: Any = import_module("pydicom")
 SAMPLES = Path(pydicom.__file__).parent / "data" / "test_files"
@@ -20,7 +20,7 @@ AXIAL = [1, 0, 0, 0, 1, 0]
 
 def refused(path: Path) -> str:
     with pytest.raises(InputError) as caught:
-        read_pixels(path, "a-package")
+        read_pixels(path)
     message = str(caught.value)
     assert str(path) in message
     assert "\n" not in message
@@ -73,9 +73,9 @@ def test_one_series_is_chosen_of_several(tmp_path: Path) -> None:
 
 
 def test_pixels_of_one_slice_of_several_and_in_colour() -> None:
-    assert read_pixels(SAMPLES / "MR_small.dcm", "").shape == (1, 64, 64)
-    assert read_pixels(SAMPLES / "examples_rgb_color.dcm", "").shape == (1, 240, 320, 3)
-    assert read_pixels(SAMPLES / "SC_rgb_rle_2frame.dcm", "").shape == (2, 100, 100, 3)
+    assert read_pixels(SAMPLES / "MR_small.dcm").shape == (1, 64, 64)
+    assert read_pixels(SAMPLES / "examples_rgb_color.dcm").shape == (1, 240, 320, 3)
+    assert read_pixels(SAMPLES / "SC_rgb_rle_2frame.dcm").shape == (2, 100, 100, 3)
 
 
 def test_a_file_that_names_no_syntax_has_the_default_one(tmp_path: Path) -> None:
@@ -84,7 +84,7 @@ def test_a_file_that_names_no_syntax_has_the_default_one(tmp_path: Path) -> None
     data.preamble, data.file_meta = None, pydicom.dataset.FileMetaDataset()
     data.save_as(path, implicit_vr=True, little_endian=True)
     assert path.read_bytes()[128:132] != b"DICM"
-    np.testing.assert_array_equal(read_pixels(path, ""), read_pixels(SAMPLES / "MR_small_implicit.dcm", ""))
+    np.testing.assert_array_equal(read_pixels(path), read_pixels(SAMPLES / "MR_small_implicit.dcm"))
 
 
 def test_damage_is_told_in_one_line(tmp_path: Path) -> None:
@@ -107,7 +107,7 @@ def test_compressed_pixels_name_what_to_install(monkeypatch: pytest.MonkeyPatch)
     monkeypatch.setattr(type(decoder), "is_available", property(lambda found: found.UID != decoder.UID))
     told = refused(SAMPLES / "MR_small_jpeg_ls_lossless.dcm")
     assert "JPEG-LS Lossless" in told
-    assert told.endswith('run: pip install "a-package[dicom-compressed]"')
+    assert told.endswith('run: pip install "visioncore[dicom-compressed]"')
 
 
 # slices

@@ -3,26 +3,27 @@
 from __future__ import annotations
 
 import pickle
-import zipfile
-import zlib
-from importlib import import_module
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
-from visioncore.errors import InputError
-from visioncore.files import atomic_path
-
-from .volume import Volume, plain_numbers
+from ..errors import InputError
+from ..extras import require
+from ..files import atomic_path
+from .damage import damage
+from .number_types import as_type, plain_numbers
+from .volume import Volume
 
 Key = Literal["image", "label"]
 
 SLICES_LAST = "mri_norm2.h5"
 """The files of the LA data set, the only ones that are stored as rows, columns, slices."""
 
-_NPY, _NPZ, _HDF5 = b"\x93NUMPY", b"PK\x03\x04", b"\x89HDF\r\n\x1a\n"
+NPY, NPZ, HDF5 = b"\x93NUMPY", b"PK\x03\x04", b"\x89HDF\r\n\x1a\n"
+"""How files of each kind begin."""
 
 # what NumPy's pickles are made with under any protocol, by the names that either major version gives it
 _MAKERS: tuple[Any, ...] = (
@@ -37,44 +38,48 @@ _HARMLESS: dict[tuple[str, str], Any] = {("numpy", "ndarray"): np.ndarray, ("num
 }
 
 
-def is_array(start: bytes) -> bool:
-    """Whether a file that begins so is npy, npz or HDF5."""
-    return start.startswith((_NPY, _NPZ, _HDF5))
+@dataclass(frozen=True)
+class NpyFile:
+    """An npy file that was read.
+
+    Attributes:
+        shape: of its array.
+        dtype: of its numbers.
+    """
+
+    shape: tuple[int, ...]
+    dtype: np.dtype[Any]
+    suffixes = (".npy",)
+
+    def write(self, path: Path, volume: Volume, derivation: str) -> None:
+        """Write other values in the shape and the type of this file, see `writing.write_like`."""
+        write_npy(path, as_type(volume.voxels, self.dtype).reshape(self.shape))
 
 
-def read_array(path: Path, key: Key) -> Volume:
+def read_array(path: Path, key: Key = "image") -> Volume:
     """Read the image or the labels from an npy, npz or HDF5 file, whichever it is by its content.
 
     An npy file is an array of slices, rows, columns, of rows, columns, or of either with three colours; or the
     dictionary of ``img`` and ``label`` that the PROMISE12 data come as, which is read without running what a pickle
     may hold. The others have their arrays under the names ``image`` and ``label``, and an npz file that
-    `write_labels` made has its ``affine`` too.
+    `write_label_array` made has its ``affine`` too.
 
     Raises:
         InputError: if the file is damaged, has no such array or one that is no volume, or holds pickled objects.
     """
     with path.open("rb") as file:
         start = file.read(8)
-    load = {_NPY: _from_npy, _NPZ: _from_npz, _HDF5: _from_hdf5}
-    try:
+    load = {NPY: _from_npy, NPZ: _from_npz, HDF5: _from_hdf5}
+    with damage(path, "the file is truncated or damaged", "; fetch it again"):
         array, affine = next(load[mark] for mark in load if start.startswith(mark))(path, key)
-    except InputError:
-        raise
-    except (
-        OSError,
-        EOFError,
-        ValueError,
-        LookupError,
-        zipfile.BadZipFile,
-        zlib.error,
-        pickle.UnpicklingError,
-    ) as error:
-        raise InputError(f"{path}: the file is truncated or damaged ({error}); fetch it again") from error
+    origin = NpyFile(array.shape, array.dtype) if start.startswith(NPY) else None
     if path.name == SLICES_LAST:
         array = np.moveaxis(array, -1, 0)
     one_slice = array.ndim == 2 or (array.ndim == 3 and array.shape[2] == 3 and key == "image")
     voxels = plain_numbers(array[None] if one_slice else array)
-    return Volume(voxels, source=path) if affine is None else Volume(voxels, affine, True, path)
+    if affine is None:
+        return Volume(voxels, source=path, origin=origin)
+    return Volume(voxels, affine, True, path)
 
 
 def write_label_array(path: Path, volume: Volume) -> None:
@@ -82,6 +87,16 @@ def write_label_array(path: Path, volume: Volume) -> None:
     arrays: dict[str, Any] = {"label": volume.voxels} | ({"affine": volume.affine} if volume.located else {})
     with atomic_path(path) as temporary, temporary.open("wb") as file:
         np.savez_compressed(file, **arrays)
+
+
+def write_npy(path: Path, array: NDArray[Any]) -> None:
+    """Write an array to an npy file, whole or not at all.
+
+    Raises:
+        InputError: if the system refuses the write.
+    """
+    with atomic_path(path) as temporary, temporary.open("wb") as file:
+        np.save(file, array)
 
 
 def _from_npy(path: Path, key: Key) -> tuple[NDArray[Any], None]:
@@ -104,7 +119,7 @@ def _from_npz(path: Path, key: Key) -> tuple[NDArray[Any], NDArray[np.float64] |
 
 
 def _from_hdf5(path: Path, key: Key) -> tuple[NDArray[Any], None]:
-    with import_module("h5py").File(path) as entries:
+    with require("h5py", "hdf5").File(path) as entries:
         return _entry(path, entries, key), None
 
 

@@ -1,15 +1,24 @@
-"""Which scans are found, and where their results go."""
+"""Where the results of scans go, and when they are done."""
 
 from __future__ import annotations
 
 import os
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from clip_denoising.data.ct_scans import find_scans, is_scan, plan_scans
 from visioncore.errors import InputError
+from visioncore.inference.batch import Job, check_results
+from visioncore.inference.scan_planning import plan_scans as plan
+from visioncore.medical import ScanReader
+
+READER = ScanReader("CT scan", ("DICOM", "NIfTI", "npy"))
+
+
+def plan_scans(inputs: Iterable[str | Path], out: Path, endings: Sequence[str] = ()) -> list[Job]:
+    return plan(inputs, out, READER.find, endings)
 
 
 def dicom(path: Path) -> None:
@@ -28,19 +37,6 @@ def scans(tmp_path: Path) -> Path:
         (root / name).write_text("")
     dicom(root / "DICOMDIR")
     return root
-
-
-def test_scans_in_a_folder(scans: Path) -> None:
-    found = [path.relative_to(scans).as_posix() for path in find_scans(scans)]
-    assert found == ["top.NPY", "a/series", "a/series/sub", "b/x9.npy", "b/x10.nii.gz"]
-    assert find_scans(scans / "a" / "series" / "1") == [scans / "a" / "series" / "1"]
-    assert [path.name for path in find_scans(f"{scans}/b/*")] == ["beside.dcm", "x9.npy", "x10.nii.gz"]
-    assert [path.name for path in find_scans(f"{scans}/*/series")] == ["series", "sub"]
-
-
-def test_what_is_a_scan(scans: Path) -> None:
-    assert all(is_scan(scans / name) for name in ("a/series", "a/series/1", "b/x10.nii.gz", "b", "top.NPY"))
-    assert not any(is_scan(scans / name) for name in ("a", "notes.txt", "DICOMDIR", "none"))
 
 
 def test_where_results_go(scans: Path, tmp_path: Path) -> None:
@@ -96,3 +92,40 @@ def test_a_series_is_done_when_its_own_files_are_there(scans: Path, tmp_path: Pa
     assert not file.done
     np.save(file.target, np.zeros(3))
     assert file.done
+
+
+def test_a_folder_may_be_where_one_is_or_a_link(scans: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    link, out = tmp_path / "link.npy", tmp_path / "out"
+    link.symlink_to(scans / "b" / "x9.npy")
+    assert [job.target for job in plan_scans([link], out)] == [out / "link.npy"]
+    monkeypatch.chdir(scans / "a" / "series")
+    assert [job.target for job in plan_scans(["."], out)] == [out / "series", out / "sub"]
+    assert [job.target.name for job in plan_scans([scans / "a"], scans / "a" / "series" / "sub")] == ["series"]
+
+
+def test_results_have_endings_behind_the_name(scans: Path, tmp_path: Path) -> None:
+    out, endings = tmp_path / "out", (".nii.gz", ".json")
+    (job,) = plan_scans([scans / "b" / "x9.npy"], out, endings)
+    assert job.target == out / "x9.nii.gz"
+    out.mkdir()
+    job.target.touch()
+    assert not job.done
+    (out / "x9.json").touch()
+    assert job.done
+    (scans / "b" / "x9.nii").touch()
+    assert [job.target.name for job in plan_scans([scans / "b"], out, endings)] == [
+        "x9.nii.nii.gz", "x9.npy.nii.gz", "x10.nii.gz"
+    ]  # fmt: skip
+    with pytest.raises(InputError, match=r"x10\.nii\.gz: this scan would be written over"):
+        plan_scans([scans / "b" / "x10.nii.gz"], scans / "b", endings)
+    (scans / "b" / "x9.json").touch()
+    with pytest.raises(InputError, match=r"several scans would be written there"):
+        plan_scans([scans / "b" / "x9.npy", scans / "b" / "x9.nii"], out, (".gz", ".gz"))
+
+
+def test_results_that_meet_are_refused(tmp_path: Path) -> None:
+    check_results([tmp_path / "1"], [tmp_path / "2", tmp_path / "3"], "scan")
+    with pytest.raises(InputError, match=r"1: this scan would be written over"):
+        check_results([tmp_path / "1"], [tmp_path / "b" / ".." / "1"], "scan")
+    with pytest.raises(InputError, match=r"2: several scans would be written there"):
+        check_results([tmp_path / "1"], [tmp_path / "2", tmp_path / "2"], "scan")

@@ -10,15 +10,14 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from visioncore.medical.dicom import header_damage
-from visioncore.medical.frames import Frame
-
-from ..method import METHOD
-from .ct_npy import as_type
-from .dicom_slice import rescaling
+from .dicom_files import header_damage
+from .dicom_frames import Frame
+from .number_types import as_type
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
+
+    Planes = Sequence[tuple[Frame, NDArray[Any]]]
 
 _OF_OLD_PIXELS = (
     "SmallestImagePixelValue",
@@ -26,37 +25,37 @@ _OF_OLD_PIXELS = (
     "ExtendedOffsetTable",
     "ExtendedOffsetTableLengths",
 )
-_SUFFIX = " denoised"
-_ROOM = 64 - len(_SUFFIX)
-"""A description has 64 characters at most."""
+_LONGEST = 64
+"""Characters of a series' description."""
 
 
-def write_copy(source: Any, target: Path, planes: Sequence[tuple[Frame, NDArray[np.float32]]], series: str) -> None:
+def write_copy(source: Any, target: Path, planes: Planes, series: str, derivation: str) -> None:
     """Write a copy of a DICOM file with other values in it, as derived from it.
 
     Args:
         source: its whole data set, which is changed.
         target: the file to write.
-        planes: every slice in it with its Hounsfield units (H, W), which are stored with the slope and the intercept,
+        planes: every slice in it with its values (H, W), which are stored with the slope and the intercept,
             and in the number type and order of bytes, that the file has; not compressed.
         series: the SeriesInstanceUID of the copy.
+        derivation: what was done and by what, see `writing.write_like`.
 
     Raises:
         InputError: if the header has something in it, or lacks something, so that it cannot be written.
         OSError: if the system refuses the write.
     """
     with header_damage(planes[0][0].file):
-        content = _encoded(source, planes, series)
+        content = _encoded(source, planes, series, derivation)
     target.write_bytes(content)
 
 
-def _encoded(source: Any, planes: Sequence[tuple[Frame, NDArray[np.float32]]], series: str) -> bytes:
+def _encoded(source: Any, planes: Planes, series: str, derivation: str) -> bytes:
     """Return the copy as bytes; arguments as for `write_copy`."""
     uids = import_module("pydicom.uid")
     kind = np.dtype(f"{'i' if source.PixelRepresentation else 'u'}{source.BitsAllocated // 8}")
     stored = np.empty((len(planes), *planes[0][1].shape), kind)
     for frame, plane in planes:
-        slope, intercept = rescaling(frame)
+        slope, intercept = frame.rescaling
         stored[frame.number] = as_type((plane.astype(np.float64) - intercept) / slope, kind, int(source.BitsStored))
     little = source.original_encoding[1] is not False
     content = stored.astype(kind.newbyteorder("<" if little else ">")).tobytes()
@@ -64,7 +63,7 @@ def _encoded(source: Any, planes: Sequence[tuple[Frame, NDArray[np.float32]]], s
     for name in _OF_OLD_PIXELS:
         if name in source:
             del source[name]
-    _mark_as_derived(source, series)
+    _mark_as_derived(source, series, derivation)
     source.file_meta = import_module("pydicom.dataset").FileMetaDataset()
     source.file_meta.TransferSyntaxUID = uids.ExplicitVRLittleEndian if little else uids.ExplicitVRBigEndian
     source.file_meta.MediaStorageSOPClassUID = source.SOPClassUID
@@ -74,7 +73,7 @@ def _encoded(source: Any, planes: Sequence[tuple[Frame, NDArray[np.float32]]], s
     return copy.getvalue()
 
 
-def _mark_as_derived(data: Any, series: str) -> None:
+def _mark_as_derived(data: Any, series: str, derivation: str) -> None:
     """Give a data set an identity of its own, which the standard demands of changed images, and name its source."""
     uids = import_module("pydicom.uid")
     data.SOPClassUID = data.get("SOPClassUID") or uids.CTImageStorage
@@ -83,6 +82,8 @@ def _mark_as_derived(data: Any, series: str) -> None:
         origin.ReferencedSOPClassUID, origin.ReferencedSOPInstanceUID = data.SOPClassUID, data.SOPInstanceUID
         data.SourceImageSequence = [origin]
     data.SOPInstanceUID, data.SeriesInstanceUID = uids.generate_uid(), series
-    data.SeriesDescription = f"{str(data.get('SeriesDescription') or 'CT')[:_ROOM]}{_SUFFIX}"
+    suffix = f" {derivation.split()[0].lower()}"
+    described = str(data.get("SeriesDescription") or data.get("Modality") or "scan")
+    data.SeriesDescription = described[: _LONGEST - len(suffix)] + suffix
     data.ImageType = ["DERIVED", *list(data.get("ImageType") or ["ORIGINAL", "PRIMARY"])[1:]]
-    data.DerivationDescription = f"Denoised by {METHOD.title}"
+    data.DerivationDescription = derivation
