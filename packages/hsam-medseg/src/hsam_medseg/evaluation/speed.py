@@ -121,14 +121,10 @@ def _compare(
     device = next(iter(predictors.values())).device
     timed = in_turns({path: partial(run, predictor) for path, predictor in predictors.items()}, device, rounds)
     reference = next(iter(predictors))
-    expected = timed[reference].output
+    expected, classes = timed[reference].output, len(predictors[reference].model.config.classes)
     for path, predictor in predictors.items():
         found = timed[path]
-        dice = (
-            None
-            if path == reference
-            else _dice(found.output, timed[reference].output, len(predictor.model.config.classes))
-        )
+        dice = None if path == reference else _dice(found.output, expected, classes)
         each, batch = found.seconds / slices, min(predictor.segmenter.batch, slices)
         table.add(work, *path, batch, 1000 * each, 1 / each, found.ratio, found.extra_mb / batch, dice)
 

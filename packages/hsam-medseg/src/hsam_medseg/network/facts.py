@@ -20,7 +20,7 @@ def facts(config: HSAMConfig) -> dict[str, str]:
         "classes": f"{', '.join(config.classes)} ({len(config.classes)}, background not counted)",
         "expects": f"window {done.window}, orientation {done.orientation}{through}",
         **_published(config),
-        "SAM's files": f"{', '.join(f'{name}: {file}' for name, file in SAM_FILES.items())}; linked from {SOURCE}",
+        "SAM's file": f"{', '.join(f'{name}: {file}' for name, file in SAM_FILES.items())}; linked from {SOURCE}",
     }
 
 
