@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 
 from isolation import CORE, module_name
-from visioncore.methods import Method, load
+from visioncore.methods import Method, Network, load
 from workspace import ROOT, Member, members, read_pyproject
 
 METHODS = [member for member in members() if member.name != CORE]
@@ -107,7 +107,7 @@ def record_faults(record: Any, member: Member) -> list[str]:
     if not isinstance(record, Method):
         return ["METHOD is no visioncore.methods.Method"]
     # Not every paper is on arXiv.
-    needed = [field.name for field in fields(record) if field.name != "arxiv"]
+    needed = [field.name for field in fields(record) if field.name not in ("arxiv", "network", "notice")]
     found = [f"{name} is empty" for name in needed if not getattr(record, name).strip()]
     module = module_name(member)
     for name, right in (("name", member.name), ("module", module), ("demo", f"{module}.demo:demo")):
@@ -118,6 +118,16 @@ def record_faults(record: Any, member: Member) -> list[str]:
     if not re.fullmatch(r"(\d{4}\.\d{5})?", record.arxiv):
         found.append("arxiv should be an identifier such as 2404.01547, or empty")
     return found
+
+
+def network_faults(record: Method) -> list[str]:
+    """Return one line for each reference of a method's network that leads nowhere."""
+    network = record.network
+    references = {field.name: getattr(network, field.name) for field in fields(network)}
+    named = {name: value for name, value in references.items() if isinstance(value, str) and value}
+    found = [f"{name} is no function" for name, value in named.items() if not callable(record.load(value))]
+    known = record.load(network.config)
+    return found + [f"variant {name} is unknown" for name in network.variants if known(name) is None]
 
 
 def python_faults(package: Any, title: str) -> list[str]:
@@ -206,6 +216,7 @@ def test_project(method: Member) -> None:
 def test_record(method: Member) -> None:
     record = load(f"{module_name(method)}.method:METHOD")
     assert record_faults(record, method) == []
+    assert network_faults(record) == []
     assert "out" in inspect.signature(load(record.demo)).parameters
 
 
@@ -284,6 +295,8 @@ def test_wrong_records_are_seen() -> None:
         licence="Apache-2.0",
         weights="none",
         demo="a_method.demo:demo",
+        demo_shows="Nothing.",
+        network=Network("network.model:A", "network.config:VARIANTS.get", ("a",), "network.example:inputs", ("b",)),
     )
     assert record_faults(right, member) == []
     assert record_faults(object(), member) == ["METHOD is no visioncore.methods.Method"]

@@ -255,7 +255,8 @@ def test_convert_and_info(run: Run, photos: Path, tmp_path: Path) -> None:
         "convert", tmp_path / "net_g_latest.pth", "--out", tmp_path / "converted", "--variant", "srgb"
     )
     assert (code, complaints) == (0, "")
-    assert f"trained on {VARIANTS['srgb'].noise}; weights in {tmp_path / 'converted'}" in said
+    assert f"trained on: {VARIANTS['srgb'].noise}\n" in said
+    assert said.endswith(f" parameters; weights in {tmp_path / 'converted'}\n")
     code, said, _ = run("info", "--weights", tmp_path / "converted")
     assert code == 0
     assert VARIANTS["srgb"].noise in said
@@ -272,7 +273,7 @@ def test_export(run: Run, tiny_weights: Path, tmp_path: Path, monkeypatch: pytes
     """What takes its time, the exporters, is in test_export.py."""
     model = CLIPDenoiser.from_pretrained(tiny_weights)
     monkeypatch.setattr(torch.export, "export", lambda *_, **__: None)
-    monkeypatch.setitem(FORMATS, "pt2", (lambda *_: b"file", lambda path, given, images: [model(images)]))
+    monkeypatch.setitem(FORMATS, "pt2", (lambda *_: b"file", lambda path, inputs: [model(inputs["noisy"])]))
     code, said, complaints = run("export", "--weights", tiny_weights, "--out", tmp_path / "out", "--format", "pt2")
     assert (code, complaints) == (0, "")
     assert said == f"{tmp_path / 'out' / 'model.pt2'}: largest difference from eager 0.00e+00\n"

@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from hsam_medseg import HSAM, HSAMConfig, Preprocessing, load_model
 from hsam_medseg.network.published import detect_config, read_published, to_published
 from hsam_medseg.network.unused_tensors import unused_shapes
-from hsam_medseg.weights import convert
+from hsam_medseg.network.weights import convert
 from visioncore.errors import InputError
 
 SamFile = Callable[[str], Path]

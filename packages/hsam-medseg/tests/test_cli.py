@@ -13,12 +13,14 @@ import pytest
 import torch
 from torch import Tensor
 
-from hsam_medseg import HSAM, HSAMConfig, bench, cli, export
+from hsam_medseg import HSAM, HSAMConfig, cli
 from hsam_medseg.cli import COMMANDS, main
 from hsam_medseg.data.labels import read_labels, write_labels
+from hsam_medseg.evaluation import speed
 from hsam_medseg.network.published import to_published
 from hsam_medseg.training import trainer as train
 from visioncore.medical import Volume
+from visioncore.methods import Method
 from visioncore.training import TrainingDiverged
 
 Run = Callable[..., tuple[int, str, str]]
@@ -210,7 +212,8 @@ def test_convert(run: Run, tmp_path: Path) -> None:
     arguments = ("convert", tmp_path / "adapter.pth", "--sam", tmp_path / "sam.pth", "--out", tmp_path / "converted")
     code, said, _ = run(*arguments, "--window", "mr", "--orientation", "LPS", "--input-size", 0)
     assert code == 0
-    assert said.startswith("vit_b at 224 pixels, 1 classes, ")
+    assert said.startswith("network: vit_b at 224x224, low-rank additions of rank 5, ")
+    assert "\nclasses: class 1 (1, background not counted)\nexpects: window mr, orientation LPS\n" in said
     assert said.endswith(f" parameters; weights in {tmp_path / 'converted'}\n")
     code, said, _ = run("info", "--weights", tmp_path / "converted")
     assert code == 0
@@ -244,11 +247,11 @@ def encoder_state(model: HSAM) -> dict[str, Tensor]:
 def test_export(run: Run, tiny_weights: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     called: dict[str, object] = {}
 
-    def pretend(model: HSAM, out: Path, *, formats: Sequence[str]) -> dict[Path, float]:
+    def pretend(_: Method, model: HSAM, out: Path, *, formats: Sequence[str], **__: object) -> dict[Path, float]:
         called.update(size=model.config.image_size, formats=formats)
         return {out / f"model.{name}": 1e-6 for name in formats}
 
-    monkeypatch.setattr(export, "export", pretend)
+    monkeypatch.setattr("visioncore.commands.export.export", pretend)
     code, said, complaints = run("export", "--weights", tiny_weights, "--out", tmp_path, "--format", "pt2", "onnx")
     assert (code, complaints) == (0, "")
     assert said.splitlines() == [
@@ -258,7 +261,7 @@ def test_export(run: Run, tiny_weights: Path, tmp_path: Path, monkeypatch: pytes
 
 
 def test_bench(run: Run, tiny_weights: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(bench, "SIDE", 32)
+    monkeypatch.setattr(speed, "SIDE", 32)
     code, said, complaints = run(
         "bench", "--weights", tiny_weights, "--out", tmp_path / "bench.json", "--dtypes", "float32", "--device", "cpu",
         "--rounds", 1, "--slices", 2, "--batch", 2, "--training",

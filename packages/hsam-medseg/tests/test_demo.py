@@ -33,7 +33,7 @@ def tiny_instead(tiny: HSAM, monkeypatch: pytest.MonkeyPatch) -> HSAM:
     torch.manual_seed(0)
     config = replace(tiny.config, classes=SYNTHETIC_CLASSES, preprocessing=Preprocessing("unit", "stored"))
     model = HSAM(config).eval()
-    monkeypatch.setattr("hsam_medseg.demo.load_model", {"demo": model}.__getitem__)
+    monkeypatch.setattr("hsam_medseg.demo.bundled_model", lambda *_: model)
     return model
 
 
@@ -44,7 +44,7 @@ def test_what_the_demo_writes_and_measures(
     assert main(["demo", "--out", str(out)]) == 0
     said = capsys.readouterr()
     report = json.loads((out / "report.json").read_text())
-    assert said == (f"{report['headline']}\nfigure, labels and report: {out}\n", "")
+    assert said == (f"{report['headline']}\nfigure, report and results: {out}\n", "")
     reference = read_labels(REFERENCE).voxels
     found = {
         "": read_labels(out / "patient.nii.gz").voxels,

@@ -17,7 +17,7 @@ from hsam_medseg import HSAM
 from hsam_medseg.network.decoders import Coarse, CoarseDecoder, FineDecoder, class_prior
 from hsam_medseg.network.losses import training_losses
 from hsam_medseg.network.published import detect_config, fill_adapter, published_views, to_published
-from hsam_medseg.network.reference import as_plain
+from hsam_medseg.network.reference import as_reference
 from hsam_medseg.network.upscaling import unnest
 from visioncore.backbones.sam import read_image_encoder
 from visioncore.backbones.window_attention import run_blocks
@@ -55,7 +55,7 @@ def path(request: pytest.FixtureRequest) -> str:
 
 
 def on_path(model: HSAM, path: str) -> HSAM:
-    return as_plain(model) if path == "plain" else model
+    return as_reference(model) if path == "plain" else model
 
 
 def decoders(model: HSAM) -> tuple[CoarseDecoder, FineDecoder]:
@@ -117,7 +117,7 @@ def test_folded_and_fast_agree_with_plain(published: HSAM, make_input: MakeInput
     size = published.config.image_size
     images = make_input({"tag": "two slices", "generator": "uniform_input", "shape": (2, 1, size, size)})
     images = images.repeat(1, 3, 1, 1)
-    expected = as_plain(published)(images)
+    expected = as_reference(published)(images)
     for model in (published, published.fold()):
         for found, wanted in zip(model(images), expected, strict=True):
             assert float((found - wanted).abs().max()) < 1e-10

@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from nerdrain_derain import VARIANTS, NeRDRain, NeRDRainConfig
 from nerdrain_derain.inference.official_windows import run_windows
 from nerdrain_derain.network.published import fill_from_published, published_name, to_published
-from nerdrain_derain.network.reference import as_plain
+from nerdrain_derain.network.reference import as_reference
 
 DATA = Path(__file__).parent / "data"
 LAYOUTS: dict[str, Any] = json.loads((DATA / "manifest.json").read_text())
@@ -46,7 +46,7 @@ def filled_model(config: NeRDRainConfig, state: dict[str, Tensor]) -> NeRDRain:
 
 
 def on_path(module: Module, path: str) -> Module:
-    return as_plain(module) if path == "plain" else module
+    return as_reference(module) if path == "plain" else module
 
 
 def relative_error(value: Tensor, reference: Tensor) -> float:
@@ -164,7 +164,7 @@ def test_fast_path_agrees_with_plain_path(variant: str, fill: Fill) -> None:
         state |= {name: slope for name in state if name.endswith(".body.1.weight")}
     model = filled_model(VARIANTS[variant], state)
     image = torch.rand(2, 3, 32, 48, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
-    fast, plain = model.restore(image), as_plain(model).restore(image)
+    fast, plain = model.restore(image), as_reference(model).restore(image)
     for name, value in fast._asdict().items():
         assert relative_error(value, getattr(plain, name)) < 1e-10, name
 
@@ -175,12 +175,12 @@ def test_bias_free_norm_agrees_with_plain_path() -> None:
     model = NeRDRain(config).double().eval()
     image = torch.rand(1, 3, 32, 32, dtype=torch.float64)
     with torch.no_grad():
-        assert relative_error(model(image), as_plain(model)(image)) < 1e-10
+        assert relative_error(model(image), as_reference(model)(image)) < 1e-10
 
 
 def test_fast_path_has_the_plain_gradients(tiny: NeRDRain) -> None:
     model = tiny.double().train()
-    plain = as_plain(model)
+    plain = as_reference(model)
     image = torch.rand(1, 3, 32, 32, dtype=torch.float64)
     for network in (model, plain):
         network.restore(image).full.square().sum().backward()

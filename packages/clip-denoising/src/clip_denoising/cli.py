@@ -6,11 +6,11 @@ import sys
 import warnings
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
-import tyro
-
-from visioncore.cli import Command, Positional, complain, run, say
+from visioncore.cli import Command, Positional, complain, say
+from visioncore.commands.options import Dtype, Weights
+from visioncore.commands.shared import Folder, Published, convert_published, program, shared_commands
 from visioncore.errors import InputError
 from visioncore.files import writable_folder
 
@@ -23,16 +23,7 @@ if TYPE_CHECKING:
     from .inference.predictor import Predictor
     from .network.model import CLIPDenoiser
 
-Weights = Annotated[str, tyro.conf.arg(help="demo, a folder, a hub id, or a checkpoint of the authors")]
-Dtype = Literal["auto", "float32", "bfloat16", "float16"]
-
-
-def demo(out: Path = Path("out/clip-denoising")) -> None:
-    """Denoise the bundled sample photos under noises the bundled network never saw, and measure the gain."""
-    from .demo import demo as run_demo
-
-    say(run_demo(out).headline)
-    say(f"figure and report: {out}")
+demo, _, export, bench, info = shared_commands(METHOD)
 
 
 def predict(
@@ -267,81 +258,21 @@ def prepare(data: Path, out: Path, thickness: str = "") -> int:
 
 
 def convert(
-    published: Positional[Path], out: Path, variant: Literal["synthetic", "srgb", "ldct", "unsaid"] = "unsaid"
+    published: Published,
+    out: Folder,
+    variant: Literal["synthetic", "srgb", "ldct", "unsaid"] = "unsaid",
 ) -> None:
     """Turn a checkpoint of the authors into config.json and model.safetensors.
 
     Args:
         published: their net_g_latest.pth; CLIP's own file is not needed.
-        out: folder for the result.
         variant: which it is, if its folder does not say.
     """
-    from .weights import convert as run_conversion
-
-    model = run_conversion(published, out, None if variant == "unsaid" else variant)
-    parameters = sum(parameter.numel() for parameter in model.parameters())
-    say(f"{parameters:,} parameters, trained on {model.config.noise}; weights in {out}")
-
-
-def export(
-    weights: Weights,
-    out: Path,
-    format: tuple[Literal["onnx", "pt2"], ...] = ("onnx",),
-) -> None:
-    """Export the network to ONNX or torch.export, for images of any size, and check the numbers on the spot.
-
-    Args:
-        weights: demo, a folder, a hub id, or a checkpoint of the authors.
-        out: folder for model.onnx and model.pt2.
-        format: one or both.
-    """
-    from .export import export as run_export
-
-    for path, error in run_export(_model(weights), out, formats=format).items():
-        say(f"{path}: largest difference from eager {error:.2e}")
-
-
-def bench(
-    weights: str = "synthetic",
-    out: Path = Path("out/bench.json"),
-    sizes: tuple[int, ...] = (256, 512),
-    dtypes: tuple[Literal["float32", "bfloat16", "float16"], ...] = ("float32", "bfloat16"),
-    device: str = "auto",
-    rounds: int = 3,
-    compiled: bool = False,
-) -> None:
-    """Measure time and memory of the plain and the fast path, in turns, and write them as JSON.
-
-    Args:
-        weights: synthetic, srgb or ldct (random weights), or anything that predict takes.
-        out: the JSON file.
-        sizes: sides of square images, multiples of 32.
-        dtypes: precisions of the fast path.
-        device: auto, cpu, cuda, cuda:1, mps.
-        rounds: how often each is measured; the median counts.
-        compiled: measure the compiled fast path too, on a GPU.
-    """
-    from visioncore.report import print_table
-
-    from .bench import bench as run_bench
-
-    print_table(run_bench(weights, out, sizes=sizes, dtypes=dtypes, device=device, rounds=rounds, compiled=compiled))
-    say(f"figures: {out}")
-
-
-def info(weights: str = "synthetic") -> None:
-    """Tell parameters, operations, the noise it is for, paper, citation, licence, and where the authors' weights are.
-
-    Args:
-        weights: synthetic, srgb or ldct, or anything that predict takes.
-    """
-    from .info import describe
-
-    say(describe(weights))
+    convert_published(METHOD, published, out, variant=None if variant == "unsaid" else variant)
 
 
 def _model(weights: str) -> CLIPDenoiser:
-    from .weights import load_model
+    from .network.weights import load_model
 
     with warnings.catch_warnings(action="ignore"):  # which of the authors' two RGB networks it is: no matter here
         return load_model(weights)
@@ -386,10 +317,7 @@ COMMANDS: dict[str, Command] = {
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run ``clip-denoising`` and return its exit code."""
-    description = f"{METHOD.title} ({METHOD.venue}): {METHOD.task}."
-    with warnings.catch_warnings():
-        warnings.showwarning = lambda message, *_: complain(f"note: {message}")
-        return run(METHOD.name, COMMANDS, description, argv)
+    return program(METHOD, COMMANDS, argv)
 
 
 if __name__ == "__main__":

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-import time
 from collections import defaultdict
 from importlib.resources import as_file, files
 from pathlib import Path
 
 import numpy as np
 
-from visioncore.files import writable_folder
+from visioncore.commands.demo import Shown, demo_of
 from visioncore.images import from_tensor, write_image
 from visioncore.metrics.image import psnr
-from visioncore.report import DemoReport, figure_grid
+from visioncore.report import figure_grid
+from visioncore.weights.loading import bundled_model
 
 from .data.datasets import find_photos
 from .data.noise import Noise
@@ -20,7 +20,7 @@ from .data.patches import Patches
 from .evaluation.baselines import non_local_means
 from .inference.predictor import Predictor
 from .method import METHOD, PACKAGE
-from .weights import load_model
+from .network.model import CLIPDenoiser
 
 TRAINED = Noise("gaussian", 15.0)
 """What the bundled network was trained on."""
@@ -28,7 +28,8 @@ UNSEEN = (Noise("gaussian", 50.0), Noise("spatial", 50.0), Noise("poisson", 3.0)
 """What it never saw."""
 
 
-def demo(out: str | Path) -> DemoReport:
+@demo_of(METHOD)
+def demo(out: Path) -> Shown:
     """Denoise the bundled photos with the bundled weights, write a figure and report.json, and say what was gained.
 
     Args:
@@ -37,9 +38,7 @@ def demo(out: str | Path) -> DemoReport:
     Raises:
         InputError: if ``out`` cannot be written.
     """
-    start = time.perf_counter()
-    folder = writable_folder(out)
-    predictor = Predictor(load_model("demo"))
+    predictor = Predictor(bundled_model(CLIPDenoiser, PACKAGE))
     values: defaultdict[str, list[tuple[float, float, float]]] = defaultdict(list)
     panels = []
     with as_file(files(PACKAGE) / "assets" / "samples" / "target") as samples:
@@ -51,7 +50,7 @@ def demo(out: str | Path) -> DemoReport:
                 before, baseline, after = (float(psnr(picture, clean, "colour")) for picture in pictures)
                 values[str(noise)].append((before, baseline, after))
                 name = str(noise).replace(":", "-")
-                write_image(folder / "denoised" / f"{photo.stem}_{name}.png", from_tensor(pictures[2]))
+                write_image(out / "denoised" / f"{photo.stem}_{name}.png", from_tensor(pictures[2]))
                 if index == number % len(photos):
                     labels = (
                         f"{noise}: {before:.1f} dB",
@@ -62,14 +61,13 @@ def demo(out: str | Path) -> DemoReport:
                         (label, from_tensor(picture).pixels) for label, picture in zip(labels, pictures, strict=True)
                     ]
                     panels.append(("truth", from_tensor(clean).pixels))
-    figure = folder / "demo.png"
+    figure = out / "demo.png"
     figure_grid(panels, figure, columns=4)
     means = {noise: np.mean(each, axis=0).tolist() for noise, each in values.items()}
     before, baseline, after = np.mean([means[str(noise)] for noise in UNSEEN], axis=0).tolist()
     gains = {str(noise): means[str(noise)][2] - means[str(noise)][1] for noise in UNSEEN}
     worst, best = min(gains, key=gains.__getitem__), max(gains, key=gains.__getitem__)
-    report = DemoReport(
-        method=METHOD.name,
+    return Shown(
         headline=(
             f"trained on {TRAINED} alone; under {len(UNSEEN)} other noises PSNR {before:.2f} dB noisy, {after:.2f} dB "
             f"denoised ({after - before:+.2f} dB; {after - baseline:+.2f} dB over non-local means, from "
@@ -88,10 +86,7 @@ def demo(out: str | Path) -> DemoReport:
             },
         },
         figure=figure,
-        seconds=time.perf_counter() - start,
     )
-    report.save(folder)
-    return report
 
 
 _WHAT = ("noisy", "non_local_means", "denoised")

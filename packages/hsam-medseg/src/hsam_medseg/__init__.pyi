@@ -5,4 +5,4 @@ from .network.config import HSAMConfig as HSAMConfig
 from .network.config import Preprocessing as Preprocessing
 from .network.model import HSAM as HSAM
 from .network.output import Output as Output
-from .weights import load_model as load_model
+from .network.weights import load_model as load_model

@@ -10,7 +10,9 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import tyro
 
-from visioncore.cli import Command, Positional, complain, run, say
+from visioncore.cli import Command, Positional, complain, say
+from visioncore.commands.options import Device, Dtype, Dtypes, Rounds
+from visioncore.commands.shared import Figures, Folder, program, say_converted, shared_commands
 from visioncore.files import writable_folder
 
 from .method import METHOD
@@ -22,16 +24,9 @@ if TYPE_CHECKING:
 
 Weights = Annotated[str, tyro.conf.arg(help="demo, a folder, a hub id, or an adapter of the authors (with --sam)")]
 Sam = Annotated[str, tyro.conf.arg(help="SAM's own checkpoint, which an adapter of the authors needs beside it")]
-DType = Literal["auto", "float32", "bfloat16", "float16"]
 Stage = Literal["fused", "fine", "coarse"]
 
-
-def demo(out: Path = Path("out/hsam-medseg")) -> None:
-    """Segment the bundled synthetic volume and measure what the second decoder gains."""
-    from .demo import demo as run_demo
-
-    say(run_demo(out).headline)
-    say(f"figure, labels and report: {out}")
+demo, _, export, _, info = shared_commands(METHOD)
 
 
 def predict(
@@ -40,7 +35,7 @@ def predict(
     out: Path,
     sam: Sam = "",
     device: str = "auto",
-    dtype: DType = "float32",
+    dtype: Dtype = "float32",
     batch: int = 8,
     stage: Stage = "fused",
     window: str = "",
@@ -167,7 +162,7 @@ def evaluate(
     cases: tuple[str, ...] = (),
     sam: Sam = "",
     device: str = "auto",
-    dtype: DType = "float32",
+    dtype: Dtype = "float32",
     batch: int = 8,
     stage: Stage = "fused",
     window: str = "",
@@ -209,7 +204,7 @@ def evaluate(
 
 def convert(
     published: Positional[Path],
-    out: Path,
+    out: Folder,
     sam: Path,
     label_map: str = "",
     window: str = "abdomen",
@@ -220,7 +215,6 @@ def convert(
 
     Args:
         published: the .pth file; backbone, rank, classes and size are found from its tensors.
-        out: folder for the result.
         sam: SAM's own checkpoint of the same backbone; info tells which.
         label_map: what its classes are called: la, promise12, or a YAML file; eight are those of Synapse by default.
         window: intensities that it was trained on, as for prepare; the default is the authors' for Synapse.
@@ -230,67 +224,36 @@ def convert(
     from .data.intensity_windows import parse_window
     from .data.label_map import read_label_map
     from .network.config import Preprocessing
-    from .weights import convert as run_conversion
+    from .network.weights import convert as run_conversion
 
     parse_window(window)
     preprocessing = Preprocessing(window, orientation, input_size or None)
     classes = read_label_map(label_map).classes if label_map else None
-    model = run_conversion(published, sam, out, classes=classes, preprocessing=preprocessing)
-    size, config = sum(p.numel() for p in model.parameters()), model.config
-    say(
-        f"{config.backbone} at {config.image_size} pixels, {len(config.classes)} classes, {size:,} parameters; "
-        f"weights in {out}"
-    )
-
-
-def export(
-    weights: Weights,
-    out: Path,
-    format: tuple[Literal["onnx", "pt2"], ...] = ("onnx",),
-    sam: Sam = "",
-) -> None:
-    """Export the network to ONNX or torch.export and check the numbers on the spot.
-
-    Args:
-        weights: demo, a folder, a hub id, or an adapter of the authors (with sam).
-        out: folder for model.onnx and model.pt2, which take any number of slices of the network's size.
-        format: one or both.
-        sam: SAM's own checkpoint, which an adapter of the authors needs beside it.
-    """
-    from .export import export as run_export
-    from .weights import load_model
-
-    for path, error in run_export(load_model(weights, sam=sam or None), out, formats=format).items():
-        say(f"{path}: largest difference from eager {error:.2e}")
+    say_converted(METHOD, run_conversion(published, sam, out, classes=classes, preprocessing=preprocessing), out)
 
 
 def bench(
     weights: str = "vit_b-512",
-    out: Path = Path("out/bench.json"),
-    dtypes: tuple[Literal["float32", "bfloat16", "float16"], ...] = ("float32", "bfloat16"),
-    device: str = "auto",
-    rounds: int = 3,
+    out: Figures = Path("out/bench.json"),
+    dtypes: Dtypes = ("float32", "bfloat16"),
+    device: Device = "auto",
+    rounds: Rounds = 3,
     batch: int = 8,
     slices: int = 8,
     training: bool = False,
     sam: Sam = "",
 ) -> None:
-    """Measure time and memory of the plain and the fast path, in turns, and write them as JSON.
+    """Measure time and memory of the reference and the fast path, in turns, and write them as JSON.
 
     Args:
         weights: a backbone and a size such as vit_b-512 (random weights), or anything that predict takes.
-        out: the JSON file.
-        dtypes: precisions of the fast path.
-        device: auto, cpu, cuda, cuda:1, mps.
-        rounds: how often each is measured; the median counts.
         batch: slices on the device at a time where a volume is segmented.
         slices: how many 512x512 slices that volume has.
         training: measure a training step too, with and without recomputation.
-        sam: SAM's own checkpoint, which an adapter of the authors needs beside it.
     """
     from visioncore.report import print_table
 
-    from .bench import bench as run_bench
+    from .evaluation.speed import bench as run_bench
 
     table = run_bench(
         weights,
@@ -301,29 +264,18 @@ def bench(
         batch=batch,
         slices=slices,
         training=training,
-        sam=sam or None,
+        sam=sam,
         say=complain,
     )
     print_table(table)
     say(f"figures: {out}")
 
 
-def info(weights: str = "vit_b-512") -> None:
-    """Tell parameters, operations, paper, citation, licence, and where the authors and SAM's publish their weights.
-
-    Args:
-        weights: a backbone and a size such as vit_b-512, or anything that predict takes; no file of SAM's is needed.
-    """
-    from .info import describe
-
-    say(describe(weights))
-
-
 def _predictor(
     weights: str, sam: str, device: str, dtype: str, batch: int, stage: Stage, window: str, input_size: int
 ) -> Predictor:
     from .inference.predictor import Predictor
-    from .weights import load_model
+    from .network.weights import load_model
 
     return Predictor(
         load_model(weights, sam=sam or None),
@@ -363,8 +315,7 @@ COMMANDS: dict[str, Command] = {
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run ``hsam-medseg`` and return its exit code."""
-    description = f"{METHOD.title} ({METHOD.venue}): {METHOD.task}. A research tool, not a medical device."
-    return run(METHOD.name, COMMANDS, description, argv)
+    return program(METHOD, COMMANDS, argv)
 
 
 if __name__ == "__main__":

@@ -5,11 +5,11 @@ from __future__ import annotations
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Literal
 
-import tyro
-
-from visioncore.cli import Command, Positional, complain, run, say
+from visioncore.cli import Command, Positional, complain, say
+from visioncore.commands.options import Weights
+from visioncore.commands.shared import program, shared_commands
 from visioncore.errors import InputError
 from visioncore.files import writable_folder
 
@@ -18,15 +18,7 @@ from .method import METHOD
 if TYPE_CHECKING:
     from .inference.predictor import Predictor
 
-Weights = Annotated[str, tyro.conf.arg(help="demo, a folder, a hub id, or a checkpoint of the authors")]
-
-
-def demo(out: Path = Path("out/nerdrain-derain")) -> None:
-    """Remove the rain from the bundled sample photos and measure the gain."""
-    from .demo import demo as run_demo
-
-    say(run_demo(out).headline)
-    say(f"figure and report: {out}")
+demo, convert, export, bench, info = shared_commands(METHOD)
 
 
 def predict(
@@ -139,84 +131,11 @@ def evaluate(
     say(f"tables: {out}")
 
 
-def convert(published: Positional[Path], out: Path) -> None:
-    """Turn a checkpoint of the authors into config.json and model.safetensors.
-
-    Args:
-        published: the .pth file; its variant is found from its tensors.
-        out: folder for the result.
-    """
-    from .weights import convert as run_conversion
-
-    model = run_conversion(published, out)
-    say(f"{sum(p.numel() for p in model.parameters()):,} parameters, dim {model.config.dim}; weights in {out}")
-
-
-def export(
-    weights: Weights,
-    out: Path,
-    format: tuple[Literal["onnx", "pt2"], ...] = ("onnx",),
-    size: int = 256,
-) -> None:
-    """Export the network to ONNX or torch.export and check the numbers on the spot.
-
-    Args:
-        weights: demo, a folder, a hub id, or a checkpoint of the authors.
-        out: folder for model.onnx and model.pt2.
-        format: one or both.
-        size: side of the square images it will take, a multiple of 16.
-    """
-    from .export import export as run_export
-    from .weights import load_model
-
-    for path, error in run_export(load_model(weights), out, formats=format, size=size).items():
-        say(f"{path}: largest difference from eager {error:.2e}")
-
-
-def bench(
-    weights: str = "nerd-rain",
-    out: Path = Path("out/bench.json"),
-    sizes: tuple[int, ...] = (256,),
-    dtypes: tuple[Literal["float32", "bfloat16", "float16"], ...] = ("float32", "bfloat16"),
-    device: str = "auto",
-    rounds: int = 3,
-    compiled: bool = False,
-) -> None:
-    """Measure time and memory of the plain and the fast path, in turns, and write them as JSON.
-
-    Args:
-        weights: nerd-rain, nerd-rain-s or nerd-rain-mprnet (random weights), or anything that predict takes.
-        out: the JSON file.
-        sizes: sides of square images, multiples of 16.
-        dtypes: precisions of the fast path.
-        device: auto, cpu, cuda, cuda:1, mps.
-        rounds: how often each is measured; the median counts.
-        compiled: measure the compiled network too.
-    """
-    from visioncore.report import print_table
-
-    from .bench import bench as run_bench
-
-    print_table(run_bench(weights, out, sizes=sizes, dtypes=dtypes, device=device, rounds=rounds, compiled=compiled))
-    say(f"figures: {out}")
-
-
-def info(weights: str = "nerd-rain") -> None:
-    """Tell parameters, operations, paper, citation, licence, and where the authors publish their weights.
-
-    Args:
-        weights: nerd-rain, nerd-rain-s or nerd-rain-mprnet, or anything that predict takes.
-    """
-    from .info import describe
-
-    say(describe(weights))
-
-
 def _predictor(
     weights: str, device: str, dtype: str, tiles: str, batch: int, self_ensemble: bool, compile: bool
 ) -> Predictor:
     from .inference.predictor import Predictor
-    from .weights import load_model
+    from .network.weights import load_model
 
     return Predictor(
         load_model(weights),
@@ -248,8 +167,7 @@ COMMANDS: dict[str, Command] = {
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run ``nerdrain-derain`` and return its exit code."""
-    description = f"{METHOD.title} ({METHOD.venue}): {METHOD.task}."
-    return run(METHOD.name, COMMANDS, description, argv)
+    return program(METHOD, COMMANDS, argv)
 
 
 if __name__ == "__main__":

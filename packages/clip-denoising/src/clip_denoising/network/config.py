@@ -78,3 +78,8 @@ def published_config(variant: str) -> CLIPDenoiserConfig:
     if variant not in VARIANTS:
         raise InputError(f"{variant}: no published variant; known are {', '.join(VARIANTS)}")
     return VARIANTS[variant]
+
+
+def facts(config: CLIPDenoiserConfig) -> dict[str, str]:
+    """Return what info tells of a network besides its settings."""
+    return {"trained on": config.noise or "not said"}

@@ -31,7 +31,7 @@ from ..method import METHOD, PACKAGE
 from ..network.config import CLIPDenoiserConfig
 from ..network.losses import training_losses
 from ..network.model import MULTIPLE, CLIPDenoiser
-from ..weights import load_model
+from ..network.weights import load_model
 from .mixup import mixup
 from .schedule import cyclic_learning_rate
 

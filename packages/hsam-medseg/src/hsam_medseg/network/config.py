@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -103,3 +104,13 @@ class HSAMConfig:
     def channels(self) -> int:
         """Output channels K = C + 1; channel 0 is the background."""
         return len(self.classes) + 1
+
+
+def named_config(name: str) -> HSAMConfig | None:
+    """Return the settings that a name such as ``vit_b-512`` (backbone, image size) means; None if it is none.
+
+    Raises:
+        InputError: if there is no such backbone, or the size is no multiple of 16.
+    """
+    match = re.fullmatch(r"(vit_[a-z]+)-(\d+)", name)
+    return HSAMConfig(backbone=match[1], image_size=int(match[2])) if match else None  # type: ignore[arg-type]

@@ -224,6 +224,11 @@ def read_published(path: str | Path) -> Published:
     return Published(detect_config(state, str(path)), state, str(path))
 
 
+def read_config(path: str | Path) -> HSAMConfig:
+    """Return the settings of the network that an adapter of the authors is for, as `read_published`."""
+    return read_published(path).config
+
+
 def read_sam(path: str | Path | None, backbone: str) -> dict[str, Tensor]:
     """Return the tensors of SAM's own checkpoint of a backbone.
 

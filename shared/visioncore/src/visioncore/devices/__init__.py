@@ -5,7 +5,7 @@ from __future__ import annotations
 from .backoff import is_out_of_memory, with_backoff
 from .machine import describe_machine
 from .memory import extra_memory, peak_memory, reset_peak_memory
-from .precision import autocast, resolve_dtype
+from .precision import autocast, resolve_dtype, without_autocast
 from .selection import resolve_device, synchronize
 
 __all__ = [
@@ -19,4 +19,5 @@ __all__ = [
     "resolve_dtype",
     "synchronize",
     "with_backoff",
+    "without_autocast",
 ]

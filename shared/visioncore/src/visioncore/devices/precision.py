@@ -31,6 +31,12 @@ def autocast(device: torch.device, dtype: torch.dtype) -> AbstractContextManager
     return nullcontext() if dtype == torch.float32 else torch.autocast(device.type, dtype)
 
 
+def without_autocast(device: torch.device) -> AbstractContextManager[object]:
+    """Return a context in which networks compute in the precision that their tensors have."""
+    # tensors without data have no precision to compute in
+    return nullcontext() if device.type == "meta" else torch.autocast(device.type, enabled=False)
+
+
 def has_bfloat16(device: torch.device) -> bool:
     """Return whether a CUDA device computes in bfloat16 by hardware."""
     with torch.cuda.device(device):

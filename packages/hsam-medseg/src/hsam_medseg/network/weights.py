@@ -1,18 +1,17 @@
-"""Where weights come from: the bundled demo network, a folder, the Hub, or the authors' files."""
+"""Where weights come from: what is bundled, what was saved, the Hub, and the authors' and SAM's files."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from importlib.resources import as_file, files
 from pathlib import Path
 
 from visioncore.errors import InputError
-from visioncore.weights.state_dicts import read_metadata
+from visioncore.weights import loading
 
-from .method import PACKAGE
-from .network.config import Preprocessing
-from .network.model import HSAM
+from ..method import PACKAGE
+from .config import Preprocessing
+from .model import HSAM
 
 
 def load_model(weights: str | Path, *, sam: str | Path | None = None) -> HSAM:
@@ -26,15 +25,7 @@ def load_model(weights: str | Path, *, sam: str | Path | None = None) -> HSAM:
     Raises:
         InputError: if it cannot be read or does not fit.
     """
-    if weights == "demo":
-        with as_file(files(PACKAGE) / "assets" / "demo") as folder:
-            return HSAM.from_pretrained(folder)
-    path = Path(weights)
-    if path.name == "model.safetensors" and (path.parent / "config.json").is_file():
-        return HSAM.from_pretrained(path.parent)
-    if path.is_file() and not (path.suffix == ".safetensors" and "config" in read_metadata(path)):
-        return HSAM.from_published(path, sam=sam)
-    return HSAM.from_pretrained(weights)
+    return loading.load_model(HSAM, PACKAGE, weights, sam=sam)
 
 
 def convert(

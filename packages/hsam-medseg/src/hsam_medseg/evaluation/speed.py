@@ -1,4 +1,4 @@
-"""Time and memory of the network, the plain path and the fast one in turns, so that a ratio holds when speed drifts."""
+"""Time and memory of slices, volumes and training, the reference and the fast path in turns."""
 
 from __future__ import annotations
 
@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor
 
+from visioncore.commands.info import measure
+from visioncore.commands.networks import network_of
 from visioncore.devices import resolve_device, resolve_dtype
 from visioncore.errors import InputError
 from visioncore.files import writable_folder
@@ -20,16 +22,16 @@ from visioncore.metrics.segmentation import organ_metrics
 from visioncore.report import Table
 from visioncore.timing import in_turns, write_figures
 
-from .data.samples import to_sample
-from .data.synthetic import synthetic_volume
-from .inference.predictor import Predictor
-from .info import network, operations
-from .network.losses import training_losses
-from .network.model import HSAM
-from .network.reference import as_plain
+from ..data.samples import to_sample
+from ..data.synthetic import synthetic_volume
+from ..inference.predictor import Predictor
+from ..method import METHOD
+from ..network.losses import training_losses
+from ..network.model import HSAM
+from ..network.reference import as_reference
 
 if TYPE_CHECKING:
-    from .inference.slice_by_slice import Labels
+    from ..inference.slice_by_slice import Labels
 
 SIDE = 512
 """Rows and columns of the volume that is segmented, as those of a CT."""
@@ -49,14 +51,14 @@ def bench(
     batch: int = 8,
     slices: int = 8,
     training: bool = False,
-    sam: str | Path | None = None,
+    sam: str = "",
     say: Callable[[str], None] = warnings.warn,
 ) -> Table:
     """Measure slices and a volume through `Predictor`, and if asked for training, and write the figures as JSON.
 
     Work ``slice`` is a slice at the network's size, ``volume`` is a synthetic volume of 512x512 slices, resizing
     included, ``training`` is forward and backward pass of a slice in float32, with and without `HSAM.recompute`. The
-    plain path runs in float32, with the same batches as the others.
+    reference path runs in float32, with the same batches as the others.
 
     Args:
         weights: a name such as ``vit_b-512`` (random weights) or anything `load_model` takes.
@@ -72,8 +74,8 @@ def bench(
 
     Returns:
         The figures as a table: ``ms`` for a slice; ``ratio``, the median over rounds of this path's time over that of
-        the plain path in the same round; ``extra_mb``, the memory that a slice takes at the height of a batch, the
-        weights aside, gradients included; ``dice``, the mean Dice between the labels and those of the plain path.
+        the reference path in the same round; ``extra_mb``, the memory that a slice takes at the height of a batch, the
+        weights aside, gradients included; ``dice``, the mean Dice between the labels and those of the reference path.
 
     Raises:
         InputError: if a number, a precision or the device is not what it should be, or ``out`` cannot be written.
@@ -85,8 +87,8 @@ def bench(
         if count < 1:
             raise InputError(f"{name} is {count}; at least one is needed")
     writable_folder(Path(out).parent)
-    model = network(weights, sam=sam).to(place)
-    paths = [("plain", "float32", as_plain(model)), *(("fast", dtype, model) for dtype in dtypes)]
+    model = network_of(METHOD, weights, sam=sam).to(place)
+    paths = [("reference", "float32", as_reference(model)), *(("fast", dtype, model) for dtype in dtypes)]
     predictors = {
         (path, dtype): Predictor(network, place, dtype=dtype, batch=batch, notify=say) for path, dtype, network in paths
     }
@@ -94,16 +96,20 @@ def bench(
     sample = to_sample(scan[slices // 2], labels[slices // 2], model.config.image_size)
     image = sample["image"][None].to(place)
     table = Table(COLUMNS)
-    _measure(table, "slice", 1, predictors, lambda predictor: _labels(predictor, image), rounds)
-    _measure(table, "volume", slices, predictors, lambda predictor: predictor.segment(scan), rounds)
+    _compare(table, "slice", 1, predictors, lambda predictor: _labels(predictor, image), rounds)
+    _compare(table, "volume", slices, predictors, lambda predictor: predictor.segment(scan), rounds)
     if training:
         _measure_training(table, model, sample, rounds)
-    about = {"network": str(weights), "config": model.config, "operations": operations(model.config)}
+    about = {
+        "network": str(weights),
+        "config": model.config,
+        "operations": 2 * measure(METHOD, model.config).multiply_accumulates,
+    }
     write_figures(out, table, place, rounds, volume=scan.shape, **about)
     return table
 
 
-def _measure(
+def _compare(
     table: Table,
     work: str,
     slices: int,
@@ -111,13 +117,14 @@ def _measure(
     run: Callable[[Predictor], Labels],
     rounds: int,
 ) -> None:
-    """Add a row for each path, the first of which is the plain one: what it takes for a work of so many slices."""
+    """Add a row for each path, the first of which is the reference path: what it takes for a work of so many slices."""
     device = next(iter(predictors.values())).device
     timed = in_turns({path: partial(run, predictor) for path, predictor in predictors.items()}, device, rounds)
-    plain = next(iter(predictors))
+    reference = next(iter(predictors))
+    expected, classes = timed[reference].output, len(predictors[reference].model.config.classes)
     for path, predictor in predictors.items():
         found = timed[path]
-        dice = None if path == plain else _dice(found.output, timed[plain].output, len(predictor.model.config.classes))
+        dice = None if path == reference else _dice(found.output, expected, classes)
         each, batch = found.seconds / slices, min(predictor.segmenter.batch, slices)
         table.add(work, *path, batch, 1000 * each, 1 / each, found.ratio, found.extra_mb / batch, dice)
 
