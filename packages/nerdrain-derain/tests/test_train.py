@@ -16,7 +16,9 @@ from nerdrain_derain import VARIANTS, NeRDRain
 from nerdrain_derain.data.pairs import Pair
 from nerdrain_derain.data.patches import RainyPatches
 from nerdrain_derain.training import trainer as train
-from nerdrain_derain.training.trainer import DataConfig, TrainConfig, official_learning_rate, validate
+from nerdrain_derain.training.config import DataConfig, TrainConfig
+from nerdrain_derain.training.schedule import official_learning_rate
+from nerdrain_derain.training.trainer import validate
 from visioncore.errors import InputError
 from visioncore.recipes import load_recipe, recipe_names
 from visioncore.training import LoopConfig, TrainingDiverged
@@ -198,7 +200,7 @@ def test_validation_pictures_that_are_trained_on_are_told(
     said: list[str] = []
     train.train(recipe, data, tmp_path / "run", validation=data, say=said.append)
     assert said == [
-        "4 of the validation pictures are trained on as well, so their figures mean little: 0.png, 1.png, 2.png, 3.png"
+        "4 of the validation images are trained on as well, so their figures mean little: 0.png, 1.png, 2.png, 3.png"
     ]
     assert len(no_training["source"]) == 4
     other = make_pairs([("7.png", "7.png")], name="other", seed=7)
@@ -293,8 +295,8 @@ def test_recipes_and_data_that_will_not_do(recipe: Path, data: Path, make_pairs:
         (tmp_path / "none.yaml", data, {}, "this recipe cannot be read"),
         (recipe, tmp_path / "none", {}, "no such folder"),
         (recipe, data / "target", {}, "no folder of rainy pictures in it"),
-        (recipe, alone, {}, "clean pictures, 1 in all: 1 would be held out for validation"),
-        (recipe, data, {"data.kind": "synthetic"}, "holds rainy and clean pictures, and this recipe lets rain fall"),
+        (recipe, alone, {}, "clean images, 1 in all: 1 would be held out for validation"),
+        (recipe, data, {"data.kind": "synthetic"}, "holds rainy and clean images, and this recipe lets rain fall"),
     ):
         with pytest.raises(InputError) as caught:
             train.train(name, folder, tmp_path / "run", overrides=overrides)

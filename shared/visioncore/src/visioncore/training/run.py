@@ -139,7 +139,7 @@ class Run:
             folders.recover(folder)
         step = self.checkpoints.newest(warn=self.progress.line) if resume else None
         if step is not None:
-            check_identity(identity, self.config, description)
+            check_identity(identity, self.config, description, step)
             return step
         if not resume:
             self.checkpoints.clear()
