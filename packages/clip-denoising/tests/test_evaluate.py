@@ -96,22 +96,22 @@ def test_synthetic_noise_is_seeded_for_every_picture_and_neither_rounded_nor_cli
         return noisy / 2
 
     result = evaluate_synthetic(photos, halve, noises=NOISES, denoised_by="halving")
-    assert [(each.data, each.noise, each.name) for each in result.pictures] == [
+    assert [tuple(each.labels.values()) for each in result.images] == [
         ("photos", noise, f"{number}.png") for noise in ("gaussian:25", "poisson:2") for number in range(3)
     ]
-    for index, each in enumerate(result.pictures):
+    for index, each in enumerate(result.images):
         noise = NOISES[index // 3]
         clean = picture(index % 3).astype(np.float32) / np.float32(255)
         noisy = torch.from_numpy(noise(clean, np.random.RandomState(0)))
         x, y = (image.permute(2, 0, 1)[None] for image in (noisy, torch.from_numpy(clean)))
         torch.testing.assert_close(seen[index], x, rtol=0, atol=0)
-        assert each.noisy == {
+        assert each.before == {
             "psnr_colour": float(psnr(x, y, "colour")),
             "ssim_colour": float(ssim(x, y, "colour")),
         }
-        assert each.denoised["psnr_colour"] == pytest.approx(float(psnr(x / 2, y, "colour")), abs=1e-9)
+        assert each.after["psnr_colour"] == pytest.approx(float(psnr(x / 2, y, "colour")), abs=1e-9)
     assert seen[0].min() < 0
-    assert result.denoised_by == "halving"
+    assert result.made_by == "halving"
 
 
 def test_the_eleven_kinds_of_the_paper_by_default(photos: Path) -> None:
@@ -137,11 +137,11 @@ def test_pictures_of_one_size_share_a_batch(photos: Path) -> None:
 
 def test_a_predictor_denoises(photos: Path, tiny: CLIPDenoiser) -> None:
     predictor = Predictor(tiny, "cpu")
-    batched = evaluate_synthetic(photos, predictor.denoise, noises=NOISES, batch=2)
-    alone = evaluate_synthetic(photos, predictor.denoise, noises=NOISES)
-    for each, other in zip(batched.pictures, alone.pictures, strict=True):
-        assert each.denoised == pytest.approx(other.denoised, abs=1e-4)
-        assert each.denoised != each.noisy
+    batched = evaluate_synthetic(photos, predictor.run, noises=NOISES, batch=2)
+    alone = evaluate_synthetic(photos, predictor.run, noises=NOISES)
+    for each, other in zip(batched.images, alone.images, strict=True):
+        assert each.after == pytest.approx(other.after, abs=1e-4)
+        assert each.after != each.before
 
 
 # real noise
@@ -151,14 +151,14 @@ def test_real_noise_is_measured_in_8_bit(pairs: Path) -> None:
     def off(noisy: Tensor) -> Tensor:
         return noisy + 0.4 / 255  # less than a step of 8 bit
 
-    assert evaluate_real(pairs, off).pictures[0].denoised["psnr_rgb"] == pytest.approx(
-        evaluate_real(pairs, as_it_is).pictures[0].noisy["psnr_rgb"]
+    assert evaluate_real(pairs, off).images[0].after["psnr_rgb"] == pytest.approx(
+        evaluate_real(pairs, as_it_is).images[0].before["psnr_rgb"]
     )
     result = evaluate_real(pairs, lambda noisy: noisy + 2)
-    assert [each.name for each in result.pictures] == ["0_real.png", "1_real.png", "2_real.png"]
+    assert [each.labels["image"] for each in result.images] == ["0_real.png", "1_real.png", "2_real.png"]
     white = torch.ones(1, 3, 16, 20)
     clean = torch.from_numpy(picture(0)).permute(2, 0, 1)[None]
-    assert result.pictures[0].denoised["psnr_rgb"] == float(psnr(white, clean, "rgb"))
+    assert result.images[0].after["psnr_rgb"] == float(psnr(white, clean, "rgb"))
 
 
 # CT
@@ -166,28 +166,28 @@ def test_real_noise_is_measured_in_8_bit(pairs: Path) -> None:
 
 def test_ct_by_both_upper_bounds_and_errors_in_hu(slices: Path) -> None:
     result = evaluate_ct(slices, as_it_is)
-    assert [(each.data, each.noise, each.name) for each in result.pictures] == [
+    assert [tuple(each.labels.values()) for each in result.images] == [
         ("L506", "quarter dose", "L506_0_input.npy"),
         ("L506", "quarter dose", "L506_1_input.npy"),
     ]
-    first = result.pictures[0]
-    assert first.noisy == first.denoised
+    first = result.images[0]
+    assert first.before == first.after
     x, y = (torch.from_numpy(np.load(slices / f"L506_0_{dose}.npy"))[None, None] for dose in ("input", "target"))
     for protocol in ("ct", "ct_3096"):
-        assert first.noisy[f"psnr_{protocol}"] == float(psnr(x, y, protocol))
-        assert first.noisy[f"ssim_{protocol}"] == float(ssim(x, y, protocol))
-    assert first.noisy["psnr_ct_3096"] < first.noisy["psnr_ct"]
-    assert first.noisy["rms_error_hu"] == pytest.approx(80, rel=0.15)
-    assert first.noisy["mean_error_hu"] == pytest.approx(10, abs=15)
+        assert first.before[f"psnr_{protocol}"] == float(psnr(x, y, protocol))
+        assert first.before[f"ssim_{protocol}"] == float(ssim(x, y, protocol))
+    assert first.before["psnr_ct_3096"] < first.before["psnr_ct"]
+    assert first.before["rms_error_hu"] == pytest.approx(80, rel=0.15)
+    assert first.before["mean_error_hu"] == pytest.approx(10, abs=15)
 
 
 def test_ct_with_added_noise_and_of_other_patients(slices: Path) -> None:
     noise = Noise("ct-gaussian", 40.0)
     result = evaluate_ct(slices, torch.zeros_like, patients=None, noises=[noise], batch=4)
-    assert [(each.data, each.noise) for each in result.pictures] == [("L067", "ct-gaussian:40")] * 2 + [
-        ("L506", "ct-gaussian:40")
-    ] * 2
-    assert result.pictures[0].noisy["rms_error_hu"] == pytest.approx(40, rel=0.15)
+    assert [(each.labels["set"], each.labels["noise"]) for each in result.images] == [
+        ("L067", "ct-gaussian:40")
+    ] * 2 + [("L506", "ct-gaussian:40")] * 2
+    assert result.images[0].before["rms_error_hu"] == pytest.approx(40, rel=0.15)
     with pytest.raises(InputError, match="no slice of L001 at this dose"):
         evaluate_ct(slices, as_it_is, patients=["L001"])
 
@@ -215,13 +215,13 @@ def test_what_is_written(photos: Path, tmp_path: Path) -> None:
     result.save(tmp_path / "out")
     with (tmp_path / "out" / "per_image.csv").open(newline="") as file:
         rows = list(csv.DictReader(file))
-    assert [float(row["psnr_colour"]) for row in rows] == [each.denoised["psnr_colour"] for each in result.pictures]
-    assert [row["picture"] for row in rows] == [each.name for each in result.pictures]
+    assert [float(row["psnr_colour"]) for row in rows] == [each.after["psnr_colour"] for each in result.images]
+    assert [row["image"] for row in rows] == [each.labels["image"] for each in result.images]
     report = json.loads((tmp_path / "out" / "report.json").read_text())
-    assert report["pictures"] == 6
+    assert report["images"] == 6
     assert report["denoised_by"] == "clamping"
     assert report["means"][1]["noise"] == "poisson:2"
-    means = [np.mean([each.noisy["ssim_colour"] for each in result.pictures[i : i + 3]]) for i in (0, 3)]
+    means = [np.mean([each.before["ssim_colour"] for each in result.images[i : i + 3]]) for i in (0, 3)]
     assert [row["ssim_colour_noisy"] for row in report["means"]] == pytest.approx(means)
     for name in ("per_image.md", "summary.md", "summary.csv"):
         assert "psnr_colour_noisy" in (tmp_path / "out" / name).read_text()
@@ -231,10 +231,10 @@ def test_what_is_written(photos: Path, tmp_path: Path) -> None:
 def test_infinite_values_are_left_out_of_the_means_and_counted(pairs: Path, tmp_path: Path) -> None:
     write_image(pairs / "1_real.png", Image(picture(1)))
     result = evaluate_real(pairs, as_it_is)
-    assert result.pictures[1].noisy["psnr_rgb"] == math.inf
+    assert result.images[1].before["psnr_rgb"] == math.inf
     assert result.infinite == 2
     (row,) = result.summary().rows
-    finite = [result.pictures[index].noisy["psnr_rgb"] for index in (0, 2)]
+    finite = [result.images[index].before["psnr_rgb"] for index in (0, 2)]
     assert row[3] == pytest.approx(np.mean(finite))
     result.save(tmp_path / "out")
     assert json.loads((tmp_path / "out" / "report.json").read_text())["infinite_values_left_out_of_means"] == 2
@@ -242,7 +242,7 @@ def test_infinite_values_are_left_out_of_the_means_and_counted(pairs: Path, tmp_
 
 def test_values_that_are_no_numbers_are_not_hidden(pairs: Path) -> None:
     result = evaluate_real(pairs, lambda noisy: noisy * math.nan)
-    assert math.isnan(result.pictures[0].denoised["psnr_rgb"])
+    assert math.isnan(result.images[0].after["psnr_rgb"])
     (row,) = result.summary().rows
     assert math.isnan(float(row[5] or 0))
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeVar
 
 import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from ..devices import autocast, is_out_of_memory, resolve_device, resolve_dtype, with_backoff
 from ..errors import InputError
@@ -208,12 +208,12 @@ def as_image(given: str | Path | Image | NDArray[Any]) -> Image:
     return Image(pixels)
 
 
-def in_precision(network: nn.Module, device: torch.device, dtype: torch.dtype) -> Network:
+def in_precision(network: Network, device: torch.device, dtype: torch.dtype) -> Network:
     """Return a network under autocast, whose output is in float32 or better."""
 
     def run(images: Tensor) -> Tensor:
         with autocast(device, dtype):
-            output: Tensor = network(images)
+            output = network(images)
         return output.to(torch.promote_types(output.dtype, torch.float32))
 
     return run
