@@ -16,7 +16,13 @@ from torch import Tensor
 from clip_denoising import CLIPDenoiser, Predictor
 from clip_denoising.data.hounsfield import to_unit
 from clip_denoising.data.noise import TABLE, Noise
-from clip_denoising.evaluation.protocols import evaluate_ct, evaluate_real, evaluate_synthetic
+from clip_denoising.evaluation.protocols import (
+    evaluate,
+    evaluate_ct,
+    evaluate_real,
+    evaluate_synthetic,
+    suitable_protocols,
+)
 from visioncore.errors import InputError
 from visioncore.images import Image, write_image
 from visioncore.metrics.image import psnr, ssim
@@ -205,6 +211,65 @@ def test_the_power_of_errors_in_ct(tmp_path: Path) -> None:
     assert after == pytest.approx(before)  # a shift is no noise
     result.save(tmp_path / "out")
     assert (tmp_path / "out" / "noise_power.csv").read_text().count("\n") == 33
+
+
+# results of other tools
+
+
+def test_results_of_other_tools(photos: Path, tmp_path: Path) -> None:
+    """In a folder for each noise, in any format, also of 16 bit."""
+    for noise in NOISES:
+        for number in range(3):
+            halved = Image((picture(number) // 2).astype(np.uint16) * 257)
+            write_image(tmp_path / "made" / str(noise).replace(":", "-") / f"{number}.tif", halved)
+
+    def halve(noisy: Tensor) -> Tensor:
+        halves = [torch.from_numpy(picture(number) // 2) / 255 for number in range(3)]
+        return torch.stack(halves).permute(0, 3, 1, 2)
+
+    result = evaluate(photos, tmp_path / "made", noises=NOISES, batch=2)
+    expected = evaluate(photos, halve, noises=NOISES, batch=3)
+    assert result.made_by == str(tmp_path / "made")
+    for one, other in zip(result.images, expected.images, strict=True):
+        assert (one.labels, one.before) == (other.labels, other.before)
+        assert one.after == pytest.approx(other.after, abs=1e-4)
+    (tmp_path / "made" / "poisson-2" / "1.tif").unlink()
+    with pytest.raises(InputError, match=r"no denoised image for 1 of 6 images: photos/poisson-2/1\.png"):
+        evaluate(photos, tmp_path / "made", noises=NOISES)
+    write_image(tmp_path / "made" / "poisson-2" / "1.tif", Image(picture(1, 20, 16)))
+    with pytest.raises(InputError, match=r"1\.tif: another size than its noisy image .* 16x20 and 20x16"):
+        evaluate(photos, tmp_path / "made", noises=NOISES)
+    with pytest.raises(InputError, match="no such folder of denoised images"):
+        evaluate(photos, tmp_path / "none", noises=NOISES)
+    with pytest.raises(InputError, match="2 images would be measured by it"):
+        evaluate(photos, photos, noises=NOISES)
+
+
+def test_results_for_slices_and_pairs(slices: Path, pairs: Path, tmp_path: Path) -> None:
+    for index in range(2):
+        stored = np.load(slices / f"L506_{index}_target.npy")
+        (tmp_path / "made").mkdir(exist_ok=True)
+        np.save(tmp_path / "made" / f"L506_{index}_input.npy", stored)
+    result = evaluate(slices, tmp_path / "made")
+    assert [each.after["rms_error_hu"] for each in result.images] == [0, 0]
+    for number in range(3):
+        write_image(tmp_path / "made" / f"{number}_real.png", Image(picture(number)))
+    assert all(each.after["psnr_rgb"] == math.inf for each in evaluate(pairs, tmp_path / "made").images)
+
+
+def test_protocols_that_suit_the_data(photos: Path, pairs: Path, slices: Path, tmp_path: Path) -> None:
+    assert suitable_protocols(photos) == ["synthetic"]
+    assert suitable_protocols(pairs) == ["real"]
+    assert suitable_protocols(pairs, NOISES) == ["synthetic"]
+    assert suitable_protocols(slices) == ["ct"]
+    (tmp_path / "sets").mkdir()
+    photos.rename(tmp_path / "sets" / "CBSD68")
+    pairs.rename(tmp_path / "sets" / "CC")
+    assert suitable_protocols(tmp_path / "sets") == ["synthetic", "real"]
+    both = evaluate(tmp_path / "sets", as_it_is)
+    assert [(row[0], row[1]) for row in both.summary().rows] == [("CBSD68", str(n)) for n in TABLE] + [("CC", "real")]
+    assert both.summary().rows[-1][both.summary().columns.index("psnr_colour")] is None
+    assert both.table().rows[0][-2:] == (None, None)
 
 
 # tables

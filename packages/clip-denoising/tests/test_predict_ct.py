@@ -64,7 +64,7 @@ def test_slices_go_in_batches(predictor: Predictor, monkeypatch: pytest.MonkeyPa
         sizes.append(len(images))
         return run(images)
 
-    monkeypatch.setattr(predictor, "_fast", count)
+    monkeypatch.setattr(predictor, "network", count)
     predictor.batch = 4
     predictor.volume(scan(9))
     assert sizes == [4, 4, 1]
@@ -80,7 +80,7 @@ def test_memory_that_ran_out_is_remembered(tiny_ct: CLIPDenoiser, monkeypatch: p
             raise torch.OutOfMemoryError("CUDA out of memory")
         return run(images)
 
-    monkeypatch.setattr(predictor, "_fast", limited)
+    monkeypatch.setattr(predictor, "network", limited)
     np.testing.assert_allclose(predictor.volume(hu).hu, expected(tiny_ct, hu), atol=0.02)
     assert said == ["out of memory at size 4, going on with 2"]
 

@@ -119,6 +119,17 @@ def test_an_interrupted_run_ends_with_the_same_weights(
     assert len((tmp_path / "parts" / "log.jsonl").read_text().splitlines()) == 2
 
 
+def test_training_starts_from_trained_weights(
+    recipe: Path, data: Path, tmp_path: Path, tiny: NeRDRain, tiny_weights: Path, no_training: dict[str, Any]
+) -> None:
+    train.train(recipe, data, tmp_path / "run", weights=tiny_weights)
+    trained, start = tiny.state_dict(), no_training["model"].state_dict()
+    assert all(torch.equal(start[name], trained[name]) for name in trained)
+    assert no_training["run_description"]["weights"] == tiny_weights.name
+    with pytest.raises(InputError, match="these weights do not fit NeRDRain: "):
+        train.train(recipe, data, tmp_path / "run", weights=tiny_weights, overrides={"model.dim": "16"})
+
+
 def test_losses_go_down(recipe: Path, make_pairs: MakePairs, tmp_path: Path) -> None:
     data = make_pairs([("1.png", "1.png"), ("2.png", "2.png")], size=(16, 16))
     overrides = {"loop.steps": "16", "loop.learning_rate": "4e-3", "loop.validate_every": "16"}
