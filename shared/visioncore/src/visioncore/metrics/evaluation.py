@@ -76,8 +76,8 @@ class ImageEvaluation:
         """Return a row for every metric: before, after, gain (over images where both are finite)."""
         table, means = Table(["metric", *self.names, "gain"]), self.means()
         for name in self.metrics:
-            gains = [each.after[name] - each.before[name] for each in self.images if name in each.after]
-            gain = finite_mean([value for value in gains if not math.isnan(value)])
+            pairs = [(each.before.get(name), each.after.get(name)) for each in self.images]
+            gain = finite_mean(b - a for a, b in pairs if a is not None and b is not None and not math.isinf(a))
             table.add(name, means[f"{name}_{self.names[0]}"], means[name], gain)
         return table
 
