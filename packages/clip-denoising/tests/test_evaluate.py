@@ -16,13 +16,7 @@ from torch import Tensor
 from clip_denoising import CLIPDenoiser, Predictor
 from clip_denoising.data.hounsfield import to_unit
 from clip_denoising.data.noise import TABLE, Noise
-from clip_denoising.evaluation.protocols import (
-    evaluate,
-    evaluate_ct,
-    evaluate_real,
-    evaluate_synthetic,
-    suitable_protocols,
-)
+from clip_denoising.evaluation.protocols import evaluate, suitable_protocols
 from visioncore.errors import InputError
 from visioncore.images import Image, write_image
 from visioncore.metrics.image import psnr, ssim
@@ -101,7 +95,7 @@ def test_synthetic_noise_is_seeded_for_every_picture_and_neither_rounded_nor_cli
         seen.append(noisy)
         return noisy / 2
 
-    result = evaluate_synthetic(photos, halve, noises=NOISES, denoised_by="halving")
+    result = evaluate(photos, halve, noises=NOISES, denoised_by="halving", protocols=["synthetic"])
     assert [tuple(each.labels.values()) for each in result.images] == [
         ("photos", noise, f"{number}.png") for noise in ("gaussian:25", "poisson:2") for number in range(3)
     ]
@@ -121,7 +115,7 @@ def test_synthetic_noise_is_seeded_for_every_picture_and_neither_rounded_nor_cli
 
 
 def test_the_eleven_kinds_of_the_paper_by_default(photos: Path) -> None:
-    summary = evaluate_synthetic(photos, as_it_is).summary()
+    summary = evaluate(photos, as_it_is, protocols=["synthetic"]).summary()
     assert [row[1] for row in summary.rows] == [str(noise) for noise in TABLE]
     assert len(summary.rows) == 11
     assert {row[2] for row in summary.rows} == {3}
@@ -136,15 +130,15 @@ def test_pictures_of_one_size_share_a_batch(photos: Path) -> None:
         shapes.append(tuple(noisy.shape))
         return noisy
 
-    batched = evaluate_synthetic(photos, denoise, noises=NOISES[:1], batch=8)
+    batched = evaluate(photos, denoise, noises=NOISES[:1], batch=8, protocols=["synthetic"])
     assert shapes == [(1, 3, 16, 20), (1, 3, 20, 16), (2, 3, 16, 20)]
-    assert batched == evaluate_synthetic(photos, as_it_is, noises=NOISES[:1])
+    assert batched == evaluate(photos, as_it_is, noises=NOISES[:1], protocols=["synthetic"])
 
 
 def test_a_predictor_denoises(photos: Path, tiny: CLIPDenoiser) -> None:
     predictor = Predictor(tiny, "cpu")
-    batched = evaluate_synthetic(photos, predictor.run, noises=NOISES, batch=2)
-    alone = evaluate_synthetic(photos, predictor.run, noises=NOISES)
+    batched = evaluate(photos, predictor.run, noises=NOISES, batch=2, protocols=["synthetic"])
+    alone = evaluate(photos, predictor.run, noises=NOISES, protocols=["synthetic"])
     for each, other in zip(batched.images, alone.images, strict=True):
         assert each.after == pytest.approx(other.after, abs=1e-4)
         assert each.after != each.before
@@ -157,10 +151,10 @@ def test_real_noise_is_measured_in_8_bit(pairs: Path) -> None:
     def off(noisy: Tensor) -> Tensor:
         return noisy + 0.4 / 255  # less than a step of 8 bit
 
-    assert evaluate_real(pairs, off).images[0].after["psnr_rgb"] == pytest.approx(
-        evaluate_real(pairs, as_it_is).images[0].before["psnr_rgb"]
+    assert evaluate(pairs, off, protocols=["real"]).images[0].after["psnr_rgb"] == pytest.approx(
+        evaluate(pairs, as_it_is, protocols=["real"]).images[0].before["psnr_rgb"]
     )
-    result = evaluate_real(pairs, lambda noisy: noisy + 2)
+    result = evaluate(pairs, lambda noisy: noisy + 2, protocols=["real"])
     assert [each.labels["image"] for each in result.images] == ["0_real.png", "1_real.png", "2_real.png"]
     white = torch.ones(1, 3, 16, 20)
     clean = torch.from_numpy(picture(0)).permute(2, 0, 1)[None]
@@ -171,7 +165,7 @@ def test_real_noise_is_measured_in_8_bit(pairs: Path) -> None:
 
 
 def test_ct_by_both_upper_bounds_and_errors_in_hu(slices: Path) -> None:
-    result = evaluate_ct(slices, as_it_is)
+    result = evaluate(slices, as_it_is, protocols=["ct"])
     assert [tuple(each.labels.values()) for each in result.images] == [
         ("L506", "quarter dose", "L506_0_input.npy"),
         ("L506", "quarter dose", "L506_1_input.npy"),
@@ -189,20 +183,20 @@ def test_ct_by_both_upper_bounds_and_errors_in_hu(slices: Path) -> None:
 
 def test_ct_with_added_noise_and_of_other_patients(slices: Path) -> None:
     noise = Noise("ct-gaussian", 40.0)
-    result = evaluate_ct(slices, torch.zeros_like, patients=None, noises=[noise], batch=4)
+    result = evaluate(slices, torch.zeros_like, patients=None, noises=[noise], batch=4, protocols=["ct"])
     assert [(each.labels["set"], each.labels["noise"]) for each in result.images] == [
         ("L067", "ct-gaussian:40")
     ] * 2 + [("L506", "ct-gaussian:40")] * 2
     assert result.images[0].before["rms_error_hu"] == pytest.approx(40, rel=0.15)
     with pytest.raises(InputError, match="no slice of L001 at this dose"):
-        evaluate_ct(slices, as_it_is, patients=["L001"])
+        evaluate(slices, as_it_is, patients=["L001"], protocols=["ct"])
 
 
 def test_the_power_of_errors_in_ct(tmp_path: Path) -> None:
     rng = np.random.default_rng(0)
     for index in range(2):
         np.save(tmp_path / f"L506_{index}_target.npy", rng.uniform(0.2, 0.3, (140, 100)).astype(np.float32))
-    result = evaluate_ct(tmp_path, lambda noisy: noisy + 10 / 4096, noises=[Noise("ct-gaussian", 40.0)])
+    result = evaluate(tmp_path, lambda noisy: noisy + 10 / 4096, noises=[Noise("ct-gaussian", 40.0)], protocols=["ct"])
     table = result.noise_power()
     assert table.columns == ["set", "noise", "cycles_per_pixel", "hu2_noisy", "hu2_denoised"]
     assert [row[2] for row in table.rows] == [k / 64 for k in range(32)]
@@ -276,7 +270,9 @@ def test_protocols_that_suit_the_data(photos: Path, pairs: Path, slices: Path, t
 
 
 def test_what_is_written(photos: Path, tmp_path: Path) -> None:
-    result = evaluate_synthetic(photos, lambda noisy: noisy.clamp(0, 1), noises=NOISES, denoised_by="clamping")
+    result = evaluate(
+        photos, lambda noisy: noisy.clamp(0, 1), noises=NOISES, denoised_by="clamping", protocols=["synthetic"]
+    )
     result.save(tmp_path / "out")
     with (tmp_path / "out" / "per_image.csv").open(newline="") as file:
         rows = list(csv.DictReader(file))
@@ -295,7 +291,7 @@ def test_what_is_written(photos: Path, tmp_path: Path) -> None:
 
 def test_infinite_values_are_left_out_of_the_means_and_counted(pairs: Path, tmp_path: Path) -> None:
     write_image(pairs / "1_real.png", Image(picture(1)))
-    result = evaluate_real(pairs, as_it_is)
+    result = evaluate(pairs, as_it_is, protocols=["real"])
     assert result.images[1].before["psnr_rgb"] == math.inf
     assert result.infinite == 2
     (row,) = result.summary().rows
@@ -306,7 +302,7 @@ def test_infinite_values_are_left_out_of_the_means_and_counted(pairs: Path, tmp_
 
 
 def test_values_that_are_no_numbers_are_not_hidden(pairs: Path) -> None:
-    result = evaluate_real(pairs, lambda noisy: noisy * math.nan)
+    result = evaluate(pairs, lambda noisy: noisy * math.nan, protocols=["real"])
     assert math.isnan(result.images[0].after["psnr_rgb"])
     (row,) = result.summary().rows
     assert math.isnan(float(row[5] or 0))
@@ -314,11 +310,11 @@ def test_values_that_are_no_numbers_are_not_hidden(pairs: Path) -> None:
 
 def test_what_cannot_be_measured(photos: Path, tmp_path: Path) -> None:
     with pytest.raises(InputError, match="batch is 0; it must be at least 1"):
-        evaluate_synthetic(photos, as_it_is, batch=0)
+        evaluate(photos, as_it_is, batch=0, protocols=["synthetic"])
     write_image(tmp_path / "tiny" / "t.png", Image(picture(0, 10, 30)))
     with pytest.raises(InputError, match=r"t\.png: SSIM is undefined for a picture of 10 x 30"):
-        evaluate_synthetic(tmp_path / "tiny", as_it_is)
+        evaluate(tmp_path / "tiny", as_it_is, protocols=["synthetic"])
     with pytest.raises(InputError, match="no such file or folder"):
-        evaluate_synthetic(tmp_path / "none", as_it_is)
+        evaluate(tmp_path / "none", as_it_is, protocols=["synthetic"])
     with pytest.raises(InputError, match="no pairs in it"):
-        evaluate_real(photos, as_it_is)
+        evaluate(photos, as_it_is, protocols=["real"])

@@ -190,10 +190,10 @@ def test_evaluate(run: Run, data: Path, organs: Path, tiny_weights: Path, tmp_pa
         reference = read_labels(data / "labels" / f"{name}.nii.gz")
         mapped = np.select([reference.voxels == 6, reference.voxels == 1], [1, 2]).astype(np.uint8)
         write_labels(tmp_path / "made" / f"{name}.nii.gz", reference.with_voxels(mapped))
-    code, said, _ = run("evaluate", *common, "--weights", tmp_path / "made", "--out", out, "--cases", "p1", "p3")
+    code, said, _ = run("evaluate", *common, "--results", tmp_path / "made", "--out", out, "--cases", "p1", "p3")
     assert code == 0
     assert "2 cases" in said
-    code, said, _ = run("evaluate", *common, "--weights", tmp_path / "made", "--out", out, "--protocols", "sound")
+    code, said, _ = run("evaluate", *common, "--results", tmp_path / "made", "--out", out, "--protocols", "sound")
     assert code == 0
     report = json.loads((out / "report.json").read_text())
     assert report["means"] == {"dice_sound": 1, "hd95_sound_mm": 0}

@@ -6,29 +6,13 @@ import sys
 import warnings
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import tyro
 
 from visioncore.cli import Command, Positional, complain, run, say
+from visioncore.commands import options
 from visioncore.commands.evaluation import check_one_given, show_evaluation
-from visioncore.commands.options import (
-    Batch,
-    Compile,
-    Device,
-    Dtype,
-    Inputs,
-    Out,
-    Overwrite,
-    Results,
-    Resume,
-    SelfEnsemble,
-    StartWeights,
-    Suffix,
-    Tables,
-    Validation,
-    Weights,
-)
 from visioncore.commands.training import HELD_OUT, run_training, validation_folder
 from visioncore.errors import InputError
 from visioncore.files import writable_folder
@@ -58,19 +42,19 @@ def demo(out: Path = Path("out/clip-denoising")) -> None:
 
 
 def predict(
-    inputs: Inputs,
-    weights: Weights,
-    out: Out,
+    inputs: options.Inputs,
+    weights: options.Weights,
+    out: options.Out,
     strength: float = 1.0,
     tiles: Tiles = "whole",
-    device: Device = "auto",
-    dtype: Dtype = "float32",
-    batch: Batch = 8,
-    self_ensemble: SelfEnsemble = False,
-    compile: Compile = False,
-    suffix: Suffix = ".png",
+    device: options.Device = "auto",
+    dtype: options.Dtype = "float32",
+    batch: options.Batch = 8,
+    self_ensemble: options.SelfEnsemble = False,
+    compile: options.Compile = False,
+    suffix: options.Suffix = ".png",
     series: str = "",
-    overwrite: Overwrite = False,
+    overwrite: options.Overwrite = False,
 ) -> Summary:
     """Take the noise out of photos, or of CT scans with weights for CT.
 
@@ -85,7 +69,16 @@ def predict(
     """
     from .inference.predictor import predict_files
 
-    predictor = _predictor(weights, device, dtype, tiles, batch, self_ensemble, compile, strength=strength)
+    predictor = _predictor(
+        weights,
+        device,
+        dtype=dtype,
+        tiles=tiles,
+        batch=batch,
+        self_ensemble=self_ensemble,
+        compile=compile,
+        strength=strength,
+    )
     summary = predict_files(
         inputs, predictor, out, suffix=suffix, series=series or None, overwrite=overwrite, say=complain
     )
@@ -99,9 +92,9 @@ def train(
     out: Path,
     overrides: Mapping[str, str],
     clip: str = "",
-    weights: StartWeights = "",
-    validation: Validation = HELD_OUT,
-    resume: Resume = True,
+    weights: options.StartWeights = "",
+    validation: options.Validation = HELD_OUT,
+    resume: options.Resume = True,
 ) -> int:
     """Train a network by a recipe; the same call goes on with a run that was interrupted.
 
@@ -129,7 +122,7 @@ def train(
 
 
 def pretrain(
-    data: Path, out: Path, overrides: Mapping[str, str], recipe: str = "encoder", resume: Resume = True
+    data: Path, out: Path, overrides: Mapping[str, str], recipe: str = "encoder", resume: options.Resume = True
 ) -> int:
     """Train an encoder on clean photos alone, for networks of other sizes than CLIP's.
 
@@ -145,19 +138,19 @@ def pretrain(
 
 def evaluate(
     data: Path,
-    weights: Weights = "",
-    results: Results = "",
+    weights: options.Weights = "",
+    results: options.Results = "",
     baseline: bool = False,
-    out: Tables = Path("out/evaluation"),
+    out: options.Tables = Path("out/evaluation"),
     protocols: tuple[Literal["synthetic", "real", "ct"], ...] = (),
     noises: tuple[str, ...] = (),
     patients: tuple[str, ...] = ("L506",),
     tiles: Tiles = "whole",
-    device: Device = "auto",
-    dtype: Dtype = "float32",
-    batch: Batch = 8,
-    self_ensemble: SelfEnsemble = False,
-    compile: Compile = False,
+    device: options.Device = "auto",
+    dtype: options.Dtype = "float32",
+    batch: options.Batch = 8,
+    self_ensemble: options.SelfEnsemble = False,
+    compile: options.Compile = False,
 ) -> None:
     """Measure denoised images by the protocols of the paper and write the tables.
 
@@ -187,7 +180,9 @@ def evaluate(
     elif results:
         denoise = by = results
     else:
-        predictor = _predictor(weights, device, dtype, tiles, batch, self_ensemble, compile)
+        predictor = _predictor(
+            weights, device, dtype=dtype, tiles=tiles, batch=batch, self_ensemble=self_ensemble, compile=compile
+        )
         denoise, by = predictor.run, f"{weights}, tiles {tiles}, {dtype}{', self-ensemble' * self_ensemble}"
     evaluation = measure(
         data, denoise, protocols=protocols, noises=chosen, patients=patients or None, batch=batch, denoised_by=by
@@ -197,10 +192,10 @@ def evaluate(
 
 def analyze(
     data: Path,
-    weights: Weights,
+    weights: options.Weights,
     out: Path = Path("out/analysis"),
     noises: tuple[str, ...] = (),
-    device: Device = "auto",
+    device: options.Device = "auto",
 ) -> None:
     """Measure how alike the encoder's features of clean and of noisy photos are, level by level.
 
@@ -287,7 +282,7 @@ def convert(
 
 
 def export(
-    weights: Weights,
+    weights: options.Weights,
     out: Path,
     format: tuple[Literal["onnx", "pt2"], ...] = ("onnx",),
 ) -> None:
@@ -350,29 +345,10 @@ def _model(weights: str) -> CLIPDenoiser:
         return load_model(weights)
 
 
-def _predictor(
-    weights: str,
-    device: str,
-    dtype: str,
-    tiles: str,
-    batch: int,
-    self_ensemble: bool,
-    compile: bool,
-    strength: float = 1.0,
-) -> Predictor:
+def _predictor(weights: str, device: str, **settings: Any) -> Predictor:
     from .inference.predictor import Predictor
 
-    return Predictor(
-        _model(weights),
-        device,
-        dtype=dtype,
-        strength=strength,
-        tiles=tiles,
-        batch=batch,
-        self_ensemble=self_ensemble,
-        compile=compile,
-        notify=complain,
-    )
+    return Predictor(_model(weights), device, **settings, notify=complain)
 
 
 COMMANDS: dict[str, Command] = {

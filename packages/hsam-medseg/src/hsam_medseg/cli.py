@@ -6,26 +6,13 @@ import re
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import tyro
 
 from visioncore.cli import Command, Positional, complain, run, say
+from visioncore.commands import options
 from visioncore.commands.evaluation import check_one_given
-from visioncore.commands.options import (
-    Batch,
-    Compile,
-    Device,
-    Dtype,
-    Inputs,
-    Overwrite,
-    Results,
-    Resume,
-    SelfEnsemble,
-    StartWeights,
-    Tables,
-    Validation,
-)
 from visioncore.commands.training import HELD_OUT, run_training, validation_folder
 from visioncore.files import writable_folder
 
@@ -62,15 +49,15 @@ def demo(out: Path = Path("out/hsam-medseg")) -> None:
 
 
 def predict(
-    inputs: Inputs,
+    inputs: options.Inputs,
     weights: Weights,
     out: Path,
     sam: Sam = "",
-    device: Device = "auto",
-    dtype: Dtype = "float32",
-    batch: Batch = 8,
-    self_ensemble: SelfEnsemble = False,
-    compile: Compile = False,
+    device: options.Device = "auto",
+    dtype: options.Dtype = "float32",
+    batch: options.Batch = 8,
+    self_ensemble: options.SelfEnsemble = False,
+    compile: options.Compile = False,
     stage: Stage = "fused",
     window: Window = "",
     input_size: InputSize = 0,
@@ -78,7 +65,7 @@ def predict(
     probabilities: bool = False,
     preview: bool = True,
     dicom_seg: bool = False,
-    overwrite: Overwrite = False,
+    overwrite: options.Overwrite = False,
 ) -> Summary:
     """Segment scans: NIfTI in, NIfTI out, in the geometry of the scan.
 
@@ -96,7 +83,18 @@ def predict(
     """
     from .inference.predictor import predict_files
 
-    predictor = _predictor(weights, sam, device, dtype, batch, self_ensemble, compile, stage, window, input_size)
+    predictor = _predictor(
+        weights,
+        sam,
+        device,
+        input_size,
+        window,
+        stage=stage,
+        dtype=dtype,
+        batch=batch,
+        self_ensemble=self_ensemble,
+        compile=compile,
+    )
     summary = predict_files(
         inputs,
         predictor,
@@ -150,9 +148,9 @@ def train(
     overrides: Mapping[str, str],
     data: str = "",
     sam: str = "",
-    weights: StartWeights = "",
-    validation: Validation = HELD_OUT,
-    resume: Resume = True,
+    weights: options.StartWeights = "",
+    validation: options.Validation = HELD_OUT,
+    resume: options.Resume = True,
 ) -> int:
     """Train a network by a recipe; the same call goes on with a run that was interrupted.
 
@@ -182,17 +180,17 @@ def train(
 def evaluate(
     data: Path,
     weights: Weights = "",
-    results: Results = "",
-    out: Tables = Path("out/evaluation"),
+    results: options.Results = "",
+    out: options.Tables = Path("out/evaluation"),
     protocols: tuple[Literal["synapse", "sound"], ...] = ("synapse", "sound"),
     label_map: str = "",
     cases: tuple[str, ...] = (),
     sam: Sam = "",
-    device: Device = "auto",
-    dtype: Dtype = "float32",
-    batch: Batch = 8,
-    self_ensemble: SelfEnsemble = False,
-    compile: Compile = False,
+    device: options.Device = "auto",
+    dtype: options.Dtype = "float32",
+    batch: options.Batch = 8,
+    self_ensemble: options.SelfEnsemble = False,
+    compile: options.Compile = False,
     stage: Stage = "fused",
     window: Window = "",
     input_size: InputSize = 0,
@@ -215,7 +213,16 @@ def evaluate(
     writable_folder(out)
     labels = read_label_map(label_map) if label_map else None
     segment = results or _predictor(
-        weights, sam, device, dtype, batch, self_ensemble, compile, stage, window, input_size
+        weights,
+        sam,
+        device,
+        input_size,
+        window,
+        stage=stage,
+        dtype=dtype,
+        batch=batch,
+        self_ensemble=self_ensemble,
+        compile=compile,
     )
     evaluation = measure(data, segment, protocols=protocols, labels=labels, cases=_wanted(cases), say=complain)
     evaluation.save(out)
@@ -335,33 +342,12 @@ def info(weights: str = "vit_b-512") -> None:
     say(describe(weights))
 
 
-def _predictor(
-    weights: str,
-    sam: str,
-    device: str,
-    dtype: str,
-    batch: int,
-    self_ensemble: bool,
-    compile: bool,
-    stage: Literal["fused", "fine", "coarse"],
-    window: str,
-    input_size: int,
-) -> Predictor:
+def _predictor(weights: str, sam: str, device: str, input_size: int, window: str, **settings: Any) -> Predictor:
     from .inference.predictor import Predictor
     from .weights import load_model
 
-    return Predictor(
-        load_model(weights, sam=sam or None),
-        device,
-        dtype=dtype,
-        batch=batch,
-        self_ensemble=self_ensemble,
-        compile=compile,
-        stage=stage,
-        input_size=input_size or None,
-        window=window or None,
-        notify=complain,
-    )
+    model = load_model(weights, sam=sam or None)
+    return Predictor(model, device, input_size=input_size or None, window=window or None, **settings, notify=complain)
 
 
 def _wanted(cases: Sequence[str]) -> str | Sequence[str] | int | float | None:

@@ -5,29 +5,13 @@ from __future__ import annotations
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import tyro
 
 from visioncore.cli import Command, Positional, complain, run, say
+from visioncore.commands import options
 from visioncore.commands.evaluation import check_one_given, show_evaluation
-from visioncore.commands.options import (
-    Batch,
-    Compile,
-    Device,
-    Dtype,
-    Inputs,
-    Out,
-    Overwrite,
-    Results,
-    Resume,
-    SelfEnsemble,
-    StartWeights,
-    Suffix,
-    Tables,
-    Validation,
-    Weights,
-)
 from visioncore.commands.training import HELD_OUT, run_training, validation_folder
 from visioncore.files import writable_folder
 
@@ -54,17 +38,17 @@ def demo(out: Path = Path("out/nerdrain-derain")) -> None:
 
 
 def predict(
-    inputs: Inputs,
-    weights: Weights,
-    out: Out,
+    inputs: options.Inputs,
+    weights: options.Weights,
+    out: options.Out,
     tiles: Tiles = TILES,
-    device: Device = "auto",
-    dtype: Dtype = "float32",
-    batch: Batch = 1,
-    self_ensemble: SelfEnsemble = False,
-    compile: Compile = False,
-    suffix: Suffix = ".png",
-    overwrite: Overwrite = False,
+    device: options.Device = "auto",
+    dtype: options.Dtype = "float32",
+    batch: options.Batch = 1,
+    self_ensemble: options.SelfEnsemble = False,
+    compile: options.Compile = False,
+    suffix: options.Suffix = ".png",
+    overwrite: options.Overwrite = False,
 ) -> Summary:
     """Remove the rain from photos and videos.
 
@@ -76,7 +60,9 @@ def predict(
     """
     from .inference.predictor import predict_files
 
-    predictor = _predictor(weights, device, dtype, tiles, batch, self_ensemble, compile)
+    predictor = _predictor(
+        weights, device, dtype=dtype, tiles=tiles, batch=batch, self_ensemble=self_ensemble, compile=compile
+    )
     summary = predict_files(inputs, predictor, out, suffix=suffix, overwrite=overwrite, say=complain)
     say(f"{summary}; results in {out}")
     return summary
@@ -87,9 +73,9 @@ def train(
     data: Path,
     out: Path,
     overrides: Mapping[str, str],
-    weights: StartWeights = "",
-    validation: Validation = HELD_OUT,
-    resume: Resume = True,
+    weights: options.StartWeights = "",
+    validation: options.Validation = HELD_OUT,
+    resume: options.Resume = True,
 ) -> int:
     """Train a network by a recipe; the same call goes on with a run that was interrupted.
 
@@ -116,16 +102,16 @@ def train(
 
 def evaluate(
     data: Path,
-    weights: Weights = "",
-    results: Results = "",
-    out: Tables = Path("out/evaluation"),
+    weights: options.Weights = "",
+    results: options.Results = "",
+    out: options.Tables = Path("out/evaluation"),
     protocols: tuple[Literal["y_A", "y_B", "rgb"], ...] = ("y_A", "y_B", "rgb"),
     tiles: Tiles = TILES,
-    device: Device = "auto",
-    dtype: Dtype = "float32",
-    batch: Batch = 1,
-    self_ensemble: SelfEnsemble = False,
-    compile: Compile = False,
+    device: options.Device = "auto",
+    dtype: options.Dtype = "float32",
+    batch: options.Batch = 1,
+    self_ensemble: options.SelfEnsemble = False,
+    compile: options.Compile = False,
 ) -> None:
     """Measure restored images by the protocols of the paper and write the tables.
 
@@ -139,7 +125,9 @@ def evaluate(
 
     check_one_given(weights=weights, results=results)
     writable_folder(out)
-    restore = results or _predictor(weights, device, dtype, tiles, batch, self_ensemble, compile)
+    restore = results or _predictor(
+        weights, device, dtype=dtype, tiles=tiles, batch=batch, self_ensemble=self_ensemble, compile=compile
+    )
     show_evaluation(measure(data, restore, protocols=protocols, say=complain), out)
 
 
@@ -157,7 +145,7 @@ def convert(published: Positional[Path], out: Path) -> None:
 
 
 def export(
-    weights: Weights,
+    weights: options.Weights,
     out: Path,
     format: tuple[Literal["onnx", "pt2"], ...] = ("onnx",),
     size: int = 256,
@@ -216,22 +204,11 @@ def info(weights: str = "nerd-rain") -> None:
     say(describe(weights))
 
 
-def _predictor(
-    weights: str, device: str, dtype: str, tiles: str, batch: int, self_ensemble: bool, compile: bool
-) -> Predictor:
+def _predictor(weights: str, device: str, **settings: Any) -> Predictor:
     from .inference.predictor import Predictor
     from .weights import load_model
 
-    return Predictor(
-        load_model(weights),
-        device,
-        dtype=dtype,
-        tiles=tiles,
-        batch=batch,
-        self_ensemble=self_ensemble,
-        compile=compile,
-        notify=complain,
-    )
+    return Predictor(load_model(weights), device, **settings, notify=complain)
 
 
 COMMANDS: dict[str, Command] = {

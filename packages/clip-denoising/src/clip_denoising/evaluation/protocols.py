@@ -31,6 +31,7 @@ folder of results of any tool, see `find_denoised`."""
 PROTOCOLS = ("synthetic", "real", "ct")
 CT_PROTOCOLS = ("ct", "ct_3096")
 """The consistent one, and the authors' test script with its other upper bound: the paper's numbers."""
+_METRICS = {"synthetic": ("colour",), "real": ("rgb",), "ct": CT_PROTOCOLS}
 
 
 class Item(NamedTuple):
@@ -57,31 +58,35 @@ def evaluate(
     batch: int = 1,
     denoised_by: str = "",
 ) -> Evaluation:
-    """Measure by protocols, each with its own defaults: see the function of its name below.
+    """Measure by protocols of the paper.
+
+    - ``synthetic``: clean photos with noise that is added here; ``colour`` PSNR and SSIM. The noise of an image comes
+      from a generator that starts at 0 for each, and reaches the network as it is, neither rounded nor (by most kinds)
+      clipped; the result is clamped to [0, 1] and not rounded.
+    - ``real``: pairs of noisy and clean photos of 8 bit; ``rgb`` PSNR and SSIM of the result clamped and rounded to 8
+      bit.
+    - ``ct``: slices at quarter dose, or at full dose with noise that is added; PSNR and SSIM by `CT_PROTOCOLS`, and the
+      error's mean and root mean square in HU. Nothing is clamped but by the metrics, which cut to -1024 to 3072 HU.
 
     Args:
-        data: what they measure on.
-        denoise: what denoises it, or a folder of results.
+        data: a folder of clean photos, of pairs as `datasets.find_pairs` takes them, or one in which published test
+            sets of either lie; or the folder that `prepare` writes.
+        denoise: what denoises images, of CT stored values, 0 for -1024 HU and 1 for 3072 HU; or a folder of results.
         protocols: of `PROTOCOLS`; none for those that suit the data (`suitable_protocols`).
-        noises: kinds and levels, for synthetic noise and CT.
+        noises: kinds and levels; by default the eleven of the paper, for CT quarter dose.
         patients: of CT, whose slices; None for all.
         batch: how many images of one size and one after the other are denoised at once.
         denoised_by: what denoises them, for the report; by default the folder of results.
 
     Raises:
-        InputError: as these functions; and for real noise if ``noises`` are given.
+        InputError: if there are no such images, one cannot be read or is too small for SSIM, results are missing or of
+            another size, or ``noises`` are given for real ones.
     """
     images: list[MeasuredImage] = []
     for protocol in check_protocols(protocols or suitable_protocols(data, noises), PROTOCOLS):
-        if protocol == "synthetic":
-            result = evaluate_synthetic(data, denoise, noises=noises or TABLE, batch=batch)
-        elif protocol == "ct":
-            result = evaluate_ct(data, denoise, patients=patients, noises=noises, batch=batch)
-        elif noises:
+        if protocol == "real" and noises:
             raise InputError(f"noises are {', '.join(map(str, noises))}; real images have their own, so give none")
-        else:
-            result = evaluate_real(data, denoise, batch=batch)
-        images += result.images
+        images += _measure([*_items(protocol, data, noises, patients)], denoise, _METRICS[protocol], batch)
     return Evaluation(images, denoised_by or ("" if callable(denoise) else str(denoise)))
 
 
@@ -92,88 +97,6 @@ def suitable_protocols(data: str | Path, noises: Sequence[Noise] = ()) -> list[s
         return ["ct"]
     real = not noises and holds_pairs(folder)
     return ["synthetic"] * (not real or holds_clean_sets(folder)) + ["real"] * real
-
-
-def evaluate_synthetic(
-    data: str | Path, denoise: Denoise, *, noises: Sequence[Noise] = TABLE, batch: int = 1, denoised_by: str = ""
-) -> Evaluation:
-    """Measure on clean photos with noise that is added here, by the published rule: ``colour`` PSNR and SSIM.
-
-    The noise of an image comes from a generator that starts at 0 for each, and reaches the network as it is, neither
-    rounded nor (by most kinds) clipped; the result is clamped to [0, 1] and not rounded.
-
-    Args:
-        data: a folder of clean photos, or one in which published test sets lie.
-        denoise: what denoises them.
-        noises: kinds and levels; by default the eleven of the paper.
-        batch: as for `evaluate`.
-        denoised_by: as for `evaluate`.
-
-    Raises:
-        InputError: if there are no photos, or one cannot be read or is too small for SSIM.
-    """
-    read = Photos()
-    items = [
-        item
-        for name, photos in clean_sets(data).items()
-        for noise in noises
-        for item in _items(name, str(noise), Patches(photos, noise, read=read))
-    ]
-    return Evaluation(_measure(items, denoise, ("colour",), batch), denoised_by)
-
-
-def evaluate_real(data: str | Path, denoise: Denoise, *, batch: int = 1, denoised_by: str = "") -> Evaluation:
-    """Measure on pairs of noisy and clean photos, by the published rule for real noise: ``rgb`` PSNR and SSIM.
-
-    Photos are of 8 bit, and the result is clamped and rounded to 8 bit.
-
-    Args:
-        data: pairs as `datasets.find_pairs` takes them, or a folder in which published test sets lie.
-        denoise: what denoises them.
-        batch: as for `evaluate`.
-        denoised_by: as for `evaluate`.
-
-    Raises:
-        InputError: if there are no pairs, or a photo cannot be read or is too small for SSIM.
-    """
-    read = Photos(cache_mb=0)
-    items = [
-        item for name, pairs in real_sets(data).items() for item in _items(name, "real", Patches(pairs, read=read))
-    ]
-    return Evaluation(_measure(items, denoise, ("rgb",), batch), denoised_by)
-
-
-def evaluate_ct(
-    data: str | Path,
-    denoise: Denoise,
-    *,
-    patients: Sequence[str] | None = TEST_PATIENTS,
-    noises: Sequence[Noise] = (),
-    batch: int = 1,
-    denoised_by: str = "",
-) -> Evaluation:
-    """Measure on CT slices: PSNR and SSIM by `CT_PROTOCOLS`, and the error's mean and root mean square in HU.
-
-    Nothing is clamped but by the metrics, which cut to -1024 to 3072 HU.
-
-    Args:
-        data: the folder that `ct_prepare.prepare` writes.
-        denoise: what denoises stored values, (B, 1, H, W), 0 for -1024 HU and 1 for 3072 HU.
-        patients: whose slices; None for all.
-        noises: noise to add to slices at full dose; with none, slices at quarter dose are taken.
-        batch: as for `evaluate`.
-        denoised_by: as for `evaluate`.
-
-    Raises:
-        InputError: if there are no such slices, or one cannot be read or is too small for SSIM.
-    """
-    sources = (
-        [(str(noise), Patches(find_full_dose(data, patients), noise, read=read_slice)) for noise in noises]
-        if noises
-        else [("quarter dose", Patches(find_doses(data, patients), read=read_slice))]
-    )
-    items = [item for noise, source in sources for item in _items(None, noise, source)]
-    return Evaluation(_measure(items, denoise, CT_PROTOCOLS, batch), denoised_by)
 
 
 def find_denoised(folder: str | Path, items: Sequence[Item]) -> list[Path]:
@@ -198,7 +121,24 @@ def find_denoised(folder: str | Path, items: Sequence[Item]) -> list[Path]:
     return list(find_results(folder, places, "denoised image").values())
 
 
-def _items(data: str | None, noise: str, source: Patches) -> Iterator[Item]:
+def _items(protocol: str, data: str | Path, noises: Sequence[Noise], patients: Sequence[str] | None) -> Iterator[Item]:
+    """Yield the images of a protocol, in the order of the sets, and for each set in that of the noises."""
+    if protocol == "ct":
+        for noise in noises:
+            yield from _set_items(None, str(noise), Patches(find_full_dose(data, patients), noise, read=read_slice))
+        if not noises:
+            yield from _set_items(None, "quarter dose", Patches(find_doses(data, patients), read=read_slice))
+    elif protocol == "real":
+        for name, pairs in real_sets(data).items():
+            yield from _set_items(name, "real", Patches(pairs, read=Photos(cache_mb=0)))
+    else:
+        read = Photos()
+        for name, photos in clean_sets(data).items():
+            for noise in noises or TABLE:
+                yield from _set_items(name, str(noise), Patches(photos, noise, read=read))
+
+
+def _set_items(data: str | None, noise: str, source: Patches) -> Iterator[Item]:
     """Yield the images of a set with one noise; the set of a slice of CT is its patient."""
     for index, (entry, clean) in enumerate(zip(source.pictures, source.clean_files(), strict=True)):
         path = entry.noisy if isinstance(entry, Pair) else entry

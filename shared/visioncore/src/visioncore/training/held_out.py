@@ -40,6 +40,10 @@ def hold_out(
 
 def tell_shared(training: Iterable[Path], validation: Iterable[Path], say: Callable[[str], None]) -> None:
     """Say in one line which files are trained on and validated on alike, by their content, if there are any."""
-    if shared := duplicates(training, validation):
-        names = some(sorted(group[0].name for group in shared))
-        say(f"{len(shared)} of the validation images are trained on as well, so their figures mean little: {names}")
+    held_out = dict.fromkeys(validation)
+    shared = sorted(path.name for group in duplicates(training, held_out) for path in group if path in held_out)
+    if shared:
+        say(
+            f"{len(shared)} of the validation images are trained on as well, so their figures mean little: "
+            f"{some(shared)}"
+        )
