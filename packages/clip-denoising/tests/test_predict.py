@@ -370,7 +370,7 @@ def test_other_errors_are_not_taken_for_a_lack_of_memory(
         raise RuntimeError("a defect")
 
     monkeypatch.setattr(predictor, "network", broken)
-    for tiles in (None, (96, 64)):
+    for tiles in ("whole", (96, 64)):
         predictor.tiles = tiles
         with pytest.raises(RuntimeError, match="a defect"):
             predictor(make_photo(32, 32))

@@ -184,7 +184,12 @@ def test_the_self_ensemble_is_the_mean_of_eight(tiny: HSAM) -> None:
 
 def test_the_compiled_network_is_what_runs(tiny: HSAM, monkeypatch: pytest.MonkeyPatch) -> None:
     seen: list[Any] = []
-    monkeypatch.setattr(torch, "compile", lambda model: seen.append(model) or (lambda images: model(images)))
+
+    def compiled(model: HSAM) -> HSAM:
+        seen.append(model)
+        return model
+
+    monkeypatch.setattr(torch, "compile", compiled)
     images = torch.rand(1, 3, 64, 64)
     torch.testing.assert_close(make(tiny, compile=True).run(images), make(tiny).run(images))
     assert seen == [tiny]

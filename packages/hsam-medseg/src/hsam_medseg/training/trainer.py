@@ -245,7 +245,8 @@ def _validation_volumes(
             f"{folder}: prepared with window {prepared.window} and orientation {prepared.orientation}, what is trained "
             f"on with {expected.window} and {expected.orientation}; prepare both alike"
         )
-    tell_shared(*(map(each.path, range(len(each))) for each in (slices, others)), say)
+    files, held_out = (list(map(each.path, range(len(each)))) for each in (slices, others))
+    tell_shared(files, held_out, say)
     volumes = [others.volume(case) for case in others.cases]
     return [(images, labels) for images, labels in volumes if labels.any()]
 
