@@ -129,7 +129,7 @@ def test_train_and_use_what_was_trained(run: Run, photos: Path, tmp_path: Path) 
     assert "another run" in complaints
     code, _, complaints = run(*call, "--out", out, "--validation", photos, "--no-resume")
     assert code == 0
-    assert "3 of the validation pictures are trained on as well" in complaints
+    assert "3 of the validation images are trained on as well" in complaints
     new = tmp_path / "new"
     code, said, _ = run(*call, "--out", new, "--weights", out / "best", "--set.data.held_out", "0")
     assert (code, said) == (0, f"2 steps; weights in {new / 'last'}\n")
@@ -165,17 +165,18 @@ def test_a_run_that_diverges_is_one_line(
     def diverge(*_: object, **__: object) -> None:
         raise TrainingDiverged("step 7: the loss is NaN")
 
-    monkeypatch.setattr(f"clip_denoising.{command}.{command}", diverge)
+    module = {"train": "trainer", "pretrain": "pretraining"}[command]
+    monkeypatch.setattr(f"clip_denoising.training.{module}.{command}", diverge)
     code, _, complaints = run(command, "--recipe", recipe, "--data", photos, "--out", tmp_path / "run")
     assert (code, complaints) == (1, "error: step 7: the loss is NaN\n")
 
 
 def test_evaluate_synthetic_noise(run: Run, photos: Path, tiny_weights: Path, tmp_path: Path) -> None:
-    common = ("evaluate", "--protocol", "synthetic", "--data", photos, "--noises", "gaussian:25", "poisson:3")
+    common = ("evaluate", "--protocols", "synthetic", "--data", photos, "--noises", "gaussian:25", "poisson:3")
     out = tmp_path / "out"
     code, said, complaints = run(*common, "--weights", tiny_weights, "--out", out, "--device", "cpu", "--batch", "3")
     assert (code, complaints) == (0, "")
-    assert "6 measured, denoised by" in said
+    assert "6 images, denoised by" in said
     assert said.endswith(f"tables: {out}\n")
     names = ["per_image.csv", "per_image.md", "report.json", "summary.csv", "summary.md"]
     assert sorted(path.name for path in out.iterdir()) == names
@@ -196,10 +197,10 @@ def test_evaluate_real_noise(run: Run, photos: Path, tiny_weights: Path, tmp_pat
         write_image(pairs / f"{number}_mean.png", clean)
         write_image(pairs / f"{number}_real.png", clean if number else read_image(photos / "2.png"))
     code, said, complaints = run(
-        "evaluate", "--protocol", "real", "--data", pairs, "--weights", tiny_weights, "--out", tmp_path / "out"
+        "evaluate", "--protocols", "real", "--data", pairs, "--weights", tiny_weights, "--out", tmp_path / "out"
     )
     assert (code, complaints) == (0, "")
-    assert "1 infinite values, of pictures equal to the clean ones, are left out of the means" in said
+    assert "1 infinite values, of images equal to the clean ones, are left out of the means" in said
 
 
 def test_prepare_and_evaluate_ct(run: Run, slices: Path, ct_weights: Path, tmp_path: Path) -> None:
@@ -207,11 +208,11 @@ def test_prepare_and_evaluate_ct(run: Run, slices: Path, ct_weights: Path, tmp_p
     code, said, _ = run("prepare", "--data", slices, "--out", prepared)
     assert (code, said) == (0, f"2 done, 0 skipped as done before, 0 failed; slices in {prepared}\n")
     assert len(list(prepared.glob("*.npy"))) == 6
-    common = ("evaluate", "--protocol", "ct", "--data", prepared, "--weights", ct_weights, "--device", "cpu")
+    common = ("evaluate", "--protocols", "ct", "--data", prepared, "--weights", ct_weights, "--device", "cpu")
     for options, count in ((), 2), (("--noises", "ct-gaussian:80", "--patients"), 4):
         code, said, _ = run(*common, "--out", tmp_path / "out", *options)
         assert code == 0
-        assert f"{count} measured" in said
+        assert f"{count} images" in said
 
 
 def test_analyze(run: Run, photos: Path, tiny_weights: Path, tmp_path: Path) -> None:
@@ -299,7 +300,7 @@ def test_bad_input_is_one_line_and_code_two(
     (tmp_path / "file").write_text("no checkpoint")
     (tmp_path / "empty").mkdir()
     weights, out = ("--weights", tiny_weights), ("--out", tmp_path / "out")
-    synthetic = ("evaluate", "--protocol", "synthetic", "--data", photos, *out)
+    synthetic = ("evaluate", "--protocols", "synthetic", "--data", photos, *out)
     for arguments, told in (
         ((), "no command given"),
         (("predct",), "did you mean predict?"),
@@ -321,17 +322,17 @@ def test_bad_input_is_one_line_and_code_two(
         (("predict", photos, "--weights", tmp_path / "file", *out), "not a checkpoint"),
         (("predict", photos, "--weights", tmp_path / "none", *out), "no such file or folder"),
         (("predict", photos, "--weights", tmp_path / "empty", *out), "no config.json in this folder"),
-        (synthetic, "give either --weights or --baseline"),
-        ((*synthetic, *weights, "--baseline"), "give either --weights or --baseline"),
+        (synthetic, "give either --weights, --results or --baseline"),
+        ((*synthetic, *weights, "--baseline"), "give either --weights, --results or --baseline"),
         ((*synthetic, *weights, "--noises", "gaussian:25", "rain:3"), "'rain:3': no kind of noise; known are gaussian"),
         ((*synthetic, *weights, "--noises", "gaussian"), "noise is written as gaussian:15"),
-        (("evaluate", "--protocol", "real", "--data", photos, *weights, *out), "no pairs in it"),
+        (("evaluate", "--protocols", "real", "--data", photos, *weights, *out), "no pairs in it"),
         (
-            ("evaluate", "--protocol", "real", "--data", photos, *weights, *out, "--noises", "nlf:1,1"),
+            ("evaluate", "--protocols", "real", "--data", photos, *weights, *out, "--noises", "nlf:1,1"),
             "have their own, so give none",
         ),
-        (("evaluate", "--protocol", "ct", "--data", photos, *weights, *out), "no file with suffix .npy"),
-        (("evaluate", "--protocol", "video", "--data", photos, *weights, *out), "video"),
+        (("evaluate", "--protocols", "ct", "--data", photos, *weights, *out), "no file with suffix .npy"),
+        (("evaluate", "--protocols", "video", "--data", photos, *weights, *out), "video"),
         (("analyze", "--data", tmp_path / "empty", *weights, *out), "no file with suffix"),
         (("analyze", "--data", photos, "--weights", ct_weights, *out), "a network for CT, but photos are analysed"),
         (("train", "--recipe", "none", "--data", photos, *out), "unknown recipe 'none'"),
@@ -379,7 +380,7 @@ assert not heavy & set(sys.modules), heavy & set(sys.modules)
     assert done.stderr == ""
     for command in COMMANDS:
         assert command in done.stdout
-    for option in ("--self-ensemble", "--strength", "--recipe", "--protocol", "--noises", "--format", "--set.FIELD"):
+    for option in ("--self-ensemble", "--strength", "--recipe", "--protocols", "--noises", "--format", "--set.FIELD"):
         assert option in done.stdout, option
 
 

@@ -16,8 +16,9 @@ from clip_denoising.network.decoder import upsample
 from clip_denoising.network.fast import for_inference
 from clip_denoising.network.losses import training_losses
 from clip_denoising.network.published import UNUSED, fill_from_published, to_published
+from clip_denoising.training.config import load_train_recipe
 from clip_denoising.training.schedule import cyclic_learning_rate
-from clip_denoising.training.trainer import load_train_recipe, schedule_of
+from clip_denoising.training.trainer import schedule_of
 from visioncore.images import from_tensor
 from visioncore.inference.tiling import run_whole
 

@@ -58,13 +58,13 @@ def test_hounsfield_units_in_and_out(tiny_ct: CLIPDenoiser, batch: int, size: tu
 
 def test_slices_go_in_batches(predictor: Predictor, monkeypatch: pytest.MonkeyPatch) -> None:
     sizes: list[int] = []
-    run = predictor._fast
+    run = predictor.network
 
     def count(images: Tensor) -> Tensor:
         sizes.append(len(images))
         return run(images)
 
-    monkeypatch.setattr(predictor, "_fast", count)
+    monkeypatch.setattr(predictor, "network", count)
     predictor.batch = 4
     predictor.volume(scan(9))
     assert sizes == [4, 4, 1]
@@ -73,14 +73,14 @@ def test_slices_go_in_batches(predictor: Predictor, monkeypatch: pytest.MonkeyPa
 def test_memory_that_ran_out_is_remembered(tiny_ct: CLIPDenoiser, monkeypatch: pytest.MonkeyPatch) -> None:
     said: list[str] = []
     predictor = Predictor(tiny_ct, "cpu", batch=4, notify=said.append)
-    run, hu = predictor._fast, scan(9)
+    run, hu = predictor.network, scan(9)
 
     def limited(images: Tensor) -> Tensor:
         if len(images) > 2:
             raise torch.OutOfMemoryError("CUDA out of memory")
         return run(images)
 
-    monkeypatch.setattr(predictor, "_fast", limited)
+    monkeypatch.setattr(predictor, "network", limited)
     np.testing.assert_allclose(predictor.volume(hu).hu, expected(tiny_ct, hu), atol=0.02)
     assert said == ["out of memory at size 4, going on with 2"]
 
@@ -113,7 +113,7 @@ def test_where_results_are_saved(predictor: Predictor, write_series: WriteSeries
     assert predictor.volume(scan()).save(tmp_path / "new") == tmp_path / "new" / "denoised.npy"
     assert predictor.volume(folder / "IM0000.dcm").save(tmp_path / "out") == tmp_path / "out" / "IM0000.dcm"
     for source, target in ((folder, folder), (tmp_path / "a.nii.gz", tmp_path)):
-        with pytest.raises(InputError, match="this is the noisy original itself"):
+        with pytest.raises(InputError, match="this is the noisy scan itself"):
             predictor.volume(source).save(target)
 
 
@@ -135,25 +135,25 @@ def test_pictures_are_refused_by_a_network_for_ct(predictor: Predictor, make_pho
     pixels = make_photo(32, 32)
     write_image(tmp_path / "a.png", Image(pixels))
     for given, told in (
-        (tmp_path / "a.png", r"a\.png: a picture, but this network takes CT; load weights for RGB pictures"),
-        (Image(pixels), "a picture, but this network takes CT"),
+        (tmp_path / "a.png", r"a\.png: an image, but this network takes CT; load weights for RGB images"),
+        (Image(pixels), "an image, but this network takes CT"),
         (pixels, "has 3 channels; CT has one"),
     ):
         with pytest.raises(InputError, match=told):
             predictor(given)
     with pytest.raises(InputError, match="images of 3 channels, but this network takes 1, CT; load weights for RGB"):
-        predictor.picture(pixels)
+        predictor.image(pixels)
 
 
 def test_ct_is_refused_by_a_network_for_pictures(tiny: CLIPDenoiser, write_series: WriteSeries, tmp_path: Path) -> None:
     folder, predictor = write_series(tmp_path / "in"), Predictor(tiny, "cpu")
     np.save(tmp_path / "a.npy", scan())
     for given in (folder, folder / "IM0000.dcm", tmp_path / "a.npy", as_volume(scan())):
-        with pytest.raises(InputError, match="a CT scan, but this network takes RGB pictures; load weights for CT"):
+        with pytest.raises(InputError, match="a CT scan, but this network takes RGB images; load weights for CT"):
             predictor(given)
-    with pytest.raises(InputError, match="images of 1 channels, but this network takes 3, RGB pictures; load weights"):
+    with pytest.raises(InputError, match="images of 1 channels, but this network takes 3, RGB images; load weights"):
         predictor.volume(scan())
-    with pytest.raises(InputError, match="in: CT scans, but this network takes RGB pictures; load weights for CT"):
+    with pytest.raises(InputError, match="in: CT scans, but this network takes RGB images; load weights for CT"):
         predict_files([folder], predictor, tmp_path / "out")
 
 

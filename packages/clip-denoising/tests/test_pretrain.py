@@ -12,9 +12,9 @@ import torch
 
 from clip_denoising import CLIPDenoiser, CLIPDenoiserConfig
 from clip_denoising.training import pretraining as pretrain
+from clip_denoising.training.config import load_train_recipe
 from clip_denoising.training.contrastive import ContrastiveTower, contrastive_loss
 from clip_denoising.training.pretraining import PretrainConfig
-from clip_denoising.training.trainer import load_train_recipe
 from visioncore.backbones.clip import read_clip_resnet
 from visioncore.errors import InputError
 from visioncore.images import Image, write_image

@@ -21,14 +21,8 @@ from clip_denoising.data.patches import Patches
 from clip_denoising.network.config import CLIPDenoiserConfig
 from clip_denoising.network.losses import training_losses
 from clip_denoising.training import trainer as train
-from clip_denoising.training.trainer import (
-    DataConfig,
-    TrainConfig,
-    load_train_recipe,
-    schedule_of,
-    step_losses,
-    validate,
-)
+from clip_denoising.training.config import DataConfig, TrainConfig, load_train_recipe
+from clip_denoising.training.trainer import schedule_of, step_losses, validate
 from visioncore.backbones.clip import CLIPResNet, CLIPResNetConfig
 from visioncore.errors import InputError
 from visioncore.images import Image, read_image, write_image
@@ -424,7 +418,7 @@ def test_validation_pictures_that_are_trained_on_are_told(
     said: list[str] = []
     train.train(recipe, photos, tmp_path / "run", overrides=FROM_SCRATCH, validation=photos, say=said.append)
     assert said == [
-        "4 of the validation pictures are trained on as well, so their figures mean little: 0.png, 1.png, 2.png, 3.png"
+        "4 of the validation images are trained on as well, so their figures mean little: 0.png, 1.png, 2.png, 3.png"
     ]
     write_image(tmp_path / "others" / "9.png", Image(make_photo(40, 48, seed=9)))
     train.train(recipe, photos, tmp_path / "run", overrides=FROM_SCRATCH, validation=tmp_path / "others", say=silent)
@@ -496,7 +490,7 @@ def test_encoders_and_data_that_will_not_do(
         (photos, {"clip": tmp_path / "none.pt"}, "no such file"),
         (photos, {"clip": tower, "overrides": {"model.width": "16"}}, "a tower of width 4 with 1, 1, 1, 1 blocks"),
         (tmp_path / "none", {"clip": tower}, "no such file or folder"),
-        (tmp_path / "alone", {"clip": tower}, "clean pictures, 1 in all: 1 would be held out"),
+        (tmp_path / "alone", {"clip": tower}, "clean images, 1 in all: 1 would be held out"),
         (pairs, {"clip": tower}, "has a folder noisy; clean photos are wanted"),
         (photos, {"clip": tower, "overrides": {"data.kind": "pairs"}}, "no pairs in it"),
     ):

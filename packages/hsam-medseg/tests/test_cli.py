@@ -192,10 +192,10 @@ def test_evaluate(run: Run, data: Path, organs: Path, tiny_weights: Path, tmp_pa
         reference = read_labels(data / "labels" / f"{name}.nii.gz")
         mapped = np.select([reference.voxels == 6, reference.voxels == 1], [1, 2]).astype(np.uint8)
         write_labels(tmp_path / "made" / f"{name}.nii.gz", reference.with_voxels(mapped))
-    code, said, _ = run("evaluate", *common, "--weights", tmp_path / "made", "--out", out, "--cases", "p1", "p3")
+    code, said, _ = run("evaluate", *common, "--results", tmp_path / "made", "--out", out, "--cases", "p1", "p3")
     assert code == 0
     assert "2 cases" in said
-    code, said, _ = run("evaluate", *common, "--weights", tmp_path / "made", "--out", out, "--protocols", "sound")
+    code, said, _ = run("evaluate", *common, "--results", tmp_path / "made", "--out", out, "--protocols", "sound")
     assert code == 0
     report = json.loads((out / "report.json").read_text())
     assert report["means"] == {"dice_sound": 1, "hd95_sound_mm": 0}
@@ -306,8 +306,12 @@ def test_bad_input_is_one_line_and_code_two(
         (("prepare", "--data", data, *label_map, *out, "--cases", "p9"), "0 of 3 cases are called p9"),
         (("evaluate", "--data", data, *weights, *out, "--protocols", "nnunet"), "protocols"),
         (("evaluate", "--data", data, *weights, *out), "outside the list: 5, 6"),
-        (("evaluate", "--data", data, "--weights", tmp_path / "empty", *label_map, *out), "no segmentation for 3 of 3"),
-        (("evaluate", "--data", data, "--weights", tmp_path / "empty", *out), "say which classes there are"),
+        (("evaluate", "--data", data, "--results", tmp_path / "empty", *label_map, *out), "no segmentation for 3 of 3"),
+        (("evaluate", "--data", data, "--results", tmp_path / "empty", *out), "say which classes there are"),
+        (("evaluate", "--data", data, "--weights", tmp_path / "empty", *out), "no config.json in this folder"),
+        (("evaluate", "--data", data, *out), "give either --weights or --results"),
+        (("evaluate", "--data", data, *weights, "--results", scans, *out), "give either --weights or --results"),
+        (("train", "--recipe", "demo", *out, "--validation", data), "give no validation"),
         (("evaluate", "--data", tmp_path / "none", *weights, *out), "no such data set"),
         (("train", "--recipe", "none", *out), "unknown recipe 'none'"),
         (("train", "--recipe", "demo", *out, "--set.data.kind", "folder"), "give the folder that holds them"),

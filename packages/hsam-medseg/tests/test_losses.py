@@ -12,7 +12,7 @@ from torch.nn import functional as F
 
 from hsam_medseg import Output
 from hsam_medseg.network.losses import dice_losses, fine_weight, segmentation_loss, training_losses
-from hsam_medseg.training.trainer import official_learning_rate
+from hsam_medseg.training.schedule import official_learning_rate
 
 MakeInput = Callable[[Mapping[str, Any]], Tensor]
 

@@ -30,6 +30,7 @@ from hsam_medseg.inference.predictor import predict_files
 from hsam_medseg.inference.result import beside
 from hsam_medseg.inference.work_ahead import ahead, one_behind
 from visioncore.errors import InputError
+from visioncore.inference.dihedral import turned, turned_back
 
 nibabel: Any = import_module("nibabel")  # not typed throughout
 Array = np.ndarray[Any, Any]
@@ -166,17 +167,39 @@ def test_the_stage_decides(tiny: HSAM, stage: Any) -> None:
         output = tiny(images)
     enlarged = nn.functional.interpolate(output.coarse_logits, scale_factor=4, mode="bilinear")
     expected = {"fused": (enlarged + output.fine_logits) / 2, "fine": output.fine_logits, "coarse": enlarged}[stage]
-    torch.testing.assert_close(predictor.logits(images), expected, rtol=1e-4, atol=1e-5)
+    torch.testing.assert_close(predictor.run(images), expected, rtol=1e-4, atol=1e-5)
     labels = predictor.segment(images.mean(1).numpy())
     with torch.no_grad():
-        grey = predictor.logits(images.mean(1, keepdim=True).expand(-1, 3, -1, -1)).argmax(1)
+        grey = predictor.run(images.mean(1, keepdim=True).expand(-1, 3, -1, -1)).argmax(1)
     assert (labels == grey.numpy()).mean() > 0.999
+
+
+def test_the_self_ensemble_is_the_mean_of_eight(tiny: HSAM) -> None:
+    images = torch.rand(1, 3, 64, 64, generator=torch.Generator().manual_seed(0))
+    plain, ensemble = make(tiny), make(tiny, self_ensemble=True)
+    mean = torch.stack([turned_back(plain.run(turned(images, way)), way) for way in range(8)]).mean(dim=0)
+    torch.testing.assert_close(ensemble.run(images), mean, rtol=1e-4, atol=1e-5)
+    labels = ensemble.segment(images[:, :1].expand(-1, 3, -1, -1).movedim(1, -1).numpy())
+    assert labels.shape == (1, 64, 64)
+
+
+def test_the_compiled_network_is_what_runs(tiny: HSAM, monkeypatch: pytest.MonkeyPatch) -> None:
+    seen: list[Any] = []
+
+    def compiled(model: HSAM) -> HSAM:
+        seen.append(model)
+        return model
+
+    monkeypatch.setattr(torch, "compile", compiled)
+    images = torch.rand(1, 3, 64, 64)
+    torch.testing.assert_close(make(tiny, compile=True).run(images), make(tiny).run(images))
+    assert seen == [tiny]
 
 
 def test_a_network_of_one_decoder_has_no_fine_stage(tiny: HSAM) -> None:
     single = HSAM(replace(tiny.config, decoder="coarse"))
     images = torch.rand(1, 3, 64, 64)
-    torch.testing.assert_close(make(single, stage="fused").logits(images), make(single, stage="coarse").logits(images))
+    torch.testing.assert_close(make(single, stage="fused").run(images), make(single, stage="coarse").run(images))
     with pytest.raises(InputError, match=r"stage is fine, but this network \(coarse\) has one decoder"):
         make(single, stage="fine")
 
@@ -439,7 +462,7 @@ def test_segment_takes_windowed_slices_only() -> None:
 @pytest.mark.parametrize("images", [torch.zeros(3, 16, 16), torch.zeros(1, 1, 16, 16), torch.zeros(0, 3, 16, 16)])
 def test_logits_are_of_whole_batches(images: Tensor) -> None:
     with pytest.raises(InputError, match=r"they must be \(B, 3, 16, 16\)"):
-        make(brightness()).logits(images)
+        make(brightness()).run(images)
 
 
 def test_an_answer_that_is_not_finite_is_not_hidden() -> None:
@@ -458,7 +481,7 @@ def test_an_answer_that_is_not_finite_is_not_hidden() -> None:
 @pytest.mark.parametrize("dtype", ["bfloat16", "float16"])
 def test_lower_precision_stays_near(tiny: HSAM, dtype: str) -> None:
     images = torch.rand(2, 3, 64, 64, generator=torch.Generator().manual_seed(0))
-    exact, lowered = (make(tiny, dtype=name).logits(images) for name in ("float32", dtype))
+    exact, lowered = (make(tiny, dtype=name).run(images) for name in ("float32", dtype))
     assert lowered.dtype == torch.float32
     assert 0 < (lowered - exact).abs().mean() < 0.05 * exact.abs().mean()
 

@@ -16,12 +16,15 @@ from torch import Tensor, nn
 from hsam_medseg import HSAM, HSAMConfig, Output, Preprocessing, Volume
 from hsam_medseg.data.few_shot import PUBLISHED
 from hsam_medseg.data.label_map import LabelMap
+from hsam_medseg.data.labels import write_labels
 from hsam_medseg.data.prepare import Preparation, prepare
 from hsam_medseg.data.slices import SliceFiles
 from hsam_medseg.data.synthetic import SYNTHETIC_CLASSES
 from hsam_medseg.network.config import SYNAPSE_CLASSES
 from hsam_medseg.training import trainer as train
-from hsam_medseg.training.trainer import DataConfig, TrainConfig, official_learning_rate, step_losses, validate
+from hsam_medseg.training.config import DataConfig, TrainConfig
+from hsam_medseg.training.schedule import official_learning_rate
+from hsam_medseg.training.trainer import step_losses, validate
 from visioncore.errors import InputError
 from visioncore.medical.nifti import write_nifti
 from visioncore.recipes import load_recipe, recipe_names
@@ -414,6 +417,50 @@ def test_there_is_a_recipe_for_every_published_setup_and_the_demo() -> None:
 
 
 # what is refused
+
+
+@pytest.mark.parametrize("option", ["weights", "validation"])
+def test_a_start_and_a_validation_folder(
+    option: str, recipe: Path, data: Path, tmp_path: Path, no_training: dict[str, Any]
+) -> None:
+    said: list[str] = []
+    if option == "validation":
+        train.train(recipe, data, tmp_path / "run", validation=data, say=said.append)
+        assert len(no_training["source"]) == 16
+        assert no_training["best"] == "dice"
+        assert said[0].startswith("16 of the validation images are trained on as well")
+        assert said[1].startswith("16 slices to train on, 4 volumes held out")
+        with pytest.raises(InputError, match="no slices to train on"):
+            train.train(recipe, data, tmp_path / "run", validation=tmp_path / "none", say=quiet)
+        return
+    run(recipe, data, tmp_path)
+    model = no_training["model"]
+    model.save_pretrained(tmp_path / "trained")
+    train.train(recipe, data, tmp_path / "run", weights=tmp_path / "trained", overrides={"loop.seed": "9"}, say=quiet)
+    start = no_training["model"].state_dict()
+    assert all(torch.equal(start[name], tensor) for name, tensor in model.state_dict().items())
+    with pytest.raises(InputError, match="sam and weights are both given"):
+        train.train(recipe, data, tmp_path / "run", weights=tmp_path / "trained", sam="sam.pth", say=quiet)
+    with pytest.raises(InputError, match="these weights do not fit HSAM: "):
+        train.train(
+            recipe, data, tmp_path / "run", weights=tmp_path / "trained", overrides={"model.image_size": "64"},
+            say=quiet,
+        )  # fmt: skip
+
+
+def test_validation_volumes_are_as_those_trained_on(recipe: Path, data: Path, tmp_path: Path) -> None:
+    voxels = np.zeros((2, 24, 20), np.int16)
+    for kind in ("images", "labels"):
+        scan = Volume(voxels + (kind == "labels"), np.eye(4), True)
+        write_labels(tmp_path / "scans" / kind / "a.nii.gz", scan)
+    prepare(tmp_path / "scans", tmp_path / "other", Preparation(LabelMap.of(("liver",)), "lung"))
+    prepare(tmp_path / "scans", tmp_path / "same", Preparation(LabelMap.of(("liver",)), "abdomen"))
+    for folder, told in (
+        (data, r"synapse: its classes are spleen.*; those trained on are liver"),
+        (tmp_path / "same", "prepared with window abdomen and orientation LPS, what is trained on with lung and LPS"),
+    ):
+        with pytest.raises(InputError, match=told):
+            train.train(recipe, tmp_path / "other", tmp_path / "run", validation=folder, say=quiet)
 
 
 @pytest.mark.parametrize(

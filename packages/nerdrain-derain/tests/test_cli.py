@@ -104,7 +104,7 @@ def test_train_and_use_what_was_trained(run: Run, data: Path, tmp_path: Path) ->
         "train", "--recipe", "demo", "--data", data, "--out", out, "--validation", data, "--no-resume", *options
     )
     assert code == 0
-    assert "3 of the validation pictures are trained on as well" in complaints
+    assert "3 of the validation images are trained on as well" in complaints
     assert run("predict", data / "input", "--weights", out / "best", "--out", tmp_path / "restored")[0] == 0
 
 
@@ -121,15 +121,15 @@ def test_evaluate(run: Run, data: Path, tiny_weights: Path, tmp_path: Path) -> N
     out = tmp_path / "out"
     code, said, complaints = run("evaluate", "--data", data, "--weights", tiny_weights, "--out", out, "--device", "cpu")
     assert (code, complaints) == (0, "")
-    assert "3 pictures" in said
+    assert "3 images, restored by NeRDRain, tiles 256,32, torch.float32" in " ".join(said.split())
     assert "psnr_y_A" in said
     assert said.endswith(f"tables: {out}\n")
     names = ["per_image.csv", "per_image.md", "report.json", "summary.csv", "summary.md"]
     assert sorted(path.name for path in out.iterdir()) == names
     write_image(data / "input" / "1.png", read_image(data / "target" / "1.png"))
-    code, said, _ = run("evaluate", "--data", data, "--restored", data / "input", "--out", out, "--protocols", "rgb")
+    code, said, _ = run("evaluate", "--data", data, "--results", data / "input", "--out", out, "--protocols", "rgb")
     assert code == 0
-    assert "2 infinite values, of pictures equal to the clean ones, are left out of the means" in said
+    assert "2 infinite values, of images equal to the clean ones, are left out of the means" in said
     report = json.loads((out / "report.json").read_text())
     assert set(report["means"]) == {"psnr_rgb", "ssim_rgb", "psnr_rgb_rainy", "ssim_rgb_rainy"}
 
@@ -196,8 +196,8 @@ def test_bad_input_is_one_line_and_code_two(run: Run, data: Path, tiny_weights: 
         (("predict", folder, "--weights", tmp_path / "file", *out), "not a checkpoint"),
         (("predict", folder, "--weights", tmp_path / "none", *out), "no such file or folder"),
         (("predict", folder, "--weights", tmp_path / "empty", *out), "no config.json in this folder"),
-        (("evaluate", "--data", data, *out), "give either --weights or --restored"),
-        (("evaluate", "--data", data, *weights, "--restored", folder, *out), "give either --weights or --restored"),
+        (("evaluate", "--data", data, *out), "give either --weights or --results"),
+        (("evaluate", "--data", data, *weights, "--results", folder, *out), "give either --weights or --results"),
         (("evaluate", "--data", folder, *weights, *out), "no folder of rainy pictures"),
         (("evaluate", "--data", data, *weights, *out, "--protocols", "y"), "protocols"),
         (("train", "--recipe", "none", "--data", data, *out), "unknown recipe 'none'"),

@@ -14,10 +14,11 @@ import torch
 
 from nerdrain_derain.data import augmentation as augment
 from nerdrain_derain.data.augmentation import centre_crop, random_crop, saturate
-from nerdrain_derain.data.pairs import Pair, duplicates, find_pairs
+from nerdrain_derain.data.pairs import Pair, find_pairs
 from nerdrain_derain.data.patches import RainyPatches
 from nerdrain_derain.data.rain import Rain, streak_kernel, write_pairs
 from visioncore.errors import InputError
+from visioncore.files import duplicates
 from visioncore.images import Image, read_image, write_image
 from visioncore.inference.dihedral import turned
 

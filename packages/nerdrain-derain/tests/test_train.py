@@ -16,7 +16,9 @@ from nerdrain_derain import VARIANTS, NeRDRain
 from nerdrain_derain.data.pairs import Pair
 from nerdrain_derain.data.patches import RainyPatches
 from nerdrain_derain.training import trainer as train
-from nerdrain_derain.training.trainer import DataConfig, TrainConfig, official_learning_rate, validate
+from nerdrain_derain.training.config import DataConfig, TrainConfig
+from nerdrain_derain.training.schedule import official_learning_rate
+from nerdrain_derain.training.trainer import validate
 from visioncore.errors import InputError
 from visioncore.recipes import load_recipe, recipe_names
 from visioncore.training import LoopConfig, TrainingDiverged
@@ -117,6 +119,17 @@ def test_an_interrupted_run_ends_with_the_same_weights(
     assert len((tmp_path / "parts" / "log.jsonl").read_text().splitlines()) == 2
 
 
+def test_training_starts_from_trained_weights(
+    recipe: Path, data: Path, tmp_path: Path, tiny: NeRDRain, tiny_weights: Path, no_training: dict[str, Any]
+) -> None:
+    train.train(recipe, data, tmp_path / "run", weights=tiny_weights)
+    trained, start = tiny.state_dict(), no_training["model"].state_dict()
+    assert all(torch.equal(start[name], trained[name]) for name in trained)
+    assert no_training["run_description"]["weights"] == tiny_weights.name
+    with pytest.raises(InputError, match="these weights do not fit NeRDRain: "):
+        train.train(recipe, data, tmp_path / "run", weights=tiny_weights, overrides={"model.dim": "16"})
+
+
 def test_losses_go_down(recipe: Path, make_pairs: MakePairs, tmp_path: Path) -> None:
     data = make_pairs([("1.png", "1.png"), ("2.png", "2.png")], size=(16, 16))
     overrides = {"loop.steps": "16", "loop.learning_rate": "4e-3", "loop.validate_every": "16"}
@@ -198,7 +211,7 @@ def test_validation_pictures_that_are_trained_on_are_told(
     said: list[str] = []
     train.train(recipe, data, tmp_path / "run", validation=data, say=said.append)
     assert said == [
-        "4 of the validation pictures are trained on as well, so their figures mean little: 0.png, 1.png, 2.png, 3.png"
+        "4 of the validation images are trained on as well, so their figures mean little: 0.png, 1.png, 2.png, 3.png"
     ]
     assert len(no_training["source"]) == 4
     other = make_pairs([("7.png", "7.png")], name="other", seed=7)
@@ -293,8 +306,8 @@ def test_recipes_and_data_that_will_not_do(recipe: Path, data: Path, make_pairs:
         (tmp_path / "none.yaml", data, {}, "this recipe cannot be read"),
         (recipe, tmp_path / "none", {}, "no such folder"),
         (recipe, data / "target", {}, "no folder of rainy pictures in it"),
-        (recipe, alone, {}, "clean pictures, 1 in all: 1 would be held out for validation"),
-        (recipe, data, {"data.kind": "synthetic"}, "holds rainy and clean pictures, and this recipe lets rain fall"),
+        (recipe, alone, {}, "clean images, 1 in all: 1 would be held out for validation"),
+        (recipe, data, {"data.kind": "synthetic"}, "holds rainy and clean images, and this recipe lets rain fall"),
     ):
         with pytest.raises(InputError) as caught:
             train.train(name, folder, tmp_path / "run", overrides=overrides)

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from visioncore.errors import InputError
-from visioncore.inference.tiling import pad_to_multiple, run_tiled, run_whole
+from visioncore.inference.tiling import check_tiles, pad_to_multiple, parse_tiles, run_tiled, run_whole
 
 
 def picture(height: int, width: int, batch: int = 1, channels: int = 3) -> Tensor:
@@ -212,3 +212,33 @@ def test_settings_that_do_not_go_together(options: dict[str, Any], words: str) -
 def test_what_is_no_image(image: Tensor) -> None:
     with pytest.raises(InputError, match="should be"):
         run_tiled(lambda tiles: tiles, image, size=16, overlap=4)
+
+
+# tiles as they are given
+
+
+@pytest.mark.parametrize(
+    ("given", "tiles"),
+    [("whole", "whole"), (None, "whole"), ("own", "own"), (" 64, 16", (64, 16)), ((64, 16), (64, 16))],
+)
+def test_tiles_as_text_and_numbers(given: Any, tiles: Any) -> None:
+    assert parse_tiles(given, ["own"]) == tiles
+
+
+@pytest.mark.parametrize("given", ["", "64", "64,", "64;16", "a,b", "-16,2", "Whole", (64, -1), (64,)])
+def test_what_is_no_tiles_is_refused(given: Any) -> None:
+    with pytest.raises(InputError, match=r"it must be own, whole or SIZE,OVERLAP such as 512,64"):
+        parse_tiles(given, ["own"], "512,64")
+
+
+def test_tiles_must_suit_the_network() -> None:
+    check_tiles("whole", 16)
+    check_tiles((64, 0), 16)
+    for tiles, least, told in (
+        ((72, 8), 0, "tiles are 72,8; the size must be a positive multiple of 16, the overlap smaller than that"),
+        ((0, 0), 0, "positive multiple"),
+        ((64, 64), 0, "smaller than that"),
+        ((64, 8), 16, "the overlap at least 16 and smaller than that"),
+    ):
+        with pytest.raises(InputError, match=told):
+            check_tiles(tiles, 16, least)

@@ -365,6 +365,37 @@ def test_another_run_is_not_continued(tmp_path: Path) -> None:
     assert [line["step"] for line in log(tmp_path)] == [2]
 
 
+def test_a_finished_run_may_be_given_more_steps(tmp_path: Path) -> None:
+    train(tmp_path / "whole", steps=9, schedule=lambda step: 1e-2)
+    assert train(tmp_path / "longer", steps=6, schedule=lambda step: 1e-2).steps == 6
+    assert train(tmp_path / "longer", steps=9, schedule=lambda step: 1e-2).steps == 9
+    whole, longer = weights(tmp_path / "whole" / "last"), weights(tmp_path / "longer" / "last")
+    assert all(torch.equal(whole[name], longer[name]) for name in whole)
+    train(tmp_path / "longer", steps=9, schedule=lambda step: 1e-2)  # finished, and known to be of nine steps
+    with pytest.raises(InputError, match=r"loop.steps was 9 and is 6"):
+        train(tmp_path / "longer", steps=6)
+    with pytest.raises(InputError, match=r"loop.steps was 9 and is 12, loop.seed was 0 and is 1"):
+        train(tmp_path / "longer", steps=12, seed=1)
+
+
+def test_a_run_that_is_not_finished_keeps_its_steps(tmp_path: Path) -> None:
+    def stop_late(_: nn.Module) -> dict[str, float]:
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        train(tmp_path, checkpoint_every=2, validate=stop_late, validate_every=5)
+    with pytest.raises(InputError, match=r"loop.steps was 6 and is 9 \(it can be raised once the run is finished\)"):
+        train(tmp_path, steps=9)
+
+
+def test_out_of_memory_says_what_helps(tmp_path: Path) -> None:
+    def full(*_: object) -> dict[str, Tensor]:
+        raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 20.00 GiB")
+
+    with pytest.raises(InputError, match=r"^out of memory; what helps, in this order: a smaller loop\.batch_size$"):
+        train(tmp_path, loss=full)
+
+
 def test_generators_go_through_a_file(tmp_path: Path) -> None:
     def draw() -> list[float]:
         return [random.random(), np.random.rand(), np.random.randn(), float(torch.rand(()))]

@@ -46,7 +46,7 @@ def demo(out: Path) -> Shown:
         for number, noise in enumerate((TRAINED, *UNSEEN)):
             for index, photo in enumerate(photos):
                 noisy, clean = (picture[None] for picture in Patches([photo], noise).centre(0).values())
-                pictures = noisy, non_local_means(noisy), predictor.denoise(noisy)
+                pictures = noisy, non_local_means(noisy), predictor.run(noisy)
                 before, baseline, after = (float(psnr(picture, clean, "colour")) for picture in pictures)
                 values[str(noise)].append((before, baseline, after))
                 name = str(noise).replace(":", "-")

@@ -6,13 +6,15 @@ import re
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import tyro
 
 from visioncore.cli import Command, Positional, complain, say
-from visioncore.commands.options import Device, Dtype, Dtypes, Rounds
+from visioncore.commands import options
+from visioncore.commands.evaluation import check_one_given
 from visioncore.commands.shared import Figures, Folder, program, say_converted, shared_commands
+from visioncore.commands.training import HELD_OUT, run_training, validation_folder
 from visioncore.files import writable_folder
 
 from .method import METHOD
@@ -24,54 +26,70 @@ if TYPE_CHECKING:
 
 Weights = Annotated[str, tyro.conf.arg(help="demo, a folder, a hub id, or an adapter of the authors (with --sam)")]
 Sam = Annotated[str, tyro.conf.arg(help="SAM's own checkpoint, which an adapter of the authors needs beside it")]
-Stage = Literal["fused", "fine", "coarse"]
+Stage = Annotated[
+    Literal["fused", "fine", "coarse"],
+    tyro.conf.arg(help="whose logits decide: the mean of both decoders', the second one's, or the first one's"),
+]
+Window = Annotated[
+    str,
+    tyro.conf.arg(
+        help="abdomen, lung, brain, mr, range, unit, or LOW,HIGH (--window=-125,275); by default as the weights"
+    ),
+]
+InputSize = Annotated[
+    int, tyro.conf.arg(help="side in pixels to which slices are resized first; 0 for what the weights expect")
+]
 
 demo, _, export, _, info = shared_commands(METHOD)
 
 
 def predict(
-    inputs: Positional[tuple[str, ...]],
+    inputs: options.Inputs,
     weights: Weights,
     out: Path,
     sam: Sam = "",
-    device: str = "auto",
-    dtype: Dtype = "float32",
-    batch: int = 8,
+    device: options.Device = "auto",
+    dtype: options.Dtype = "float32",
+    batch: options.Batch = 8,
+    self_ensemble: options.SelfEnsemble = False,
+    compile: options.Compile = False,
     stage: Stage = "fused",
-    window: str = "",
-    input_size: int = 0,
+    window: Window = "",
+    input_size: InputSize = 0,
     series: str = "",
     probabilities: bool = False,
     preview: bool = True,
     dicom_seg: bool = False,
-    overwrite: bool = False,
+    overwrite: options.Overwrite = False,
 ) -> Summary:
     """Segment scans: NIfTI in, NIfTI out, in the geometry of the scan.
 
-    Files, folders and glob patterns are taken: NIfTI, DICOM series, npy, npz and h5 files, folders of pictures. What is
+    Files, folders and glob patterns are taken: NIfTI, DICOM series, npy, npz and h5 files, folders of images. What is
     done already is skipped, a broken scan is reported and the others still run, and under accelerate launch the
     processes share the scans.
 
     Args:
         inputs: scans: files, folders, glob patterns.
-        weights: demo, a folder, a hub id, or an adapter of the authors (with sam).
         out: folder for the results: labels, volumes of the organs as JSON, and what is asked for besides.
-        sam: SAM's own checkpoint, which an adapter of the authors needs beside it.
-        device: auto, cpu, cuda, cuda:1, mps.
-        dtype: bfloat16 and float16 are faster and a little less exact.
-        batch: slices on the device at a time.
-        stage: whose logits decide: the mean of both decoders', the second one's, or the first one's.
-        window: abdomen, lung, brain, mr, range, unit, or LOW,HIGH (--window=-125,275); by default as the weights.
-        input_size: side in pixels to which slices are resized first; 0 for what the weights expect.
         series: which series to read from DICOM folders of several.
         probabilities: write those of all classes too.
         preview: write a figure of three planes too.
         dicom_seg: write DICOM-SEG too, for DICOM scans.
-        overwrite: make results anew that are there already.
     """
     from .inference.predictor import predict_files
 
-    predictor = _predictor(weights, sam, device, dtype, batch, stage, window, input_size)
+    predictor = _predictor(
+        weights,
+        sam,
+        device,
+        input_size,
+        window,
+        stage=stage,
+        dtype=dtype,
+        batch=batch,
+        self_ensemble=self_ensemble,
+        compile=compile,
+    )
     summary = predict_files(
         inputs,
         predictor,
@@ -125,7 +143,9 @@ def train(
     overrides: Mapping[str, str],
     data: str = "",
     sam: str = "",
-    resume: bool = True,
+    weights: options.StartWeights = "",
+    validation: options.Validation = HELD_OUT,
+    resume: options.Resume = True,
 ) -> int:
     """Train a network by a recipe; the same call goes on with a run that was interrupted.
 
@@ -134,69 +154,72 @@ def train(
         out: folder of the run; out/last holds the weights, out/best those that validated best.
         data: a folder that prepare wrote, or the official Synapse folder; none for synthetic volumes.
         sam: SAM's own checkpoint of the recipe's backbone, to start from; none for an encoder that is trained itself.
-        resume: go on from the newest checkpoint in out; otherwise an earlier run in out is removed.
     """
-    from visioncore.training import TrainingDiverged
+    from .training import trainer
 
-    from .training.trainer import train as run_training
-
-    try:
-        result = run_training(
-            recipe, data or None, out, sam=sam or None, overrides=overrides, resume=resume, say=complain
+    return run_training(
+        lambda: trainer.train(
+            recipe,
+            data or None,
+            out,
+            sam=sam or None,
+            weights=weights or None,
+            validation=validation_folder(validation),
+            overrides=overrides,
+            resume=resume,
+            say=complain,
         )
-    except TrainingDiverged as error:
-        complain(f"error: {error}")
-        return 1
-    best = ", ".join(f"{name} {value:.4f}" for name, value in result.best_metrics.items())
-    found = f", best {best}; weights in {out / 'best'}" if best else f"; weights in {out / 'last'}"
-    say(f"{result.steps} steps{found}")
-    return 0
+    )
 
 
 def evaluate(
     data: Path,
-    weights: str,
-    out: Path = Path("out/evaluation"),
+    weights: Weights = "",
+    results: options.Results = "",
+    out: options.Tables = Path("out/evaluation"),
     protocols: tuple[Literal["synapse", "sound"], ...] = ("synapse", "sound"),
     label_map: str = "",
     cases: tuple[str, ...] = (),
     sam: Sam = "",
-    device: str = "auto",
-    dtype: Dtype = "float32",
-    batch: int = 8,
+    device: options.Device = "auto",
+    dtype: options.Dtype = "float32",
+    batch: options.Batch = 8,
+    self_ensemble: options.SelfEnsemble = False,
+    compile: options.Compile = False,
     stage: Stage = "fused",
-    window: str = "",
-    input_size: int = 0,
+    window: Window = "",
+    input_size: InputSize = 0,
 ) -> None:
     """Measure segmentations against reference labels by named protocols and write the tables.
 
     Args:
         data: scans with labels: as for prepare, or a folder that it wrote.
-        weights: segment the scans with these: demo, a folder, a hub id, or an adapter of the authors (with sam); or a
-            folder of label files that were made before, by whatever method, named as the cases.
-        out: folder for per_case.csv, summary.md and report.json.
         protocols: synapse is the papers'; sound counts missing organs as such and measures in millimetres.
         label_map: what values of reference labels mean: synapse, totalsegmentator, la, promise12, or a YAML file; by
             default they are numbered as the network's classes.
         cases: only some: their names, or synapse-test or another published list.
-        sam: SAM's own checkpoint, which an adapter of the authors needs beside it.
-        device: auto, cpu, cuda, cuda:1, mps.
-        dtype: bfloat16 and float16 are faster and a little less exact.
-        batch: slices on the device at a time.
-        stage: whose logits decide: the mean of both decoders', the second one's, or the first one's.
-        window: abdomen, lung, brain, mr, range, unit, or LOW,HIGH (--window=-125,275); by default as the weights.
-        input_size: side in pixels to which slices are resized first; 0 for what the weights expect.
     """
     from visioncore.report import print_table
 
     from .data.label_map import read_label_map
-    from .evaluation.protocols import evaluate as run_evaluation
+    from .evaluation.protocols import evaluate as measure
 
+    check_one_given(weights=weights, results=results)
     writable_folder(out)
     labels = read_label_map(label_map) if label_map else None
-    made = Path(weights).is_dir() and not (Path(weights) / "config.json").exists()
-    segment = weights if made else _predictor(weights, sam, device, dtype, batch, stage, window, input_size)
-    evaluation = run_evaluation(data, segment, protocols=protocols, labels=labels, cases=_wanted(cases), say=complain)
+    segment = results or _predictor(
+        weights,
+        sam,
+        device,
+        input_size,
+        window,
+        stage=stage,
+        dtype=dtype,
+        batch=batch,
+        self_ensemble=self_ensemble,
+        compile=compile,
+    )
+    evaluation = measure(data, segment, protocols=protocols, labels=labels, cases=_wanted(cases), say=complain)
     evaluation.save(out)
     print_table(evaluation.overview(), title=f"{len(evaluation.cases)} cases")
     say(f"tables: {out}")
@@ -235,9 +258,9 @@ def convert(
 def bench(
     weights: str = "vit_b-512",
     out: Figures = Path("out/bench.json"),
-    dtypes: Dtypes = ("float32", "bfloat16"),
-    device: Device = "auto",
-    rounds: Rounds = 3,
+    dtypes: options.Dtypes = ("float32", "bfloat16"),
+    device: options.Device = "auto",
+    rounds: options.Rounds = 3,
     batch: int = 8,
     slices: int = 8,
     training: bool = False,
@@ -271,22 +294,12 @@ def bench(
     say(f"figures: {out}")
 
 
-def _predictor(
-    weights: str, sam: str, device: str, dtype: str, batch: int, stage: Stage, window: str, input_size: int
-) -> Predictor:
+def _predictor(weights: str, sam: str, device: str, input_size: int, window: str, **settings: Any) -> Predictor:
     from .inference.predictor import Predictor
     from .network.weights import load_model
 
-    return Predictor(
-        load_model(weights, sam=sam or None),
-        device,
-        dtype=dtype,
-        batch=batch,
-        stage=stage,
-        input_size=input_size or None,
-        window=window or None,
-        notify=complain,
-    )
+    model = load_model(weights, sam=sam or None)
+    return Predictor(model, device, input_size=input_size or None, window=window or None, **settings, notify=complain)
 
 
 def _wanted(cases: Sequence[str]) -> str | Sequence[str] | int | float | None:

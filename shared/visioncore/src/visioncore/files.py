@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import glob
+import hashlib
 import os
 import re
 import shutil
 import tempfile
+from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -63,6 +65,27 @@ def _inside(folder: Path, suffixes: tuple[str, ...]) -> list[Path]:
         and path.is_file()
     )
     return sorted(files, key=natural_key)
+
+
+def duplicates(files: Iterable[Path], others: Iterable[Path] | None = None) -> list[list[Path]]:
+    """Return the groups of files with equal content: among ``files``, or with members in both ``files`` and ``others``.
+
+    A path that is named more than once counts once; but one that ``files`` and ``others`` share is a group by itself.
+    """
+    mine, theirs = dict.fromkeys(files), dict.fromkeys(others or ())
+    by_size: defaultdict[int, list[Path]] = defaultdict(list)
+    for path in {**mine, **theirs}:
+        by_size[path.stat().st_size].append(path)
+    groups: list[list[Path]] = []
+    for alike in by_size.values():
+        by_content: defaultdict[str, list[Path]] = defaultdict(list)
+        # only files of one length are read: few
+        for path in alike:
+            by_content["" if len(alike) == 1 else hashlib.sha256(path.read_bytes()).hexdigest()].append(path)
+        groups += by_content.values()
+    if others is None:
+        return [group for group in groups if len(group) > 1]
+    return [group for group in groups if any(path in mine for path in group) and any(path in theirs for path in group)]
 
 
 def writable_folder(folder: str | Path) -> Path:

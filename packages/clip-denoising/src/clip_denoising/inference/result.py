@@ -1,4 +1,4 @@
-"""What comes out: a picture or a CT volume with less noise, to be saved and looked at."""
+"""What comes out: an image or a CT volume with less noise, to be saved and looked at."""
 
 from __future__ import annotations
 
@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from visioncore.errors import InputError
-from visioncore.images import Image, write_image
+from visioncore.images import Image
+from visioncore.inference.result import ImageResult, keep_source, result_path
 from visioncore.medical import Volume
 from visioncore.report import figure_grid
 
@@ -26,7 +27,7 @@ DIFFERENCE = 100.0
 
 
 class Denoised(ABC):
-    """A picture or a CT volume with less noise."""
+    """An image or a CT volume with less noise."""
 
     @abstractmethod
     def save(self, target: str | Path) -> Path:
@@ -37,41 +38,20 @@ class Denoised(ABC):
         """Write a figure of before and after."""
 
 
-@dataclass(frozen=True, eq=False)
-class Prediction(Denoised):
-    """A picture, and the same with less noise.
+class Prediction(ImageResult, Denoised):
+    """An image, and the same with less noise."""
 
-    Attributes:
-        noisy: what was given.
-        denoised: the result, with the depth, alpha, colour profile and EXIF of what was given.
-        source: the file it came from, if it came from one.
-    """
-
-    noisy: Image
-    denoised: Image
-    source: Path | None = None
+    names = "noisy", "denoised"
 
     @property
-    def pixels(self) -> NDArray[np.uint8] | NDArray[np.uint16]:
-        """The result as (H, W, 3) RGB in the depth of the input."""
-        return self.denoised.pixels
+    def noisy(self) -> Image:
+        """What was given."""
+        return self.before
 
-    def save(self, target: str | Path) -> Path:
-        """Write the result to a file, or as ``<name of the source>.png`` into a folder, and return where it is.
-
-        Raises:
-            InputError: if that is the source itself, or cannot be written.
-        """
-        target = Path(target)
-        if target.is_dir() or not target.suffix:
-            target = target / f"{self.source.stem if self.source else 'denoised'}.png"
-        _spare(self.source, target)
-        write_image(target, self.denoised)
-        return target
-
-    def plot(self, path: str | Path) -> None:
-        """Write a figure of before and after."""
-        figure_grid([("noisy", self.noisy.pixels), ("denoised", self.denoised.pixels)], path)
+    @property
+    def denoised(self) -> Image:
+        """The result, with the depth, alpha, colour profile and EXIF of what was given."""
+        return self.after
 
 
 @dataclass(frozen=True, eq=False)
@@ -101,13 +81,13 @@ class CTPrediction(Denoised):
         Raises:
             InputError: if that is the source itself, or cannot be written.
         """
-        target = Path(target)
-        series = self.source is not None and self.source.is_dir()
-        if not series and (target.is_dir() or not target.suffix):
-            target = target / (self.source.name if self.source else "denoised.npy")
-        _spare(self.source, target)
-        write_ct(target, self.hu, self.noisy)
-        return target
+        path = Path(target)
+        if self.source is not None and self.source.is_dir():
+            keep_source(path, self.source, "noisy scan")
+        else:
+            path = result_path(path, self.source.name if self.source else "denoised.npy", self.source, "noisy scan")
+        write_ct(path, self.hu, self.noisy)
+        return path
 
     def plot(self, path: str | Path, index: int | None = None) -> None:
         """Write a figure of a slice, the middle one if ``index`` does not say: before, after, and what was taken away.
@@ -125,8 +105,3 @@ class CTPrediction(Denoised):
         taken = (before - after + DIFFERENCE) / (2 * DIFFERENCE)
         panels = [("noisy", (before - low) / (high - low)), ("denoised", (after - low) / (high - low))]
         figure_grid([*panels, ("difference", taken)], path)
-
-
-def _spare(source: Path | None, target: Path) -> None:
-    if source is not None and target.resolve() == source.resolve():
-        raise InputError(f"{target}: this is the noisy original itself; name another file or folder")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 import warnings
-from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,13 +11,13 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from visioncore.errors import InputError, some
-from visioncore.files import writable_folder
+from visioncore.errors import InputError
 from visioncore.inference.batch import progress
 from visioncore.medical import volume_name
 from visioncore.medical.image_stacks import IMAGE_SUFFIXES
+from visioncore.metrics.evaluation import check_protocols, find_results
 from visioncore.metrics.segmentation import PROTOCOLS, Score, organ_metrics
-from visioncore.report import Cell, Table, write_json
+from visioncore.report import Cell, Table, save_tables
 
 from ..data.datasets import Case, find_cases, read_case
 from ..data.label_map import LabelMap
@@ -111,10 +110,7 @@ class Evaluation:
         Raises:
             InputError: if it cannot be written.
         """
-        folder = writable_folder(out)
         table, summary = self.table(), self.summary()
-        table.save(folder / "per_case")
-        summary.save(folder / "summary")
         report = {
             "cases": len(self.cases),
             "segmented_by": self.segmented_by,
@@ -124,7 +120,7 @@ class Evaluation:
             "organs": {str(row[0]): dict(zip(summary.columns[1:], row[1:], strict=True)) for row in summary.rows[:-1]},
             "per_case": [dict(zip(table.columns, row, strict=True)) for row in table.rows],
         }
-        write_json(folder / "report.json", report)
+        save_tables(out, {"per_case": table, "summary": summary}, report)
 
 
 def evaluate(
@@ -151,10 +147,7 @@ def evaluate(
         InputError: if the data or the protocols are not what they should be, the classes are unknown or not the
             network's, or segmentations are missing or do not fit their scans.
     """
-    protocols = tuple(protocols)
-    unknown = [name for name in protocols if name not in PROTOCOLS]
-    if unknown or not protocols:
-        raise InputError(f"unknown protocol {' '.join(unknown) or '(none)'}; known are {', '.join(PROTOCOLS)}")
+    protocols = check_protocols(protocols, PROTOCOLS)
     label_map = _label_map(data, segment, labels)
     chosen = find_cases(data, wanted=cases)
     made = {} if isinstance(segment, Predictor) else _find_made(Path(segment), chosen)
@@ -217,26 +210,13 @@ def _label_map(data: str | Path, segment: Predictor | str | Path, labels: LabelM
 
 def _find_made(folder: Path, cases: Sequence[Case]) -> dict[str, Path]:
     """Return the label volume of each case: the one called as the case, its scan or its reference labels are."""
-    if not folder.is_dir():
-        raise InputError(f"{folder}: no such folder of segmentations")
-    found: dict[str, Path] = {}
+    options: dict[str, list[str]] = {}
     for case in cases:
         scan = volume_name(case.image)
         # the last is how scans of one name keep apart, each in a folder that is called as its case
         places = (case.name, scan, volume_name(case.label or case.image), f"{case.name}/{scan}")
-        options = (folder / (place + suffix) for suffix in _SUFFIXES for place in places)
-        path = next((option for option in options if option.exists()), None)
-        if path is not None:
-            found[case.name] = path
-    missing = [case.name for case in cases if case.name not in found]
-    if missing:
-        raise InputError(f"{folder}: no segmentation for {len(missing)} of {len(cases)} cases: {some(missing)}")
-    for path, uses in Counter(found.values()).items():
-        if uses > 1:
-            raise InputError(
-                f"{path}: {uses} cases would be measured by it; name segmentations as the cases: {some(list(found))}"
-            )
-    return found
+        options[case.name] = [place + suffix for suffix in _SUFFIXES for place in places]
+    return find_results(folder, options, "segmentation", "case")
 
 
 def _read_made(case: Case, path: Path, classes: tuple[str, ...]) -> Labels:
@@ -252,7 +232,7 @@ def _describe(segment: Predictor | str | Path) -> str:
     through = f", slices resized to {done.input_size} first" if done.input_size else ""
     return (
         f"{type(segment.model).__name__}, {segment.segmenter.stage} logits, window {done.window}{through}, "
-        f"{str(segment.dtype).removeprefix('torch.')}"
+        f"{str(segment.dtype).removeprefix('torch.')}{', self-ensemble' * segment.segmenter.self_ensemble}"
     )
 
 

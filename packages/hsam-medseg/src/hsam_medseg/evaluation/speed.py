@@ -150,7 +150,7 @@ def _measure_training(table: Table, model: HSAM, sample: Mapping[str, Tensor], r
 
 
 def _labels(predictor: Predictor, image: Tensor) -> Labels:
-    labels: Labels = predictor.logits(image).argmax(dim=1).to(torch.uint8).cpu().numpy()
+    labels: Labels = predictor.run(image).argmax(dim=1).to(torch.uint8).cpu().numpy()
     return labels
 
 

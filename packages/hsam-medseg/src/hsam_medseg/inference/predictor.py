@@ -51,6 +51,9 @@ class Predictor:
             weights expect. The network's own size means that they go there directly.
         window: intensities that become 0 and 1, a name in `windows.WINDOWS` or ``LOW,HIGH``; by default what the
             weights expect.
+        self_ensemble: average over the eight turned and mirrored versions of each slice, at eight times the cost; not
+            published.
+        compile: compile the network first (pays off for many slices).
         notify: told, in one line, when the batch is halved, and of a scan in which nothing was found; default: a
             warning.
 
@@ -68,6 +71,8 @@ class Predictor:
         stage: Stage = "fused",
         input_size: int | None = None,
         window: str | None = None,
+        self_ensemble: bool = False,
+        compile: bool = False,
         notify: Callable[[str], None] = warnings.warn,
     ) -> None:
         if stage not in get_args(Stage):
@@ -93,6 +98,8 @@ class Predictor:
             batch=batch,
             stage=stage,
             input_size=self.preprocessing.input_size,
+            self_ensemble=self_ensemble,
+            compile=compile,
             notify=notify,
         )
 
@@ -165,7 +172,7 @@ class Predictor:
             raise InputError(f"slices are of {slices.dtype}; they must be floats with values in [0, 1]")
         return self.segmenter(_checked(slices).voxels, lambda piece: piece)[0]
 
-    def logits(self, images: Tensor) -> Tensor:
+    def run(self, images: Tensor) -> Tensor:
         """Return the logits that decide, (B, K, S, S) in float32 or better, on the device where the images were.
 
         Args:
@@ -179,7 +186,7 @@ class Predictor:
             raise InputError(
                 f"images are {tuple(images.shape)} {images.dtype}; they must be (B, 3, {side}, {side}) of floats"
             )
-        return self.segmenter.logits(images)
+        return self.segmenter.run(images)
 
 
 def predict_files(

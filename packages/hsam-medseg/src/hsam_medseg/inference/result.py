@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from visioncore.errors import InputError
+from visioncore.inference.result import result_path
 from visioncore.medical import Volume, volume_name
 from visioncore.report import write_json
 
@@ -105,15 +105,12 @@ class Segmentation:
         Raises:
             InputError: if that is the scan itself, or cannot be written.
         """
-        target = Path(target)
-        if target.is_dir() or not target.suffix:
-            target = target / f"{volume_name(self.scan.source) if self.scan.source else 'labels'}{LABELS}"
-        if self.scan.source is not None and target.resolve() == self.scan.source.resolve():
-            raise InputError(f"{target}: this is the scan itself; name another file or folder")
-        self.save_probabilities(target)
-        write_json(beside(target, REPORT), self.report)
-        write_labels(target, self.labels)
-        return target
+        name = f"{volume_name(self.scan.source) if self.scan.source else 'labels'}{LABELS}"
+        path = result_path(target, name, self.scan.source, "scan")
+        self.save_probabilities(path)
+        write_json(beside(path, REPORT), self.report)
+        write_labels(path, self.labels)
+        return path
 
     def save_probabilities(self, target: Path) -> None:
         """Write the probabilities, if there are any, beside where the labels are or will be.

@@ -16,6 +16,7 @@ from torch import Tensor
 from visioncore.devices import autocast, with_backoff
 from visioncore.errors import InputError
 from visioncore.inference.batch import progress
+from visioncore.inference.dihedral import self_ensemble as run_all_ways
 from visioncore.weights.pretrained import Pretrained
 
 from ..data.resizing import resize_image, resize_labels
@@ -29,11 +30,11 @@ if TYPE_CHECKING:
     Slices = NDArray[Any]
 
 Stage = Literal["fused", "fine", "coarse"]
-"""Whose logits decide: the mean of both decoders', the second one's, or the first one's, enlarged."""
+"""Whose logits decide: the mean of both decoders', the second one's, or the first one's, upsampled."""
 
 
 class SliceSegmenter:
-    """Labels slices one by one, as published: enlarged or shrunk by splines, labels taken back from the nearest pixel.
+    """Labels slices one by one, as published: resized by splines, labels taken back from the nearest pixel.
 
     Args:
         model: the network, in evaluation mode and on the device.
@@ -42,6 +43,8 @@ class SliceSegmenter:
         batch: slices on the device at a time; halved, for good, when memory runs out.
         stage: whose logits decide, see `Stage`.
         input_size: side in pixels to which slices are resized first; None to go to the network's size directly.
+        self_ensemble: average the logits over the eight turned and mirrored versions of each slice.
+        compile: compile the network first.
         notify: told, in one line, when the batch is halved.
     """
 
@@ -54,9 +57,12 @@ class SliceSegmenter:
         batch: int,
         stage: Stage,
         input_size: int | None,
+        self_ensemble: bool,
+        compile: bool,
         notify: Callable[[str], None],
     ) -> None:
-        self.model, self.device, self.dtype = model, device, dtype
+        self.model, self.device, self.dtype, self.self_ensemble = model, device, dtype, self_ensemble
+        self.network: Callable[[Tensor], Output] = torch.compile(model) if compile else model
         self.batch, self.stage, self.input_size, self.notify = batch, stage, input_size, notify
         self._weights_dtype = next(model.parameters()).dtype
 
@@ -108,7 +114,7 @@ class SliceSegmenter:
         return labels, likely
 
     @torch.no_grad()
-    def logits(self, images: Tensor) -> Tensor:
+    def run(self, images: Tensor) -> Tensor:
         """Return the logits that decide, (B, K, S, S), for images (B, 3, S, S), on the device where these are."""
         return self._in_parts(lambda part: [self._logits(part).to(images.device)], images)[0]
 
@@ -147,8 +153,12 @@ class SliceSegmenter:
 
     def _logits(self, images: Tensor) -> Tensor:
         """Return the logits that decide, (B, K, S, S), of images (B, 1 or 3, S, S), on the device."""
+        images = images.to(self.device, self._weights_dtype)
+        return run_all_ways(self._logits_once, images) if self.self_ensemble else self._logits_once(images)
+
+    def _logits_once(self, images: Tensor) -> Tensor:
         with autocast(self.device, self.dtype):
-            output = self.model(images.to(self.device, self._weights_dtype).expand(-1, 3, -1, -1))
+            output = self.network(images.expand(-1, 3, -1, -1))
         coarse, fine = _exact(output.coarse_logits), output.fine_logits
         if fine is None or self.stage == "coarse":
             return Output(coarse, None).logits

@@ -11,8 +11,8 @@ from typing import Any
 import torch
 from torch.utils.flop_counter import FlopCounterMode
 
+from ..configs import to_plain
 from ..methods import Method, load
-from ..recipes import to_plain
 from .networks import config_of, example_inputs, named_config, tensors_of
 
 NO_VARIANT = "no published variant"

@@ -24,8 +24,14 @@ __all__ = [
     "Overwrite",
     "Positional",
     "Precision",
+    "Results",
+    "Resume",
     "Rounds",
     "SelfEnsemble",
+    "StartWeights",
+    "Suffix",
+    "Tables",
+    "Validation",
     "Weights",
 ]
 
@@ -41,6 +47,14 @@ Overwrite = Annotated[bool, arg(help="make results anew that are there already")
 Batch = Annotated[int, arg(help="images, slices or tiles on the device at a time")]
 Compile = Annotated[bool, arg(help="compile the network first, which pays off for many inputs of one size")]
 SelfEnsemble = Annotated[bool, arg(help="average over eight turned and mirrored versions, at eight times the cost")]
+Suffix = Annotated[
+    Literal[".png", ".jpg", ".tif", ".webp", ".bmp"], arg(help="format of images; .png and .tif keep everything")
+]
+Results = Annotated[str, arg(help="or measure what is in this folder, made by any tool, named as the inputs")]
+Tables = Annotated[Path, arg(help="folder for the tables and report.json")]
+Resume = Annotated[bool, arg(help="go on from the newest run state in out; otherwise an earlier run there is removed")]
+Validation = Annotated[str, arg(help="a folder laid out as data; held-out takes a share of data")]
+StartWeights = Annotated[str, arg(help="start from these trained weights: all that predict takes, of the same shape")]
 Inputs = Positional[tuple[str, ...]]
 """Files, folders and glob patterns; what kinds of files is for the command to say."""
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Sequence
+from collections.abc import Callable, Hashable, Iterable, Sequence
+from pathlib import Path
 
 import numpy as np
 
-from ..errors import InputError
+from ..errors import InputError, some
+from ..files import duplicates
 
 
 def hold_out(
@@ -34,3 +36,14 @@ def hold_out(
     chosen = {different[i] for i in np.random.default_rng(seed).permutation(len(different))[:count]}
     inside = [i for i, key in enumerate(keys) if key not in chosen]
     return inside, [i for i, key in enumerate(keys) if key in chosen]
+
+
+def tell_shared(training: Iterable[Path], validation: Iterable[Path], say: Callable[[str], None]) -> None:
+    """Say in one line which files are trained on and validated on alike, by their content, if there are any."""
+    held_out = dict.fromkeys(validation)
+    shared = sorted(path.name for group in duplicates(training, held_out) for path in group if path in held_out)
+    if shared:
+        say(
+            f"{len(shared)} of the validation images are trained on as well, so their figures mean little: "
+            f"{some(shared)}"
+        )

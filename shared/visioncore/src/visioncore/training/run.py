@@ -139,7 +139,7 @@ class Run:
             recover_folders(folder)
         step = self.states.newest(warn=self.progress.line) if resume else None
         if step is not None:
-            check_record(record, self.config, description)
+            check_record(record, self.config, description, step)
             return step
         if not resume:
             self.states.clear()
