@@ -300,8 +300,10 @@ def test_wrong_records_are_seen() -> None:
     )
     assert record_faults(right, member) == []
     assert record_faults(object(), member) == ["METHOD is no visioncore.methods.Method"]
+    wrong_fields: dict[str, Any]
     for field, wrong in (("name", "b"), ("module", "b"), ("demo", "a:b"), ("citation", "On nothing"), ("arxiv", "no")):
-        assert [line.split()[0] for line in record_faults(replace(right, **{field: wrong}), member)] == [field]
+        wrong_fields = {field: wrong}
+        assert [line.split()[0] for line in record_faults(replace(right, **wrong_fields), member)] == [field]
     assert record_faults(replace(right, licence=" "), member) == ["licence is empty"]
     assert record_faults(replace(right, arxiv=""), member) == []
 

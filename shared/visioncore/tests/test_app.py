@@ -7,6 +7,7 @@ import sys
 from html.parser import HTMLParser
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
 import pytest
 
@@ -28,7 +29,7 @@ class References(HTMLParser):
 
 
 def make_method(name: str) -> Method:
-    fields = dict.fromkeys(Method.__dataclass_fields__, "text")
+    fields: dict[str, Any] = dict.fromkeys(Method.__dataclass_fields__, "text")
     return Method(**{**fields, "name": name, "title": f"<{name}>", "demo": f"a_demo:{name}"})
 
 

@@ -12,7 +12,7 @@ from tyro.conf import Positional, arg
 
 from ..cli import Command, complain, run, say
 from ..methods import Method, load
-from .options import WEIGHTS_HELP, Compiled, Device, Dtypes, Formats, Rounds
+from .options import Compiled, Device, Dtypes, Formats, Rounds
 
 Published = Annotated[Positional[Path], arg(help="the authors' file; which variant it is shows in its tensors")]
 Folder = Annotated[Path, arg(help="folder for config.json and model.safetensors")]
@@ -38,14 +38,12 @@ def shared_commands(method: Method) -> SharedCommands:
     anything = f"{', '.join(network.variants)} (random weights), or anything that predict takes"
     NetworkName = Annotated[str, arg(help=anything)]
     beside = f" (with {', '.join(f'--{name}' for name in network.companions)})" if network.companions else ""
-    Weights = Annotated[str, arg(help=WEIGHTS_HELP + beside)]
+    Weights = Annotated[str, arg(help=f"demo, a folder, a hub id, or a checkpoint of the authors{beside}")]
     multiple = "" if isinstance(network.inputs, str) else f", multiples of {network.inputs.multiple}"
     Sizes = Annotated[tuple[int, ...], arg(help=f"sides of square images{multiple}")]
     Size = Annotated[int, arg(help=f"side of the square images that the file will take{multiple}")]
 
-    def demo(
-        out: Annotated[Path, arg(help="folder for figure, report and results")] = Path("out") / method.name,
-    ) -> None:
+    def demo(out: Results = Path("out") / method.name) -> None:
         say(load(method.demo)(out).headline)
         say(f"figure, report and results: {out}")
 
@@ -80,14 +78,18 @@ def shared_commands(method: Method) -> SharedCommands:
         from ..report import print_table
         from .bench import bench as run_bench
 
-        options: dict[str, Any] = {
-            "sizes": sizes,
-            "dtypes": dtypes,
-            "device": device,
-            "rounds": rounds,
-            "compiled": compiled,
-        }
-        print_table(run_bench(method, weights, out, **options, **companions))
+        table = run_bench(
+            method,
+            weights,
+            out,
+            sizes=sizes,
+            dtypes=dtypes,
+            device=device,
+            rounds=rounds,
+            compiled=compiled,
+            **companions,
+        )
+        print_table(table)
         say(f"figures: {out}")
 
     def info(weights: NetworkName = network.variants[0], json: Json = False, **companions: str) -> None:
