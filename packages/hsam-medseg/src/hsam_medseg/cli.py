@@ -13,7 +13,7 @@ import tyro
 from visioncore.cli import Command, Positional, complain, say
 from visioncore.commands import options
 from visioncore.commands.evaluation import check_one_given
-from visioncore.commands.shared import Figures, Folder, program, say_converted, shared_commands
+from visioncore.commands.shared import Figures, Folder, convert_published, program, shared_commands
 from visioncore.commands.training import HELD_OUT, run_training, validation_folder
 from visioncore.files import writable_folder
 
@@ -247,12 +247,11 @@ def convert(
     from .data.intensity_windows import parse_window
     from .data.label_map import read_label_map
     from .network.config import Preprocessing
-    from .network.weights import convert as run_conversion
 
     parse_window(window)
     preprocessing = Preprocessing(window, orientation, input_size or None)
     classes = read_label_map(label_map).classes if label_map else None
-    say_converted(METHOD, run_conversion(published, sam, out, classes=classes, preprocessing=preprocessing), out)
+    convert_published(METHOD, published, out, sam=sam, classes=classes, preprocessing=preprocessing)
 
 
 def bench(

@@ -65,22 +65,14 @@ def export(
     Args:
         method: whose network it is.
         model: the network; exported in float32 on the CPU.
-        out: folder for the files.
-        formats: ``onnx`` (opset 18) and ``pt2`` (torch.export).
+        out: as the formats, the result and the errors, see `export_files`.
+        formats: ``onnx`` and ``pt2``.
         size: side of the images, where the file is for one size alone.
-
-    Returns:
-        Each file with its largest difference from the model, over the largest value or 1.
-
-    Raises:
-        InputError: if the size or a format is wrong, a package is missing, or the numbers differ too much (the file is
-            then not kept).
     """
     if method.network.exported:
         exported = method.load(method.network.exported)(model)
     else:
-        inputs = example_inputs(method, model.config, size)
-        exported = Exported(float32_copy(model), inputs)
+        exported = Exported(float32_copy(model), example_inputs(method, model.config, size))
     return export_files(exported, out, formats=formats, outputs=method.network.outputs, package=method.name)
 
 

@@ -121,15 +121,10 @@ def convert_published(method: Method, published: str | Path, out: str | Path, **
     Raises:
         InputError: if the checkpoint cannot be read or does not fit, or ``out`` cannot be written.
     """
-    model = method.load(method.network.model).from_published(published, **options)
-    model.save_pretrained(out)
-    say_converted(method, model, out)
-
-
-def say_converted(method: Method, model: Any, out: str | Path) -> None:
-    """Say what was read from a checkpoint of the authors, and where it is now."""
     from .info import details
 
+    model = method.load(method.network.model).from_published(published, **options)
+    model.save_pretrained(out)
     for what, said in details(method, model.config).items():
         say(f"{what}: {said}")
     say(f"{sum(p.numel() for p in model.parameters()):,} parameters; weights in {out}")
