@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import collections
-import json
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -18,7 +17,7 @@ from nerdrain_derain.weights import convert, load_model
 from visioncore.errors import InputError
 from visioncore.weights.state_dicts import write_state_dict
 
-LAYOUTS: dict[str, Any] = json.loads((Path(__file__).parent / "data" / "manifest.json").read_text())
+Layouts = Mapping[str, Mapping[str, Any]]
 SMALL = "nerd-rain-s"
 
 
@@ -75,8 +74,8 @@ def test_names_with_and_without_module(
 
 
 @pytest.mark.parametrize("variant", VARIANTS)
-def test_the_variant_is_found(variant: str) -> None:
-    state = {name: torch.empty(shape, device="meta") for name, shape in LAYOUTS[variant].items()}
+def test_the_variant_is_found(layouts: Layouts, variant: str) -> None:
+    state = {name: torch.empty(shape, device="meta") for name, shape in layouts[variant].items()}
     assert detect_variant(state, "file") == variant
 
 
