@@ -24,7 +24,7 @@ SOURCES = (
     *("__init__.py", "method.py", "model.py", "losses.py", "data.py", "checkpoint.py", "py.typed"),
     *("train.py", "predict.py", "evaluate.py", "demo.py", "cli.py", "recipes/demo.yaml", "assets/README.md"),
 )
-TESTS = ("parity", "model", "losses", "data", "train", "predict", "cli")
+TESTS = ("parity", "model", "losses", "data", "train", "predict", "cli", "readme")
 MOST_LINES = 400
 """A file that grows past this holds two ideas."""
 MOST_ASSETS = 5 * 2**20
