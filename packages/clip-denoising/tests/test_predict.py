@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import errno
-import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -394,69 +392,8 @@ def names(out: Path) -> list[str]:
     return sorted(path.relative_to(out).as_posix() for path in out.rglob("*") if path.is_file())
 
 
-def test_a_folder_with_broken_files(predictor: Predictor, tiny: CLIPDenoiser, folder: Path, tmp_path: Path) -> None:
-    (folder / "0.png").write_bytes((folder / "1.png").read_bytes()[:200])
-    (folder / "3.jpg").write_text("not a picture")
-    said: list[str] = []
-    summary = predict_files([folder], predictor, tmp_path / "out", say=said.append)
-    assert names(tmp_path / "out") == ["1.png", "2.png", "sub/1.png"]
-    assert summary.exit_code == 1
-    assert str(summary) == "3 done, 0 skipped as done before, 2 failed"
-    assert len(said) == 2
-    assert f"{folder / '0.png'}: the PNG file is truncated or damaged" in said[0]
-    assert f"{folder / '3.jpg'}: not a picture" in said[1]
-    assert all("\n" not in line for line in said)
-    close(read_image(tmp_path / "out" / "1.png").pixels, expected(tiny, read_image(folder / "1.png")))
-
-
-def test_what_is_done_is_skipped_and_made_anew_on_demand(predictor: Predictor, folder: Path, tmp_path: Path) -> None:
-    out = tmp_path / "out"
-    assert predict_files([folder], predictor, out).exit_code == 0
-    (out / "2.png").unlink()
-    os.utime(out / "1.png", (2e9, 2e9))
-    again = predict_files([folder], predictor, out)
-    assert (len(again.done), len(again.skipped)) == (1, 2)
-    assert (out / "1.png").stat().st_mtime == 2e9
-    assert len(predict_files([folder], predictor, out, overwrite=True).done) == 3
-    assert (out / "1.png").stat().st_mtime != 2e9
-
-
 @pytest.mark.parametrize("suffix", [".jpg", ".tif", ".webp", ".bmp"])
 def test_other_formats_of_the_results(predictor: Predictor, folder: Path, tmp_path: Path, suffix: str) -> None:
     predict_files([folder / "1.png"], predictor, tmp_path / "out", suffix=suffix)
     assert names(tmp_path / "out") == [f"1{suffix}"]
     assert read_image(tmp_path / "out" / f"1{suffix}").pixels.shape == (32, 64, 3)
-
-
-def test_inputs_and_folders_that_will_not_do(predictor: Predictor, folder: Path, tmp_path: Path) -> None:
-    (tmp_path / "file").write_text("")
-    (tmp_path / "empty").mkdir()
-    for inputs, out, suffix, told in (
-        ([tmp_path / "none"], tmp_path / "out", ".png", "no such file or folder"),
-        ([tmp_path / "empty"], tmp_path / "out", ".png", "no file with suffix .png"),
-        ([folder], tmp_path / "file", ".png", "cannot write in this folder"),
-        ([folder], folder, ".png", "would be taken for inputs next time"),
-        ([folder], tmp_path / "out", ".gif", "suffix is '.gif'; it must be one of .png"),
-    ):
-        with pytest.raises(InputError, match=told):
-            predict_files(inputs, predictor, out, suffix=suffix)
-
-
-def test_a_full_disk_leaves_nothing_half_written(
-    predictor: Predictor, folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    write_bytes = Path.write_bytes
-
-    def full(path: Path, data: bytes) -> int:
-        if path.name.startswith(".1."):  # as both files called 1.png are, until they are whole
-            write_bytes(path, data[:10])
-            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
-        return write_bytes(path, data)
-
-    monkeypatch.setattr(Path, "write_bytes", full)
-    said: list[str] = []
-    summary = predict_files([folder], predictor, tmp_path / "out", say=said.append)
-    assert names(tmp_path / "out") == ["2.png"]
-    assert summary.exit_code == 1
-    assert len(said) == 2
-    assert all("No space left on device" in line for line in said)

@@ -158,36 +158,6 @@ def test_a_truncated_file(published: dict[str, Tensor], save: Callable[[Any], Pa
     assert "truncated" in refused(path)
 
 
-class Harmful:
-    """An object that would make a file if it were unpickled."""
-
-    def __init__(self, path: Path) -> None:
-        self.path = path
-
-    def __reduce__(self) -> tuple[Callable[..., object], tuple[object, ...]]:
-        return Path.touch, (self.path,)
-
-
-def test_a_pickled_object_is_refused_and_not_run(
-    published: dict[str, Tensor], save: Callable[[Any], Path], tmp_path: Path
-) -> None:
-    path = save({"state_dict": published, "extra": Harmful(tmp_path / "run")})
-    message = refused(path)
-    assert "holds pickled objects" in message
-    assert "nothing in it was run" in message
-    assert not (tmp_path / "run").exists()
-
-
-def test_files_that_are_no_checkpoint(tmp_path: Path) -> None:
-    path = tmp_path / "model.pth"
-    assert "no such file" in refused(path)
-    path.write_bytes(b"")
-    assert "empty" in refused(path)
-    path.write_text("<html>quota exceeded</html>")
-    assert "not a checkpoint" in refused(path)
-    assert "a folder" in refused(tmp_path)
-
-
 def test_converting_to_a_place_that_cannot_be_written(
     published: dict[str, Tensor], save: Callable[[Any], Path], tmp_path: Path
 ) -> None:
