@@ -60,7 +60,7 @@ def belongs(path: PurePosixPath, module: str) -> bool:
         case (package, "assets", *_) if package == module:
             return path.suffix != ".py"
         case (package, *folders, name) if package == module:
-            tests = any(part.startswith("test") for part in (*folders, name))
+            tests = any(part == "tests" or part.startswith("test_") for part in (*folders, name))
             return not tests and (path.suffix in (".py", ".pyi") or (not folders and name == "py.typed"))
     return False
 
