@@ -112,7 +112,8 @@ def test_a_whole_slice_gives_the_published_numbers(
 @torch.no_grad()
 def test_folded_and_fast_agree_with_plain(published: HSAM, make_input: MakeInput) -> None:
     size = published.config.image_size
-    images = make_input({"tag": "two slices", "generator": "uniform_input", "shape": (2, 1, size, size)})
+    count = 2 if size == min(SIZES) else 1
+    images = make_input({"tag": "slices", "generator": "uniform_input", "shape": (count, 1, size, size)})
     images = images.repeat(1, 3, 1, 1)
     expected = as_plain(published)(images)
     for model in (published, published.fold()):

@@ -166,7 +166,7 @@ def test_fast_path_agrees_with_plain_path(layouts: Layouts, variant: str, fill: 
         slope = state["encoder_level1_small.0.decoder_level1.0.body.1.weight"]
         state |= {name: slope for name in state if name.endswith(".body.1.weight")}
     model = filled_model(VARIANTS[variant], state)
-    image = torch.rand(2, 3, 32, 48, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
+    image = torch.rand(2, 3, 16, 32, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
     fast, plain = model.restore(image), as_plain(model).restore(image)
     for name, value in fast._asdict().items():
         assert relative_error(value, getattr(plain, name)) < 1e-10, name
