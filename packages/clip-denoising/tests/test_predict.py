@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +17,8 @@ from clip_denoising.inference.predictor import parse_tiles, predict_files
 from visioncore.errors import InputError
 from visioncore.images import Image, read_image, to_tensor, write_image
 from visioncore.inference.dihedral import turned, turned_back
+from visioncore.testing.memory import room_for
+from visioncore.testing.photos import assert_close_pixels as close
 
 MakePhoto = Callable[..., Any]
 
@@ -32,13 +33,6 @@ def expected(model: CLIPDenoiser, image: Image) -> np.ndarray[Any, Any]:
     with torch.inference_mode():
         denoised = model(to_tensor(image))[0].clamp(0, 1)
     return (denoised * (2**image.bits - 1)).round().permute(1, 2, 0).numpy().astype(image.pixels.dtype)
-
-
-def close(one: np.ndarray[Any, Any], other: np.ndarray[Any, Any], steps: int = 1) -> None:
-    """Equal up to roundings on the edge, of which there are a few."""
-    difference = np.abs(one.astype(int) - other.astype(int))
-    assert difference.max() <= steps
-    assert (difference > 0).mean() < 0.01
 
 
 # a picture
@@ -324,28 +318,11 @@ def test_options_that_make_no_sense_are_refused(tiny: CLIPDenoiser, options: dic
 # memory
 
 
-@contextmanager
-def room_for(predictor: Predictor, images: int, monkeypatch: pytest.MonkeyPatch) -> Iterator[list[int]]:
-    """Let the network run out of memory above so many images at a time; yields the sizes of the batches."""
-    sizes: list[int] = []
-    run = predictor._fast
-
-    def limited(image: Tensor) -> Tensor:
-        sizes.append(len(image))
-        if len(image) > images:
-            raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 20.00 GiB")
-        return run(image)
-
-    with monkeypatch.context() as patch:
-        patch.setattr(predictor, "_fast", limited)
-        yield sizes
-
-
 @pytest.mark.parametrize("tiles", [None, (96, 64)])
 def test_out_of_memory_backs_off_and_says_so(tiny: CLIPDenoiser, monkeypatch: pytest.MonkeyPatch, tiles: Any) -> None:
     images, said = torch.rand(5, 3, 96, 128), list[str]()
     predictor = Predictor(tiny, "cpu", tiles=tiles, batch=5, notify=said.append)
-    with room_for(predictor, 2, monkeypatch) as sizes:
+    with room_for(2, predictor, "_fast", monkeypatch) as sizes:
         denoised = predictor.denoise(images)
     assert said == ["out of memory at size 5, going on with 2"]
     assert sizes[1:] == ([2, 2, 1] if tiles is None else [2] * 5)
@@ -361,7 +338,7 @@ def test_memory_that_never_suffices_is_told(
     predictor: Predictor, make_photo: MakePhoto, monkeypatch: pytest.MonkeyPatch, tiles: Any, told: str
 ) -> None:
     predictor.tiles = tiles
-    with room_for(predictor, 0, monkeypatch), pytest.raises(InputError, match=told):
+    with room_for(0, predictor, "_fast", monkeypatch), pytest.raises(InputError, match=told):
         predictor(make_photo(32, 48))
 
 

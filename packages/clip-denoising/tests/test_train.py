@@ -104,15 +104,9 @@ def tower(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def no_training(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
-    """Keep what would be trained, and how, instead of training."""
-    given: dict[str, Any] = {}
-
-    def fit(model: Any, loss: Any, source: Any, **options: Any) -> None:
-        given.update(model=model, source=source, **options)
-
-    monkeypatch.setattr(train, "fit", fit)
-    return given
+def no_training(instead_of_fit: Callable[[object], dict[str, Any]]) -> dict[str, Any]:
+    """What would be trained, and how, instead of training."""
+    return instead_of_fit(train)
 
 
 def silent(line: str) -> None:

@@ -7,7 +7,6 @@ import json
 import threading
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import contextmanager
 from dataclasses import replace
 from importlib import import_module
 from pathlib import Path
@@ -27,6 +26,7 @@ from hsam_medseg.inference.predictor import predict_files
 from hsam_medseg.inference.result import beside
 from hsam_medseg.inference.work_ahead import ahead, one_behind
 from visioncore.errors import InputError
+from visioncore.testing.memory import room_for
 
 nibabel: Any = import_module("nibabel")  # not typed throughout
 Array = np.ndarray[Any, Any]
@@ -460,28 +460,11 @@ def test_lower_precision_stays_near(tiny: HSAM, dtype: str) -> None:
     assert 0 < (lowered - exact).abs().mean() < 0.05 * exact.abs().mean()
 
 
-@contextmanager
-def room_for(model: nn.Module, slices: int, monkeypatch: pytest.MonkeyPatch) -> Iterator[list[int]]:
-    """Let the network run out of memory above so many slices at a time; yields the sizes of the batches."""
-    sizes: list[int] = []
-    forward = model.forward
-
-    def limited(images: Tensor) -> Any:
-        sizes.append(len(images))
-        if len(images) > slices:
-            raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 20.00 GiB")
-        return forward(images)
-
-    with monkeypatch.context() as patch:
-        patch.setattr(model, "forward", limited)
-        yield sizes
-
-
 def test_out_of_memory_backs_off_once_and_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
     model, said = brightness(), list[str]()
     predictor = make(model, batch=8, notify=said.append)
     scan = random_scan(11, 20, 24)
-    with room_for(model, 2, monkeypatch) as sizes:
+    with room_for(2, model, "forward", monkeypatch) as sizes:
         for _ in range(2):
             labels = predictor(scan).labels.voxels
             np.testing.assert_array_equal(labels, loop(scan, by_brightness))
@@ -491,7 +474,7 @@ def test_out_of_memory_backs_off_once_and_says_so(monkeypatch: pytest.MonkeyPatc
 
 def test_memory_that_never_suffices_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
     model = brightness()
-    with room_for(model, 0, monkeypatch), pytest.raises(InputError, match="even at the smallest size"):
+    with room_for(0, model, "forward", monkeypatch), pytest.raises(InputError, match="even at the smallest size"):
         make(model, notify=lambda line: None)(random_scan(2, 20, 24))
 
 

@@ -82,15 +82,9 @@ def data(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def no_training(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
-    """Keep what would be trained, and how, instead of training."""
-    given: dict[str, Any] = {}
-
-    def fit(model: Any, loss: Any, source: Any, **options: Any) -> None:
-        given.update(model=model, loss=loss, source=source, **options)
-
-    monkeypatch.setattr(train, "fit", fit)
-    return given
+def no_training(instead_of_fit: Callable[[object], dict[str, Any]]) -> dict[str, Any]:
+    """What would be trained, and how, instead of training."""
+    return instead_of_fit(train)
 
 
 def quiet(line: str) -> None:

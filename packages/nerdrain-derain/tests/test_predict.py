@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -20,6 +19,8 @@ from nerdrain_derain.inference.predictor import parse_tiles, predict_files
 from visioncore.errors import InputError
 from visioncore.images import Image, read_image, to_tensor, write_image
 from visioncore.inference.dihedral import turned, turned_back
+from visioncore.testing.memory import room_for
+from visioncore.testing.photos import assert_close_pixels as close
 from visioncore.video import Frame, read_frames, write_video
 
 MakePhoto = Callable[..., Any]
@@ -35,13 +36,6 @@ def expected(model: NeRDRain, image: Image) -> np.ndarray[Any, Any]:
     with torch.inference_mode():
         restored = model(to_tensor(image))[0].clamp(0, 1)
     return (restored * (2**image.bits - 1)).round().permute(1, 2, 0).numpy().astype(image.pixels.dtype)
-
-
-def close(one: np.ndarray[Any, Any], other: np.ndarray[Any, Any], steps: int = 1) -> None:
-    """Equal up to roundings on the edge, of which there are a few."""
-    difference = np.abs(one.astype(int) - other.astype(int))
-    assert difference.max() <= steps
-    assert (difference > 0).mean() < 0.01
 
 
 # a picture
@@ -293,30 +287,13 @@ def test_no_more_windows_at_a_time_than_agreed() -> None:
 # memory
 
 
-@contextmanager
-def room_for(model: NeRDRain, tiles: int, monkeypatch: pytest.MonkeyPatch) -> Iterator[list[int]]:
-    """Let the network run out of memory above so many tiles at a time; yields the sizes of the batches."""
-    sizes: list[int] = []
-    forward = model.forward
-
-    def limited(image: Tensor) -> Any:
-        sizes.append(len(image))
-        if len(image) > tiles:
-            raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 20.00 GiB")
-        return forward(image)
-
-    with monkeypatch.context() as patch:
-        patch.setattr(model, "forward", limited)
-        yield sizes
-
-
 @pytest.mark.parametrize("tiles", ["official", (32, 8)])
 def test_out_of_memory_backs_off_and_says_so(
     tiny: NeRDRain, make_photo: MakePhoto, monkeypatch: pytest.MonkeyPatch, tiles: Any
 ) -> None:
     monkeypatch.setattr("nerdrain_derain.inference.predictor.OFFICIAL_WINDOW", 32)
     pixels, said = make_photo(64, 96), list[str]()
-    with room_for(tiny, 2, monkeypatch) as sizes:
+    with room_for(2, tiny, "forward", monkeypatch) as sizes:
         result = Predictor(tiny, "cpu", tiles=tiles, batch=8, notify=said.append)(pixels)
     assert said == ["out of memory at size 8, going on with 4", "out of memory at size 4, going on with 2"]
     assert sizes[-1] <= 2
@@ -330,7 +307,7 @@ def test_out_of_memory_backs_off_and_says_so(
 def test_memory_that_never_suffices_is_told(
     tiny: NeRDRain, make_photo: MakePhoto, monkeypatch: pytest.MonkeyPatch, tiles: Any, told: str
 ) -> None:
-    with room_for(tiny, 0, monkeypatch), pytest.raises(InputError, match=told):
+    with room_for(0, tiny, "forward", monkeypatch), pytest.raises(InputError, match=told):
         Predictor(tiny, "cpu", tiles=tiles)(make_photo(32, 48))
 
 
@@ -405,6 +382,6 @@ def test_a_video_that_fails_midway_leaves_nothing(
     predictor: Predictor, make_photo: MakePhoto, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     clip(tmp_path / "a.mp4", make_photo)
-    with room_for(predictor.model, 0, monkeypatch), pytest.raises(InputError, match="out of memory"):
+    with room_for(0, predictor.model, "forward", monkeypatch), pytest.raises(InputError, match="out of memory"):
         predictor.video(tmp_path / "a.mp4", tmp_path / "out" / "b.mp4")
     assert names(tmp_path / "out") == []

@@ -28,7 +28,7 @@ os.environ["OMP_WAIT_POLICY"] = "PASSIVE"
 MOST_PROCESSES = 8
 """Each loads torch, so that more would mainly take memory."""
 
-pytest.register_assert_rewrite("visioncore.testing.golden", "visioncore.testing.suites")
+pytest.register_assert_rewrite(*(f"visioncore.testing.{name}" for name in ("golden", "photos", "readme", "suites")))
 
 
 @pytest.hookimpl(optionalhook=True)
@@ -106,3 +106,31 @@ def make_photo() -> Callable[..., Pixels]:
     from .photos import photo
 
     return photo
+
+
+@pytest.fixture
+def run_program(capsys: pytest.CaptureFixture[str]) -> Callable[..., tuple[int, str, str]]:
+    """Runs a program's ``main`` on words; returns its exit code, what it printed, and what it complained of."""
+
+    def run(main: Callable[[list[str]], int], *words: object) -> tuple[int, str, str]:
+        capsys.readouterr()
+        code = main([str(word) for word in words])
+        return code, *capsys.readouterr()
+
+    return run
+
+
+@pytest.fixture
+def instead_of_fit(monkeypatch: pytest.MonkeyPatch) -> Callable[[object], dict[str, Any]]:
+    """Keeps what a module with ``fit`` would train, and how, instead of training; returns where it is kept."""
+
+    def keep(trainer: object) -> dict[str, Any]:
+        given: dict[str, Any] = {}
+
+        def fit(model: Any, loss: Any, source: Any, **options: Any) -> None:
+            given.update(model=model, loss=loss, source=source, **options)
+
+        monkeypatch.setattr(trainer, "fit", fit)
+        return given
+
+    return keep

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from functools import partial
 from importlib import import_module
 from pathlib import Path
 from typing import Any, ClassVar
@@ -24,15 +25,9 @@ class Suite:
         return ("convert", published)
 
     @pytest.fixture
-    def run(self, capsys: pytest.CaptureFixture[str]) -> Run:
+    def run(self, run_program: Callable[..., tuple[int, str, str]]) -> Run:
         """Runs a command of the package in this process."""
-
-        def call(*words: object) -> tuple[int, str, str]:
-            capsys.readouterr()
-            code = self.module("cli").main([str(word) for word in words])
-            return code, *capsys.readouterr()
-
-        return call
+        return partial(run_program, self.module("cli").main)
 
     @property
     def public(self) -> Any:
