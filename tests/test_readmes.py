@@ -9,4 +9,4 @@ from workspace import ROOT
 class TestReadme(ReadmeExamples):
     readme = ROOT / "shared/visioncore/README.md"
     # each method's tests run its demo
-    shorter = (("visioncore demo", "--only nerdrain-derain"),)
+    shorter = (("visioncore demo", "--only hsam-medseg"),)

@@ -171,14 +171,14 @@ def test_sdist_builds_the_same_wheel(member: Member, built: Built, tmp_path: Pat
     ("name", "text", "expected"),
     [
         ("visioncore/py.typed", None, "visioncore/py.typed is missing"),
-        ("visioncore/device.py", None, "device.py is in the sources only"),
+        ("visioncore/devices.py", None, "devices.py is in the sources only"),
         ("{info}/licenses/LICENSE", None, "LICENSE is not that of the package"),
         ("{info}/entry_points.txt", None, "entry_points.txt is not what pyproject.toml says"),
         ("{info}/entry_points.txt", b"[console_scripts]\nvisioncore = x:y\n", "entry_points.txt is not what"),
         ("visioncore/left_over.py", b"", "left_over.py is in the wheel only"),
-        ("visioncore/tests/test_device.py", b"", "tests/test_device.py has no place in a package"),
+        ("visioncore/tests/test_devices.py", b"", "tests/test_devices.py has no place in a package"),
         ("visioncore/golden.npz", b"", "golden.npz has no place in a package"),
-        ("tests/test_device.py", b"", "tests/test_device.py has no place in a package"),
+        ("tests/test_devices.py", b"", "tests/test_devices.py has no place in a package"),
     ],
 )
 def test_faulty_wheels_are_seen(name: str, text: bytes | None, expected: str, built: Built) -> None:

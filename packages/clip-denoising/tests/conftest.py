@@ -53,11 +53,9 @@ def tiny_ct(_tiny_ct: CLIPDenoiser) -> CLIPDenoiser:
 
 
 @pytest.fixture(scope="session")
-def tiny_weights(_tiny: CLIPDenoiser, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def tiny_weights(_tiny: CLIPDenoiser, saved: Callable[[Any], Path]) -> Path:
     """The folder of the tiny network for pictures, saved."""
-    folder = tmp_path_factory.mktemp("weights") / "tiny"
-    _tiny.save_pretrained(folder)
-    return folder
+    return saved(_tiny)
 
 
 CT_STORAGE, ENHANCED_CT_STORAGE = "1.2.840.10008.5.1.4.1.1.2", "1.2.840.10008.5.1.4.1.1.2.1"

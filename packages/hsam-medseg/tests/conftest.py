@@ -45,12 +45,10 @@ def tiny() -> HSAM:
 
 
 @pytest.fixture(scope="session")
-def tiny_weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def tiny_weights(saved: Callable[[Any], Path]) -> Path:
     """The folder of a tiny network, saved."""
     torch.manual_seed(0)
-    folder = tmp_path_factory.mktemp("weights") / "tiny"
-    HSAM(TINY).save_pretrained(folder)
-    return folder
+    return saved(HSAM(TINY))
 
 
 SMALL_SAM = {"vit_b": SAMEncoderConfig(24, 2, 2, (1,)), "vit_l": SAMEncoderConfig(32, 3, 2, (1, 2))}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -22,12 +23,10 @@ def tiny() -> NeRDRain:
 
 
 @pytest.fixture(scope="session")
-def tiny_weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def tiny_weights(saved: Callable[[Any], Path]) -> Path:
     """The folder of a tiny network, saved."""
     torch.manual_seed(0)
-    folder = tmp_path_factory.mktemp("weights") / "tiny"
-    NeRDRain(TINY).save_pretrained(folder)
-    return folder
+    return saved(NeRDRain(TINY))
 
 
 @pytest.fixture

@@ -134,3 +134,15 @@ def instead_of_fit(monkeypatch: pytest.MonkeyPatch) -> Callable[[object], dict[s
         return given
 
     return keep
+
+
+@pytest.fixture(scope="session")
+def saved(tmp_path_factory: pytest.TempPathFactory) -> Callable[[Any], Path]:
+    """Saves a network in a new folder and returns it."""
+
+    def save(model: Any) -> Path:
+        folder = tmp_path_factory.mktemp("weights") / "network"
+        model.save_pretrained(folder)
+        return folder
+
+    return save
