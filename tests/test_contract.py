@@ -27,7 +27,7 @@ SOURCES = (
     *("recipes/demo.yaml", "assets/README.md"),
 )
 """Files that every method has, in folders by role."""
-TESTS = ("parity", "model", "losses", "data", "train", "predict", "cli")
+TESTS = ("parity", "model", "losses", "data", "train", "predict", "cli", "readme")
 MOST_LINES = 400
 """A file that grows past this holds two ideas."""
 MOST_ASSETS = 5 * 2**20

@@ -60,7 +60,7 @@ def belongs(path: PurePosixPath, module: str) -> bool:
         case (package, "assets", *_) if package == module:
             return path.suffix != ".py"
         case (package, *folders, name) if package == module:
-            tests = any(part.startswith("test") for part in (*folders, name))
+            tests = any(part == "tests" or part.startswith("test_") for part in (*folders, name))
             return not tests and (path.suffix in (".py", ".pyi") or (not folders and name == "py.typed"))
     return False
 
@@ -176,9 +176,9 @@ def test_sdist_builds_the_same_wheel(member: Member, built: Built, tmp_path: Pat
         ("{info}/entry_points.txt", None, "entry_points.txt is not what pyproject.toml says"),
         ("{info}/entry_points.txt", b"[console_scripts]\nvisioncore = x:y\n", "entry_points.txt is not what"),
         ("visioncore/left_over.py", b"", "left_over.py is in the wheel only"),
-        ("visioncore/tests/test_device.py", b"", "tests/test_device.py has no place in a package"),
+        ("visioncore/tests/test_devices.py", b"", "tests/test_devices.py has no place in a package"),
         ("visioncore/golden.npz", b"", "golden.npz has no place in a package"),
-        ("tests/test_device.py", b"", "tests/test_device.py has no place in a package"),
+        ("tests/test_devices.py", b"", "tests/test_devices.py has no place in a package"),
     ],
 )
 def test_faulty_wheels_are_seen(name: str, text: bytes | None, expected: str, built: Built) -> None:

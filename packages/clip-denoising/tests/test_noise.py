@@ -30,14 +30,13 @@ def residual(name: str, level: Level, clean: Any = GREY) -> Any:
 def test_the_published_noise_bit_by_bit(golden: Any, make_input: Any) -> None:
     case = golden("noise")
     kinds = {"gauss_25": "gaussian:25", "spatial_gauss_55": "spatial:55", "poisson_3.5": "poisson:3.5"}
-    for name, expected in case.outputs.items():
+    for name in case.outputs:
         kind, _, image = name.rpartition("_")
         clean = make_input(case.about["inputs"][image]).numpy().astype(np.float32) / np.float32(255)
         noise = parse_noise(kinds[kind])
         noisy = noise(clean, np.random.RandomState(0))
         assert noisy.dtype == np.float32
-        spec = case.about["outputs"][name]
-        np.testing.assert_allclose(noisy, expected, rtol=spec["rtol"], atol=spec["atol"], err_msg=name)
+        case.close(name, noisy)
 
 
 def test_poisson_counts_follow_the_different_values(golden: Any, make_input: Any) -> None:

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import errno
-import os
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +17,8 @@ from clip_denoising.inference.predictor import predict_files
 from visioncore.errors import InputError
 from visioncore.images import Image, read_image, to_tensor, write_image
 from visioncore.inference.dihedral import turned, turned_back
+from visioncore.testing.memory import room_for
+from visioncore.testing.photos import assert_close_pixels as close
 
 MakePhoto = Callable[..., Any]
 
@@ -34,13 +33,6 @@ def expected(model: CLIPDenoiser, image: Image) -> np.ndarray[Any, Any]:
     with torch.inference_mode():
         denoised = model(to_tensor(image))[0].clamp(0, 1)
     return (denoised * (2**image.bits - 1)).round().permute(1, 2, 0).numpy().astype(image.pixels.dtype)
-
-
-def close(one: np.ndarray[Any, Any], other: np.ndarray[Any, Any], steps: int = 1) -> None:
-    """Equal up to roundings on the edge, of which there are a few."""
-    difference = np.abs(one.astype(int) - other.astype(int))
-    assert difference.max() <= steps
-    assert (difference > 0).mean() < 0.01
 
 
 # a picture
@@ -322,28 +314,11 @@ def test_options_that_make_no_sense_are_refused(tiny: CLIPDenoiser, options: dic
 # memory
 
 
-@contextmanager
-def room_for(predictor: Predictor, images: int, monkeypatch: pytest.MonkeyPatch) -> Iterator[list[int]]:
-    """Let the network run out of memory above so many images at a time; yields the sizes of the batches."""
-    sizes: list[int] = []
-    run = predictor.network
-
-    def limited(image: Tensor) -> Tensor:
-        sizes.append(len(image))
-        if len(image) > images:
-            raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 20.00 GiB")
-        return run(image)
-
-    with monkeypatch.context() as patch:
-        patch.setattr(predictor, "network", limited)
-        yield sizes
-
-
 @pytest.mark.parametrize("tiles", [None, (96, 64)])
 def test_out_of_memory_backs_off_and_says_so(tiny: CLIPDenoiser, monkeypatch: pytest.MonkeyPatch, tiles: Any) -> None:
     images, said = torch.rand(5, 3, 96, 128), list[str]()
     predictor = Predictor(tiny, "cpu", tiles=tiles, batch=5, notify=said.append)
-    with room_for(predictor, 2, monkeypatch) as sizes:
+    with room_for(2, predictor, "network", monkeypatch) as sizes:
         denoised = predictor.run(images)
     assert said == ["out of memory at size 5, going on with 2"]
     assert sizes[1:] == ([2, 2, 1] if tiles is None else [2] * 5)
@@ -359,7 +334,7 @@ def test_memory_that_never_suffices_is_told(
     predictor: Predictor, make_photo: MakePhoto, monkeypatch: pytest.MonkeyPatch, tiles: Any, told: str
 ) -> None:
     predictor.tiles = tiles
-    with room_for(predictor, 0, monkeypatch), pytest.raises(InputError, match=told):
+    with room_for(0, predictor, "_fast", monkeypatch), pytest.raises(InputError, match=told):
         predictor(make_photo(32, 48))
 
 
@@ -390,69 +365,8 @@ def names(out: Path) -> list[str]:
     return sorted(path.relative_to(out).as_posix() for path in out.rglob("*") if path.is_file())
 
 
-def test_a_folder_with_broken_files(predictor: Predictor, tiny: CLIPDenoiser, folder: Path, tmp_path: Path) -> None:
-    (folder / "0.png").write_bytes((folder / "1.png").read_bytes()[:200])
-    (folder / "3.jpg").write_text("not a picture")
-    said: list[str] = []
-    summary = predict_files([folder], predictor, tmp_path / "out", say=said.append)
-    assert names(tmp_path / "out") == ["1.png", "2.png", "sub/1.png"]
-    assert summary.exit_code == 1
-    assert str(summary) == "3 done, 0 skipped as done before, 2 failed"
-    assert len(said) == 2
-    assert f"{folder / '0.png'}: the PNG file is truncated or damaged" in said[0]
-    assert f"{folder / '3.jpg'}: not a picture" in said[1]
-    assert all("\n" not in line for line in said)
-    close(read_image(tmp_path / "out" / "1.png").pixels, expected(tiny, read_image(folder / "1.png")))
-
-
-def test_what_is_done_is_skipped_and_made_anew_on_demand(predictor: Predictor, folder: Path, tmp_path: Path) -> None:
-    out = tmp_path / "out"
-    assert predict_files([folder], predictor, out).exit_code == 0
-    (out / "2.png").unlink()
-    os.utime(out / "1.png", (2e9, 2e9))
-    again = predict_files([folder], predictor, out)
-    assert (len(again.done), len(again.skipped)) == (1, 2)
-    assert (out / "1.png").stat().st_mtime == 2e9
-    assert len(predict_files([folder], predictor, out, overwrite=True).done) == 3
-    assert (out / "1.png").stat().st_mtime != 2e9
-
-
 @pytest.mark.parametrize("suffix", [".jpg", ".tif", ".webp", ".bmp"])
 def test_other_formats_of_the_results(predictor: Predictor, folder: Path, tmp_path: Path, suffix: str) -> None:
     predict_files([folder / "1.png"], predictor, tmp_path / "out", suffix=suffix)
     assert names(tmp_path / "out") == [f"1{suffix}"]
     assert read_image(tmp_path / "out" / f"1{suffix}").pixels.shape == (32, 64, 3)
-
-
-def test_inputs_and_folders_that_will_not_do(predictor: Predictor, folder: Path, tmp_path: Path) -> None:
-    (tmp_path / "file").write_text("")
-    (tmp_path / "empty").mkdir()
-    for inputs, out, suffix, told in (
-        ([tmp_path / "none"], tmp_path / "out", ".png", "no such file or folder"),
-        ([tmp_path / "empty"], tmp_path / "out", ".png", "no file with suffix .png"),
-        ([folder], tmp_path / "file", ".png", "cannot write in this folder"),
-        ([folder], folder, ".png", "would be taken for inputs next time"),
-        ([folder], tmp_path / "out", ".gif", "suffix is '.gif'; it must be one of .png"),
-    ):
-        with pytest.raises(InputError, match=told):
-            predict_files(inputs, predictor, out, suffix=suffix)
-
-
-def test_a_full_disk_leaves_nothing_half_written(
-    predictor: Predictor, folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    write_bytes = Path.write_bytes
-
-    def full(path: Path, data: bytes) -> int:
-        if path.name.startswith(".1."):  # as both files called 1.png are, until they are whole
-            write_bytes(path, data[:10])
-            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
-        return write_bytes(path, data)
-
-    monkeypatch.setattr(Path, "write_bytes", full)
-    said: list[str] = []
-    summary = predict_files([folder], predictor, tmp_path / "out", say=said.append)
-    assert names(tmp_path / "out") == ["2.png"]
-    assert summary.exit_code == 1
-    assert len(said) == 2
-    assert all("No space left on device" in line for line in said)

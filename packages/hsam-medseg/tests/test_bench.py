@@ -77,9 +77,3 @@ def test_what_cannot_be_measured_is_told(
     with pytest.raises(InputError, match=told):
         bench(tiny_weights, tmp_path / "bench.json", **options)
     assert list(tmp_path.iterdir()) == []
-
-
-def test_a_place_that_cannot_be_written_is_told_first(tmp_path: Path) -> None:
-    (tmp_path / "file").write_text("")
-    with pytest.raises(InputError, match="cannot write in this folder"):
-        bench("no weights are looked for", tmp_path / "file" / "bench.json", device="cpu")

@@ -16,12 +16,8 @@ from hsam_medseg.cli import main
 from hsam_medseg.data.labels import read_labels
 from hsam_medseg.data.scans import read_volume
 from hsam_medseg.data.synthetic import SYNTHETIC_CLASSES, synthetic_volume
-from hsam_medseg.demo import demo
-from hsam_medseg.method import METHOD
 from visioncore.images import read_image
-from visioncore.methods import load
 from visioncore.metrics.segmentation import dice
-from visioncore.report import DemoReport
 
 ASSETS = Path(str(files("hsam_medseg") / "assets"))
 SCAN, REFERENCE = (ASSETS / "samples" / kind / "patient.nii.gz" for kind in ("input", "target"))
@@ -87,14 +83,3 @@ def test_the_network_sees_the_sample_as_it_saw_what_it_was_trained_on(tiny_inste
     assert segmentation.intensities == (0, 255)
     eight_bit = (np.rint(255 * image) / 255).astype(np.float32)
     assert (segmentation.labels.voxels == predictor.segment(eight_bit)).mean() > 0.999
-
-
-def test_the_bundled_network_finds_the_organs(tmp_path: Path) -> None:
-    assert load(METHOD.demo) is demo
-    report = demo(tmp_path)
-    assert isinstance(report, DemoReport)
-    assert report.measured["dice"] > 0.8
-    assert report.measured["gain_over_first_decoder"] > 0
-    assert report.seconds < 60
-    size = sum(path.stat().st_size for path in ASSETS.rglob("*") if path.is_file())
-    assert size <= 5 * 2**20

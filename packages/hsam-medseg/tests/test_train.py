@@ -85,15 +85,9 @@ def data(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def no_training(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
-    """Keep what would be trained, and how, instead of training."""
-    given: dict[str, Any] = {}
-
-    def fit(model: Any, loss: Any, source: Any, **options: Any) -> None:
-        given.update(model=model, loss=loss, source=source, **options)
-
-    monkeypatch.setattr(train, "fit", fit)
-    return given
+def no_training(instead_of_fit: Callable[[object], dict[str, Any]]) -> dict[str, Any]:
+    """What would be trained, and how, instead of training."""
+    return instead_of_fit(train)
 
 
 def quiet(line: str) -> None:
@@ -133,32 +127,6 @@ def test_the_demo_recipe_made_small(tmp_path: Path) -> None:
     about = json.loads((tmp_path / "run" / "run.json").read_text())["run"]
     assert about["method"] == "hsam-medseg"
     assert about["slices"] == 2
-
-
-def test_an_interrupted_run_ends_with_the_same_weights(
-    recipe: Path, data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    run(recipe, data, tmp_path, name="whole", data__held_out=1, data__balanced=True)
-    calls, real = 0, train.step_losses
-
-    def interrupted(*given: Any) -> Any:
-        nonlocal calls
-        calls += 1
-        if calls == 4:
-            raise KeyboardInterrupt
-        return real(*given)
-
-    with monkeypatch.context() as patch:
-        patch.setattr(train, "step_losses", interrupted)
-        with pytest.raises(KeyboardInterrupt):
-            run(recipe, data, tmp_path, data__held_out=1, data__balanced=True)
-    # what changes no number may change on the way
-    run(recipe, data, tmp_path, data__held_out=1, data__balanced=True, recompute=True)
-    for kind in ("last", "best"):
-        whole, parts = weights(tmp_path / "whole" / kind), weights(tmp_path / "run" / kind)
-        assert all(torch.equal(whole[name], parts[name]) for name in whole)
-    with pytest.raises(InputError, match=r"run.recipe.data.balanced was true and is false"):
-        run(recipe, data, tmp_path, data__held_out=1)
 
 
 def test_losses_go_down(recipe: Path, data: Path, tmp_path: Path) -> None:

@@ -1,9 +1,8 @@
-"""The files that the README's examples speak of, and what keeps its commands short."""
+"""The README's examples run as they stand."""
 
 from __future__ import annotations
 
 import json
-import re
 from pathlib import Path
 
 import nibabel
@@ -11,23 +10,27 @@ import numpy as np
 import torch
 
 from hsam_medseg.data.synthetic import synthetic_volume
+from visioncore.testing.readme import ReadmeExamples, code_blocks
 
-SMALLER = {
-    "hsam-medseg bench": "--rounds 1 --slices 2 --dtypes float32",
-    "hsam-medseg train": "--set.loop.steps 1 --set.loop.batch_size 1 --set.model.image_size 32",
-}
 README = Path(__file__).parents[1] / "README.md"
 
 
-def prepare(folder: Path) -> None:
-    """Lay out small scans with labels, a label map, and checkpoints in the published layouts."""
-    for data, count in (("scans", 3), ("cases", 1)):
-        for number in range(count):
-            write_case(folder / data, f"patient{number}.nii.gz", seed=number)
-    write_case(folder, "scan.nii.gz", seed=9, labelled=False)
-    (label_map,) = re.findall(r"^```yaml\n# organs.yaml\n(.*?)^```", README.read_text("utf-8"), flags=re.M | re.S)
-    (folder / "organs.yaml").write_text(label_map, encoding="utf-8")
-    write_checkpoints(folder)
+class TestReadme(ReadmeExamples):
+    readme = README
+    shorter = (
+        ("hsam-medseg bench", "--rounds 1 --slices 2 --dtypes float32"),
+        ("hsam-medseg train", "--set.loop.steps 1 --set.loop.batch_size 1 --set.model.image_size 32"),
+    )
+
+    def prepare(self, folder: Path) -> None:
+        """Lay out small scans with labels, a label map, and checkpoints in the published layouts."""
+        for data, count in (("scans", 3), ("cases", 1)):
+            for number in range(count):
+                write_case(folder / data, f"patient{number}.nii.gz", seed=number)
+        write_case(folder, "scan.nii.gz", seed=9, labelled=False)
+        (label_map,) = (block for block in code_blocks(README, "yaml") if block.startswith("# organs.yaml"))
+        (folder / "organs.yaml").write_text(label_map, encoding="utf-8")
+        write_checkpoints(folder)
 
 
 def write_case(folder: Path, name: str, *, seed: int, labelled: bool = True) -> None:
