@@ -24,7 +24,7 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
 from isolation import CORE, module_name
-from workspace import Member, members
+from workspace import Member, published_members
 
 Built = Mapping[str, Mapping[str, Path]]
 
@@ -101,7 +101,7 @@ def install(commands: Path, wheels: list[Path], folder: Path) -> None:
     assert ran.returncode == 0, ran.stderr
 
 
-@pytest.fixture(scope="module", params=members(), ids=lambda member: member.name)
+@pytest.fixture(scope="module", params=published_members(), ids=lambda member: member.name)
 def installed(
     request: pytest.FixtureRequest, built: Built, tmp_path_factory: pytest.TempPathFactory
 ) -> tuple[Member, Path, Path]:
@@ -112,7 +112,7 @@ def installed(
     wheels = {name: files["wheel"] for name, files in built.items()}
     needed = closure(member.name, wheels)
     commands = bare_environment(folder / "environment", needed - wheels.keys())
-    for other in members():
+    for other in published_members():
         ran = run(commands / "python", "-c", f"import {module_name(other)}", folder=folder / "work")
         assert f"No module named '{module_name(other)}'" in ran.stderr
     install(commands, [wheels[name] for name in sorted(needed & wheels.keys())], folder / "work")
@@ -129,7 +129,7 @@ def test_import(installed: tuple[Member, Path, Path]) -> None:
     ran = run(commands / "python", "-c", script, folder=work)
     assert ran.returncode == 0, ran.stderr
     assert Path(ran.stdout.strip()).is_relative_to(commands.parent)
-    for other in members():
+    for other in published_members():
         found = run(commands / "python", "-c", f"import {module_name(other)}", folder=work).returncode == 0
         assert found == (other.name in (member.name, CORE)), other.name
     # What the tests use themselves must not stand in for a requirement that a package forgot to name.
@@ -152,7 +152,7 @@ def test_methods_are_found(installed: tuple[Member, Path, Path]) -> None:
     member, commands, work = installed
     ran = run(commands / CORE, "methods", folder=work)
     assert ran.returncode == 0, ran.stderr
-    for other in members():
+    for other in published_members():
         assert (other.name in ran.stdout) == (other.name == member.name != CORE)
 
 

@@ -15,16 +15,19 @@ from typing import Any
 import pytest
 
 from isolation import CORE, module_name
-from visioncore.methods import Method, load
+from visioncore.methods import Method, Network, load
 from workspace import ROOT, Member, members, read_pyproject
 
 METHODS = [member for member in members() if member.name != CORE]
 
 SOURCES = (
-    *("__init__.py", "method.py", "model.py", "losses.py", "data.py", "checkpoint.py", "py.typed"),
-    *("train.py", "predict.py", "evaluate.py", "demo.py", "cli.py", "recipes/demo.yaml", "assets/README.md"),
+    *("__init__.py", "__init__.pyi", "py.typed", "method.py", "cli.py", "demo.py"),
+    *("network/model.py", "network/losses.py", "network/config.py", "network/published.py"),
+    *("data/__init__.py", "training/trainer.py", "inference/predictor.py", "evaluation/protocols.py"),
+    *("recipes/demo.yaml", "assets/README.md"),
 )
-TESTS = ("parity", "model", "losses", "data", "train", "predict", "cli")
+"""Files that every method has, in folders by role."""
+TESTS = ("parity", "model", "losses", "data", "train", "predict", "cli", "readme")
 MOST_LINES = 400
 """A file that grows past this holds two ideas."""
 MOST_ASSETS = 5 * 2**20
@@ -104,7 +107,7 @@ def record_faults(record: Any, member: Member) -> list[str]:
     if not isinstance(record, Method):
         return ["METHOD is no visioncore.methods.Method"]
     # Not every paper is on arXiv.
-    needed = [field.name for field in fields(record) if field.name != "arxiv"]
+    needed = [field.name for field in fields(record) if field.name not in ("arxiv", "network", "notice")]
     found = [f"{name} is empty" for name in needed if not getattr(record, name).strip()]
     module = module_name(member)
     for name, right in (("name", member.name), ("module", module), ("demo", f"{module}.demo:demo")):
@@ -115,6 +118,16 @@ def record_faults(record: Any, member: Member) -> list[str]:
     if not re.fullmatch(r"(\d{4}\.\d{5})?", record.arxiv):
         found.append("arxiv should be an identifier such as 2404.01547, or empty")
     return found
+
+
+def network_faults(record: Method) -> list[str]:
+    """Return one line for each reference of a method's network that leads nowhere."""
+    network = record.network
+    references = {field.name: getattr(network, field.name) for field in fields(network)}
+    named = {name: value for name, value in references.items() if isinstance(value, str) and value}
+    found = [f"{name} is no function" for name, value in named.items() if not callable(record.load(value))]
+    known = record.load(network.config)
+    return found + [f"variant {name} is unknown" for name in network.variants if known(name) is None]
 
 
 def python_faults(package: Any, title: str) -> list[str]:
@@ -194,13 +207,16 @@ def test_readme(method: Member) -> None:
 def test_project(method: Member) -> None:
     project, module = read_pyproject(ROOT / method.folder)["project"], module_name(method)
     assert project["scripts"] == {method.name: f"{module}.cli:main"}
-    assert project["entry-points"] == {"visioncore.methods": {method.name: f"{module}.method:METHOD"}}
+    # An example is no method that a user should be shown.
+    group = "visioncore.methods" if method.published else "visioncore.examples"
+    assert project["entry-points"] == {group: {method.name: f"{module}.method:METHOD"}}
     assert version(method.name) == method.version, "what is installed is another version; run uv sync"
 
 
 def test_record(method: Member) -> None:
     record = load(f"{module_name(method)}.method:METHOD")
     assert record_faults(record, method) == []
+    assert network_faults(record) == []
     assert "out" in inspect.signature(load(record.demo)).parameters
 
 
@@ -224,14 +240,14 @@ def test_missing_and_large_files_are_seen(tmp_path: Path) -> None:
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / name).touch()
     assert layout_faults(tmp_path, "a") == []
-    (tmp_path / "src/a/model.py").write_text("\n" * (MOST_LINES + 1))
+    (tmp_path / "src/a/network/model.py").write_text("\n" * (MOST_LINES + 1))
     (tmp_path / "src/a/assets/weights").write_bytes(bytes(MOST_ASSETS + 1))
     (tmp_path / "src/a/recipes/demo.yaml").unlink()
     (tmp_path / "tests/test_parity.py").unlink()
     assert layout_faults(tmp_path, "a") == [
         "src/a/recipes/demo.yaml is missing",
         "tests/test_parity.py is missing",
-        "src/a/model.py has 401 lines, at most 400 are allowed",
+        "src/a/network/model.py has 401 lines, at most 400 are allowed",
         "assets take 5.0 MiB, at most 5 are allowed",
     ]
 
@@ -279,11 +295,15 @@ def test_wrong_records_are_seen() -> None:
         licence="Apache-2.0",
         weights="none",
         demo="a_method.demo:demo",
+        demo_shows="Nothing.",
+        network=Network("network.model:A", "network.config:VARIANTS.get", ("a",), "network.example:inputs", ("b",)),
     )
     assert record_faults(right, member) == []
     assert record_faults(object(), member) == ["METHOD is no visioncore.methods.Method"]
+    wrong_fields: dict[str, Any]
     for field, wrong in (("name", "b"), ("module", "b"), ("demo", "a:b"), ("citation", "On nothing"), ("arxiv", "no")):
-        assert [line.split()[0] for line in record_faults(replace(right, **{field: wrong}), member)] == [field]
+        wrong_fields = {field: wrong}
+        assert [line.split()[0] for line in record_faults(replace(right, **wrong_fields), member)] == [field]
     assert record_faults(replace(right, licence=" "), member) == ["licence is empty"]
     assert record_faults(replace(right, arxiv=""), member) == []
 
@@ -311,14 +331,14 @@ class Predictor:
 
     def __init__(self, model: Model, device: str = "auto") -> None: ...
 
-    def __call__(self, picture: str) -> Result:
+    def __call__(self, image: str) -> Result:
         return Result()
 
 
 class Careless:
     def __init__(self, model: Model, device: str = "cpu") -> None: ...
 
-    def __call__(self, picture: str) -> Model:
+    def __call__(self, image: str) -> Model:
         return Model()
 
 

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 import yaml
 
+from isolation import METHOD_FOLDERS
 from visioncore.methods import Method, load
 from workspace import ROOT, Member, members, read_pyproject
 
@@ -67,3 +68,11 @@ def test_files_that_documents_name_are_there(name: str) -> None:
     named = set(re.findall(r"(?<![\w/])((?:tools|tests)/\w+\.py)\b", text))
     named |= {f"tests/{found}" for found in re.findall(r"`(test_\w+\.py)`", text)}
     assert [path for path in named if not (ROOT / path).exists()] == []
+
+
+def test_the_way_to_a_new_method_is_short() -> None:
+    """The page gives the order of the work; the code is in the example."""
+    text = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
+    assert len(text.splitlines()) <= 200
+    assert "```python" not in text
+    assert [folder for level in METHOD_FOLDERS for folder in level if f"`{folder}" not in text] == []

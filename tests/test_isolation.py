@@ -36,6 +36,7 @@ OPTIONAL = {
     "skimage",
     "sklearn",
     "spconv",
+    "tifffile",
     "timm",
     "torchvision",
     "transformers",

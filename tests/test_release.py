@@ -12,7 +12,7 @@ import pytest
 
 from check_tag import check_tag
 from release import main, plan_release
-from workspace import ROOT, members
+from workspace import PRIVATE, ROOT, members, published_members
 
 TODAY = date(2026, 2, 3)
 
@@ -267,6 +267,19 @@ def test_a_filled_in_lock_is_not_dirt(repository: Path) -> None:
     assert (repository / "uv.lock").read_text() == expected
 
 
+def test_an_example_is_not_released(repository: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Nor does it need a release of its own when the core's is raised, only the new bounds."""
+    path = repository / "packages" / "c-method" / "pyproject.toml"
+    path.write_text(path.read_text().replace("[project]\n", f'[project]\nclassifiers = ["{PRIVATE}"]\n'))
+    commit(repository)
+    refused(repository, ["c-method", "minor"], "packages/c-method is an example and never published", capsys)
+    plan = plan_release(repository, "visioncore", "minor", None, TODAY)
+    assert "Visioncore>=0.4,<0.5" in plan.changes[path]
+    assert [line for line in plan.report if "release of its own" in line] == [
+        "a-method: needs a release of its own; say so in packages/a-method/CHANGELOG.md"
+    ]
+
+
 def test_tag_that_exists(repository: Path, capsys: pytest.CaptureFixture[str]) -> None:
     git(repository, "tag", "a-method-v0.4.0")
     refused(repository, ["a-method", "minor"], "a-method-v0.4.0: this tag exists already", capsys)
@@ -293,10 +306,10 @@ def test_every_member_can_be_released(tmp_path: Path) -> None:
         for name in ("pyproject.toml", "CHANGELOG.md", "uv.lock"):
             if (ROOT / folder / name).exists():
                 shutil.copy(ROOT / folder / name, tmp_path / folder / name)
-    for member in members():
+    for member in published_members():
         changelog = tmp_path / member.folder / "CHANGELOG.md"
         changelog.write_text(changelog.read_text().replace("\n## ", "\n## Unreleased\n\n- News.\n\n## ", 1))
     git(tmp_path, "init", "--quiet")
     commit(tmp_path)
-    for member in members():
+    for member in published_members():
         assert plan_release(tmp_path, member.name, "major", None, TODAY).tag.startswith(f"{member.name}-v")

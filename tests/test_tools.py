@@ -8,7 +8,7 @@ import pytest
 
 from check_tag import check_tag
 from check_tag import main as check_tag_main
-from workspace import ROOT, Member, members
+from workspace import PRIVATE, ROOT, Member, members, published_members
 
 
 @pytest.fixture
@@ -31,9 +31,19 @@ def test_members_are_found(repository: Path) -> None:
 
 
 def test_every_package_folder_is_a_member() -> None:
-    folders = {path.parent.relative_to(ROOT).as_posix() for path in ROOT.glob("packages/*/src")}
+    places = [*ROOT.glob("packages/*/src"), *ROOT.glob("examples/*/src")]
+    folders = {path.parent.relative_to(ROOT).as_posix() for path in places}
     assert folders | {"shared/visioncore"} == {member.folder for member in members()}
     assert all(member.name == Path(member.folder).name for member in members())
+
+
+def test_examples_are_never_published() -> None:
+    assert {member.folder.partition("/")[0]: member.published for member in members()} == {
+        "examples": False,
+        "packages": True,
+        "shared": True,
+    }
+    assert published_members() == [member for member in members() if not member.folder.startswith("examples/")]
 
 
 def test_tag_that_fits(repository: Path) -> None:
@@ -56,6 +66,13 @@ def test_tag_that_fits(repository: Path) -> None:
 def test_tag_that_does_not_fit(repository: Path, tag: str, expected: str) -> None:
     with pytest.raises(ValueError, match=expected):
         check_tag(tag, repository)
+
+
+def test_tag_of_an_example(repository: Path) -> None:
+    with (repository / "packages" / "a-method" / "pyproject.toml").open("a") as file:
+        file.write(f'classifiers = ["{PRIVATE}"]\n')
+    with pytest.raises(ValueError, match="packages/a-method is an example and never published"):
+        check_tag("a-method-v1.2.3", repository)
 
 
 def test_tag_without_changelog_section(repository: Path) -> None:

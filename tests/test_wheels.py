@@ -18,7 +18,7 @@ from packaging.utils import canonicalize_name
 from trove_classifiers import classifiers as known_classifiers
 
 from isolation import CORE, module_name
-from workspace import ROOT, Member, members, read_pyproject
+from workspace import ROOT, Member, published_members, read_pyproject
 
 LARGEST = 6 * 2**20
 """Bytes in a wheel or a source distribution."""
@@ -29,7 +29,7 @@ Content = dict[str, bytes]
 Built = Mapping[str, Mapping[str, Path]]
 
 
-@pytest.fixture(params=members(), ids=lambda member: member.name)
+@pytest.fixture(params=published_members(), ids=lambda member: member.name)
 def member(request: pytest.FixtureRequest) -> Member:
     found: Member = request.param
     return found
@@ -60,7 +60,7 @@ def belongs(path: PurePosixPath, module: str) -> bool:
         case (package, "assets", *_) if package == module:
             return path.suffix != ".py"
         case (package, *folders, name) if package == module:
-            tests = any(part.startswith("test") for part in (*folders, name))
+            tests = any(part == "tests" or part.startswith("test_") for part in (*folders, name))
             return not tests and (path.suffix in (".py", ".pyi") or (not folders and name == "py.typed"))
     return False
 
@@ -171,18 +171,18 @@ def test_sdist_builds_the_same_wheel(member: Member, built: Built, tmp_path: Pat
     ("name", "text", "expected"),
     [
         ("visioncore/py.typed", None, "visioncore/py.typed is missing"),
-        ("visioncore/device.py", None, "device.py is in the sources only"),
+        ("visioncore/devices.py", None, "devices.py is in the sources only"),
         ("{info}/licenses/LICENSE", None, "LICENSE is not that of the package"),
         ("{info}/entry_points.txt", None, "entry_points.txt is not what pyproject.toml says"),
         ("{info}/entry_points.txt", b"[console_scripts]\nvisioncore = x:y\n", "entry_points.txt is not what"),
         ("visioncore/left_over.py", b"", "left_over.py is in the wheel only"),
-        ("visioncore/tests/test_device.py", b"", "tests/test_device.py has no place in a package"),
+        ("visioncore/tests/test_devices.py", b"", "tests/test_devices.py has no place in a package"),
         ("visioncore/golden.npz", b"", "golden.npz has no place in a package"),
-        ("tests/test_device.py", b"", "tests/test_device.py has no place in a package"),
+        ("tests/test_devices.py", b"", "tests/test_devices.py has no place in a package"),
     ],
 )
 def test_faulty_wheels_are_seen(name: str, text: bytes | None, expected: str, built: Built) -> None:
-    (core,) = (member for member in members() if member.name == CORE)
+    (core,) = (member for member in published_members() if member.name == CORE)
     files = content(built[CORE]["wheel"])
     name = name.format(info=f"{CORE}-{core.version}.dist-info")
     if text is None:
@@ -219,7 +219,7 @@ def test_sources_that_are_no_package_are_seen(tmp_path: Path) -> None:
     ],
 )
 def test_poor_metadata_is_seen(field: str, value: str, built: Built) -> None:
-    (core,) = (member for member in members() if member.name == CORE)
+    (core,) = (member for member in published_members() if member.name == CORE)
     about = metadata(content(built[CORE]["wheel"]))
     about.replace_header(field, value)
     assert metadata_faults(about, core, ROOT / core.folder) == [field]

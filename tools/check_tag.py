@@ -1,4 +1,4 @@
-"""Say whether a release tag fits the repository: the package is there, its version is the tag's, its CHANGELOG has it.
+"""Check a release tag against the repository: the package is there, its version is the tag's, its CHANGELOG has it.
 
 python3 tools/check_tag.py nerdrain-derain-v0.1.0     # prints name=..., version=..., folder=..., or one error line
 """
@@ -9,7 +9,7 @@ import re
 import sys
 from pathlib import Path
 
-from workspace import ROOT, Member, members
+from workspace import PRIVATE, ROOT, Member, members
 
 
 def check_tag(tag: str, root: Path = ROOT) -> Member:
@@ -25,6 +25,8 @@ def check_tag(tag: str, root: Path = ROOT) -> Member:
     member = known.get(parts["name"])
     if member is None:
         raise ValueError(f"{tag}: no package {parts['name']}; there are {', '.join(known)}")
+    if not member.published:
+        raise ValueError(f"{tag}: {member.folder} is an example and never published ({PRIVATE})")
     if member.version != parts["version"]:
         raise ValueError(f"{tag}: {member.folder}/pyproject.toml has version {member.version}; the tag should equal it")
     changelog = (root / member.folder / "CHANGELOG.md").read_text(encoding="utf-8")

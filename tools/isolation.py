@@ -1,4 +1,4 @@
-"""Say which imports break the order of the house, read from the syntax tree of every source and stub file.
+"""List imports that break the order of the house, read from the syntax tree of every source and stub file.
 
     python3 tools/isolation.py     # prints one line for each breach; exit code 1 if there is any
 
@@ -48,7 +48,7 @@ CORE_FOLDERS = (
     ("medical", "lora", "metrics"),
     ("images", "video", "weights", "report"),
     ("devices", "recipes", "methods"),
-    ("cli", "files", "extras"),
+    ("cli", "configs", "files", "extras"),
     ("errors",),
 )
 """The folders of the core from the top down."""

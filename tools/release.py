@@ -20,7 +20,7 @@ from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 
-from workspace import ROOT, Member, members, read_pyproject
+from workspace import PRIVATE, ROOT, Member, members, read_pyproject
 
 LEVELS = ("major", "minor", "patch")
 REQUIREMENT = re.compile(r"(?P<name>[\w.-]+)\s*(?P<extras>\[[^]]*\])?\s*(?P<bounds>[^;]*?)\s*(?P<marker>;.*)?")
@@ -30,7 +30,7 @@ Version = tuple[int, ...]
 
 @dataclass(frozen=True)
 class Plan:
-    """What a release changes and what is to be done after it."""
+    """The changes of a release and the steps after it."""
 
     changes: Mapping[Path, str]
     """The new text of each file."""
@@ -41,7 +41,7 @@ class Plan:
 
 
 def plan_release(root: Path, name: str, level: str | None, to: str | None, today: date) -> Plan:
-    """Return what the release of a package changes, without changing it.
+    """Plan the release of a package; nothing is changed.
 
     Args:
         root: of the repository.
@@ -51,13 +51,16 @@ def plan_release(root: Path, name: str, level: str | None, to: str | None, today
         today: the date for the CHANGELOG.
 
     Raises:
-        ValueError: if there is no such package, the version would not rise, its tag exists, the CHANGELOG says nothing
-            of a release, the repository has changes that are not committed, or bounds cannot be read; in one line.
+        ValueError: if there is no such package, it is never published, the version would not rise, its tag exists, the
+            CHANGELOG says nothing of a release, the repository has changes that are not committed, or bounds cannot be
+            read; in one line.
     """
     known = {member.name: member for member in members(root)}
     if name not in known:
         raise ValueError(f"{name}: no such package; there are {', '.join(known)}")
     member = known[name]
+    if not member.published:
+        raise ValueError(f"{name}: {member.folder} is an example and never published ({PRIVATE})")
     new = _raised(member, level, to)
     tag = f"{name}-v{new}"
     _check_repository(root, member.folder, tag)
@@ -74,7 +77,8 @@ def plan_release(root: Path, name: str, level: str | None, to: str | None, today
         report += [f"{other.name}: {line}" for line in lines]
         if text is not None:
             changes[path] = text
-            report.append(f"{other.name}: needs a release of its own; say so in {other.folder}/CHANGELOG.md")
+            if other.published:
+                report.append(f"{other.name}: needs a release of its own; say so in {other.folder}/CHANGELOG.md")
     return Plan(changes, report, tag)
 
 

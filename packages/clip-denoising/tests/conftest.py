@@ -1,112 +1,19 @@
-"""What the tests share: golden cases, weights made from their names, tiny networks, pictures."""
+"""What the tests share: tiny networks and DICOM files."""
 
 from __future__ import annotations
 
 import copy
-import importlib.util
-import json
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
-from importlib import import_module
+from collections.abc import Callable
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
-import numpy as np
 import pytest
 import torch
-from torch import Tensor
 
 from clip_denoising import CLIPDenoiser, CLIPDenoiserConfig
-
-pydicom: Any = import_module("pydicom")
-
-Pixels = np.ndarray[Any, np.dtype[np.uint8]]
-DATA = Path(__file__).parent / "data"
-
-
-@pytest.fixture(autouse=True)
-def one_thread() -> Iterator[None]:
-    """Keep to one thread: the networks here are so small that a second is slower, on a busy machine a hundred times."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
-
-
-def _deterministic() -> ModuleType:
-    spec = importlib.util.spec_from_file_location("deterministic", DATA / "deterministic.py")
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
-deterministic = _deterministic()
-
-
-@dataclass(frozen=True)
-class Case:
-    """A golden case: what it says of itself, and its stored outputs."""
-
-    about: dict[str, Any]
-    outputs: Mapping[str, np.ndarray]
-
-    def close(self, name: str, value: Tensor) -> None:
-        """Compare what the case keeps of a tensor."""
-        expected = self.about["outputs"][name]
-        assert list(value.shape) == expected["shape"], name
-        kept = value.detach().numpy()[_index(expected.get("slice", "[...]"))]
-        np.testing.assert_allclose(kept, self.outputs[name], atol=expected["atol"], rtol=expected["rtol"], err_msg=name)
-
-
-def _index(text: str) -> tuple[Any, ...]:
-    """Return what ``[:, ::8]`` stands for."""
-    parts = [part.strip() for part in text.strip("[]").split(",")]
-    return tuple(... if part == "..." else slice(*(int(n) if n else None for n in part.split(":"))) for part in parts)
-
-
-@pytest.fixture(scope="session")
-def golden() -> Callable[[str], Case]:
-    def read(name: str) -> Case:
-        about = json.loads((DATA / f"{name}.json").read_text())
-        return Case(about, dict(np.load(DATA / f"{name}.npz")))
-
-    return read
-
-
-@pytest.fixture(scope="session")
-def layouts() -> dict[str, Any]:
-    """The published layouts, name -> shape, by variant."""
-    layouts: dict[str, Any] = json.loads((DATA / "manifest.json").read_text())
-    return layouts
-
-
-@pytest.fixture(scope="session")
-def fill() -> Callable[[Mapping[str, Iterable[int]]], dict[str, Tensor]]:
-    """Makes the tensors of a layout; the counters, which have no effect, are zero."""
-
-    def tensors(layout: Mapping[str, Iterable[int]]) -> dict[str, Tensor]:
-        return {
-            name: torch.zeros(tuple(shape), dtype=torch.int64)
-            if name.endswith("num_batches_tracked")
-            else torch.from_numpy(deterministic.filled(name, shape))
-            for name, shape in layout.items()
-        }
-
-    return tensors
-
-
-@pytest.fixture(scope="session")
-def make_input() -> Callable[[Mapping[str, Any]], Tensor]:
-    def tensor(spec: Mapping[str, Any]) -> Tensor:
-        make = getattr(deterministic, spec["kind"])
-        bounds = (spec["low"], spec["high"]) if "low" in spec else ()
-        return torch.from_numpy(make(spec["tag"], *bounds, spec["shape"]))
-
-    return tensor
-
+from visioncore.testing import dicom_files
 
 TINY = CLIPDenoiserConfig(width=8, blocks=(1, 1, 1, 1))
 
@@ -133,7 +40,7 @@ def _tiny_ct() -> CLIPDenoiser:
 
 @pytest.fixture
 def tiny(_tiny: CLIPDenoiser) -> CLIPDenoiser:
-    """A tiny network for pictures; each test has its own."""
+    """A tiny network for images; each test has its own."""
     return copy.deepcopy(_tiny)
 
 
@@ -144,130 +51,18 @@ def tiny_ct(_tiny_ct: CLIPDenoiser) -> CLIPDenoiser:
 
 
 @pytest.fixture(scope="session")
-def tiny_weights(_tiny: CLIPDenoiser, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The folder of the tiny network for pictures, saved."""
-    folder = tmp_path_factory.mktemp("weights") / "tiny"
-    _tiny.save_pretrained(folder)
-    return folder
-
-
-def photo(height: int, width: int, seed: int = 0) -> Pixels:
-    """Return a picture with soft shapes and some grain, (H, W, 3) uint8."""
-    rng = np.random.default_rng(seed)
-    y, x = np.mgrid[:height, :width]
-    waves = [np.sin(x / rng.uniform(5, 20) + y / rng.uniform(5, 20) + rng.uniform(0, 6)) for _ in range(3)]
-    picture = 127 + 80 * np.stack(waves, axis=-1) + rng.normal(0, 5, (height, width, 3))
-    return np.clip(picture, 0, 255).astype(np.uint8)
-
-
-@pytest.fixture(scope="session")
-def make_photo() -> Callable[..., Pixels]:
-    return photo
-
-
-CT_STORAGE, ENHANCED_CT_STORAGE = "1.2.840.10008.5.1.4.1.1.2", "1.2.840.10008.5.1.4.1.1.2.1"
-
-
-def _write_slice(
-    path: Path, pixels: np.ndarray[Any, Any], syntax: str = "1.2.840.10008.1.2.1", **attributes: Any
-) -> Path:
-    """Write a CT file with ``pixels`` (rows, columns) or (frames, rows, columns), 2 HU for each step from -1024."""
-    data = pydicom.Dataset()
-    data.file_meta = pydicom.dataset.FileMetaDataset()
-    data.file_meta.TransferSyntaxUID = pydicom.uid.ExplicitVRLittleEndian
-    bits = 8 * pixels.dtype.itemsize
-    values = {
-        "SOPClassUID": CT_STORAGE,
-        "SOPInstanceUID": f"1.2.826.0.1.{sum(path.name.encode())}.{len(list(path.parent.glob('*')))}",
-        "StudyInstanceUID": "1.2.826.0.2",
-        "SeriesInstanceUID": "1.2.826.0.3",
-        "Modality": "CT",
-        "PatientName": "Doe^Jo",
-        "ImageType": ["ORIGINAL", "PRIMARY", "AXIAL"],
-        "Rows": pixels.shape[-2],
-        "Columns": pixels.shape[-1],
-        "SamplesPerPixel": 1,
-        "PhotometricInterpretation": "MONOCHROME2",
-        "BitsAllocated": bits,
-        "BitsStored": bits,
-        "HighBit": bits - 1,
-        "PixelRepresentation": int(pixels.dtype.kind == "i"),
-        "RescaleSlope": 2,
-        "RescaleIntercept": -1024,
-        **attributes,
-        "PixelData": pixels.tobytes(),
-    }
-    for name, value in values.items():
-        if value is not None:
-            setattr(data, name, value)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    if syntax == pydicom.uid.RLELossless:
-        data.compress(syntax, generate_instance_uid=False)
-    data.file_meta.TransferSyntaxUID = syntax
-    data.file_meta.MediaStorageSOPClassUID = data.SOPClassUID
-    data.file_meta.MediaStorageSOPInstanceUID = data.SOPInstanceUID
-    data.save_as(path, enforce_file_format=True)
-    return path
-
-
-@pytest.fixture
-def dicom() -> Any:
-    return pydicom
+def tiny_weights(_tiny: CLIPDenoiser, saved: Callable[[Any], Path]) -> Path:
+    """The folder of the tiny network for images, saved."""
+    return saved(_tiny)
 
 
 @pytest.fixture
 def write_slice() -> Callable[..., Path]:
-    return _write_slice
+    """Writes a CT file, 2 HU for each step from -1024."""
+    return partial(dicom_files.write_slice, RescaleSlope=2, RescaleIntercept=-1024)
 
 
 @pytest.fixture
 def write_series() -> Callable[..., Path]:
-    """Writes slices at heights in mm; their pixels count on from slice to slice, upwards."""
-
-    def write(folder: Path, heights: Sequence[float] = (0, 5, 10, 15), **attributes: Any) -> Path:
-        for number, height in enumerate(heights):
-            pixels = (np.arange(20).reshape(4, 5) + 100 * sorted(heights).index(height)).astype(np.int16)
-            place = {
-                "ImagePositionPatient": [-100.0, 37.5, 12.25 + height],
-                "ImageOrientationPatient": [1, 0, 0, 0, 1, 0],
-                "PixelSpacing": [0.8, 0.6],
-                "InstanceNumber": number + 1,
-            }
-            _write_slice(folder / f"IM{number:04d}.dcm", pixels, **{**place, **attributes})
-        return folder
-
-    return write
-
-
-@pytest.fixture
-def write_enhanced() -> Callable[..., Path]:
-    """Writes one file with a frame of 10, one of 20 and so on, each at its height and with its slope."""
-
-    def write(path: Path, heights: Sequence[float], slopes: Sequence[float]) -> Path:
-        def group(name: str, **values: Any) -> Any:
-            inner, outer = pydicom.Dataset(), pydicom.Dataset()
-            for key, value in values.items():
-                setattr(inner, key, value)
-            setattr(outer, name, [inner])
-            return outer
-
-        frames = []
-        for height, slope in zip(heights, slopes, strict=True):
-            frame = group("PlanePositionSequence", ImagePositionPatient=[0, 0, height])
-            frame.update(group("PixelValueTransformationSequence", RescaleSlope=slope, RescaleIntercept=0))
-            frames.append(frame)
-        pixels = np.stack([np.full((4, 5), 10 * (n + 1), np.int16) for n in range(len(heights))])
-        return _write_slice(
-            path,
-            pixels,
-            SOPClassUID=ENHANCED_CT_STORAGE,
-            NumberOfFrames=len(heights),
-            RescaleSlope=None,
-            RescaleIntercept=None,
-            PerFrameFunctionalGroupsSequence=frames,
-            SharedFunctionalGroupsSequence=[
-                group("PlaneOrientationSequence", ImageOrientationPatient=[1, 0, 0, 0, 1, 0])
-            ],
-        )
-
-    return write
+    """Writes slices at positions in mm; their pixels count on from slice to slice, upwards."""
+    return partial(dicom_files.write_series, RescaleSlope=2, RescaleIntercept=-1024)

@@ -58,9 +58,9 @@ def photos(tmp_path: Path) -> Path:
     return tmp_path / "photos"
 
 
-def pyramid(picture: Tensor) -> list[Tensor]:
-    assert picture.shape[-1] % 32 == picture.shape[-2] % 32 == 0
-    return [picture, avg_pool2d(picture, 4)]
+def pyramid(image: Tensor) -> list[Tensor]:
+    assert image.shape[-1] % 32 == image.shape[-2] % 32 == 0
+    return [image, avg_pool2d(image, 4)]
 
 
 def test_features_that_average_noise_away_are_more_alike(photos: Path, tmp_path: Path) -> None:
@@ -72,7 +72,7 @@ def test_features_that_average_noise_away_are_more_alike(photos: Path, tmp_path:
     assert (result.cka <= 1).all()
     result.save(tmp_path / "out")
     report = json.loads((tmp_path / "out" / "report.json").read_text())
-    assert report["pictures"] == 2
+    assert report["images"] == 2
     assert [(row["noise"], row["feature"]) for row in report["means"]] == [
         (noise, level) for noise in ("gaussian:15", "gaussian:100") for level in ("image", "pooled")
     ]

@@ -52,14 +52,6 @@ def image(case: Any, make_input: Any) -> Any:
     return make_input(case.about["inputs"]["image"]).numpy() / 255.0
 
 
-def agrees(case: Any, name: str, value: Any) -> None:
-    spec, expected = case.about["outputs"][name], case.outputs[name]
-    kept = value[:: value.shape[0] // expected.shape[0], :: value.shape[1] // expected.shape[1]]
-    off = np.abs(kept - expected) > spec["atol"] + spec["rtol"] * np.abs(expected)
-    assert off.mean() <= spec.get("allowed_mismatch_fraction", 0), name
-    assert value.mean() == pytest.approx(spec["mean"], rel=1e-3 if "allowed_mismatch_fraction" in spec else 1e-8)
-
-
 def official_draws(case: Any) -> tuple[Camera, np.random.RandomState]:
     """Draw as published, from Python's and NumPy's generators, and check what the case says was drawn."""
     seed, drawn = case.about["config"]["seed"], case.about["config"]["drawn"]
@@ -76,23 +68,23 @@ def official_draws(case: Any) -> tuple[Camera, np.random.RandomState]:
 
 
 def test_every_published_step(case: Any, image: Any) -> None:
-    agrees(case, "icrf", CURVES.invert(image, 0))
-    agrees(case, "crf", CURVES.respond(image, 0))
+    case.close("icrf", CURVES.invert(image, 0))
+    case.close("crf", CURVES.respond(image, 0))
     matrix = camera_matrix(np.array([0.0, 1.0, 0.0, 0.0]))
-    agrees(case, "cam", to_camera(image, matrix))
-    agrees(case, "back", from_camera(image, matrix))
+    case.close("cam", to_camera(image, matrix))
+    case.close("back", from_camera(image, matrix))
     for pattern in PATTERNS:
         picked = mosaic(image, pattern)
-        agrees(case, f"mosaic_{pattern}", picked)
-        agrees(case, f"demosaic_{pattern}", np.clip(demosaic(picked, pattern), 0, 1))
+        case.close(f"mosaic_{pattern}", picked)
+        case.close(f"demosaic_{pattern}", np.clip(demosaic(picked, pattern), 0, 1))
     noisy = add_raw_noise(mosaic(image, "GRBG"), 0.04, 0.03, np.random.RandomState(7))
-    agrees(case, "pg_noise", noisy)
+    case.close("pg_noise", noisy)
 
 
 def test_the_published_pipeline_with_and_without_noise(case: Any, image: Any) -> None:
     camera, rng = official_draws(case)
-    agrees(case, "srgb_gt", camera.develop(camera.expose(image)))
-    agrees(case, "srgb_noisy", camera.shoot(image, rng))
+    case.close("srgb_gt", camera.develop(camera.expose(image)))
+    case.close("srgb_noisy", camera.shoot(image, rng))
 
 
 def official_look_up(value: float, grid: Any, curve: Any) -> float:
@@ -145,13 +137,13 @@ def test_the_look_up_never_takes_the_first_sample_and_goes_up_at_ties() -> None:
 
 
 def test_mosaics_pick_and_demosaicing_keeps_what_was_picked() -> None:
-    picture = np.random.default_rng(0).random((9, 7, 3))
+    image = np.random.default_rng(0).random((9, 7, 3))
     for pattern in PATTERNS:
-        picked = mosaic(picture, pattern)
+        picked = mosaic(image, pattern)
         for number, colour in enumerate(pattern):
             row, column = divmod(number, 2)
             channel = "RGB".index(colour)
-            np.testing.assert_array_equal(picked[row::2, column::2], picture[row::2, column::2, channel])
+            np.testing.assert_array_equal(picked[row::2, column::2], image[row::2, column::2, channel])
             again = demosaic(picked, pattern)[row::2, column::2, channel]
             np.testing.assert_array_equal(again, picked[row::2, column::2])
         flat = demosaic(np.full((6, 6), 0.3), pattern)

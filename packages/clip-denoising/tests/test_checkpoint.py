@@ -13,8 +13,9 @@ import torch
 from torch import Tensor
 
 from clip_denoising import VARIANTS, CLIPDenoiser, CLIPDenoiserConfig
+from clip_denoising.cli import convert
 from clip_denoising.network.published import UNUSED, published_name, read_published, to_published
-from clip_denoising.weights import convert, load_model
+from clip_denoising.network.weights import load_model
 from visioncore.backbones.clip import CLIP_RESNETS, CLIPResNet, CLIPResNetConfig, tower_config, tower_state
 from visioncore.errors import InputError
 from visioncore.weights.state_dicts import write_state_dict
@@ -171,8 +172,8 @@ def test_there_and_back_bit_for_bit(save: Save, tmp_path: Path, channels: int) -
     path = save({"params": state}, "synthetic")
     whole = CLIPDenoiser.from_published(path, keep_layer4=True)
     assert same(to_published(whole), state)
-    converted = convert(path, tmp_path / "converted")
-    back = load_model(tmp_path / "converted")
+    convert(path, tmp_path / "converted")
+    converted, back = CLIPDenoiser.from_published(path), load_model(tmp_path / "converted")
     assert back.config == converted.config
     assert same(back.state_dict(), converted.state_dict())
     assert same(load_model(path).state_dict(), converted.state_dict())

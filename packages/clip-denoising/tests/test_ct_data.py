@@ -11,13 +11,13 @@ import pytest
 import torch
 
 from clip_denoising.data import prepare as ct_prepare
-from clip_denoising.data.ct_npy import write_npy
 from clip_denoising.data.ct_slices import find_doses, find_full_dose, patient_of, read_slice
 from clip_denoising.data.hounsfield import to_hu, to_unit
 from clip_denoising.data.noise import Noise
 from clip_denoising.data.patches import Patches
 from clip_denoising.data.prepare import find_patients, prepare
 from visioncore.errors import InputError
+from visioncore.medical.arrays import write_npy
 
 
 def volume(seed: int = 0, slices: int = 3, side: int = 20) -> Any:

@@ -44,7 +44,7 @@ def test_real_and_mean_in_one_folder(tmp_path: Path) -> None:
     ]
 
 
-def test_pictures_without_a_partner_are_listed(tmp_path: Path) -> None:
+def test_images_without_a_partner_are_listed(tmp_path: Path) -> None:
     write(tmp_path, [f"{n}_real.png" for n in range(12)])
     write(tmp_path, [f"{n}_mean.png" for n in range(2)])
     message = refused(tmp_path)

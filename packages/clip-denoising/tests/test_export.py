@@ -9,14 +9,16 @@ import onnxruntime
 import pytest
 import torch
 
-from clip_denoising import CLIPDenoiser, export
+from clip_denoising import CLIPDenoiser
+from clip_denoising.method import METHOD
+from visioncore.commands.export import export
 from visioncore.errors import InputError
 
 
 def test_onnx_runs_without_the_package_on_any_size(
     tiny: CLIPDenoiser, tmp_path: Path, capfd: pytest.CaptureFixture[str], recwarn: pytest.WarningsRecorder
 ) -> None:
-    errors = export.export(tiny, tmp_path / "out", formats=["onnx"])
+    errors = export(METHOD, tiny, tmp_path / "out", formats=["onnx"])
     path = tmp_path / "out" / "model.onnx"
     assert list(errors) == list((tmp_path / "out").iterdir()) == [path]
     assert 0 <= errors[path] < 1e-4
@@ -36,7 +38,7 @@ def test_pt2_comes_back_and_leaves_the_model_as_it_was(tiny_ct: CLIPDenoiser, tm
     with torch.no_grad():
         expected = [tiny_ct(image) for image in images]
     model = tiny_ct.double().train()
-    (path,) = export.export(model, tmp_path, formats=["pt2"])
+    (path,) = export(METHOD, model, tmp_path, formats=["pt2"])
     assert model.training
     assert next(model.parameters()).dtype == torch.float64
     loaded = torch.export.load(path).module()
@@ -48,5 +50,5 @@ def test_pt2_comes_back_and_leaves_the_model_as_it_was(tiny_ct: CLIPDenoiser, tm
 
 def test_what_cannot_be_exported_is_told_first(tiny: CLIPDenoiser, tmp_path: Path) -> None:
     with pytest.raises(InputError, match="format is 'tflite'; it must be one of onnx, pt2"):
-        export.export(tiny, tmp_path / "out", formats=["onnx", "tflite"])
+        export(METHOD, tiny, tmp_path / "out", formats=["onnx", "tflite"])
     assert not (tmp_path / "out").exists()

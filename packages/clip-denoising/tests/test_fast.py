@@ -14,7 +14,7 @@ from torch.overrides import TorchFunctionMode
 from clip_denoising import CLIPDenoiser, CLIPDenoiserConfig
 from clip_denoising.network import fast, winograd
 from clip_denoising.network import fused_convolution as convolution
-from clip_denoising.network import upsampled_convolution as enlarged
+from clip_denoising.network import upsampled_convolution as upsampled
 from clip_denoising.network.decoder import upsample
 from clip_denoising.network.fast import FastDenoiser, ToImage, for_inference
 from clip_denoising.network.fused_convolution import Convolution, fusion_works
@@ -56,7 +56,7 @@ def test_rounding_of_winograd(tile: int, bound: float) -> None:
 
 
 @pytest.mark.parametrize("size", [(1, 1), (1, 2), (2, 1), (2, 3), (9, 7), (40, 24)])
-def test_convolution_of_an_enlarged_map(size: tuple[int, int]) -> None:
+def test_convolution_of_an_upsampled_map(size: tuple[int, int]) -> None:
     height, width = size
     weight, x, base = rand(4, 3, 3, 3), rand(2, 3, height, width, seed=1), rand(2, 4, 2 * height, 2 * width, seed=2)
     expected = F.leaky_relu(base + F.conv2d(upsample(x), weight, padding=1), 0.2)
@@ -70,8 +70,8 @@ def test_convolution_of_an_enlarged_map(size: tuple[int, int]) -> None:
 
 def test_bands_are_short() -> None:
     for band in bands(1000, 0, 2000, torch.float64):
-        assert band.rows == enlarged.BLOCK
-        assert band.depth <= enlarged.BLOCK // 2 + 3
+        assert band.rows == upsampled.BLOCK
+        assert band.depth <= upsampled.BLOCK // 2 + 3
         sums = band.weights.sum(dim=2)
         expected = torch.ones_like(sums)
         if band.start == 0:

@@ -7,19 +7,22 @@ from pathlib import Path
 
 import pytest
 
-from clip_denoising import VARIANTS, CLIPDenoiser
-from clip_denoising.info import describe, multiply_accumulates, network
+from clip_denoising import VARIANTS
+from clip_denoising.method import METHOD
+from visioncore.commands.info import as_text, capabilities, measure
 from visioncore.errors import InputError
 
 
 def test_operations_are_those_of_the_paper_less_the_unused_stage() -> None:
-    model = network("synthetic")
-    work = multiply_accumulates(model)
+    config = VARIANTS["synthetic"]
+    work = measure(METHOD, config).multiply_accumulates
     assert work == pytest.approx(20.83e9, rel=1e-3)
-    assert multiply_accumulates(model, 128) == pytest.approx(work / 4, rel=1e-6)
-    assert next(model.parameters()).device.type == "cpu"
-    with_unused = CLIPDenoiser(replace(VARIANTS["synthetic"], keep_layer4=True))
-    assert multiply_accumulates(with_unused) == work
+    assert measure(METHOD, config, 128).multiply_accumulates == pytest.approx(work / 4, rel=1e-6)
+    assert measure(METHOD, replace(config, keep_layer4=True)).multiply_accumulates == work
+
+
+def describe(weights: str | Path) -> str:
+    return as_text(capabilities(METHOD, weights))
 
 
 @pytest.mark.parametrize(
@@ -43,7 +46,7 @@ def test_a_variant_is_described(variant: str, told: str) -> None:
 
 def test_weights_are_described(tiny_weights: Path) -> None:
     text = describe(tiny_weights)
-    assert "network     other (channels 3, width 8," in text
+    assert "network     no published variant (channels 3, width 8," in text
     assert "trained on  not said" in text
     assert f"read from   {tiny_weights}" in text
     with pytest.raises(InputError, match="no such file or folder"):

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from clip_denoising import VARIANTS, CLIPDenoiser, CLIPDenoiserConfig
 from clip_denoising.network.config import published_config
 from clip_denoising.network.feature_augmentation import augment
-from clip_denoising.weights import load_model
+from clip_denoising.network.weights import load_model
 from visioncore.errors import InputError
 
 TINY = CLIPDenoiserConfig(width=8, blocks=(1, 1, 1, 1))

@@ -30,14 +30,13 @@ def residual(name: str, level: Level, clean: Any = GREY) -> Any:
 def test_the_published_noise_bit_by_bit(golden: Any, make_input: Any) -> None:
     case = golden("noise")
     kinds = {"gauss_25": "gaussian:25", "spatial_gauss_55": "spatial:55", "poisson_3.5": "poisson:3.5"}
-    for name, expected in case.outputs.items():
+    for name in case.outputs:
         kind, _, image = name.rpartition("_")
         clean = make_input(case.about["inputs"][image]).numpy().astype(np.float32) / np.float32(255)
         noise = parse_noise(kinds[kind])
         noisy = noise(clean, np.random.RandomState(0))
         assert noisy.dtype == np.float32
-        spec = case.about["outputs"][name]
-        np.testing.assert_allclose(noisy, expected, rtol=spec["rtol"], atol=spec["atol"], err_msg=name)
+        case.close(name, noisy)
 
 
 def test_poisson_counts_follow_the_different_values(golden: Any, make_input: Any) -> None:
@@ -57,7 +56,7 @@ def test_the_published_table_has_eleven_columns() -> None:
 
 @pytest.mark.parametrize("name", NOISES)
 def test_every_kind_at_every_level(name: str) -> None:
-    """The same from the same generator, for one channel too, of float32, and not the clean picture."""
+    """The same from the same generator, for one channel too, of float32, and not the clean image."""
     for level in NOISES[name].levels:
         for clean in (GREY[:40, :50], GREY[:40, :50, :1], RAMP[:, :5]):
             before = clean.copy()
@@ -179,7 +178,7 @@ def test_levels_that_a_kind_cannot_have(text: str) -> None:
     assert f"no level of {text.partition(':')[0]} noise" in refused(lambda: parse_noise(text))
 
 
-def test_pictures_that_are_not_float32_of_three_axes() -> None:
+def test_images_that_are_not_float32_of_three_axes() -> None:
     for clean in (GREY.astype(np.float64), (GREY * 255).astype(np.uint8), GREY[..., 0]):
         assert "must be (H, W, C) float32" in refused(
             lambda clean=clean: Noise("gaussian", 25.0)(clean, np.random.RandomState(0))  # type: ignore[misc]

@@ -1,11 +1,8 @@
-"""Pictures in, the same with less noise out: what is kept, how they are run, what goes wrong."""
+"""Images in, the same with less noise out: what is kept, how they are run, what goes wrong."""
 
 from __future__ import annotations
 
-import errno
-import os
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -16,10 +13,12 @@ from PIL import Image as Pillow
 from torch import Tensor
 
 from clip_denoising import CLIPDenoiser, Prediction, Predictor
-from clip_denoising.inference.predictor import parse_tiles, predict_files
+from clip_denoising.inference.predictor import predict_files
 from visioncore.errors import InputError
 from visioncore.images import Image, read_image, to_tensor, write_image
 from visioncore.inference.dihedral import turned, turned_back
+from visioncore.testing.memory import room_for
+from visioncore.testing.photos import assert_close_pixels as close
 
 MakePhoto = Callable[..., Any]
 
@@ -30,20 +29,13 @@ def predictor(tiny: CLIPDenoiser) -> Predictor:
 
 
 def expected(model: CLIPDenoiser, image: Image) -> np.ndarray[Any, Any]:
-    """Return what the network makes of a picture whose sides are multiples of 32, in the picture's depth."""
+    """Return what the network makes of an image whose sides are multiples of 32, in the image's depth."""
     with torch.inference_mode():
         denoised = model(to_tensor(image))[0].clamp(0, 1)
     return (denoised * (2**image.bits - 1)).round().permute(1, 2, 0).numpy().astype(image.pixels.dtype)
 
 
-def close(one: np.ndarray[Any, Any], other: np.ndarray[Any, Any], steps: int = 1) -> None:
-    """Equal up to roundings on the edge, of which there are a few."""
-    difference = np.abs(one.astype(int) - other.astype(int))
-    assert difference.max() <= steps
-    assert (difference > 0).mean() < 0.01
-
-
-# a picture
+# an image
 
 
 @pytest.mark.parametrize("size", [(32, 64), (96, 32)])
@@ -64,7 +56,7 @@ def test_an_array_and_a_file_give_the_same(
 
 def test_the_model_is_left_as_it_was(tiny: CLIPDenoiser, make_photo: MakePhoto) -> None:
     before = {name: tensor.clone() for name, tensor in tiny.state_dict().items()}
-    Predictor(tiny, "cpu", dtype="bfloat16").picture(make_photo(32, 32))
+    Predictor(tiny, "cpu", dtype="bfloat16").image(make_photo(32, 32))
     assert tiny.state_dict().keys() == before.keys()
     assert all(torch.equal(tensor, before[name]) for name, tensor in tiny.state_dict().items())
 
@@ -74,7 +66,7 @@ def test_16_bit_keeps_its_depth(
     predictor: Predictor, tiny: CLIPDenoiser, make_photo: MakePhoto, tmp_path: Path, suffix: str
 ) -> None:
     pixels = make_photo(32, 32).astype(np.uint16) * 257 + 100
-    result = predictor.picture(pixels)
+    result = predictor.image(pixels)
     assert result.pixels.dtype == np.uint16
     close(result.pixels, expected(tiny, Image(pixels)), steps=2)
     assert len(np.unique(result.pixels)) > 300
@@ -87,7 +79,7 @@ def test_alpha_and_grey_are_kept(predictor: Predictor, make_photo: MakePhoto, tm
     pixels = make_photo(32, 32) if bits == 8 else make_photo(32, 32).astype(np.uint16) * 257
     grey = pixels[..., :1].repeat(3, axis=2)
     write_image(tmp_path / "a.png", Image(grey, alpha=pixels[..., 1], grey=True))
-    path = predictor.picture(tmp_path / "a.png").save(tmp_path / "out")
+    path = predictor.image(tmp_path / "a.png").save(tmp_path / "out")
     assert path == tmp_path / "out" / "a.png"
     back = read_image(path)
     assert back.grey
@@ -99,11 +91,9 @@ def test_alpha_and_grey_are_kept(predictor: Predictor, make_photo: MakePhoto, tm
 
 def test_an_array_of_grey(predictor: Predictor, make_photo: MakePhoto) -> None:
     grey = make_photo(32, 32)[..., 0]
-    result = predictor.picture(grey)
+    result = predictor.image(grey)
     assert result.denoised.grey
-    np.testing.assert_array_equal(
-        result.pixels, predictor.picture(Image(grey[..., None].repeat(3, 2), grey=True)).pixels
-    )
+    np.testing.assert_array_equal(result.pixels, predictor.image(Image(grey[..., None].repeat(3, 2), grey=True)).pixels)
 
 
 def test_the_camera_s_orientation_is_applied_and_its_notes_are_kept(
@@ -112,7 +102,7 @@ def test_the_camera_s_orientation_is_applied_and_its_notes_are_kept(
     exif = Pillow.Exif()
     exif[0x0112], exif[0x0132] = 6, "2024:06:17 10:00:00"
     Pillow.fromarray(make_photo(32, 48)).save(tmp_path / "a.jpg", exif=exif)
-    predictor.picture(tmp_path / "a.jpg").save(tmp_path / "b.png")
+    predictor.image(tmp_path / "a.jpg").save(tmp_path / "b.png")
     with Pillow.open(tmp_path / "b.png") as back:
         assert back.size == (32, 48)
         assert back.getexif()[0x0132] == "2024:06:17 10:00:00"
@@ -121,12 +111,12 @@ def test_the_camera_s_orientation_is_applied_and_its_notes_are_kept(
 
 def test_the_original_is_not_written_over(predictor: Predictor, make_photo: MakePhoto, tmp_path: Path) -> None:
     write_image(tmp_path / "a.png", Image(make_photo(32, 32)))
-    with pytest.raises(InputError, match="this is the noisy original itself"):
-        predictor.picture(tmp_path / "a.png").save(tmp_path)
+    with pytest.raises(InputError, match="this is the noisy image itself"):
+        predictor.image(tmp_path / "a.png").save(tmp_path)
 
 
 def test_a_figure(predictor: Predictor, make_photo: MakePhoto, tmp_path: Path) -> None:
-    predictor.picture(make_photo(32, 32)).plot(tmp_path / "figure.png")
+    predictor.image(make_photo(32, 32)).plot(tmp_path / "figure.png")
     assert read_image(tmp_path / "figure.png").width > 300
 
 
@@ -135,14 +125,14 @@ def test_a_figure(predictor: Predictor, make_photo: MakePhoto, tmp_path: Path) -
     [
         (np.zeros((32, 32, 3), np.float32), "an array of float32 may mean any range"),
         (torch.rand(1, 3, 32, 32), "an array of float32 may mean any range"),
-        (np.zeros((32, 32, 4), np.uint8), r"a picture of 4 channels; it must be \(H, W, 3\) RGB or \(H, W\) grey"),
-        (np.zeros((32, 32, 1), np.uint8), "a picture of 1 channels"),
+        (np.zeros((32, 32, 4), np.uint8), r"an image of 4 channels; it must be \(H, W, 3\) RGB or \(H, W\) grey"),
+        (np.zeros((32, 32, 1), np.uint8), "an image of 1 channels"),
         (np.zeros((2, 32, 32, 3), np.uint8), r"must be \(H, W, 3\)"),
         (np.zeros((0, 32, 3), np.uint8), "not empty"),
         (np.zeros((32, 32, 3), np.int64), "uint8 or uint16"),
     ],
 )
-def test_what_is_no_picture_is_refused(predictor: Predictor, given: Any, told: str) -> None:
+def test_what_is_no_image_is_refused(predictor: Predictor, given: Any, told: str) -> None:
     with pytest.raises(InputError, match=told):
         predictor(given)
 
@@ -163,13 +153,13 @@ def test_a_tiff_of_several_pages_is_refused(predictor: Predictor, make_photo: Ma
         (torch.rand(3, 32, 32), r"must be \(B, 3, H, W\) in floating point"),
         (torch.rand(1, 3, 0, 32), r"must be \(B, 3, H, W\)"),
         (torch.zeros(1, 3, 32, 32).int(), "floating point"),
-        (torch.rand(1, 1, 32, 32), "images of 1 channels, but this network takes 3, RGB pictures; load weights for CT"),
-        (torch.rand(1, 4, 32, 32), "images of 4 channels, but this network takes 3, RGB pictures$"),
+        (torch.rand(1, 1, 32, 32), "images of 1 channels, but this network takes 3, RGB images; load weights for CT"),
+        (torch.rand(1, 4, 32, 32), "images of 4 channels, but this network takes 3, RGB images$"),
     ],
 )
 def test_tensors_that_are_no_images_are_refused(predictor: Predictor, given: Tensor, told: str) -> None:
     with pytest.raises(InputError, match=told):
-        predictor.denoise(given)
+        predictor.run(given)
 
 
 @pytest.mark.parametrize("bad", [float("nan"), float("inf"), -float("inf")])
@@ -177,14 +167,14 @@ def test_values_that_are_not_finite_are_refused(predictor: Predictor, bad: float
     image = torch.rand(2, 3, 32, 32)
     image[1, 2, 3, 4:6] = bad
     with pytest.raises(InputError, match="2 of 6144 values are NaN or infinite"):
-        predictor.denoise(image)
+        predictor.run(image)
 
 
 def test_a_network_that_overflowed_is_told(tiny: CLIPDenoiser, make_photo: MakePhoto) -> None:
     with torch.no_grad():
         tiny.decoder.last.weight.fill_(float("nan"))
     with pytest.raises(InputError, match="values that are not numbers"):
-        Predictor(tiny, "cpu").picture(make_photo(32, 32))
+        Predictor(tiny, "cpu").image(make_photo(32, 32))
 
 
 @pytest.mark.parametrize(
@@ -197,15 +187,15 @@ def test_the_network_works_in_float32(
     """Not every device has float64."""
     image = torch.rand(1, 3, 40, 40, generator=torch.Generator().manual_seed(0)).to(dtype)
     predictor = Predictor(tiny, "cpu", **options)
-    expected = predictor.denoise(image.float())
-    run = predictor._fast
+    expected = predictor.run(image.float())
+    run = predictor.network
 
     def watched(noisy: Tensor) -> Tensor:
         assert noisy.dtype == torch.float32
         return run(noisy)
 
-    monkeypatch.setattr(predictor, "_fast", watched)
-    denoised = predictor.denoise(image)
+    monkeypatch.setattr(predictor, "network", watched)
+    denoised = predictor.run(image)
     assert denoised.dtype == torch.float32
     assert torch.equal(denoised, expected)
 
@@ -215,25 +205,25 @@ def test_values_outside_the_range_and_the_batch_are_kept(tiny: CLIPDenoiser, til
     with torch.no_grad():
         tiny.decoder.last.weight.mul_(100)
     images = torch.rand(3, 3, 40, 150, generator=torch.Generator().manual_seed(0)) * 3 - 1
-    denoised = Predictor(tiny, "cpu", tiles=tiles, batch=2).denoise(images)
+    denoised = Predictor(tiny, "cpu", tiles=tiles, batch=2).run(images)
     assert denoised.shape == images.shape
     assert denoised.min() < -0.5
     assert denoised.max() > 1.5
-    alone = Predictor(tiny, "cpu", tiles=tiles).denoise(images[1:2])
+    alone = Predictor(tiny, "cpu", tiles=tiles).run(images[1:2])
     torch.testing.assert_close(denoised[1:2], alone, rtol=1e-4, atol=1e-4)
 
 
-def test_a_picture_is_padded_and_cropped_as_the_model_does(predictor: Predictor, tiny: CLIPDenoiser) -> None:
+def test_a_image_is_padded_and_cropped_as_the_model_does(predictor: Predictor, tiny: CLIPDenoiser) -> None:
     image = torch.rand(1, 3, 45, 70, generator=torch.Generator().manual_seed(0))
     with torch.no_grad():
-        torch.testing.assert_close(predictor.denoise(image), tiny.denoise(image), rtol=1e-4, atol=1e-5)
+        torch.testing.assert_close(predictor.run(image), tiny.denoise(image), rtol=1e-4, atol=1e-5)
 
 
 @pytest.mark.parametrize("dtype", ["bfloat16", "float16"])
 def test_lower_precision_stays_near(tiny: CLIPDenoiser, make_photo: MakePhoto, dtype: str) -> None:
     pixels = make_photo(32, 64)
     lowered, exact = (
-        Predictor(tiny, "cpu", dtype=name).picture(pixels).pixels.astype(int) for name in (dtype, "float32")
+        Predictor(tiny, "cpu", dtype=name).image(pixels).pixels.astype(int) for name in (dtype, "float32")
     )
     assert np.abs(lowered - exact).max() <= 8
 
@@ -241,27 +231,27 @@ def test_lower_precision_stays_near(tiny: CLIPDenoiser, make_photo: MakePhoto, d
 # options
 
 
-def test_strength_is_the_share_of_the_denoised_picture(tiny: CLIPDenoiser, make_photo: MakePhoto) -> None:
+def test_strength_is_the_share_of_the_denoised_image(tiny: CLIPDenoiser, make_photo: MakePhoto) -> None:
     image = torch.rand(1, 3, 32, 64, generator=torch.Generator().manual_seed(0)) * 2 - 0.5
-    none, some, full = (Predictor(tiny, "cpu", strength=strength).denoise(image) for strength in (0, 0.25, 1))
+    none, some, full = (Predictor(tiny, "cpu", strength=strength).run(image) for strength in (0, 0.25, 1))
     assert torch.equal(none, image)
     torch.testing.assert_close(some, 0.75 * image + 0.25 * full)
     assert (full - image).abs().max() > 0.1
     pixels = make_photo(33, 41)
     for depth in (pixels, pixels.astype(np.uint16) * 251):
-        np.testing.assert_array_equal(Predictor(tiny, "cpu", strength=0).picture(depth).pixels, depth)
+        np.testing.assert_array_equal(Predictor(tiny, "cpu", strength=0).image(depth).pixels, depth)
 
 
 def test_the_self_ensemble_is_the_mean_of_eight(tiny: CLIPDenoiser) -> None:
     image = torch.rand(1, 3, 32, 64, generator=torch.Generator().manual_seed(0))
     plain, ensemble = (Predictor(tiny, "cpu", self_ensemble=on) for on in (False, True))
     versions = {way: turned(image, way) for way in range(8)}
-    mean = torch.stack([turned_back(plain.denoise(version), way) for way, version in versions.items()]).mean(dim=0)
-    torch.testing.assert_close(ensemble.denoise(image), mean)
-    assert not torch.allclose(mean, plain.denoise(image), atol=1e-4)
-    # which does not care how the picture is held
+    mean = torch.stack([turned_back(plain.run(version), way) for way, version in versions.items()]).mean(dim=0)
+    torch.testing.assert_close(ensemble.run(image), mean)
+    assert not torch.allclose(mean, plain.run(image), atol=1e-4)
+    # which does not care how the image is held
     for way in range(8):
-        torch.testing.assert_close(turned_back(ensemble.denoise(versions[way]), way), mean, rtol=1e-4, atol=1e-5)
+        torch.testing.assert_close(turned_back(ensemble.run(versions[way]), way), mean, rtol=1e-4, atol=1e-5)
 
 
 @pytest.mark.parametrize("tiles", [None, (96, 64)])
@@ -270,20 +260,20 @@ def test_the_self_ensemble_is_the_mean_of_eight(tiny: CLIPDenoiser) -> None:
 def test_every_size_in_every_mode(
     tiny: CLIPDenoiser, make_photo: MakePhoto, tiles: Any, ensemble: bool, size: tuple[int, int]
 ) -> None:
-    result = Predictor(tiny, "cpu", tiles=tiles, self_ensemble=ensemble).picture(make_photo(*size))
+    result = Predictor(tiny, "cpu", tiles=tiles, self_ensemble=ensemble).image(make_photo(*size))
     assert result.pixels.shape == (*size, 3)
 
 
-def test_a_picture_of_one_pixel_is_that_pixel_repeated(tiny: CLIPDenoiser) -> None:
+def test_a_image_of_one_pixel_is_that_pixel_repeated(tiny: CLIPDenoiser) -> None:
     pixel = np.array([[[200, 100, 50]]], np.uint8)
     repeated = np.tile(pixel, (32, 32, 1))
-    close(Predictor(tiny, "cpu").picture(pixel).pixels, expected(tiny, Image(repeated))[:1, :1], steps=1)
+    close(Predictor(tiny, "cpu").image(pixel).pixels, expected(tiny, Image(repeated))[:1, :1], steps=1)
 
 
 def test_tiles_are_near_the_whole_and_have_no_seams(tiny: CLIPDenoiser) -> None:
     image = torch.rand(1, 3, 160, 224, generator=torch.Generator().manual_seed(0))
-    whole = Predictor(tiny, "cpu").denoise(image)
-    tiled = Predictor(tiny, "cpu", tiles=(128, 64), batch=3).denoise(image)
+    whole = Predictor(tiny, "cpu").run(image)
+    tiled = Predictor(tiny, "cpu", tiles=(128, 64), batch=3).run(image)
     difference = (tiled - whole).abs()
     assert 0 < difference.mean() < 0.2 * whole.std()
     across = (tiled - whole).diff(dim=-1).abs().mean(dim=(0, 1, 2))
@@ -292,16 +282,13 @@ def test_tiles_are_near_the_whole_and_have_no_seams(tiny: CLIPDenoiser) -> None:
 
 @pytest.mark.parametrize("text", ["whole", " 256, 64 ", "512,64"])
 def test_tiles_as_text(tiny: CLIPDenoiser, text: str) -> None:
-    tiles = parse_tiles(text)
-    assert tiles == {" 256, 64 ": (256, 64), "512,64": (512, 64)}.get(text)
-    assert Predictor(tiny, "cpu", tiles=text).tiles == tiles
+    assert Predictor(tiny, "cpu", tiles=text).tiles == {" 256, 64 ": (256, 64), "512,64": (512, 64)}.get(text, text)
 
 
 @pytest.mark.parametrize("text", ["", "256", "256,", "256;64", "a,b", "-32,2", "official"])
 def test_text_that_is_no_tiles_is_refused(tiny: CLIPDenoiser, text: str) -> None:
-    for give in (parse_tiles, lambda tiles: Predictor(tiny, "cpu", tiles=tiles)):
-        with pytest.raises(InputError, match="it must be whole or SIZE,OVERLAP"):
-            give(text)
+    with pytest.raises(InputError, match="it must be whole or SIZE,OVERLAP"):
+        Predictor(tiny, "cpu", tiles=text)
 
 
 @pytest.mark.parametrize(
@@ -311,6 +298,7 @@ def test_text_that_is_no_tiles_is_refused(tiny: CLIPDenoiser, text: str) -> None
         ({"tiles": (256, 63)}, "the overlap at least 64"),
         ({"tiles": (64, 64)}, "smaller than that"),
         ({"batch": 0}, "batch is 0"),
+        ({"compile": True}, "compile is for GPUs"),
         ({"strength": 1.5}, "strength is 1.5; it must be from 0"),
         ({"strength": -0.1}, "strength is -0.1"),
         ({"strength": float("nan")}, "strength is nan"),
@@ -326,33 +314,16 @@ def test_options_that_make_no_sense_are_refused(tiny: CLIPDenoiser, options: dic
 # memory
 
 
-@contextmanager
-def room_for(predictor: Predictor, images: int, monkeypatch: pytest.MonkeyPatch) -> Iterator[list[int]]:
-    """Let the network run out of memory above so many images at a time; yields the sizes of the batches."""
-    sizes: list[int] = []
-    run = predictor._fast
-
-    def limited(image: Tensor) -> Tensor:
-        sizes.append(len(image))
-        if len(image) > images:
-            raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 20.00 GiB")
-        return run(image)
-
-    with monkeypatch.context() as patch:
-        patch.setattr(predictor, "_fast", limited)
-        yield sizes
-
-
 @pytest.mark.parametrize("tiles", [None, (96, 64)])
 def test_out_of_memory_backs_off_and_says_so(tiny: CLIPDenoiser, monkeypatch: pytest.MonkeyPatch, tiles: Any) -> None:
     images, said = torch.rand(5, 3, 96, 128), list[str]()
     predictor = Predictor(tiny, "cpu", tiles=tiles, batch=5, notify=said.append)
-    with room_for(predictor, 2, monkeypatch) as sizes:
-        denoised = predictor.denoise(images)
+    with room_for(2, predictor, "network", monkeypatch) as sizes:
+        denoised = predictor.run(images)
     assert said == ["out of memory at size 5, going on with 2"]
     assert sizes[1:] == ([2, 2, 1] if tiles is None else [2] * 5)
     assert predictor.batch == (2 if tiles is None else 5)
-    torch.testing.assert_close(denoised, Predictor(tiny, "cpu", tiles=tiles).denoise(images), rtol=1e-4, atol=1e-5)
+    torch.testing.assert_close(denoised, Predictor(tiny, "cpu", tiles=tiles).run(images), rtol=1e-4, atol=1e-5)
 
 
 @pytest.mark.parametrize(
@@ -363,7 +334,7 @@ def test_memory_that_never_suffices_is_told(
     predictor: Predictor, make_photo: MakePhoto, monkeypatch: pytest.MonkeyPatch, tiles: Any, told: str
 ) -> None:
     predictor.tiles = tiles
-    with room_for(predictor, 0, monkeypatch), pytest.raises(InputError, match=told):
+    with room_for(0, predictor, "_fast", monkeypatch), pytest.raises(InputError, match=told):
         predictor(make_photo(32, 48))
 
 
@@ -373,8 +344,8 @@ def test_other_errors_are_not_taken_for_a_lack_of_memory(
     def broken(image: Tensor) -> Tensor:
         raise RuntimeError("a defect")
 
-    monkeypatch.setattr(predictor, "_fast", broken)
-    for tiles in (None, (96, 64)):
+    monkeypatch.setattr(predictor, "network", broken)
+    for tiles in ("whole", (96, 64)):
         predictor.tiles = tiles
         with pytest.raises(RuntimeError, match="a defect"):
             predictor(make_photo(32, 32))
@@ -394,69 +365,8 @@ def names(out: Path) -> list[str]:
     return sorted(path.relative_to(out).as_posix() for path in out.rglob("*") if path.is_file())
 
 
-def test_a_folder_with_broken_files(predictor: Predictor, tiny: CLIPDenoiser, folder: Path, tmp_path: Path) -> None:
-    (folder / "0.png").write_bytes((folder / "1.png").read_bytes()[:200])
-    (folder / "3.jpg").write_text("not an image")
-    said: list[str] = []
-    summary = predict_files([folder], predictor, tmp_path / "out", say=said.append)
-    assert names(tmp_path / "out") == ["1.png", "2.png", "sub/1.png"]
-    assert summary.exit_code == 1
-    assert str(summary) == "3 done, 0 skipped as done before, 2 failed"
-    assert len(said) == 2
-    assert f"{folder / '0.png'}: the PNG file is truncated or damaged" in said[0]
-    assert f"{folder / '3.jpg'}: not an image" in said[1]
-    assert all("\n" not in line for line in said)
-    close(read_image(tmp_path / "out" / "1.png").pixels, expected(tiny, read_image(folder / "1.png")))
-
-
-def test_what_is_done_is_skipped_and_made_anew_on_demand(predictor: Predictor, folder: Path, tmp_path: Path) -> None:
-    out = tmp_path / "out"
-    assert predict_files([folder], predictor, out).exit_code == 0
-    (out / "2.png").unlink()
-    os.utime(out / "1.png", (2e9, 2e9))
-    again = predict_files([folder], predictor, out)
-    assert (len(again.done), len(again.skipped)) == (1, 2)
-    assert (out / "1.png").stat().st_mtime == 2e9
-    assert len(predict_files([folder], predictor, out, overwrite=True).done) == 3
-    assert (out / "1.png").stat().st_mtime != 2e9
-
-
 @pytest.mark.parametrize("suffix", [".jpg", ".tif", ".webp", ".bmp"])
 def test_other_formats_of_the_results(predictor: Predictor, folder: Path, tmp_path: Path, suffix: str) -> None:
     predict_files([folder / "1.png"], predictor, tmp_path / "out", suffix=suffix)
     assert names(tmp_path / "out") == [f"1{suffix}"]
     assert read_image(tmp_path / "out" / f"1{suffix}").pixels.shape == (32, 64, 3)
-
-
-def test_inputs_and_folders_that_will_not_do(predictor: Predictor, folder: Path, tmp_path: Path) -> None:
-    (tmp_path / "file").write_text("")
-    (tmp_path / "empty").mkdir()
-    for inputs, out, suffix, told in (
-        ([tmp_path / "none"], tmp_path / "out", ".png", "no such file or folder"),
-        ([tmp_path / "empty"], tmp_path / "out", ".png", "no file with suffix .png"),
-        ([folder], tmp_path / "file", ".png", "cannot write in this folder"),
-        ([folder], folder, ".png", "would be taken for inputs next time"),
-        ([folder], tmp_path / "out", ".gif", "suffix is '.gif'; it must be one of .png"),
-    ):
-        with pytest.raises(InputError, match=told):
-            predict_files(inputs, predictor, out, suffix=suffix)
-
-
-def test_a_full_disk_leaves_nothing_half_written(
-    predictor: Predictor, folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    write_bytes = Path.write_bytes
-
-    def full(path: Path, data: bytes) -> int:
-        if path.name.startswith(".1."):  # as both files called 1.png are, until they are whole
-            write_bytes(path, data[:10])
-            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
-        return write_bytes(path, data)
-
-    monkeypatch.setattr(Path, "write_bytes", full)
-    said: list[str] = []
-    summary = predict_files([folder], predictor, tmp_path / "out", say=said.append)
-    assert names(tmp_path / "out") == ["2.png"]
-    assert summary.exit_code == 1
-    assert len(said) == 2
-    assert all("No space left on device" in line for line in said)

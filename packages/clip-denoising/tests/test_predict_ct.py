@@ -53,18 +53,18 @@ def test_hounsfield_units_in_and_out(tiny_ct: CLIPDenoiser, batch: int, size: tu
     assert isinstance(result, CTPrediction)
     assert result.hu.dtype == np.float32
     np.testing.assert_allclose(result.hu, expected(tiny_ct, hu), atol=0.02)
-    np.testing.assert_array_equal(result.noisy.hu, hu)
+    np.testing.assert_array_equal(result.noisy.voxels, hu)
 
 
 def test_slices_go_in_batches(predictor: Predictor, monkeypatch: pytest.MonkeyPatch) -> None:
     sizes: list[int] = []
-    run = predictor._fast
+    run = predictor.network
 
     def count(images: Tensor) -> Tensor:
         sizes.append(len(images))
         return run(images)
 
-    monkeypatch.setattr(predictor, "_fast", count)
+    monkeypatch.setattr(predictor, "network", count)
     predictor.batch = 4
     predictor.volume(scan(9))
     assert sizes == [4, 4, 1]
@@ -73,14 +73,14 @@ def test_slices_go_in_batches(predictor: Predictor, monkeypatch: pytest.MonkeyPa
 def test_memory_that_ran_out_is_remembered(tiny_ct: CLIPDenoiser, monkeypatch: pytest.MonkeyPatch) -> None:
     said: list[str] = []
     predictor = Predictor(tiny_ct, "cpu", batch=4, notify=said.append)
-    run, hu = predictor._fast, scan(9)
+    run, hu = predictor.network, scan(9)
 
     def limited(images: Tensor) -> Tensor:
         if len(images) > 2:
             raise torch.OutOfMemoryError("CUDA out of memory")
         return run(images)
 
-    monkeypatch.setattr(predictor, "_fast", limited)
+    monkeypatch.setattr(predictor, "network", limited)
     np.testing.assert_allclose(predictor.volume(hu).hu, expected(tiny_ct, hu), atol=0.02)
     assert said == ["out of memory at size 4, going on with 2"]
 
@@ -101,7 +101,7 @@ def test_strength_zero_changes_no_number_in_a_file(
     folder = write_series(tmp_path / "in")
     result = Predictor(tiny_ct, "cpu", strength=0).volume(folder)
     assert result.save(tmp_path / "out") == tmp_path / "out"
-    np.testing.assert_array_equal(read_ct(tmp_path / "out").hu, read_ct(folder).hu)
+    np.testing.assert_array_equal(read_ct(tmp_path / "out").voxels, read_ct(folder).voxels)
 
 
 def test_where_results_are_saved(predictor: Predictor, write_series: WriteSeries, tmp_path: Path) -> None:
@@ -113,7 +113,7 @@ def test_where_results_are_saved(predictor: Predictor, write_series: WriteSeries
     assert predictor.volume(scan()).save(tmp_path / "new") == tmp_path / "new" / "denoised.npy"
     assert predictor.volume(folder / "IM0000.dcm").save(tmp_path / "out") == tmp_path / "out" / "IM0000.dcm"
     for source, target in ((folder, folder), (tmp_path / "a.nii.gz", tmp_path)):
-        with pytest.raises(InputError, match="this is the noisy original itself"):
+        with pytest.raises(InputError, match="this is the noisy scan itself"):
             predictor.volume(source).save(target)
 
 
@@ -131,36 +131,36 @@ def test_a_figure(predictor: Predictor, tmp_path: Path) -> None:
 # which network takes what
 
 
-def test_pictures_are_refused_by_a_network_for_ct(predictor: Predictor, make_photo: MakePhoto, tmp_path: Path) -> None:
+def test_images_are_refused_by_a_network_for_ct(predictor: Predictor, make_photo: MakePhoto, tmp_path: Path) -> None:
     pixels = make_photo(32, 32)
     write_image(tmp_path / "a.png", Image(pixels))
     for given, told in (
-        (tmp_path / "a.png", r"a\.png: a picture, but this network takes CT; load weights for RGB pictures"),
-        (Image(pixels), "a picture, but this network takes CT"),
+        (tmp_path / "a.png", r"a\.png: an image, but this network takes CT; load weights for RGB images"),
+        (Image(pixels), "an image, but this network takes CT"),
         (pixels, "has 3 channels; CT has one"),
     ):
         with pytest.raises(InputError, match=told):
             predictor(given)
     with pytest.raises(InputError, match="images of 3 channels, but this network takes 1, CT; load weights for RGB"):
-        predictor.picture(pixels)
+        predictor.image(pixels)
 
 
-def test_ct_is_refused_by_a_network_for_pictures(tiny: CLIPDenoiser, write_series: WriteSeries, tmp_path: Path) -> None:
+def test_ct_is_refused_by_a_network_for_images(tiny: CLIPDenoiser, write_series: WriteSeries, tmp_path: Path) -> None:
     folder, predictor = write_series(tmp_path / "in"), Predictor(tiny, "cpu")
     np.save(tmp_path / "a.npy", scan())
     for given in (folder, folder / "IM0000.dcm", tmp_path / "a.npy", as_volume(scan())):
-        with pytest.raises(InputError, match="a CT scan, but this network takes RGB pictures; load weights for CT"):
+        with pytest.raises(InputError, match="a CT scan, but this network takes RGB images; load weights for CT"):
             predictor(given)
-    with pytest.raises(InputError, match="images of 1 channels, but this network takes 3, RGB pictures; load weights"):
+    with pytest.raises(InputError, match="images of 1 channels, but this network takes 3, RGB images; load weights"):
         predictor.volume(scan())
-    with pytest.raises(InputError, match="in: CT scans, but this network takes RGB pictures; load weights for CT"):
+    with pytest.raises(InputError, match="in: CT scans, but this network takes RGB images; load weights for CT"):
         predict_files([folder], predictor, tmp_path / "out")
 
 
 def test_bad_volumes_are_refused(predictor: Predictor, write_series: WriteSeries, tmp_path: Path) -> None:
     hu = scan()
     hu[1, 2, 3] = np.nan
-    with pytest.raises(InputError, match="1 of 2048 values in slice 1 are not finite"):
+    with pytest.raises(InputError, match="1 of 6144 voxels are not finite"):
         predictor(hu)
     with pytest.raises(InputError, match="has no RescaleSlope and RescaleIntercept"):
         predictor(write_series(tmp_path / "bare", RescaleSlope=None))
@@ -192,10 +192,10 @@ def test_a_folder_of_scans(tiny_ct: CLIPDenoiser, scans: Path, tmp_path: Path) -
     out = tmp_path / "out"
     summary = predict_files([scans], predictor, out, say=said.append)
     assert str(summary) == "2 done, 0 skipped as done before, 1 failed"
-    assert said == [f"failed: {scans / 'bad.npy'}: 20 of 20 values in slice 0 are not finite numbers, the first in row "
-                    "0, column 0; give them a value, such as -1024 (air)"]  # fmt: skip
+    assert said == [f"failed: {scans / 'bad.npy'}: 20 of 20 voxels are not finite numbers, the first in slice "
+                    "0, row 0, column 0; give them a value, such as that of air"]  # fmt: skip
     assert len(noted) == 1
-    assert "slices are missing: 10 mm from IM0002.dcm to IM0003.dcm" in noted[0]
+    assert "slices are missing or at uneven steps, 10 mm from IM0002.dcm to IM0003.dcm" in noted[0]
     before, after = (nibabel.load(folder / "a.nii.gz").get_fdata() for folder in (scans, out))
     np.testing.assert_allclose(after.T, np.rint(expected(tiny_ct, before.T.astype(np.float32))), atol=1)
     names = sorted(path.name for path in (out / "patient" / "series").iterdir())

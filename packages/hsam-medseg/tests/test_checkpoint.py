@@ -15,7 +15,6 @@ from torch import Tensor, nn
 from hsam_medseg import HSAM, HSAMConfig, Preprocessing, load_model
 from hsam_medseg.network.published import detect_config, read_published, to_published
 from hsam_medseg.network.unused_tensors import unused_shapes
-from hsam_medseg.weights import convert
 from visioncore.errors import InputError
 
 SamFile = Callable[[str], Path]
@@ -236,12 +235,13 @@ def test_adapters_that_do_not_fit(adapter: Path, sam: Path, change: Callable[[An
 def test_an_adapter_becomes_a_folder_that_needs_nothing_else(adapter: Path, sam: Path, tmp_path: Path) -> None:
     published = load_model(adapter, sam=sam)
     processing = Preprocessing(window="mr", orientation="LPS")
-    model = convert(adapter, sam, tmp_path / "out", preprocessing=processing)
+    model = HSAM.from_published(adapter, sam=sam, preprocessing=processing)
+    model.save_pretrained(tmp_path / "out")
     again = load_model(tmp_path / "out")
     assert again.config == model.config == replace(published.config, preprocessing=processing)
     assert equal(again.state_dict(), published.state_dict())
     assert load_model(tmp_path / "out" / "model.safetensors").config == model.config
-    assert convert(adapter, sam, tmp_path / "as it was").config == published.config
+    assert HSAM.from_published(adapter, sam=sam).config == published.config
 
 
 def test_one_file_holds_weights_and_settings(tiny: HSAM, tmp_path: Path) -> None:

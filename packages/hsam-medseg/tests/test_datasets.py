@@ -10,9 +10,9 @@ import numpy as np
 import pytest
 
 from hsam_medseg.data.datasets import Case, find_cases, read_case
-from hsam_medseg.data.volume import Volume
-from hsam_medseg.data.volumes import write_labels
+from hsam_medseg.data.labels import write_labels
 from visioncore.errors import InputError
+from visioncore.medical import Volume
 
 VOXELS = np.arange(24, dtype=np.uint8).reshape(2, 3, 4)
 AFFINE = np.array([[-2.0, 0, 0, 10], [0, -3, 0, 20], [0, 0, 5, -7], [0, 0, 0, 1]])
@@ -21,7 +21,7 @@ Put = Callable[..., Path]
 
 @pytest.fixture
 def put(tmp_path: Path) -> Put:
-    """Write files below ``tmp_path/data`` as NIfTI, pictures, npz, h5 or npy, by their suffix."""
+    """Write files below ``tmp_path/data`` as NIfTI, images, npz, h5 or npy, by their suffix."""
 
     def write(*names: str, voxels: np.ndarray = VOXELS, affine: np.ndarray = AFFINE) -> Path:
         for name in names:

@@ -11,9 +11,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from hsam_medseg.data.volumes import Volume, read_volume
+from hsam_medseg.data.scans import read_volume
 from hsam_medseg.inference.dicom_seg import write_dicom_seg
 from visioncore.errors import InputError
+from visioncore.medical import Volume
 
 pydicom: Any = import_module("pydicom")
 
@@ -126,8 +127,8 @@ def test_anonymous_files_will_do(tmp_path: Path, scan: Volume) -> None:
     anonymous = read_volume(tmp_path)
     write_dicom_seg(tmp_path / "seg.dcm", make_labels(anonymous), anonymous, CLASSES)
     assert segment_places(tmp_path / "seg.dcm") == label_places(make_labels(scan))
-    headers: Any = anonymous.header
-    assert "PatientID" not in headers[0]
+    origin: Any = anonymous.origin
+    assert "PatientID" not in origin.headers[0]
 
 
 def test_nothing_found_is_a_segmentation_too(tmp_path: Path, scan: Volume) -> None:

@@ -20,8 +20,8 @@ from torch import Tensor, nn
 
 from hsam_medseg import HSAM, Output, Predictor, Preprocessing, Volume
 from hsam_medseg.data.label_map import LabelMap
+from hsam_medseg.data.labels import write_labels
 from hsam_medseg.data.prepare import Preparation, prepare
-from hsam_medseg.data.volumes import write_labels
 from hsam_medseg.evaluation.protocols import evaluate
 from hsam_medseg.inference.predictor import predict_files
 from hsam_medseg.network.config import SYNAPSE_CLASSES

@@ -11,7 +11,10 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from hsam_medseg import HSAM, export
+from hsam_medseg import HSAM
+from hsam_medseg.method import METHOD
+from hsam_medseg.network.exported import Logits, plain_layers
+from visioncore.commands.export import export
 
 
 @pytest.fixture
@@ -33,7 +36,7 @@ def outputs(model: HSAM, images: Tensor) -> list[Tensor]:
 def test_onnx_runs_without_the_package(
     adapted: HSAM, tmp_path: Path, capfd: pytest.CaptureFixture[str], recwarn: pytest.WarningsRecorder
 ) -> None:
-    errors = export.export(adapted, tmp_path / "out", formats=["onnx"])
+    errors = export(METHOD, adapted, tmp_path / "out", formats=["onnx"])
     path = tmp_path / "out" / "model.onnx"
     assert list(errors) == list((tmp_path / "out").iterdir()) == [path]
     assert 0 <= errors[path] < 1e-4
@@ -57,7 +60,7 @@ def test_pt2_comes_back_and_leaves_the_model_as_it_was(adapted: HSAM, tmp_path: 
     images = torch.rand(1, 3, 80, 80)
     expected = outputs(single, images)
     model = single.double().train()
-    (path,) = export.export(model, tmp_path, formats=["pt2"])
+    (path,) = export(METHOD, model, tmp_path, formats=["pt2"])
     assert model.training
     assert next(model.parameters()).dtype == torch.float64
     loaded = torch.export.load(path)
@@ -73,7 +76,7 @@ def test_unused_tensors_are_left_out(adapted: HSAM) -> None:
     from hsam_medseg.network.unused_tensors import UnusedTensors
 
     adapted.unused = UnusedTensors({"prompt_encoder.point_embeddings.0.weight": (1, 256)})
-    exported = export._Exported(adapted)
+    exported = Logits(plain_layers(adapted))
     assert not [name for name in exported.state_dict() if "unused" in name or ".up." in name]
     images = torch.rand(1, 3, 64, 64)
     with torch.no_grad():

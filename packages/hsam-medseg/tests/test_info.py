@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import math
-from contextlib import nullcontext
 from pathlib import Path
 
 import pytest
@@ -12,9 +11,12 @@ import torch
 from torch.utils.flop_counter import FlopCounterMode
 
 from hsam_medseg import HSAM, HSAMConfig
-from hsam_medseg.info import describe, named_config, network, operations
-from hsam_medseg.network.reference import as_plain
+from hsam_medseg.method import METHOD
+from hsam_medseg.network.config import named_config
+from hsam_medseg.network.reference import as_reference
 from hsam_medseg.network.unused_tensors import unused_shapes
+from visioncore.commands.info import as_text, capabilities, measure
+from visioncore.commands.networks import network_of
 from visioncore.errors import InputError
 
 DATA = Path(__file__).parent / "data"
@@ -25,14 +27,12 @@ FAST = {"vit_b-224": 36.1e9, "vit_b-512": 199.2e9, "vit_l-224": 124.0e9}
 
 
 @pytest.mark.parametrize("name", PUBLISHED)
-def test_the_plain_path_does_the_published_work(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_reference_path_does_the_published_work(name: str) -> None:
     config = named_config(name)
     assert config is not None
     with torch.device("meta"):
-        plain = as_plain(HSAM(config).eval().requires_grad_(False))
+        plain = as_reference(HSAM(config).eval().requires_grad_(False))
         image = torch.empty(1, 3, config.image_size, config.image_size)
-    # Tensors without data have no precision to compute in.
-    monkeypatch.setattr(torch, "autocast", lambda *_, **__: nullcontext())
     with FlopCounterMode(display=False) as counter, torch.no_grad():
         plain(image)
     assert counter.get_total_flops() == pytest.approx(PUBLISHED[name], rel=0.005)
@@ -42,7 +42,7 @@ def test_the_plain_path_does_the_published_work(name: str, monkeypatch: pytest.M
 def test_the_fast_path_does_not_more(name: str) -> None:
     config = named_config(name)
     assert config is not None
-    assert operations(config) == pytest.approx(FAST[name], rel=0.002)
+    assert 2 * measure(METHOD, config).multiply_accumulates == pytest.approx(FAST[name], rel=0.002)
 
 
 @pytest.mark.parametrize(
@@ -67,12 +67,17 @@ def test_parameters_and_what_has_no_effect_are_the_published_ones(
     assert sum(p.numel() for p in parameters if p.requires_grad) + unused == trained
 
 
+def describe(weights: str | Path = "vit_b-512") -> str:
+    return as_text(capabilities(METHOD, weights))
+
+
 def test_a_named_network_is_described() -> None:
     text = describe()
     assert "network     vit_b at 512x512, low-rank additions of rank 5, decoder hierarchical, gate released" in text
     assert "right kidney, left kidney, gallbladder, liver, stomach, aorta, pancreas (8, background not counted)" in text
-    assert "parameters  98.40 M, of which 11.12 M are trained; the authors' layout holds 12.88 M more" in text
-    assert "operations  199.2 GFLOPs" in text
+    assert "parameters  98.40 M, of which 11.12 M are trained\n" in text
+    assert "published   the authors' layout holds 12.88 M more parameters that have no effect\n" in text
+    assert "operations  99.58 G multiply-accumulates for images 1x3x512x512\n" in text
     assert "arXiv 2403.18271" in text
     assert "Apache-2.0" in text
     assert "220_epoch_299.pth" in text
@@ -107,14 +112,14 @@ def test_an_adapter_is_described_without_sams_file(tmp_path: Path) -> None:
 def test_the_bundled_network_is_described() -> None:
     text = describe("demo")
     assert "network     vit_micro at 192x192" in text
-    assert "0.2 GFLOPs" in text
+    assert "operations  0.11 G multiply-accumulates" in text
 
 
 def test_names_of_networks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, tiny_weights: Path) -> None:
-    model = network("vit_micro-32")
+    model = network_of(METHOD, "vit_micro-32")
     assert model.config.image_size == 32
     assert not model.training
-    assert network(tiny_weights).config.image_size == 64
+    assert network_of(METHOD, tiny_weights).config.image_size == 64
     assert named_config("demo") is None
     with pytest.raises(InputError, match="image_size is 100"):
         named_config("vit_b-100")
@@ -123,6 +128,7 @@ def test_names_of_networks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, tiny
     with pytest.raises(InputError, match="no such file or folder"):
         describe(tmp_path / "none")
     monkeypatch.chdir(tmp_path)
-    (tmp_path / "vit_b-512").mkdir()
-    with pytest.raises(InputError, match=r"no config\.json"):
-        describe("vit_b-512")
+    (tmp_path / "vit_micro-32").mkdir()
+    assert network_of(METHOD, "vit_micro-32").config.image_size == 32
+    HSAM.from_pretrained(tiny_weights).save_pretrained(tmp_path / "vit_micro-32")
+    assert network_of(METHOD, "vit_micro-32").config.image_size == 64

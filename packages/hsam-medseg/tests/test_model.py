@@ -17,7 +17,7 @@ from hsam_medseg import HSAM, HSAMConfig, Output, Preprocessing
 from hsam_medseg.network.decoders import Coarse, CoarseDecoder, FineDecoder
 from hsam_medseg.network.gate import ClassBalancedGate, attention_heads, noise_levels
 from hsam_medseg.network.position import EmptyPrompt
-from hsam_medseg.network.reference import as_plain
+from hsam_medseg.network.reference import as_reference
 from hsam_medseg.network.sam_decoder import SAMDecoder
 from visioncore.errors import InputError
 
@@ -56,16 +56,16 @@ def test_any_size_divisible_by_16_and_any_number_of_classes(tiny: HSAM, size: in
     output = model(images(model.config).double())
     assert output.coarse_logits.shape == (2, classes + 1, size // 4, size // 4)
     assert output.fine_logits.shape == output.logits.shape == (2, classes + 1, size, size)
-    for found, wanted in zip(output, as_plain(model)(images(model.config).double()), strict=True):
+    for found, wanted in zip(output, as_reference(model)(images(model.config).double()), strict=True):
         torch.testing.assert_close(found, wanted, rtol=1e-10, atol=1e-10)
 
 
 @torch.no_grad()
 def test_both_decoders_are_fused_by_their_mean(tiny: HSAM) -> None:
     output = tiny(images(tiny.config))
-    enlarged = F.interpolate(output.coarse_logits, scale_factor=4, mode="bilinear")
-    torch.testing.assert_close(output.logits, (enlarged + output.fine_logits) / 2)
-    torch.testing.assert_close(output._replace(fine_logits=None).logits, enlarged)
+    upsampled = F.interpolate(output.coarse_logits, scale_factor=4, mode="bilinear")
+    torch.testing.assert_close(output.logits, (upsampled + output.fine_logits) / 2)
+    torch.testing.assert_close(output._replace(fine_logits=None).logits, upsampled)
 
 
 @torch.no_grad()

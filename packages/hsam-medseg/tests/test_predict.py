@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import errno
 import itertools
 import json
-import os
 import threading
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import contextmanager
 from dataclasses import replace
 from importlib import import_module
 from pathlib import Path
@@ -24,11 +21,14 @@ from scipy.ndimage import uniform_filter, zoom
 from torch import Tensor, nn
 
 from hsam_medseg import HSAM, HSAMConfig, Output, Predictor, Preprocessing, Segmentation, Volume
-from hsam_medseg.data.volumes import read_labels, read_volume, write_labels
+from hsam_medseg.data.labels import read_labels, write_labels
+from hsam_medseg.data.scans import read_volume
 from hsam_medseg.inference.predictor import predict_files
 from hsam_medseg.inference.result import beside
 from hsam_medseg.inference.work_ahead import ahead, one_behind
 from visioncore.errors import InputError
+from visioncore.inference.dihedral import turned, turned_back
+from visioncore.testing.memory import room_for
 
 nibabel: Any = import_module("nibabel")  # not typed throughout
 Array = np.ndarray[Any, Any]
@@ -163,19 +163,41 @@ def test_the_stage_decides(tiny: HSAM, stage: Any) -> None:
     predictor = make(tiny, stage=stage, batch=1)
     with torch.no_grad():
         output = tiny(images)
-    enlarged = nn.functional.interpolate(output.coarse_logits, scale_factor=4, mode="bilinear")
-    expected = {"fused": (enlarged + output.fine_logits) / 2, "fine": output.fine_logits, "coarse": enlarged}[stage]
-    torch.testing.assert_close(predictor.logits(images), expected, rtol=1e-4, atol=1e-5)
+    upsampled = nn.functional.interpolate(output.coarse_logits, scale_factor=4, mode="bilinear")
+    expected = {"fused": (upsampled + output.fine_logits) / 2, "fine": output.fine_logits, "coarse": upsampled}[stage]
+    torch.testing.assert_close(predictor.run(images), expected, rtol=1e-4, atol=1e-5)
     labels = predictor.segment(images.mean(1).numpy())
     with torch.no_grad():
-        grey = predictor.logits(images.mean(1, keepdim=True).expand(-1, 3, -1, -1)).argmax(1)
+        grey = predictor.run(images.mean(1, keepdim=True).expand(-1, 3, -1, -1)).argmax(1)
     assert (labels == grey.numpy()).mean() > 0.999
+
+
+def test_the_self_ensemble_is_the_mean_of_eight(tiny: HSAM) -> None:
+    images = torch.rand(1, 3, 64, 64, generator=torch.Generator().manual_seed(0))
+    plain, ensemble = make(tiny), make(tiny, self_ensemble=True)
+    mean = torch.stack([turned_back(plain.run(turned(images, way)), way) for way in range(8)]).mean(dim=0)
+    torch.testing.assert_close(ensemble.run(images), mean, rtol=1e-4, atol=1e-5)
+    labels = ensemble.segment(images[:, :1].expand(-1, 3, -1, -1).movedim(1, -1).numpy())
+    assert labels.shape == (1, 64, 64)
+
+
+def test_the_compiled_network_is_what_runs(tiny: HSAM, monkeypatch: pytest.MonkeyPatch) -> None:
+    seen: list[Any] = []
+
+    def compiled(model: HSAM) -> HSAM:
+        seen.append(model)
+        return model
+
+    monkeypatch.setattr(torch, "compile", compiled)
+    images = torch.rand(1, 3, 64, 64)
+    torch.testing.assert_close(make(tiny, compile=True).run(images), make(tiny).run(images))
+    assert seen == [tiny]
 
 
 def test_a_network_of_one_decoder_has_no_fine_stage(tiny: HSAM) -> None:
     single = HSAM(replace(tiny.config, decoder="coarse"))
     images = torch.rand(1, 3, 64, 64)
-    torch.testing.assert_close(make(single, stage="fused").logits(images), make(single, stage="coarse").logits(images))
+    torch.testing.assert_close(make(single, stage="fused").run(images), make(single, stage="coarse").run(images))
     with pytest.raises(InputError, match=r"stage is fine, but this network \(coarse\) has one decoder"):
         make(single, stage="fine")
 
@@ -417,8 +439,8 @@ def test_files_that_are_no_scans_are_refused(tmp_path: Path) -> None:
     for path, told in (
         (tmp_path / "none.nii.gz", "none.nii.gz"),
         (tmp_path / "notes.txt", "not a volume"),
-        (tmp_path, "neither DICOM files nor pictures"),
-        (holed, "not finite numbers, the first at slice, row, column 1, 2, 3"),
+        (tmp_path, "no DICOM files or images in this folder"),
+        (holed, "not finite numbers, the first in slice 1, row 2, column 3"),
     ):
         with pytest.raises(InputError, match=told) as refusal:
             make(brightness())(path)
@@ -438,7 +460,7 @@ def test_segment_takes_windowed_slices_only() -> None:
 @pytest.mark.parametrize("images", [torch.zeros(3, 16, 16), torch.zeros(1, 1, 16, 16), torch.zeros(0, 3, 16, 16)])
 def test_logits_are_of_whole_batches(images: Tensor) -> None:
     with pytest.raises(InputError, match=r"they must be \(B, 3, 16, 16\)"):
-        make(brightness()).logits(images)
+        make(brightness()).run(images)
 
 
 def test_an_answer_that_is_not_finite_is_not_hidden() -> None:
@@ -457,33 +479,16 @@ def test_an_answer_that_is_not_finite_is_not_hidden() -> None:
 @pytest.mark.parametrize("dtype", ["bfloat16", "float16"])
 def test_lower_precision_stays_near(tiny: HSAM, dtype: str) -> None:
     images = torch.rand(2, 3, 64, 64, generator=torch.Generator().manual_seed(0))
-    exact, lowered = (make(tiny, dtype=name).logits(images) for name in ("float32", dtype))
+    exact, lowered = (make(tiny, dtype=name).run(images) for name in ("float32", dtype))
     assert lowered.dtype == torch.float32
     assert 0 < (lowered - exact).abs().mean() < 0.05 * exact.abs().mean()
-
-
-@contextmanager
-def room_for(model: nn.Module, slices: int, monkeypatch: pytest.MonkeyPatch) -> Iterator[list[int]]:
-    """Let the network run out of memory above so many slices at a time; yields the sizes of the batches."""
-    sizes: list[int] = []
-    forward = model.forward
-
-    def limited(images: Tensor) -> Any:
-        sizes.append(len(images))
-        if len(images) > slices:
-            raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 20.00 GiB")
-        return forward(images)
-
-    with monkeypatch.context() as patch:
-        patch.setattr(model, "forward", limited)
-        yield sizes
 
 
 def test_out_of_memory_backs_off_once_and_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
     model, said = brightness(), list[str]()
     predictor = make(model, batch=8, notify=said.append)
     scan = random_scan(11, 20, 24)
-    with room_for(model, 2, monkeypatch) as sizes:
+    with room_for(2, model, "forward", monkeypatch) as sizes:
         for _ in range(2):
             labels = predictor(scan).labels.voxels
             np.testing.assert_array_equal(labels, loop(scan, by_brightness))
@@ -493,7 +498,7 @@ def test_out_of_memory_backs_off_once_and_says_so(monkeypatch: pytest.MonkeyPatc
 
 def test_memory_that_never_suffices_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
     model = brightness()
-    with room_for(model, 0, monkeypatch), pytest.raises(InputError, match="even at the smallest size"):
+    with room_for(0, model, "forward", monkeypatch), pytest.raises(InputError, match="even at the smallest size"):
         make(model, notify=lambda line: None)(random_scan(2, 20, 24))
 
 
@@ -617,18 +622,6 @@ def test_a_folder_with_a_broken_file(predictor: Predictor, folder: Path, tmp_pat
     np.testing.assert_allclose(labels.affine, source.affine)
 
 
-def test_what_is_done_is_skipped_and_made_anew_on_demand(predictor: Predictor, folder: Path, tmp_path: Path) -> None:
-    out = tmp_path / "out"
-    assert predict_files([folder], predictor, out).exit_code == 0
-    (out / "2.nii.gz").unlink()
-    os.utime(out / "1.nii.gz", (2e9, 2e9))
-    again = predict_files([folder], predictor, out)
-    assert (len(again.done), len(again.skipped)) == (1, 2)
-    assert (out / "1.nii.gz").stat().st_mtime == 2e9
-    assert len(predict_files([folder], predictor, out, overwrite=True).done) == 3
-    assert (out / "1.nii.gz").stat().st_mtime != 2e9
-
-
 def test_what_is_asked_for_later_is_made_then(predictor: Predictor, folder: Path, tmp_path: Path) -> None:
     out = tmp_path / "out"
     predict_files([folder], predictor, out, preview=False)
@@ -655,23 +648,9 @@ def test_probabilities_of_one_scan_only_are_held(
     assert nibabel.load(tmp_path / "out" / "2_probabilities.nii.gz").shape == (24, 20, 3, 3)
 
 
-def test_two_scans_of_one_name_both_have_results(predictor: Predictor, folder: Path, tmp_path: Path) -> None:
-    write_nifti(folder / "1.nii", placed(random_scan(2, 20, 24)))
-    predict_files([folder], predictor, tmp_path / "out", preview=False)
-    expected = results("1.nii", "1.nii.gz", "2", "sub/1", endings=(".nii.gz", ".json"))
-    assert names(tmp_path / "out") == expected
-
-
 def test_patterns_keep_places_below_their_plain_part(predictor: Predictor, folder: Path, tmp_path: Path) -> None:
     predict_files([folder / "s*" / "*.nii.gz", folder / "2.nii"], predictor, tmp_path / "out", preview=False)
     assert names(tmp_path / "out") == results("2", "sub/1", endings=(".nii.gz", ".json"))
-
-
-def test_results_inside_the_inputs_are_no_inputs(predictor: Predictor, folder: Path) -> None:
-    for _ in range(2):
-        summary = predict_files([folder], predictor, folder / "out")
-    assert len(summary.skipped) == 3
-    assert names(folder / "out") == results("1", "2", "sub/1")
 
 
 def test_inputs_and_folders_that_will_not_do(predictor: Predictor, folder: Path, tmp_path: Path) -> None:
@@ -744,27 +723,6 @@ def test_a_dicom_segmentation_of_something_else_fails_that_scan(
     assert summary.exit_code == 1
     assert "made for scans that are read from DICOM" in said[0]
     assert names(tmp_path / "out") == results("2")
-
-
-def test_a_full_disk_leaves_nothing_half_written(
-    predictor: Predictor, folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    open_file = Path.open
-
-    def full(path: Path, mode: str = "r", *more: Any, **options: Any) -> Any:
-        if mode == "wb" and path.name.startswith(".1."):
-            path.write_text("half of it")
-            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
-        return open_file(path, mode, *more, **options)
-
-    monkeypatch.setattr(Path, "open", full)
-    said: list[str] = []
-    summary = predict_files([folder], predictor, tmp_path / "out", preview=False, say=said.append)
-    assert summary.exit_code == 1
-    assert len(said) == 2
-    assert all("No space left on device" in line for line in said)
-    assert [name for name in names(tmp_path / "out") if "nii" in name] == ["2.nii.gz"]
-    assert not [name for name in names(tmp_path / "out") if "partial" in name]
 
 
 def test_an_empty_scan_among_others_is_noted(folder: Path, tmp_path: Path) -> None:

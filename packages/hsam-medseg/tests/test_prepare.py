@@ -15,11 +15,11 @@ import pytest
 
 from hsam_medseg.data.datasets import find_cases
 from hsam_medseg.data.label_map import LabelMap, read_label_map
-from hsam_medseg.data.nifti import write_labels_nifti
 from hsam_medseg.data.prepare import Preparation, prepare
 from hsam_medseg.data.slices import SliceFiles, case_of, open_slices
-from hsam_medseg.data.volume import Volume
 from visioncore.errors import InputError
+from visioncore.medical import Volume
+from visioncore.medical.nifti import write_nifti
 
 AFFINE = np.array([[0.0, 2, 0, 10], [3, 0, 0, 20], [0, 0, -5, 7], [0, 0, 0, 1]])  # ARI
 LABELS = LabelMap.of(["spleen", "liver"], ignore=[9])
@@ -39,7 +39,7 @@ def make(tmp_path: Path) -> Dataset:
             for number, value in enumerate(values):
                 labels[number % shape[0], 1:3, 2:4] = value
             for kind, voxels in (("images", scan), ("labels", labels)):
-                write_labels_nifti(tmp_path / "data" / kind / f"{name}.nii.gz", Volume(voxels, AFFINE, True))
+                write_nifti(tmp_path / "data" / kind / f"{name}.nii.gz", voxels, Volume(voxels, AFFINE, True))
         return tmp_path / "data"
 
     return write
@@ -161,7 +161,11 @@ def test_some_cases(make: Dataset, tmp_path: Path) -> None:
 def test_a_bad_case_does_not_stop_the_others(make: Dataset, tmp_path: Path) -> None:
     data = make("p1", "p2")
     make("p3", values=(0, 1, 5))
-    write_labels_nifti(data / "labels" / "p2.nii.gz", Volume(np.zeros((4, 6, 7), np.uint8), AFFINE, True))
+    write_nifti(
+        data / "labels" / "p2.nii.gz",
+        np.zeros((4, 6, 7), np.uint8),
+        Volume(np.zeros((4, 6, 7), np.uint8), AFFINE, True),
+    )
     said: list[str] = []
     summary = prepare(data, tmp_path / "out", Preparation(LABELS), say=said.append)
     assert summary.exit_code == 1
@@ -218,7 +222,7 @@ def test_the_published_labels_of_la(tmp_path: Path) -> None:
 
 @pytest.fixture
 def synapse(tmp_path: Path) -> Path:
-    """The official folder, with two cases of two slices each."""
+    """The published folder, with two cases of two slices each."""
     for name, label in (("case0005_slice000", 0), ("case0005_slice001", 8), ("case0006_slice000", 3)):
         path = tmp_path / "synapse" / "train_npz" / f"{name}.npz"
         path.parent.mkdir(parents=True, exist_ok=True)

@@ -16,14 +16,17 @@ from torch import Tensor, nn
 from hsam_medseg import HSAM, HSAMConfig, Output, Preprocessing, Volume
 from hsam_medseg.data.few_shot import PUBLISHED
 from hsam_medseg.data.label_map import LabelMap
-from hsam_medseg.data.nifti import write_labels_nifti
+from hsam_medseg.data.labels import write_labels
 from hsam_medseg.data.prepare import Preparation, prepare
 from hsam_medseg.data.slices import SliceFiles
 from hsam_medseg.data.synthetic import SYNTHETIC_CLASSES
 from hsam_medseg.network.config import SYNAPSE_CLASSES
 from hsam_medseg.training import trainer as train
-from hsam_medseg.training.trainer import DataConfig, TrainConfig, official_learning_rate, step_losses, validate
+from hsam_medseg.training.config import DataConfig, TrainConfig
+from hsam_medseg.training.schedule import published_learning_rate
+from hsam_medseg.training.trainer import step_losses, validate
 from visioncore.errors import InputError
+from visioncore.medical.nifti import write_nifti
 from visioncore.recipes import load_recipe, recipe_names
 
 SamFile = Callable[[str], Path]
@@ -69,7 +72,7 @@ def write_slice(folder: Path, case: str, number: int, label: int) -> None:
 
 @pytest.fixture
 def data(tmp_path: Path) -> Path:
-    """A folder as the official Synapse one: four cases, slices of the classes 1 to 3 and one without any."""
+    """A folder as the published Synapse one: four cases, slices of the classes 1 to 3 and one without any."""
     slices = tmp_path / "synapse" / "train_npz"
     slices.mkdir(parents=True)
     for case in range(4):
@@ -82,15 +85,9 @@ def data(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def no_training(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
-    """Keep what would be trained, and how, instead of training."""
-    given: dict[str, Any] = {}
-
-    def fit(model: Any, loss: Any, source: Any, **options: Any) -> None:
-        given.update(model=model, loss=loss, source=source, **options)
-
-    monkeypatch.setattr(train, "fit", fit)
-    return given
+def no_training(instead_of_fit: Callable[[object], dict[str, Any]]) -> dict[str, Any]:
+    """What would be trained, and how, instead of training."""
+    return instead_of_fit(train)
 
 
 def quiet(line: str) -> None:
@@ -130,32 +127,6 @@ def test_the_demo_recipe_made_small(tmp_path: Path) -> None:
     about = json.loads((tmp_path / "run" / "run.json").read_text())["run"]
     assert about["method"] == "hsam-medseg"
     assert about["slices"] == 2
-
-
-def test_an_interrupted_run_ends_with_the_same_weights(
-    recipe: Path, data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    run(recipe, data, tmp_path, name="whole", data__held_out=1, data__balanced=True)
-    calls, real = 0, train.step_losses
-
-    def interrupted(*given: Any) -> Any:
-        nonlocal calls
-        calls += 1
-        if calls == 4:
-            raise KeyboardInterrupt
-        return real(*given)
-
-    with monkeypatch.context() as patch:
-        patch.setattr(train, "step_losses", interrupted)
-        with pytest.raises(KeyboardInterrupt):
-            run(recipe, data, tmp_path, data__held_out=1, data__balanced=True)
-    # what changes no number may change on the way
-    run(recipe, data, tmp_path, data__held_out=1, data__balanced=True, recompute=True)
-    for kind in ("last", "best"):
-        whole, parts = weights(tmp_path / "whole" / kind), weights(tmp_path / "run" / kind)
-        assert all(torch.equal(whole[name], parts[name]) for name in whole)
-    with pytest.raises(InputError, match=r"run.recipe.data.balanced was true and is false"):
-        run(recipe, data, tmp_path, data__held_out=1)
 
 
 def test_losses_go_down(recipe: Path, data: Path, tmp_path: Path) -> None:
@@ -214,7 +185,7 @@ def test_slices_of_scans_that_were_prepared(recipe: Path, tmp_path: Path) -> Non
         scan = (60 * labels + np.random.default_rng(0).integers(0, 20, labels.shape)).astype(np.int16)
         for kind, voxels in (("images", scan), ("labels", labels)):
             (tmp_path / "scans" / kind).mkdir(parents=True, exist_ok=True)
-            write_labels_nifti(tmp_path / "scans" / kind / f"{case}.nii.gz", Volume(voxels, affine, True))
+            write_nifti(tmp_path / "scans" / kind / f"{case}.nii.gz", voxels, Volume(voxels, affine, True))
     preparation = Preparation(LabelMap.of(("liver", "lesion")), window="0,150", orientation="RPS")
     prepare(tmp_path / "scans", tmp_path / "slices", preparation, say=quiet)
     said: list[str] = []
@@ -367,7 +338,7 @@ def test_an_epoch_is_as_long_as_the_data(
 def test_the_schedule_of_a_recipe(recipe: Path, data: Path, tmp_path: Path, no_training: dict[str, Any]) -> None:
     run(recipe, data, tmp_path, loop__steps=40)
     rate = no_training["learning_rate"]
-    assert [rate(step) for step in range(40)] == [official_learning_rate(step, 40, 1e-3, 2) for step in range(40)]
+    assert [rate(step) for step in range(40)] == [published_learning_rate(step, 40, 1e-3, 2) for step in range(40)]
     assert (rate(0), rate(2), rate(3)) == (5e-4, 1e-3, 1e-3)
     assert rate(39) == pytest.approx(1e-3 * (1 - 36 / 40) ** 0.9)
     run(recipe, data, tmp_path, loop__steps=40, schedule="cosine")
@@ -414,6 +385,50 @@ def test_there_is_a_recipe_for_every_published_setup_and_the_demo() -> None:
 
 
 # what is refused
+
+
+@pytest.mark.parametrize("option", ["weights", "validation"])
+def test_a_start_and_a_validation_folder(
+    option: str, recipe: Path, data: Path, tmp_path: Path, no_training: dict[str, Any]
+) -> None:
+    said: list[str] = []
+    if option == "validation":
+        train.train(recipe, data, tmp_path / "run", validation=data, say=said.append)
+        assert len(no_training["source"]) == 16
+        assert no_training["best"] == "dice"
+        assert said[0].startswith("16 of the validation images are trained on as well")
+        assert said[1].startswith("16 slices to train on, 4 volumes held out")
+        with pytest.raises(InputError, match="no slices to train on"):
+            train.train(recipe, data, tmp_path / "run", validation=tmp_path / "none", say=quiet)
+        return
+    run(recipe, data, tmp_path)
+    model = no_training["model"]
+    model.save_pretrained(tmp_path / "trained")
+    train.train(recipe, data, tmp_path / "run", weights=tmp_path / "trained", overrides={"loop.seed": "9"}, say=quiet)
+    start = no_training["model"].state_dict()
+    assert all(torch.equal(start[name], tensor) for name, tensor in model.state_dict().items())
+    with pytest.raises(InputError, match="sam and weights are both given"):
+        train.train(recipe, data, tmp_path / "run", weights=tmp_path / "trained", sam="sam.pth", say=quiet)
+    with pytest.raises(InputError, match="these weights do not fit HSAM: "):
+        train.train(
+            recipe, data, tmp_path / "run", weights=tmp_path / "trained", overrides={"model.image_size": "64"},
+            say=quiet,
+        )  # fmt: skip
+
+
+def test_validation_volumes_are_as_those_trained_on(recipe: Path, data: Path, tmp_path: Path) -> None:
+    voxels = np.zeros((2, 24, 20), np.int16)
+    for kind in ("images", "labels"):
+        scan = Volume(voxels + (kind == "labels"), np.eye(4), True)
+        write_labels(tmp_path / "scans" / kind / "a.nii.gz", scan)
+    prepare(tmp_path / "scans", tmp_path / "other", Preparation(LabelMap.of(("liver",)), "lung"))
+    prepare(tmp_path / "scans", tmp_path / "same", Preparation(LabelMap.of(("liver",)), "abdomen"))
+    for folder, told in (
+        (data, r"synapse: its classes are spleen.*; those trained on are liver"),
+        (tmp_path / "same", "prepared with window abdomen and orientation LPS, what is trained on with lung and LPS"),
+    ):
+        with pytest.raises(InputError, match=told):
+            train.train(recipe, tmp_path / "other", tmp_path / "run", validation=folder, say=quiet)
 
 
 @pytest.mark.parametrize(

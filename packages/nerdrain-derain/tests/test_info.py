@@ -9,8 +9,9 @@ import torch
 from torch.utils.flop_counter import FlopCounterMode
 
 from nerdrain_derain import VARIANTS, NeRDRain
-from nerdrain_derain.info import describe, multiply_accumulates, network
-from nerdrain_derain.network.reference import as_plain
+from nerdrain_derain.method import METHOD
+from nerdrain_derain.network.reference import as_reference
+from visioncore.commands.info import as_text, capabilities, measure
 from visioncore.errors import InputError
 
 PUBLISHED = {"nerd-rain": 156.3e9, "nerd-rain-s": 79.3e9, "nerd-rain-mprnet": 154.7e9}
@@ -24,7 +25,7 @@ SAVED = {
 
 @pytest.mark.parametrize("variant", VARIANTS)
 def test_the_plain_path_does_the_published_work(variant: str) -> None:
-    plain = as_plain(NeRDRain(VARIANTS[variant]).to("meta").eval())
+    plain = as_reference(NeRDRain(VARIANTS[variant]).to("meta").eval())
     with FlopCounterMode(display=False) as counter, torch.no_grad():
         plain(torch.empty(1, 3, 256, 256, device="meta"))
     assert counter.get_total_flops() / 2 == pytest.approx(PUBLISHED[variant], rel=0.02)
@@ -32,11 +33,13 @@ def test_the_plain_path_does_the_published_work(variant: str) -> None:
 
 @pytest.mark.parametrize("variant", VARIANTS)
 def test_the_fast_path_does_less(variant: str) -> None:
-    model = network(variant)
-    work = multiply_accumulates(model)
+    work = measure(METHOD, VARIANTS[variant]).multiply_accumulates
     assert work == pytest.approx(PUBLISHED[variant] - SAVED[variant], rel=0.04)
-    assert multiply_accumulates(model, 128) == pytest.approx(work / 4, rel=0.02)
-    assert next(model.parameters()).device.type == "cpu"
+    assert measure(METHOD, VARIANTS[variant], 128).multiply_accumulates == pytest.approx(work / 4, rel=0.02)
+
+
+def describe(weights: str | Path) -> str:
+    return as_text(capabilities(METHOD, weights))
 
 
 def test_a_variant_is_described() -> None:

@@ -1,11 +1,8 @@
-"""Pictures and videos in, the same without rain out: what is kept, how pictures are cut up, what goes wrong."""
+"""Images and videos in, the same without rain out: what is kept, how images are cut up, what goes wrong."""
 
 from __future__ import annotations
 
-import errno
-import os
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -17,11 +14,13 @@ from PIL import Image as Pillow
 from torch import Tensor
 
 from nerdrain_derain import NeRDRain, Prediction, Predictor
-from nerdrain_derain.inference.official_windows import run_windows, window_corners
-from nerdrain_derain.inference.predictor import parse_tiles, predict_files
+from nerdrain_derain.inference.official_windows import run_windows
+from nerdrain_derain.inference.predictor import predict_files
 from visioncore.errors import InputError
 from visioncore.images import Image, read_image, to_tensor, write_image
 from visioncore.inference.dihedral import turned, turned_back
+from visioncore.testing.memory import room_for
+from visioncore.testing.photos import assert_close_pixels as close
 from visioncore.video import Frame, read_frames, write_video
 
 MakePhoto = Callable[..., Any]
@@ -33,20 +32,13 @@ def predictor(tiny: NeRDRain) -> Predictor:
 
 
 def expected(model: NeRDRain, image: Image) -> np.ndarray[Any, Any]:
-    """Return what the network makes of a picture whose sides are multiples of 16, in the picture's depth."""
+    """Return what the network makes of an image whose sides are multiples of 16, in the image's depth."""
     with torch.inference_mode():
         restored = model(to_tensor(image))[0].clamp(0, 1)
     return (restored * (2**image.bits - 1)).round().permute(1, 2, 0).numpy().astype(image.pixels.dtype)
 
 
-def close(one: np.ndarray[Any, Any], other: np.ndarray[Any, Any], steps: int = 1) -> None:
-    """Equal up to roundings on the edge, of which there are a few."""
-    difference = np.abs(one.astype(int) - other.astype(int))
-    assert difference.max() <= steps
-    assert (difference > 0).mean() < 0.01
-
-
-# a picture
+# an image
 
 
 @pytest.mark.parametrize("size", [(32, 48), (64, 16)])
@@ -112,12 +104,13 @@ def test_the_camera_s_orientation_is_applied_and_its_notes_are_kept(
     [
         (np.zeros((32, 32, 3), np.float32), "an array of float32 may mean any range"),
         (torch.rand(1, 3, 32, 32), "an array of float32 may mean any range"),
-        (np.zeros((32, 32), np.uint8), r"must be \(H, W, 3\)"),
+        (np.zeros((32, 32, 4), np.uint8), r"an image of 4 channels; it must be \(H, W, 3\) RGB or \(H, W\) grey"),
+        (np.zeros((2, 32, 32, 3), np.uint8), r"must be \(H, W, 3\)"),
         (np.zeros((0, 32, 3), np.uint8), "not empty"),
         (np.zeros((32, 32, 3), np.int64), "uint8 or uint16"),
     ],
 )
-def test_what_is_no_picture_is_refused(predictor: Predictor, given: Any, told: str) -> None:
+def test_what_is_no_image_is_refused(predictor: Predictor, given: Any, told: str) -> None:
     with pytest.raises(InputError, match=told):
         predictor(given)
 
@@ -127,7 +120,7 @@ def test_what_is_no_picture_is_refused(predictor: Predictor, given: Any, told: s
 )
 def test_tensors_that_are_no_images_are_refused(predictor: Predictor, given: Tensor) -> None:
     with pytest.raises(InputError, match=r"must be \(B, 3, H, W\) in floating point"):
-        predictor.restore(given)
+        predictor.run(given)
 
 
 def test_a_network_that_overflowed_is_told(predictor: Predictor, make_photo: MakePhoto) -> None:
@@ -154,7 +147,7 @@ def test_every_size_in_every_mode(tiny: NeRDRain, make_photo: MakePhoto, tiles: 
         close(result.pixels, expected(tiny, result.rainy))
 
 
-def test_a_picture_smaller_than_a_window_is_run_whole(tiny: NeRDRain, make_photo: MakePhoto) -> None:
+def test_a_image_smaller_than_a_window_is_run_whole(tiny: NeRDRain, make_photo: MakePhoto) -> None:
     pixels = make_photo(100, 300)
     official, whole = (Predictor(tiny, "cpu", tiles=tiles)(pixels).pixels for tiles in ("official", "whole"))
     np.testing.assert_array_equal(official, whole)
@@ -169,23 +162,20 @@ def test_official_windows_are_of_256(tiny: NeRDRain, make_photo: MakePhoto) -> N
 
 def test_tiles_have_no_seams_where_windows_have(tiny: NeRDRain) -> None:
     image = torch.rand(1, 3, 64, 96, generator=torch.Generator().manual_seed(0))
-    blended = Predictor(tiny, "cpu", tiles=(48, 16)).restore(image)
-    whole = Predictor(tiny, "cpu", tiles="whole").restore(image)
+    blended = Predictor(tiny, "cpu", tiles=(48, 16)).run(image)
+    whole = Predictor(tiny, "cpu", tiles="whole").run(image)
     assert 0 < float((blended - whole).abs().max()) < 0.2
 
 
 @pytest.mark.parametrize("text", ["official", "whole", " 256, 32 ", "64,0"])
 def test_tiles_as_text(tiny: NeRDRain, text: str) -> None:
-    tiles = parse_tiles(text)
-    assert tiles == {" 256, 32 ": (256, 32), "64,0": (64, 0)}.get(text, text)
-    assert Predictor(tiny, "cpu", tiles=text).tiles == tiles
+    assert Predictor(tiny, "cpu", tiles=text).tiles == {" 256, 32 ": (256, 32), "64,0": (64, 0)}.get(text, text)
 
 
 @pytest.mark.parametrize("text", ["", "256", "256,", "256;32", "a,b", "-16,2", "Official"])
 def test_text_that_is_no_tiles_is_refused(tiny: NeRDRain, text: str) -> None:
-    for give in (parse_tiles, lambda tiles: Predictor(tiny, "cpu", tiles=tiles)):
-        with pytest.raises(InputError, match="it must be official, whole or SIZE,OVERLAP"):
-            give(text)
+    with pytest.raises(InputError, match="it must be official, whole or SIZE,OVERLAP"):
+        Predictor(tiny, "cpu", tiles=text)
 
 
 @pytest.mark.parametrize(
@@ -206,13 +196,13 @@ def test_options_that_make_no_sense_are_refused(tiny: NeRDRain, options: dict[st
 
 
 @pytest.mark.parametrize("tiles", ["whole", (32, 8)])
-def test_restore_keeps_values_outside_the_range_and_the_batch(tiny: NeRDRain, tiles: Any) -> None:
+def test_run_keeps_values_outside_the_range_and_the_batch(tiny: NeRDRain, tiles: Any) -> None:
     images = torch.rand(2, 3, 40, 56, generator=torch.Generator().manual_seed(0)) * 3 - 1
-    restored = Predictor(tiny, "cpu", tiles=tiles).restore(images)
+    restored = Predictor(tiny, "cpu", tiles=tiles).run(images)
     assert restored.shape == images.shape
     assert restored.min() < -0.5
     assert restored.max() > 1.5
-    alone = Predictor(tiny, "cpu", tiles=tiles).restore(images[1:])
+    alone = Predictor(tiny, "cpu", tiles=tiles).run(images[1:])
     torch.testing.assert_close(restored[1:], alone, rtol=1e-4, atol=1e-5)
 
 
@@ -230,11 +220,11 @@ def test_the_self_ensemble_is_the_mean_of_eight(tiny: NeRDRain) -> None:
     for one in range(8):
         for other in range(one):
             assert versions[one].shape != versions[other].shape or not torch.equal(versions[one], versions[other])
-    mean = torch.stack([turned_back(plain.restore(version), draw) for draw, version in versions.items()]).mean(dim=0)
-    torch.testing.assert_close(ensemble.restore(image), mean)
-    # which does not care how the picture is held
+    mean = torch.stack([turned_back(plain.run(version), draw) for draw, version in versions.items()]).mean(dim=0)
+    torch.testing.assert_close(ensemble.run(image), mean)
+    # which does not care how the image is held
     for draw in range(8):
-        torch.testing.assert_close(turned_back(ensemble.restore(versions[draw]), draw), mean, rtol=1e-4, atol=1e-5)
+        torch.testing.assert_close(turned_back(ensemble.run(versions[draw]), draw), mean, rtol=1e-4, atol=1e-5)
 
 
 # the authors' windows
@@ -268,16 +258,9 @@ def test_windows_against_a_plain_loop(size: tuple[int, int], batch: int) -> None
     assert torch.equal(run_windows(shifted_by_place, image, size=window, batch=batch), plain)
 
 
-def test_the_authors_order_of_windows() -> None:
-    assert window_corners(20, 28, 8) == [
-        (0, 0), (0, 8), (0, 16), (8, 0), (8, 8), (8, 16),
-        (0, 20), (8, 20),
-        (12, 0), (12, 8), (12, 16),
-        (12, 20),
-    ]  # fmt: skip
-    assert window_corners(8, 16, 8) == [(0, 0), (0, 8)]
+def test_images_smaller_than_a_window_are_refused() -> None:
     with pytest.raises(InputError, match="an image of 7x16 has a side under the window of 8; use tiles='whole'"):
-        window_corners(7, 16, 8)
+        run_windows(shifted_by_place, torch.rand(1, 3, 7, 16), size=8)
 
 
 def test_no_more_windows_at_a_time_than_agreed() -> None:
@@ -295,30 +278,13 @@ def test_no_more_windows_at_a_time_than_agreed() -> None:
 # memory
 
 
-@contextmanager
-def room_for(model: NeRDRain, tiles: int, monkeypatch: pytest.MonkeyPatch) -> Iterator[list[int]]:
-    """Let the network run out of memory above so many tiles at a time; yields the sizes of the batches."""
-    sizes: list[int] = []
-    forward = model.forward
-
-    def limited(image: Tensor) -> Any:
-        sizes.append(len(image))
-        if len(image) > tiles:
-            raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 20.00 GiB")
-        return forward(image)
-
-    with monkeypatch.context() as patch:
-        patch.setattr(model, "forward", limited)
-        yield sizes
-
-
 @pytest.mark.parametrize("tiles", ["official", (32, 8)])
 def test_out_of_memory_backs_off_and_says_so(
     tiny: NeRDRain, make_photo: MakePhoto, monkeypatch: pytest.MonkeyPatch, tiles: Any
 ) -> None:
     monkeypatch.setattr("nerdrain_derain.inference.predictor.OFFICIAL_WINDOW", 32)
     pixels, said = make_photo(64, 96), list[str]()
-    with room_for(tiny, 2, monkeypatch) as sizes:
+    with room_for(2, tiny, "forward", monkeypatch) as sizes:
         result = Predictor(tiny, "cpu", tiles=tiles, batch=8, notify=said.append)(pixels)
     assert said == ["out of memory at size 8, going on with 4", "out of memory at size 4, going on with 2"]
     assert sizes[-1] <= 2
@@ -332,7 +298,7 @@ def test_out_of_memory_backs_off_and_says_so(
 def test_memory_that_never_suffices_is_told(
     tiny: NeRDRain, make_photo: MakePhoto, monkeypatch: pytest.MonkeyPatch, tiles: Any, told: str
 ) -> None:
-    with room_for(tiny, 0, monkeypatch), pytest.raises(InputError, match=told):
+    with room_for(0, tiny, "forward", monkeypatch), pytest.raises(InputError, match=told):
         Predictor(tiny, "cpu", tiles=tiles)(make_photo(32, 48))
 
 
@@ -362,94 +328,11 @@ def names(out: Path) -> list[str]:
     return sorted(path.relative_to(out).as_posix() for path in out.rglob("*") if path.is_file())
 
 
-def test_a_folder_with_a_broken_file(predictor: Predictor, folder: Path, tmp_path: Path) -> None:
-    (folder / "0.png").write_bytes((folder / "1.png").read_bytes()[:200])
-    (folder / "3.jpg").write_text("not an image")
-    said: list[str] = []
-    summary = predict_files([folder], predictor, tmp_path / "out", say=said.append)
-    assert names(tmp_path / "out") == ["1.png", "2.png", "sub/1.png"]
-    assert summary.exit_code == 1
-    assert str(summary) == "3 done, 0 skipped as done before, 2 failed"
-    assert len(said) == 2
-    assert f"{folder / '0.png'}: the PNG file is truncated or damaged" in said[0]
-    assert f"{folder / '3.jpg'}: not an image" in said[1]
-    assert all("\n" not in line for line in said)
-    close(read_image(tmp_path / "out" / "1.png").pixels, expected(predictor.model, read_image(folder / "1.png")))
-
-
-def test_what_is_done_is_skipped_and_made_anew_on_demand(predictor: Predictor, folder: Path, tmp_path: Path) -> None:
-    out = tmp_path / "out"
-    assert predict_files([folder], predictor, out).exit_code == 0
-    (out / "2.png").unlink()
-    os.utime(out / "1.png", (2e9, 2e9))
-    again = predict_files([folder], predictor, out)
-    assert (len(again.done), len(again.skipped)) == (1, 2)
-    assert (out / "1.png").stat().st_mtime == 2e9
-    assert len(predict_files([folder], predictor, out, overwrite=True).done) == 3
-    assert (out / "1.png").stat().st_mtime != 2e9
-
-
-def test_two_files_of_one_stem_both_have_results(predictor: Predictor, folder: Path, tmp_path: Path) -> None:
-    write_image(folder / "1.bmp", read_image(folder / "1.png"))
-    predict_files([folder], predictor, tmp_path / "out")
-    assert names(tmp_path / "out") == ["1.bmp.png", "1.png.png", "2.png", "sub/1.png"]
-
-
-def test_results_inside_the_inputs_are_not_restored_again(predictor: Predictor, folder: Path) -> None:
-    for _ in range(2):
-        summary = predict_files([folder], predictor, folder / "out")
-    assert len(summary.skipped) == 3
-    assert names(folder / "out") == ["1.png", "2.png", "sub/1.png"]
-
-
 @pytest.mark.parametrize("suffix", [".jpg", ".tif", ".webp", ".bmp"])
 def test_other_formats_of_the_results(predictor: Predictor, folder: Path, tmp_path: Path, suffix: str) -> None:
     predict_files([folder / "1.png"], predictor, tmp_path / "out", suffix=suffix)
     assert names(tmp_path / "out") == [f"1{suffix}"]
     assert read_image(tmp_path / "out" / f"1{suffix}").pixels.shape == (32, 48, 3)
-
-
-def test_inputs_and_folders_that_will_not_do(predictor: Predictor, folder: Path, tmp_path: Path) -> None:
-    (tmp_path / "file").write_text("")
-    (tmp_path / "empty").mkdir()
-    for inputs, out, suffix, told in (
-        ([tmp_path / "none"], tmp_path / "out", ".png", "no such file or folder"),
-        ([tmp_path / "empty"], tmp_path / "out", ".png", "no file with suffix .png"),
-        ([folder], tmp_path / "file", ".png", "cannot write in this folder"),
-        ([folder], folder, ".png", "would be taken for inputs next time"),
-        ([folder], tmp_path / "out", ".gif", "suffix is '.gif'; it must be one of .png"),
-    ):
-        with pytest.raises(InputError, match=told):
-            predict_files(inputs, predictor, out, suffix=suffix)
-
-
-def test_a_full_disk_leaves_nothing_half_written(
-    predictor: Predictor, folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    write_bytes = Path.write_bytes
-
-    def full(path: Path, data: bytes) -> int:
-        if path.name.startswith(".1."):  # as both files called 1.png are, until they are whole
-            write_bytes(path, data[:10])
-            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
-        return write_bytes(path, data)
-
-    monkeypatch.setattr(Path, "write_bytes", full)
-    said: list[str] = []
-    summary = predict_files([folder], predictor, tmp_path / "out", say=said.append)
-    assert names(tmp_path / "out") == ["2.png"]
-    assert summary.exit_code == 1
-    assert len(said) == 2
-    assert all("No space left on device" in line for line in said)
-
-
-def test_a_network_that_overflows_fails_file_by_file(predictor: Predictor, folder: Path, tmp_path: Path) -> None:
-    with torch.no_grad():
-        predictor.model.full_scale.output.weight.fill_(float("nan"))
-    said: list[str] = []
-    assert predict_files([folder], predictor, tmp_path / "out", say=said.append).exit_code == 1
-    assert said[0].startswith(f"failed: {folder / '1.png'}: the picture holds values that are not numbers")
-    assert names(tmp_path / "out") == []
 
 
 # video
@@ -461,7 +344,7 @@ def clip(path: Path, make_photo: MakePhoto, size: tuple[int, int] = (32, 48), co
 
 
 @pytest.mark.parametrize("size", [(32, 48), (33, 47)])
-def test_a_video_keeps_its_pictures_and_their_times(
+def test_a_video_keeps_its_images_and_their_times(
     predictor: Predictor, make_photo: MakePhoto, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, size: tuple[int, int]
 ) -> None:
     clip(tmp_path / "a.mp4", make_photo, size)
@@ -490,6 +373,6 @@ def test_a_video_that_fails_midway_leaves_nothing(
     predictor: Predictor, make_photo: MakePhoto, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     clip(tmp_path / "a.mp4", make_photo)
-    with room_for(predictor.model, 0, monkeypatch), pytest.raises(InputError, match="out of memory"):
+    with room_for(0, predictor.model, "forward", monkeypatch), pytest.raises(InputError, match="out of memory"):
         predictor.video(tmp_path / "a.mp4", tmp_path / "out" / "b.mp4")
     assert names(tmp_path / "out") == []

@@ -7,6 +7,7 @@ import sys
 from html.parser import HTMLParser
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
 import pytest
 
@@ -28,7 +29,7 @@ class References(HTMLParser):
 
 
 def make_method(name: str) -> Method:
-    fields = dict.fromkeys(Method.__dataclass_fields__, "text")
+    fields: dict[str, Any] = dict.fromkeys(Method.__dataclass_fields__, "text")
     return Method(**{**fields, "name": name, "title": f"<{name}>", "demo": f"a_demo:{name}"})
 
 
@@ -37,7 +38,7 @@ def installed(monkeypatch: pytest.MonkeyPatch) -> None:
     """Install methods called good, bad (its demo has a defect), wrong (bad input) and unread."""
 
     def good(out: Path) -> DemoReport:
-        (out / "figure.png").write_bytes(b"picture")
+        (out / "figure.png").write_bytes(b"image")
         return DemoReport("good", "5 dB & more", {"PSNR": 30.123456}, out / "figure.png", 1.5)
 
     def bad(out: Path) -> DemoReport:

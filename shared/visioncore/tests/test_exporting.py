@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 import pytest
@@ -36,19 +36,19 @@ def network() -> Two:
 
 
 def write(network: nn.Module, out: Path, formats: Sequence[str]) -> dict[Path, float]:
-    names = ("given", ("first", "second"))
-    return exporting.export_files(network, IMAGES, out, formats=formats, names=names, package="some-method")
+    exported = exporting.Exported(network, {"given": IMAGES})
+    return exporting.export_files(exported, out, formats=formats, outputs=("first", "second"), package="some-method")
 
 
 def pretend(monkeypatch: pytest.MonkeyPatch, run: Callable[[Tensor], Sequence[Tensor]]) -> None:
     """Let the exporter write ``file`` and nothing else, and ``run`` stand for reading it back."""
 
-    def read(path: Path, given: str, images: Tensor) -> Sequence[Tensor]:
+    def read(path: Path, inputs: Mapping[str, Tensor]) -> Sequence[Tensor]:
         assert path.read_bytes() == b"file"
-        return run(images)
+        return run(inputs["given"])
 
     monkeypatch.setattr(torch.export, "export", lambda *_, **__: None)
-    monkeypatch.setitem(exporting.FORMATS, "pt2", (lambda program, given, outputs: b"file", read))
+    monkeypatch.setitem(exporting.FORMATS, "pt2", (lambda program, inputs, outputs: b"file", read))
 
 
 def test_files_compute_what_the_network_does(network: Two, tmp_path: Path) -> None:

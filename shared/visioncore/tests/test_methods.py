@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from importlib.metadata import EntryPoint, EntryPoints
 from types import ModuleType
+from typing import Any
 
 import pytest
 
@@ -14,7 +15,7 @@ from visioncore.methods import GROUP, BrokenMethod, Method, find_methods, load
 
 
 def make_method(name: str) -> Method:
-    fields = dict.fromkeys(Method.__dataclass_fields__, "text")
+    fields: dict[str, Any] = dict.fromkeys(Method.__dataclass_fields__, "text")
     return Method(**{**fields, "name": name})
 
 

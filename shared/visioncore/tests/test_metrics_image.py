@@ -1,12 +1,10 @@
-"""The PSNR and SSIM protocols: against golden values, against plain definitions, and on pictures they must refuse."""
+"""The PSNR and SSIM protocols: against golden values, against plain definitions, and on images they must refuse."""
 
 from __future__ import annotations
 
-import importlib.util
-import json
 import math
-from pathlib import Path
-from types import ModuleType
+from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 import pytest
@@ -16,20 +14,11 @@ from torch import Tensor
 from visioncore.errors import InputError
 from visioncore.images import from_tensor
 from visioncore.metrics.image import PROTOCOLS, Protocol, measure, psnr, ssim
+from visioncore.testing.deterministic import integer_input, uniform_input
+from visioncore.testing.golden import GoldenCase, made_input
 
-DATA = Path(__file__).parent / "data"
+Golden = Callable[[str], GoldenCase]
 DERAIN_TAGS = ["metric-a0", "metric-a1", "metric-a2", "metric-a3"]
-
-
-@pytest.fixture(scope="module")
-def named() -> ModuleType:
-    """The generator of the golden inputs."""
-    spec = importlib.util.spec_from_file_location("deterministic", DATA / "deterministic.py")
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
 
 
 def batch(pixels: np.ndarray) -> Tensor:
@@ -37,79 +26,72 @@ def batch(pixels: np.ndarray) -> Tensor:
     return torch.from_numpy(np.ascontiguousarray(np.atleast_3d(pixels).transpose(2, 0, 1)))[None]
 
 
-def derain_pair(named: ModuleType, tag: str) -> tuple[Tensor, Tensor]:
-    case = json.loads((DATA / "derain_metrics.json").read_text())["inputs"][tag]
-    height, width, channels = case["size"]
-    if case["structured"]:
-        blocks = named.integer_input(f"{tag}-gt", 0, 256, (math.ceil(height / 16), math.ceil(width / 16), channels))
+def derain_pair(spec: dict[str, Any], tag: str) -> tuple[Tensor, Tensor]:
+    height, width, channels = spec["size"]
+    if spec["structured"]:
+        blocks = integer_input(f"{tag}-gt", 0, 256, (math.ceil(height / 16), math.ceil(width / 16), channels))
         truth = blocks.repeat(16, axis=0).repeat(16, axis=1)[:height, :width]
     else:
-        truth = named.integer_input(f"{tag}-gt", 0, 256, (height, width, channels))
-    noise = named.integer_input(f"{tag}-noise", -case["amp"], case["amp"] + 1, truth.shape)
+        truth = integer_input(f"{tag}-gt", 0, 256, (height, width, channels))
+    noise = integer_input(f"{tag}-noise", -spec["amp"], spec["amp"] + 1, truth.shape)
     return batch(np.clip(truth + noise, 0, 255).astype(np.uint8)), batch(truth.astype(np.uint8))
 
 
 @pytest.mark.parametrize("tag", DERAIN_TAGS)
-def test_deraining_protocols_give_the_golden_values(named: ModuleType, tag: str) -> None:
-    restored, target = derain_pair(named, tag)
-    golden = np.load(DATA / "derain_metrics.npz")[tag]
+def test_deraining_protocols_give_the_golden_values(golden: Golden, tag: str) -> None:
+    case = golden("derain_metrics")
+    restored, target = derain_pair(case.about["inputs"][tag], tag)
     values = {**measure(restored, target, "y_A"), **measure(restored, target, "y_B")}
     found = [values["psnr_y_A"], values["ssim_y_A"], values["psnr_y_B"], values["ssim_y_B"]]
     found.append(psnr(restored, target, "rgb"))
-    np.testing.assert_allclose(torch.cat(found).numpy(), golden, rtol=1e-9, atol=1e-7)
+    case.close(tag, torch.cat(found))
 
 
-def test_validation_psnr_is_the_colour_protocol(named: ModuleType) -> None:
-    output = torch.from_numpy(named.uniform_input("metric-a-val-out", (3, 24, 20))) * 1.4 - 0.2
-    target = torch.from_numpy(named.uniform_input("metric-a-val-gt", (3, 24, 20)))
-    golden = np.load(DATA / "derain_metrics.npz")["validation_psnr"]
-    np.testing.assert_allclose(psnr(output[None], target[None], "colour").item(), golden, rtol=1e-9, atol=1e-7)
+def test_validation_psnr_is_the_colour_protocol(golden: Golden) -> None:
+    output = torch.from_numpy(uniform_input("metric-a-val-out", (3, 24, 20))) * 1.4 - 0.2
+    target = torch.from_numpy(uniform_input("metric-a-val-gt", (3, 24, 20)))
+    expected = golden("derain_metrics").outputs["validation_psnr"]
+    np.testing.assert_allclose(psnr(output[None], target[None], "colour").item(), expected, rtol=1e-9, atol=1e-7)
 
 
-def test_saved_pictures_are_rounded_as_the_golden_one(named: ModuleType) -> None:
-    output = torch.from_numpy(named.uniform_input("metric-a-val-out", (3, 24, 20))) * 1.4 - 0.2
-    golden = np.load(DATA / "derain_metrics.npz")["uint8_of_output"]
-    np.testing.assert_array_equal(from_tensor(output[None]).pixels.transpose(2, 0, 1), golden)
+def test_saved_images_are_rounded_as_the_golden_one(golden: Golden) -> None:
+    output = torch.from_numpy(uniform_input("metric-a-val-out", (3, 24, 20))) * 1.4 - 0.2
+    expected = golden("derain_metrics").outputs["uint8_of_output"]
+    np.testing.assert_array_equal(from_tensor(output[None]).pixels.transpose(2, 0, 1), expected)
 
 
 @pytest.fixture(scope="module")
-def denoising(named: ModuleType) -> dict[str, np.ndarray]:
-    inputs = json.loads((DATA / "denoising_metrics.json").read_text())["inputs"]
-    arrays = {}
-    for key, entry in inputs.items():
-        bounds = (entry["low"], entry["high"]) if entry["kind"] == "integer_input" else ()
-        arrays[key] = getattr(named, entry["kind"])(entry["tag"], *bounds, entry["shape"])
-    return arrays
+def denoising(golden: Golden) -> GoldenCase:
+    return golden("denoising_metrics")
 
 
-def golden_denoising(name: str) -> tuple[np.ndarray, float, float]:
-    entry = json.loads((DATA / "denoising_metrics.json").read_text())["outputs"][name]
-    return np.load(DATA / "denoising_metrics.npz")[name], entry["rtol"], entry["atol"]
+@pytest.fixture(scope="module")
+def arrays(denoising: GoldenCase) -> dict[str, np.ndarray]:
+    return {name: made_input(spec).numpy() for name, spec in denoising.about["inputs"].items()}
 
 
-def check_denoising(restored: Tensor, target: Tensor, protocol: str, psnr_name: str, ssim_name: str) -> None:
-    for value, name in ((psnr, psnr_name), (ssim, ssim_name)):
-        golden, rtol, atol = golden_denoising(name)
-        np.testing.assert_allclose(value(restored, target, protocol).numpy(), golden, rtol=rtol, atol=atol)
+def check(case: GoldenCase, restored: Tensor, target: Tensor, protocol: str, psnr_name: str, ssim_name: str) -> None:
+    case.close(psnr_name, psnr(restored, target, protocol))
+    case.close(ssim_name, ssim(restored, target, protocol))
 
 
-def test_colour_protocol_gives_the_golden_values(denoising: dict[str, np.ndarray]) -> None:
-    target = denoising["ref"].astype(np.uint8)
-    restored = np.clip(denoising["ref"] + denoising["err"], 0, 255).astype(np.uint8)
+def test_colour_protocol_gives_the_golden_values(denoising: GoldenCase, arrays: dict[str, np.ndarray]) -> None:
+    target = arrays["ref"].astype(np.uint8)
+    restored = np.clip(arrays["ref"] + arrays["err"], 0, 255).astype(np.uint8)
     for protocol in ("colour", "rgb"):
-        check_denoising(batch(restored), batch(target), protocol, "psnr_uint8", "ssim_uint8")
-    fraction = denoising["fraction"]
+        check(denoising, batch(restored), batch(target), protocol, "psnr_uint8", "ssim_uint8")
+    fraction = arrays["fraction"]
     unrounded = np.clip(restored / 255 + (fraction - 0.5) / 255, 0, 1).astype(np.float32)
-    check_denoising(batch(unrounded), batch((target / 255).astype(np.float32)), "colour", "psnr_float", "ssim_float")
-    grey = np.clip(denoising["ref"][..., 0] + denoising["gray_err"], 0, 255).astype(np.uint8)
-    check_denoising(batch(grey), batch(target[..., 0]), "colour", "psnr_gray", "ssim_gray")
+    check(denoising, batch(unrounded), batch((target / 255).astype(np.float32)), "colour", "psnr_float", "ssim_float")
+    grey = np.clip(arrays["ref"][..., 0] + arrays["gray_err"], 0, 255).astype(np.uint8)
+    check(denoising, batch(grey), batch(target[..., 0]), "colour", "psnr_gray", "ssim_gray")
 
 
-def test_ct_protocols_give_the_golden_values(denoising: dict[str, np.ndarray]) -> None:
-    target = torch.from_numpy(denoising["ct_ref"])
-    restored = target + 0.05 * torch.from_numpy(denoising["ct_err"])
-    check_denoising(restored, target, "ct", "ct_psnr_3072", "ct_ssim_3072")
-    check_denoising(restored, target, "ct_3096", "ct_psnr_3096", "ct_ssim_3096")
+def test_ct_protocols_give_the_golden_values(denoising: GoldenCase, arrays: dict[str, np.ndarray]) -> None:
+    target = torch.from_numpy(arrays["ct_ref"])
+    restored = target + 0.05 * torch.from_numpy(arrays["ct_err"])
+    check(denoising, restored, target, "ct", "ct_psnr_3072", "ct_ssim_3072")
+    check(denoising, restored, target, "ct_3096", "ct_psnr_3096", "ct_ssim_3096")
 
 
 def plain_ssim(x: np.ndarray, y: np.ndarray, peak: float) -> float:
@@ -143,11 +125,11 @@ def test_separable_ssim_equals_the_plain_definition(size: tuple[int, int]) -> No
         assert value.item() == pytest.approx(np.mean([plain_ssim(x[c], y[c], 255) for c in range(3)]), abs=1e-12)
 
 
-def plain_box_mean(picture: np.ndarray, factor: int) -> np.ndarray:
+def plain_box_mean(image: np.ndarray, factor: int) -> np.ndarray:
     """The f x f mean around every f-th pixel: a mirrored border, an even window one further right and down."""
     back, ahead = (factor - 1) // 2, factor // 2
-    padded = np.pad(picture, ((back, ahead), (back, ahead)), mode="symmetric")
-    height, width = picture.shape
+    padded = np.pad(image, ((back, ahead), (back, ahead)), mode="symmetric")
+    height, width = image.shape
     return np.array(
         [
             [padded[i : i + factor, j : j + factor].mean() for j in range(0, width, factor)]
@@ -175,7 +157,7 @@ def test_luminance_rounds_halves_away_from_zero() -> None:
 
 
 @pytest.mark.parametrize("protocol", list(PROTOCOLS))
-def test_equal_pictures_are_infinitely_good_and_batches_are_not_mixed(protocol: str) -> None:
+def test_equal_images_are_infinitely_good_and_batches_are_not_mixed(protocol: str) -> None:
     generator = torch.Generator().manual_seed(1)
     target = torch.rand(3, 1 if protocol.startswith("ct") else 3, 20, 24, generator=generator)
     restored = target.clone()
@@ -189,7 +171,7 @@ def test_equal_pictures_are_infinitely_good_and_batches_are_not_mixed(protocol: 
     assert similarity[1] < 0.9
 
 
-def test_floats_count_as_the_8_bit_picture_they_would_be_saved_as() -> None:
+def test_floats_count_as_the_8_bit_image_they_would_be_saved_as() -> None:
     generator = torch.Generator().manual_seed(2)
     target = torch.rand(1, 3, 16, 16, generator=generator)
     restored = target + 0.2 * torch.randn(target.shape, generator=generator)
@@ -231,9 +213,9 @@ def test_what_cannot_be_compared_is_refused(restored: Tensor, target: Tensor, me
 
 
 def test_an_unknown_protocol_is_told_the_known_ones() -> None:
-    picture = torch.zeros(1, 3, 12, 12)
+    image = torch.zeros(1, 3, 12, 12)
     with pytest.raises(InputError, match="'psnr'; known are y_A, y_B, rgb"):
-        measure(picture, picture, "psnr")
+        measure(image, image, "psnr")
 
 
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")

@@ -10,6 +10,7 @@ from typing import Literal
 
 import pytest
 
+from visioncore.configs import check_choices
 from visioncore.errors import InputError
 from visioncore.recipes import load_recipe, recipe_names
 
@@ -157,6 +158,54 @@ def test_wrong_recipes_are_told_in_one_line(
     assert "\n" not in str(error.value)
     for part in expected:
         assert part in str(error.value)
+
+
+ALIASES = "a: &a [1, 1]\n" + "".join(
+    f"{name}: &{name} [{', '.join([f'*{before}'] * 9)}]\n" for before, name in zip("abcdefgh", "bcdefghi", strict=True)
+)
+
+
+@pytest.mark.parametrize(
+    ("text", "overrides", "expected"),
+    [
+        ("data: d\nsteps: 2020-13-45", {}, "steps should be a whole number, not '2020-13-45'"),
+        ("data: d", {"steps": "2020-01-01"}, "--set.steps: steps should be a whole number, not '2020-01-01'"),
+        ("data: d\nsteps: 0b_", {}, "not YAML"),
+        ("data: d\nfast: !!bool maybe", {}, "not YAML"),
+        (f"data: d\nsteps: {'9' * 5000}", {}, "4300 digits"),
+        ("data: d", {"steps": "9" * 5000}, "--set.steps: this is not YAML"),
+        (f"data: d\nsteps: 0x{'f' * 5000}", {}, "not a number of thousands of digits"),
+        ("data: d\nsteps: 1e300", {}, "steps should be a whole number"),
+        ("data: d\noptimizer: {rate: 1e400}", {}, "optimizer.rate should be a number"),
+        (f"data: d\nsizes: {'[' * 600}{']' * 600}", {}, "not YAML"),
+        (f"data: d\nsizes: {'[' * 30}{']' * 30}", {}, "20 levels of nesting"),
+        ("data: d", {".".join("a" * 2000): "1"}, "20 levels of nesting"),
+        (f"{ALIASES}sizes: *i", {}, "more than 10000 values"),
+        ("data: d\noptimizer: &o {rate: *o}", {}, "20 levels of nesting"),
+        (f"data: d\nsteps: {'x' * 5000}", {}, "xxx...xxx"),
+        ('data: d\n"a\\nb": 1', {}, r"unknown field 'a\nb'"),
+        ('data: "a\\0b"', {}, "data should be a path"),
+        ("data: d", {"optimizer__rate__x": "1"}, "optimizer.rate should be a number, not {'x': '1'}"),
+    ],
+)
+def test_hostile_recipes_are_told_in_one_short_line(
+    load: Load, text: str, overrides: dict[str, str], expected: str
+) -> None:
+    with pytest.raises(InputError) as error:
+        load(text, **overrides)
+    assert "\n" not in str(error.value)
+    assert len(str(error.value)) < 600
+    assert expected in str(error.value)
+
+
+def test_dates_are_text(load: Load) -> None:
+    assert load("data: d\nname: 2020-01-01").name == "2020-01-01"
+
+
+def test_choices_of_a_configuration_made_in_python() -> None:
+    check_choices(Config(data=Path("d")))
+    with pytest.raises(InputError, match=r"^variant is 'huge'; it must be small or large$"):
+        check_choices(Config(data=Path("d"), variant="huge"))  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize("name", ["papre", "no/such.yaml", "."])

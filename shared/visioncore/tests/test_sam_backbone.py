@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -24,15 +23,6 @@ from visioncore.errors import InputError
 
 SMALL = SAMEncoderConfig(width=12, depth=3, heads=3, global_blocks=(1,), window=3, out_channels=8)
 SIZES = [(1, 1), (2, 5), (3, 3), (4, 4), (6, 9), (7, 2), (5, 8), (10, 7)]
-
-
-@pytest.fixture(autouse=True)
-def one_thread() -> Iterator[None]:
-    """Keep to one thread: networks this small are slower on more."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
 
 
 def randomised(module: Any) -> Any:

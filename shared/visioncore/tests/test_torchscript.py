@@ -2,31 +2,21 @@
 
 from __future__ import annotations
 
-import importlib.util
 import pickle
 import zipfile
 from pathlib import Path
-from types import ModuleType
 
 import numpy as np
 import pytest
 import torch
 
 from visioncore.errors import InputError
+from visioncore.testing.deterministic import filled
 from visioncore.weights.torchscript import is_torchscript, read_torchscript
 
 DATA = Path(__file__).parent / "data"
 # as torch.jit.save wrote it, but for the folder of code, which readers of tensors have no use for
 ARCHIVE = DATA / "scripted_clip.pt"
-
-
-def deterministic() -> ModuleType:
-    spec = importlib.util.spec_from_file_location("deterministic", DATA / "deterministic.py")
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
 
 
 def write(path: Path, description: bytes, **storages: bytes) -> Path:
@@ -42,7 +32,6 @@ def test_every_tensor_is_there_with_its_values_and_type() -> None:
     assert is_torchscript(ARCHIVE)
     tensors = read_torchscript(ARCHIVE)
     assert len(tensors) == 136
-    filled = deterministic().filled
     for name, tensor in tensors.items():
         if name.endswith("num_batches_tracked"):
             assert tensor.dtype == torch.int64

@@ -22,10 +22,10 @@ from safetensors.torch import load_file
 from torch import Tensor, nn
 
 from visioncore.errors import InputError
+from visioncore.files import recover_folders
 from visioncore.training import FitResult, LoopConfig, TrainingDiverged, fit, hold_out, warmup_cosine
-from visioncore.training import atomic_folders as folders
 from visioncore.training.ema import MovingAverage
-from visioncore.training.generators import generator_state, restore_generators, seed_generators
+from visioncore.training.random_generators import generator_state, restore_generators, seed_generators
 from visioncore.weights.pretrained import Pretrained
 
 SCRIPT = Path(__file__).with_name("training_run.py")
@@ -245,8 +245,8 @@ class Saved(Pretrained):
         self.config = config
         self.linear = nn.Linear(36, config.width)
 
-    def forward(self, picture: Tensor) -> Tensor:
-        answer: Tensor = self.linear(picture.flatten(1)).mean(1)[:, None, None, None]
+    def forward(self, image: Tensor) -> Tensor:
+        answer: Tensor = self.linear(image.flatten(1)).mean(1)[:, None, None, None]
         return answer
 
 
@@ -365,6 +365,37 @@ def test_another_run_is_not_continued(tmp_path: Path) -> None:
     assert [line["step"] for line in log(tmp_path)] == [2]
 
 
+def test_a_finished_run_may_be_given_more_steps(tmp_path: Path) -> None:
+    train(tmp_path / "whole", steps=9, schedule=lambda step: 1e-2)
+    assert train(tmp_path / "longer", steps=6, schedule=lambda step: 1e-2).steps == 6
+    assert train(tmp_path / "longer", steps=9, schedule=lambda step: 1e-2).steps == 9
+    whole, longer = weights(tmp_path / "whole" / "last"), weights(tmp_path / "longer" / "last")
+    assert all(torch.equal(whole[name], longer[name]) for name in whole)
+    train(tmp_path / "longer", steps=9, schedule=lambda step: 1e-2)  # finished, and known to be of nine steps
+    with pytest.raises(InputError, match=r"loop.steps was 9 and is 6"):
+        train(tmp_path / "longer", steps=6)
+    with pytest.raises(InputError, match=r"loop.steps was 9 and is 12, loop.seed was 0 and is 1"):
+        train(tmp_path / "longer", steps=12, seed=1)
+
+
+def test_a_run_that_is_not_finished_keeps_its_steps(tmp_path: Path) -> None:
+    def stop_late(_: nn.Module) -> dict[str, float]:
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        train(tmp_path, checkpoint_every=2, validate=stop_late, validate_every=5)
+    with pytest.raises(InputError, match=r"loop.steps was 6 and is 9 \(it can be raised once the run is finished\)"):
+        train(tmp_path, steps=9)
+
+
+def test_out_of_memory_says_what_helps(tmp_path: Path) -> None:
+    def full(*_: object) -> dict[str, Tensor]:
+        raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 20.00 GiB")
+
+    with pytest.raises(InputError, match=r"^out of memory; what helps, in this order: a smaller loop\.batch_size$"):
+        train(tmp_path, loss=full)
+
+
 def test_generators_go_through_a_file(tmp_path: Path) -> None:
     def draw() -> list[float]:
         return [random.random(), np.random.rand(), np.random.randn(), float(torch.rand(()))]
@@ -383,7 +414,7 @@ def test_a_kill_between_two_renames_loses_no_folder(tmp_path: Path) -> None:
     for name in (".last.old", ".last.partial", ".best.old", "best"):
         (tmp_path / name).mkdir()
         (tmp_path / name / "file").write_text(name)
-    folders.recover(tmp_path)
+    recover_folders(tmp_path)
     assert {path.name: (path / "file").read_text() for path in tmp_path.iterdir()} == {
         "last": ".last.old",
         "best": "best",
@@ -406,7 +437,7 @@ def unreadable(index: int) -> dict[str, Tensor]:
 
 
 def growing(index: int) -> dict[str, Tensor]:
-    return {"picture": torch.zeros(1, 6, 6 + index), "target": torch.zeros(1, 1, 1)}
+    return {"image": torch.zeros(1, 6, 6 + index), "target": torch.zeros(1, 1, 1)}
 
 
 @pytest.mark.parametrize("workers", [0, 1])
@@ -423,10 +454,10 @@ def test_bad_samples(tmp_path: Path, workers: int) -> None:
     ("loss", "message"),
     [
         (lambda _model, _batch: {}, "no terms"),
-        (lambda model, batch: {"edge": model(batch["picture"])}, "'edge' is not a scalar"),
+        (lambda model, batch: {"edge": model(batch["image"])}, "'edge' is not a scalar"),
         (lambda _model, batch: {"edge": batch["target"].mean()}, "does not depend on any parameter"),
-        (lambda model, batch: {"step": model(batch["picture"]).mean()}, "'step' has the name of another figure"),
-        (lambda model, batch: {str(torch.rand(())): model(batch["picture"]).mean()}, "returned the terms .* after"),
+        (lambda model, batch: {"step": model(batch["image"]).mean()}, "'step' has the name of another figure"),
+        (lambda model, batch: {str(torch.rand(())): model(batch["image"]).mean()}, "returned the terms .* after"),
     ],
 )
 def test_bad_losses(tmp_path: Path, loss: Any, message: str) -> None:
@@ -483,7 +514,7 @@ def test_how_many_are_held_out(share: float, most: int, count: int) -> None:
 
 
 def test_one_at_least_is_left_to_train_on() -> None:
-    with pytest.raises(InputError, match="photos: pictures, 1 in all: 1 would be held out for validation"):
-        hold_out([7, 7, 7], 0.05, most=100, seed=0, where="photos: pictures")
+    with pytest.raises(InputError, match="photos: images, 1 in all: 1 would be held out for validation"):
+        hold_out([7, 7, 7], 0.05, most=100, seed=0, where="photos: images")
     with pytest.raises(InputError, match=r"2 in all: 2 would be .* at least one must be left to train on"):
         hold_out([7, 8], 0.9, most=100, seed=0, where="photos")

@@ -9,6 +9,7 @@ import signal
 import socket
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -18,7 +19,9 @@ import torch
 from safetensors.torch import load_file
 
 from visioncore.errors import InputError
+from visioncore.testing.processes import Ended, run_scripts
 
+Start = Callable[..., Ended]
 SCRIPT = Path(__file__).with_name("training_run.py")
 DROPOUT = 0.3
 FIGURES = ("samples_per_s", "memory_mb", "time")
@@ -59,25 +62,41 @@ def single(tiny: ModuleType, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return out
 
 
-def start(*command: object, launcher: tuple[str, ...] = ()) -> subprocess.CompletedProcess[str]:
+@pytest.fixture
+def start(tmp_path_factory: pytest.TempPathFactory) -> Start:
+    """Runs the script in a process of its own."""
+    folder = tmp_path_factory.mktemp("stderr")
+    return lambda *words: run_scripts(SCRIPT, *words, folder=folder, each=({"ACCELERATE_USE_CPU": "1"},))
+
+
+def free_port() -> str:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        return str(free.getsockname()[1])
+
+
+@pytest.fixture
+def start_two(tmp_path_factory: pytest.TempPathFactory) -> Start:
+    """Runs the script in two processes at once, with the variables that accelerate launch sets."""
+    folder = tmp_path_factory.mktemp("stderr")
+    common = {"ACCELERATE_USE_CPU": "1", "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": free_port(), "WORLD_SIZE": "2"}
+    ranks = tuple({**common, "RANK": rank, "LOCAL_RANK": rank, "LOCAL_WORLD_SIZE": "2"} for rank in ("0", "1"))
+    return lambda *words: run_scripts(SCRIPT, *words, folder=folder, each=ranks)
+
+
+def launch_two(*words: object) -> subprocess.CompletedProcess[str]:
+    """Run the script in two processes that accelerate launch starts."""
+    # Its --cpu would silently start one process without MPI; ACCELERATE_USE_CPU=1 keeps these two on the CPU.
+    launcher = ("-m", "accelerate.commands.launch", "--multi_gpu", "--num_processes", "2", "--num_machines", "1")
+    more = ("--mixed_precision", "no", "--dynamo_backend", "no", "--main_process_port", free_port())
     return subprocess.run(
-        [sys.executable, *launcher, str(SCRIPT), *map(str, command)],
+        [sys.executable, *launcher, *more, str(SCRIPT), *map(str, words)],
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=300,
         start_new_session=True,
         check=False,
     )
-
-
-def start_two(*command: object) -> subprocess.CompletedProcess[str]:
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    # Its --cpu would silently start one process without MPI; ACCELERATE_USE_CPU=1 keeps these two on the CPU.
-    launcher = ("-m", "accelerate.commands.launch", "--multi_gpu", "--num_processes", "2", "--num_machines", "1")
-    more = ("--mixed_precision", "no", "--dynamo_backend", "no", "--main_process_port", str(port))
-    return start(*command, launcher=(*launcher, *more))
 
 
 def losses(out: Path) -> list[dict[str, float]]:
@@ -111,7 +130,9 @@ def steps_kept(out: Path) -> list[str]:
     return sorted(path.name for path in (out / "checkpoints").iterdir())
 
 
-def test_killed_and_resumed_is_bit_for_bit_the_same(tiny: ModuleType, whole: Path, tmp_path: Path) -> None:
+def test_killed_and_resumed_is_bit_for_bit_the_same(
+    start: Start, tiny: ModuleType, whole: Path, tmp_path: Path
+) -> None:
     killed = start(tmp_path, "--dropout", DROPOUT, "--kill", 17)
     assert killed.returncode == -signal.SIGKILL, killed.stderr
     assert steps_kept(tmp_path) == ["step-00000010"]
@@ -120,7 +141,7 @@ def test_killed_and_resumed_is_bit_for_bit_the_same(tiny: ModuleType, whole: Pat
     assert_same_run(tmp_path, whole)
 
 
-def test_killed_and_interrupted_with_workers(tiny: ModuleType, whole: Path, tmp_path: Path) -> None:
+def test_killed_and_interrupted_with_workers(start: Start, tiny: ModuleType, whole: Path, tmp_path: Path) -> None:
     arguments = (tmp_path, "--dropout", DROPOUT, "--workers", 2)
     killed = start(*arguments, "--kill", 17)
     assert killed.returncode == -signal.SIGKILL, killed.stderr
@@ -132,7 +153,7 @@ def test_killed_and_interrupted_with_workers(tiny: ModuleType, whole: Path, tmp_
     assert_same_run(tmp_path, whole)
 
 
-def test_kill_while_a_checkpoint_is_written(tiny: ModuleType, whole: Path, tmp_path: Path) -> None:
+def test_kill_while_a_checkpoint_is_written(start: Start, tiny: ModuleType, whole: Path, tmp_path: Path) -> None:
     killed = start(tmp_path, "--dropout", DROPOUT, "--kill-writing", 15)
     assert killed.returncode == -signal.SIGKILL, killed.stderr
     assert steps_kept(tmp_path) == [".step-00000020.partial", "step-00000010"]
@@ -209,7 +230,7 @@ def close(out: Path, reference: Path) -> None:
 
 def test_two_processes_follow_one(tiny: ModuleType, single: Path, tmp_path: Path) -> None:
     """Begun by two processes with half a batch each, stopped through one of them, finished by one process."""
-    stopped = start_two(tmp_path, "--terminate", 13)
+    stopped = launch_two(tmp_path, "--terminate", 13)
     assert "stopped after step 13 of 30" in stopped.stderr
     assert steps_kept(tmp_path) == ["step-00000010", "step-00000013"]
     assert (tmp_path / "checkpoints" / "step-00000013" / "generators-1.pt").exists()
@@ -217,7 +238,9 @@ def test_two_processes_follow_one(tiny: ModuleType, single: Path, tmp_path: Path
     close(tmp_path, single)
 
 
-def test_two_processes_with_accumulation_go_on_from_one(tiny: ModuleType, single: Path, tmp_path: Path) -> None:
+def test_two_processes_with_accumulation_go_on_from_one(
+    start_two: Start, tiny: ModuleType, single: Path, tmp_path: Path
+) -> None:
     with pytest.raises(ZeroDivisionError):
         tiny.run(tmp_path, events={12: lambda: 1 // 0})
     finished = start_two(tmp_path, "--accumulate", 2)

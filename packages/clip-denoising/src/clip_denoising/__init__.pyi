@@ -5,4 +5,4 @@ from .inference.predictor import Predictor as Predictor
 from .network.config import VARIANTS as VARIANTS
 from .network.config import CLIPDenoiserConfig as CLIPDenoiserConfig
 from .network.model import CLIPDenoiser as CLIPDenoiser
-from .weights import load_model as load_model
+from .network.weights import load_model as load_model

@@ -4,81 +4,81 @@ from __future__ import annotations
 
 import sys
 import warnings
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import tyro
 
-from visioncore.cli import Command, Positional, complain, run, say
+from visioncore.cli import Command, complain, say
+from visioncore.commands import options
+from visioncore.commands.evaluation import check_one_given, show_evaluation
+from visioncore.commands.shared import Folder, Published, convert_published, program, shared_commands
+from visioncore.commands.training import HELD_OUT, run_training, validation_folder
 from visioncore.errors import InputError
 from visioncore.files import writable_folder
 
 from .method import METHOD
 
 if TYPE_CHECKING:
-    from visioncore.training import FitResult
+    from visioncore.inference.batch import Summary
 
-    from .evaluation.protocols import Denoise
     from .inference.predictor import Predictor
     from .network.model import CLIPDenoiser
 
-Weights = Annotated[str, tyro.conf.arg(help="demo, a folder, a hub id, or a checkpoint of the authors")]
-Dtype = Literal["auto", "float32", "bfloat16", "float16"]
+demo, _, export, bench, info = shared_commands(METHOD)
 
-
-def demo(out: Path = Path("out/clip-denoising")) -> None:
-    """Denoise the bundled sample photos under noises the bundled network never saw, and measure the gain."""
-    from .demo import demo as run_demo
-
-    say(run_demo(out).headline)
-    say(f"figure and report: {out}")
+Tiles = Annotated[
+    str,
+    tyro.conf.arg(
+        help="whole, or SIZE,OVERLAP such as 512,64 for images too large for the memory; changes results a little"
+    ),
+]
 
 
 def predict(
-    inputs: Positional[tuple[str, ...]],
-    weights: Weights,
-    out: Path,
+    inputs: options.Inputs,
+    weights: options.Weights,
+    out: options.Out,
     strength: float = 1.0,
-    tiles: str = "whole",
-    self_ensemble: bool = False,
-    device: str = "auto",
-    dtype: Dtype = "float32",
-    batch: int = 8,
-    suffix: Literal[".png", ".jpg", ".tif", ".webp", ".bmp"] = ".png",
+    tiles: Tiles = "whole",
+    device: options.Device = "auto",
+    dtype: options.Dtype = "float32",
+    batch: options.Batch = 8,
+    self_ensemble: options.SelfEnsemble = False,
+    compile: options.Compile = False,
+    suffix: options.Suffix = ".png",
     series: str = "",
-    overwrite: bool = False,
-) -> int:
-    """Take the noise out of photos, or of CT scans with weights for CT.
+    overwrite: options.Overwrite = False,
+) -> Summary:
+    """Denoise photos, or CT scans with weights for CT.
 
     Files, folders and glob patterns are taken. Photos keep depth, grey, alpha and profile. CT is DICOM, NIfTI or npy in
     Hounsfield units, and stays what it is, with its geometry and its rescaling. What is done already is skipped, a
     broken file is reported and the others still run, and under accelerate launch the processes share the files.
 
     Args:
-        inputs: pictures or scans: files, folders, glob patterns.
-        weights: demo, a folder, a hub id, or a checkpoint of the authors.
-        out: folder for the results.
-        strength: from 0 (the noisy picture as it is) to 1 (all that the network takes away).
-        tiles: SIZE,OVERLAP such as 512,64 for pictures too large for the memory; changes results a little everywhere.
-        self_ensemble: average over eight turned and mirrored versions, at eight times the cost.
-        device: auto, cpu, cuda, cuda:1, mps.
-        dtype: bfloat16 and float16 are faster and a little less exact.
-        batch: CT slices or tiles on the device at a time.
-        suffix: format of the pictures; .png and .tif keep everything.
+        inputs: images or scans: files, folders, glob patterns.
+        strength: from 0 (the noisy image as it is) to 1 (all that the network takes away).
         series: which series of a DICOM folder with several, by its UID.
-        overwrite: make results anew that are there already.
     """
     from .inference.predictor import predict_files
 
     predictor = _predictor(
-        weights, device, dtype=dtype, strength=strength, tiles=tiles, self_ensemble=self_ensemble, batch=batch
+        weights,
+        device,
+        dtype=dtype,
+        tiles=tiles,
+        batch=batch,
+        self_ensemble=self_ensemble,
+        compile=compile,
+        strength=strength,
     )
     summary = predict_files(
         inputs, predictor, out, suffix=suffix, series=series or None, overwrite=overwrite, say=complain
     )
     say(f"{summary}; results in {out}")
-    return summary.exit_code
+    return summary
 
 
 def train(
@@ -87,31 +87,28 @@ def train(
     out: Path,
     overrides: Mapping[str, str],
     clip: str = "",
-    weights: str = "",
-    validation: str = "held-out",
-    resume: bool = True,
+    weights: options.StartWeights = "",
+    validation: options.Validation = HELD_OUT,
+    resume: options.Resume = True,
 ) -> int:
-    """Train a network by a recipe; the same call goes on with a run that was interrupted.
+    """Train a network by a recipe; the same call resumes an interrupted run.
 
     Args:
         recipe: a shipped recipe (synthetic, srgb, ldct, demo) or a YAML file.
         data: clean photos, stored pairs (clean and noisy, or GT and noisy), or CT slices that prepare has made.
         out: folder of the run; out/best holds the weights.
         clip: where the encoder is from: OpenAI's RN50.pt, openai to download it, or what pretrain has made.
-        weights: go on from a trained network instead.
-        validation: pictures laid out as data; held-out takes a share of data.
-        resume: go on from the newest checkpoint in out; otherwise an earlier run in out is removed.
     """
-    from .training.trainer import train as run_training
+    from .training import trainer
 
-    return _train(
-        lambda: run_training(
+    return run_training(
+        lambda: trainer.train(
             recipe,
             data,
             out,
             clip=clip or None,
             weights=weights or None,
-            validation=None if validation == "held-out" else Path(validation),
+            validation=validation_folder(validation),
             overrides=overrides,
             resume=resume,
             say=complain,
@@ -119,57 +116,55 @@ def train(
     )
 
 
-def pretrain(data: Path, out: Path, overrides: Mapping[str, str], recipe: str = "encoder", resume: bool = True) -> int:
+def pretrain(
+    data: Path, out: Path, overrides: Mapping[str, str], recipe: str = "encoder", resume: options.Resume = True
+) -> int:
     """Train an encoder on clean photos alone, for networks of other sizes than CLIP's.
 
     Args:
         data: clean photos.
         out: folder of the run; out/last/model.safetensors is what train takes as --clip.
         recipe: a shipped recipe (encoder) or a YAML file.
-        resume: go on from the newest checkpoint in out; otherwise an earlier run in out is removed.
     """
-    from .training.pretraining import pretrain as run_pretraining
+    from .training import pretraining
 
-    return _train(lambda: run_pretraining(data, out, recipe=recipe, overrides=overrides, resume=resume))
+    return run_training(lambda: pretraining.pretrain(data, out, recipe=recipe, overrides=overrides, resume=resume))
 
 
 def evaluate(
-    protocol: Literal["synthetic", "real", "ct"],
     data: Path,
-    weights: str = "",
+    weights: options.Weights = "",
+    results: options.Results = "",
     baseline: bool = False,
-    out: Path = Path("out/evaluation"),
+    out: options.Tables = Path("out/evaluation"),
+    protocols: tuple[Literal["synthetic", "real", "ct"], ...] = (),
     noises: tuple[str, ...] = (),
     patients: tuple[str, ...] = ("L506",),
-    tiles: str = "whole",
-    self_ensemble: bool = False,
-    device: str = "auto",
-    dtype: Dtype = "float32",
-    batch: int = 1,
+    tiles: Tiles = "whole",
+    device: options.Device = "auto",
+    dtype: options.Dtype = "float32",
+    batch: options.Batch = 8,
+    self_ensemble: options.SelfEnsemble = False,
+    compile: options.Compile = False,
 ) -> None:
-    """Measure denoised pictures by a protocol of the paper and write the tables.
+    """Measure denoised images by the protocols of the paper and write the tables.
+
+    The paper's numbers need whole images. Results of other tools for noise that is added lie in a folder for each noise
+    (gaussian-25), and are made of images with the same noise.
 
     Args:
-        protocol: synthetic (clean photos, noise is added), real (pairs of noisy and clean photos), or ct.
         data: clean photos; pairs, or a folder with the published test sets; or CT slices that prepare has made.
-        weights: denoise with these: demo, a folder, a hub id, or a checkpoint of the authors.
         baseline: or denoise by non-local means.
-        out: folder for per_image.csv, summary.md and report.json.
+        protocols: synthetic (clean photos, noise is added), real (pairs of noisy and clean photos), ct; by default
+            those that suit the data.
         noises: kinds and levels such as gaussian:25 poisson:3; by default the eleven of the paper, for CT quarter dose.
         patients: of CT, whose slices; no name for all.
-        tiles: SIZE,OVERLAP for pictures too large for the memory; the paper's numbers need whole ones.
-        self_ensemble: average over eight turned and mirrored versions.
-        device: auto, cpu, cuda, cuda:1, mps.
-        dtype: bfloat16 and float16 are faster and a little less exact.
-        batch: pictures of one size on the device at a time.
     """
-    from visioncore.report import print_table
-
     from .data.noise import parse_noise
-    from .evaluation.protocols import evaluate as run_evaluation
+    from .evaluation.protocols import Denoise
+    from .evaluation.protocols import evaluate as measure
 
-    if bool(weights) == baseline:
-        raise InputError("evaluate: give either --weights or --baseline")
+    check_one_given(weights=weights, results=results, baseline=baseline)
     writable_folder(out)
     chosen = [parse_noise(noise) for noise in noises]
     denoise: Denoise
@@ -177,34 +172,32 @@ def evaluate(
         from .evaluation.baselines import non_local_means as denoise
 
         by = "non-local means"
+    elif results:
+        denoise = by = results
     else:
-        predictor = _predictor(weights, device, dtype=dtype, tiles=tiles, self_ensemble=self_ensemble, batch=batch)
-        denoise, by = predictor.denoise, f"{weights}, tiles {tiles}, {dtype}{', self-ensemble' * self_ensemble}"
-    result = run_evaluation(
-        protocol, data, denoise, noises=chosen, patients=patients or None, batch=batch, denoised_by=by
+        predictor = _predictor(
+            weights, device, dtype=dtype, tiles=tiles, batch=batch, self_ensemble=self_ensemble, compile=compile
+        )
+        denoise, by = predictor.run, f"{weights}, tiles {tiles}, {dtype}{', self-ensemble' * self_ensemble}"
+    evaluation = measure(
+        data, denoise, protocols=protocols, noises=chosen, patients=patients or None, batch=batch, denoised_by=by
     )
-    result.save(out)
-    print_table(result.summary(), title=f"{len(result.pictures)} measured, denoised by {by}")
-    if result.infinite:
-        say(f"{result.infinite} infinite values, of pictures equal to the clean ones, are left out of the means")
-    say(f"tables: {out}")
+    show_evaluation(evaluation, out)
 
 
 def analyze(
     data: Path,
-    weights: Weights,
+    weights: options.Weights,
     out: Path = Path("out/analysis"),
     noises: tuple[str, ...] = (),
-    device: str = "auto",
+    device: options.Device = "auto",
 ) -> None:
-    """Measure how alike the encoder's features of clean and of noisy photos are, level by level.
+    """Measure the similarity of the encoder's features of clean and of noisy photos, level by level.
 
     Args:
         data: clean photos.
-        weights: demo, a folder, a hub id, or a checkpoint of the authors.
         out: folder for similarity.csv, similarity.md and report.json.
         noises: kinds and levels such as gaussian:25 poisson:3; by default the eleven of the paper.
-        device: auto, cpu, cuda, cuda:1, mps.
     """
     from visioncore.devices import resolve_device
     from visioncore.report import print_table
@@ -216,7 +209,7 @@ def analyze(
     place = resolve_device(device)
     model = _model(weights).to(place)
     if model.config.channels != 3:
-        raise InputError(f"{weights}: a network for CT, but photos are analysed; give weights for RGB pictures")
+        raise InputError(f"{weights}: a network for CT, but photos are analysed; give weights for RGB images")
     # to the CPU, for not every device has the precision
     similarity = run_analysis(
         lambda image: [feature.cpu() for feature in model.features(image.to(place))],
@@ -228,7 +221,7 @@ def analyze(
     say(f"tables: {out}")
 
 
-def store(photos: Path, out: Path, noise: str = "camera", curves: str = "", side: int = 0, seed: int = 0) -> int:
+def store(photos: Path, out: Path, noise: str = "camera", curves: str = "", side: int = 0, seed: int = 0) -> Summary:
     """Write clean photos and noisy versions of them, for training on stored pairs.
 
     Args:
@@ -248,10 +241,10 @@ def store(photos: Path, out: Path, noise: str = "camera", curves: str = "", side
         find_photos(photos), out, made, seed=seed, side=side or None, step=max(1, side // 2), say=complain
     )
     say(f"{summary}; pairs in {out}")
-    return summary.exit_code
+    return summary
 
 
-def prepare(data: Path, out: Path, thickness: str = "") -> int:
+def prepare(data: Path, out: Path, thickness: str = "") -> Summary:
     """Write the slices of CT scans as training and evaluation read them.
 
     Args:
@@ -263,109 +256,34 @@ def prepare(data: Path, out: Path, thickness: str = "") -> int:
 
     summary = run_preparation(data, out, thickness=thickness or None, say=complain)
     say(f"{summary}; slices in {out}")
-    return summary.exit_code
+    return summary
 
 
 def convert(
-    published: Positional[Path], out: Path, variant: Literal["synthetic", "srgb", "ldct", "unsaid"] = "unsaid"
+    published: Published,
+    out: Folder,
+    variant: Literal["synthetic", "srgb", "ldct", "unsaid"] = "unsaid",
 ) -> None:
     """Turn a checkpoint of the authors into config.json and model.safetensors.
 
     Args:
         published: their net_g_latest.pth; CLIP's own file is not needed.
-        out: folder for the result.
         variant: which it is, if its folder does not say.
     """
-    from .weights import convert as run_conversion
-
-    model = run_conversion(published, out, None if variant == "unsaid" else variant)
-    parameters = sum(parameter.numel() for parameter in model.parameters())
-    say(f"{parameters:,} parameters, trained on {model.config.noise}; weights in {out}")
-
-
-def export(
-    weights: Weights,
-    out: Path,
-    format: tuple[Literal["onnx", "pt2"], ...] = ("onnx",),
-) -> None:
-    """Export the network to ONNX or torch.export, for images of any size, and check the numbers on the spot.
-
-    Args:
-        weights: demo, a folder, a hub id, or a checkpoint of the authors.
-        out: folder for model.onnx and model.pt2.
-        format: one or both.
-    """
-    from .export import export as run_export
-
-    for path, error in run_export(_model(weights), out, formats=format).items():
-        say(f"{path}: largest difference from eager {error:.2e}")
-
-
-def bench(
-    weights: str = "synthetic",
-    out: Path = Path("out/bench.json"),
-    sizes: tuple[int, ...] = (256, 512),
-    dtypes: tuple[Literal["float32", "bfloat16", "float16"], ...] = ("float32", "bfloat16"),
-    device: str = "auto",
-    rounds: int = 3,
-    compiled: bool = False,
-) -> None:
-    """Measure time and memory of the plain and the fast path, in turns, and write them as JSON.
-
-    Args:
-        weights: synthetic, srgb or ldct (random weights), or anything that predict takes.
-        out: the JSON file.
-        sizes: sides of square images, multiples of 32.
-        dtypes: precisions of the fast path.
-        device: auto, cpu, cuda, cuda:1, mps.
-        rounds: how often each is measured; the median counts.
-        compiled: measure the compiled fast path too, on a GPU.
-    """
-    from visioncore.report import print_table
-
-    from .bench import bench as run_bench
-
-    print_table(run_bench(weights, out, sizes=sizes, dtypes=dtypes, device=device, rounds=rounds, compiled=compiled))
-    say(f"figures: {out}")
-
-
-def info(weights: str = "synthetic") -> None:
-    """Tell parameters, operations, the noise it is for, paper, citation, licence, and where the authors' weights are.
-
-    Args:
-        weights: synthetic, srgb or ldct, or anything that predict takes.
-    """
-    from .info import describe
-
-    say(describe(weights))
+    convert_published(METHOD, published, out, variant=None if variant == "unsaid" else variant)
 
 
 def _model(weights: str) -> CLIPDenoiser:
-    from .weights import load_model
+    from .network.weights import load_model
 
     with warnings.catch_warnings(action="ignore"):  # which of the authors' two RGB networks it is: no matter here
         return load_model(weights)
 
 
-def _predictor(weights: str, device: str, **options: Any) -> Predictor:
+def _predictor(weights: str, device: str, **settings: Any) -> Predictor:
     from .inference.predictor import Predictor
 
-    return Predictor(_model(weights), device, **options, notify=complain)
-
-
-def _train(run_training: Callable[[], FitResult]) -> int:
-    """Train, say what came of it, and return the exit code."""
-    from visioncore.training import TrainingDiverged
-
-    try:
-        result = run_training()
-    except TrainingDiverged as error:
-        complain(f"error: {error}")
-        return 1
-    best = ", ".join(f"{name} {value:.2f}" for name, value in result.best_metrics.items())
-    weights = result.folder / ("best" if best else "last")
-    say(f"{result.steps} steps{f', best {best}' if best else ''}; weights in {weights}")
-    return 0
+    return Predictor(_model(weights), device, **settings, notify=complain)
 
 
 COMMANDS: dict[str, Command] = {
@@ -386,10 +304,7 @@ COMMANDS: dict[str, Command] = {
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run ``clip-denoising`` and return its exit code."""
-    description = f"{METHOD.title} ({METHOD.venue}): {METHOD.task}."
-    with warnings.catch_warnings():
-        warnings.showwarning = lambda message, *_: complain(f"note: {message}")
-        return run(METHOD.name, COMMANDS, description, argv)
+    return program(METHOD, COMMANDS, argv)
 
 
 if __name__ == "__main__":

@@ -1,8 +1,8 @@
-"""What this method is and where it comes from."""
+"""The record of this method."""
 
 from __future__ import annotations
 
-from visioncore.methods import Method
+from visioncore.methods import Images, Method, Network
 
 PACKAGE = __name__.rpartition(".")[0]
 """Under which name this package was imported; another one where its folder was copied into a larger package."""
@@ -29,4 +29,17 @@ METHOD = Method(
         "the synthetic, sRGB and LDCT networks; to train from CLIP, OpenAI's RN50.pt (MIT), which open_clip downloads"
     ),
     demo=f"{PACKAGE}.demo:demo",
+    demo_shows="Denoise the bundled sample photos under noises the bundled network never saw, and measure the gain.",
+    network=Network(
+        model="network.model:CLIPDenoiser",
+        config="network.config:VARIANTS.get",
+        variants=("synthetic", "srgb", "ldct"),
+        inputs=Images("noisy", multiple=32),
+        outputs=("denoised",),
+        sizes=(256, 512),
+        exported="network.exported:exported",
+        facts="network.config:facts",
+        unseen=("keep_layer4",),
+        compiles_on_cpu=False,
+    ),
 )

@@ -6,11 +6,15 @@ import re
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import tyro
 
-from visioncore.cli import Command, Positional, complain, run, say
+from visioncore.cli import Command, Positional, complain, say
+from visioncore.commands import options
+from visioncore.commands.evaluation import check_one_given
+from visioncore.commands.shared import Figures, Folder, convert_published, program, shared_commands
+from visioncore.commands.training import HELD_OUT, run_training, validation_folder
 from visioncore.files import writable_folder
 
 from .method import METHOD
@@ -22,61 +26,70 @@ if TYPE_CHECKING:
 
 Weights = Annotated[str, tyro.conf.arg(help="demo, a folder, a hub id, or an adapter of the authors (with --sam)")]
 Sam = Annotated[str, tyro.conf.arg(help="SAM's own checkpoint, which an adapter of the authors needs beside it")]
-DType = Literal["auto", "float32", "bfloat16", "float16"]
-Stage = Literal["fused", "fine", "coarse"]
+Stage = Annotated[
+    Literal["fused", "fine", "coarse"],
+    tyro.conf.arg(help="whose logits decide: the mean of both decoders', the second one's, or the first one's"),
+]
+Window = Annotated[
+    str,
+    tyro.conf.arg(
+        help="abdomen, lung, brain, mr, range, unit, or LOW,HIGH (--window=-125,275); by default as the weights"
+    ),
+]
+InputSize = Annotated[
+    int, tyro.conf.arg(help="side in pixels to which slices are resized first; 0 for what the weights expect")
+]
 
-
-def demo(out: Path = Path("out/hsam-medseg")) -> None:
-    """Segment the bundled synthetic volume and measure what the second decoder gains."""
-    from .demo import demo as run_demo
-
-    say(run_demo(out).headline)
-    say(f"figure, labels and report: {out}")
+demo, _, export, _, info = shared_commands(METHOD)
 
 
 def predict(
-    inputs: Positional[tuple[str, ...]],
+    inputs: options.Inputs,
     weights: Weights,
     out: Path,
     sam: Sam = "",
-    device: str = "auto",
-    dtype: DType = "float32",
-    batch: int = 8,
+    device: options.Device = "auto",
+    dtype: options.Dtype = "float32",
+    batch: options.Batch = 8,
+    self_ensemble: options.SelfEnsemble = False,
+    compile: options.Compile = False,
     stage: Stage = "fused",
-    window: str = "",
-    input_size: int = 0,
+    window: Window = "",
+    input_size: InputSize = 0,
     series: str = "",
     probabilities: bool = False,
     preview: bool = True,
     dicom_seg: bool = False,
-    overwrite: bool = False,
+    overwrite: options.Overwrite = False,
 ) -> Summary:
     """Segment scans: NIfTI in, NIfTI out, in the geometry of the scan.
 
-    Files, folders and glob patterns are taken: NIfTI, DICOM series, npy, npz and h5 files, folders of pictures. What is
+    Files, folders and glob patterns are taken: NIfTI, DICOM series, npy, npz and h5 files, folders of images. What is
     done already is skipped, a broken scan is reported and the others still run, and under accelerate launch the
     processes share the scans.
 
     Args:
         inputs: scans: files, folders, glob patterns.
-        weights: demo, a folder, a hub id, or an adapter of the authors (with sam).
         out: folder for the results: labels, volumes of the organs as JSON, and what is asked for besides.
-        sam: SAM's own checkpoint, which an adapter of the authors needs beside it.
-        device: auto, cpu, cuda, cuda:1, mps.
-        dtype: bfloat16 and float16 are faster and a little less exact.
-        batch: slices on the device at a time.
-        stage: whose logits decide: the mean of both decoders', the second one's, or the first one's.
-        window: abdomen, lung, brain, mr, range, unit, or LOW,HIGH (--window=-125,275); by default as the weights.
-        input_size: side in pixels to which slices are resized first; 0 for what the weights expect.
         series: which series to read from DICOM folders of several.
         probabilities: write those of all classes too.
         preview: write a figure of three planes too.
         dicom_seg: write DICOM-SEG too, for DICOM scans.
-        overwrite: make results anew that are there already.
     """
     from .inference.predictor import predict_files
 
-    predictor = _predictor(weights, sam, device, dtype, batch, stage, window, input_size)
+    predictor = _predictor(
+        weights,
+        sam,
+        device,
+        input_size,
+        window,
+        stage=stage,
+        dtype=dtype,
+        batch=batch,
+        self_ensemble=self_ensemble,
+        compile=compile,
+    )
     summary = predict_files(
         inputs,
         predictor,
@@ -102,7 +115,7 @@ def prepare(
     cases: tuple[str, ...] = (),
     seed: int = 0,
 ) -> Summary:
-    """Cut scans with labels into slices to train on; an interrupted call is taken up again.
+    """Cut scans with labels into training slices; an interrupted call is resumed.
 
     Args:
         data: a folder with images and labels, a CSV list of image,label, or the folder of Synapse, LA or PROMISE12.
@@ -130,78 +143,83 @@ def train(
     overrides: Mapping[str, str],
     data: str = "",
     sam: str = "",
-    resume: bool = True,
+    weights: options.StartWeights = "",
+    validation: options.Validation = HELD_OUT,
+    resume: options.Resume = True,
 ) -> int:
-    """Train a network by a recipe; the same call goes on with a run that was interrupted.
+    """Train a network by a recipe; the same call resumes an interrupted run.
 
     Args:
         recipe: a shipped recipe (synapse, synapse-10, la, promise12, demo) or a YAML file.
         out: folder of the run; out/last holds the weights, out/best those that validated best.
-        data: a folder that prepare wrote, or the official Synapse folder; none for synthetic volumes.
+        data: a folder that prepare wrote, or the published Synapse folder; none for synthetic volumes.
         sam: SAM's own checkpoint of the recipe's backbone, to start from; none for an encoder that is trained itself.
-        resume: go on from the newest checkpoint in out; otherwise an earlier run in out is removed.
     """
-    from visioncore.training import TrainingDiverged
+    from .training import trainer
 
-    from .training.trainer import train as run_training
-
-    try:
-        result = run_training(
-            recipe, data or None, out, sam=sam or None, overrides=overrides, resume=resume, say=complain
+    return run_training(
+        lambda: trainer.train(
+            recipe,
+            data or None,
+            out,
+            sam=sam or None,
+            weights=weights or None,
+            validation=validation_folder(validation),
+            overrides=overrides,
+            resume=resume,
+            say=complain,
         )
-    except TrainingDiverged as error:
-        complain(f"error: {error}")
-        return 1
-    best = ", ".join(f"{name} {value:.4f}" for name, value in result.best_metrics.items())
-    found = f", best {best}; weights in {out / 'best'}" if best else f"; weights in {out / 'last'}"
-    say(f"{result.steps} steps{found}")
-    return 0
+    )
 
 
 def evaluate(
     data: Path,
-    weights: str,
-    out: Path = Path("out/evaluation"),
+    weights: Weights = "",
+    results: options.Results = "",
+    out: options.Tables = Path("out/evaluation"),
     protocols: tuple[Literal["synapse", "sound"], ...] = ("synapse", "sound"),
     label_map: str = "",
     cases: tuple[str, ...] = (),
     sam: Sam = "",
-    device: str = "auto",
-    dtype: DType = "float32",
-    batch: int = 8,
+    device: options.Device = "auto",
+    dtype: options.Dtype = "float32",
+    batch: options.Batch = 8,
+    self_ensemble: options.SelfEnsemble = False,
+    compile: options.Compile = False,
     stage: Stage = "fused",
-    window: str = "",
-    input_size: int = 0,
+    window: Window = "",
+    input_size: InputSize = 0,
 ) -> None:
     """Measure segmentations against reference labels by named protocols and write the tables.
 
     Args:
         data: scans with labels: as for prepare, or a folder that it wrote.
-        weights: segment the scans with these: demo, a folder, a hub id, or an adapter of the authors (with sam); or a
-            folder of label files that were made before, by whatever method, named as the cases.
-        out: folder for per_case.csv, summary.md and report.json.
         protocols: synapse is the papers'; sound counts missing organs as such and measures in millimetres.
         label_map: what values of reference labels mean: synapse, totalsegmentator, la, promise12, or a YAML file; by
             default they are numbered as the network's classes.
         cases: only some: their names, or synapse-test or another published list.
-        sam: SAM's own checkpoint, which an adapter of the authors needs beside it.
-        device: auto, cpu, cuda, cuda:1, mps.
-        dtype: bfloat16 and float16 are faster and a little less exact.
-        batch: slices on the device at a time.
-        stage: whose logits decide: the mean of both decoders', the second one's, or the first one's.
-        window: abdomen, lung, brain, mr, range, unit, or LOW,HIGH (--window=-125,275); by default as the weights.
-        input_size: side in pixels to which slices are resized first; 0 for what the weights expect.
     """
     from visioncore.report import print_table
 
     from .data.label_map import read_label_map
-    from .evaluation.protocols import evaluate as run_evaluation
+    from .evaluation.protocols import evaluate as measure
 
+    check_one_given(weights=weights, results=results)
     writable_folder(out)
     labels = read_label_map(label_map) if label_map else None
-    made = Path(weights).is_dir() and not (Path(weights) / "config.json").exists()
-    segment = weights if made else _predictor(weights, sam, device, dtype, batch, stage, window, input_size)
-    evaluation = run_evaluation(data, segment, protocols=protocols, labels=labels, cases=_wanted(cases), say=complain)
+    segment = results or _predictor(
+        weights,
+        sam,
+        device,
+        input_size,
+        window,
+        stage=stage,
+        dtype=dtype,
+        batch=batch,
+        self_ensemble=self_ensemble,
+        compile=compile,
+    )
+    evaluation = measure(data, segment, protocols=protocols, labels=labels, cases=_wanted(cases), say=complain)
     evaluation.save(out)
     print_table(evaluation.overview(), title=f"{len(evaluation.cases)} cases")
     say(f"tables: {out}")
@@ -209,7 +227,7 @@ def evaluate(
 
 def convert(
     published: Positional[Path],
-    out: Path,
+    out: Folder,
     sam: Path,
     label_map: str = "",
     window: str = "abdomen",
@@ -220,7 +238,6 @@ def convert(
 
     Args:
         published: the .pth file; backbone, rank, classes and size are found from its tensors.
-        out: folder for the result.
         sam: SAM's own checkpoint of the same backbone; info tells which.
         label_map: what its classes are called: la, promise12, or a YAML file; eight are those of Synapse by default.
         window: intensities that it was trained on, as for prepare; the default is the authors' for Synapse.
@@ -230,67 +247,35 @@ def convert(
     from .data.intensity_windows import parse_window
     from .data.label_map import read_label_map
     from .network.config import Preprocessing
-    from .weights import convert as run_conversion
 
     parse_window(window)
     preprocessing = Preprocessing(window, orientation, input_size or None)
     classes = read_label_map(label_map).classes if label_map else None
-    model = run_conversion(published, sam, out, classes=classes, preprocessing=preprocessing)
-    size, config = sum(p.numel() for p in model.parameters()), model.config
-    say(
-        f"{config.backbone} at {config.image_size} pixels, {len(config.classes)} classes, {size:,} parameters; "
-        f"weights in {out}"
-    )
-
-
-def export(
-    weights: Weights,
-    out: Path,
-    format: tuple[Literal["onnx", "pt2"], ...] = ("onnx",),
-    sam: Sam = "",
-) -> None:
-    """Export the network to ONNX or torch.export and check the numbers on the spot.
-
-    Args:
-        weights: demo, a folder, a hub id, or an adapter of the authors (with sam).
-        out: folder for model.onnx and model.pt2, which take any number of slices of the network's size.
-        format: one or both.
-        sam: SAM's own checkpoint, which an adapter of the authors needs beside it.
-    """
-    from .export import export as run_export
-    from .weights import load_model
-
-    for path, error in run_export(load_model(weights, sam=sam or None), out, formats=format).items():
-        say(f"{path}: largest difference from eager {error:.2e}")
+    convert_published(METHOD, published, out, sam=sam, classes=classes, preprocessing=preprocessing)
 
 
 def bench(
     weights: str = "vit_b-512",
-    out: Path = Path("out/bench.json"),
-    dtypes: tuple[Literal["float32", "bfloat16", "float16"], ...] = ("float32", "bfloat16"),
-    device: str = "auto",
-    rounds: int = 3,
+    out: Figures = Path("out/bench.json"),
+    dtypes: options.Dtypes = ("float32", "bfloat16"),
+    device: options.Device = "auto",
+    rounds: options.Rounds = 3,
     batch: int = 8,
     slices: int = 8,
     training: bool = False,
     sam: Sam = "",
 ) -> None:
-    """Measure time and memory of the plain and the fast path, in turns, and write them as JSON.
+    """Measure time and memory of the reference and the fast path, in turns, and write them as JSON.
 
     Args:
         weights: a backbone and a size such as vit_b-512 (random weights), or anything that predict takes.
-        out: the JSON file.
-        dtypes: precisions of the fast path.
-        device: auto, cpu, cuda, cuda:1, mps.
-        rounds: how often each is measured; the median counts.
         batch: slices on the device at a time where a volume is segmented.
         slices: how many 512x512 slices that volume has.
         training: measure a training step too, with and without recomputation.
-        sam: SAM's own checkpoint, which an adapter of the authors needs beside it.
     """
     from visioncore.report import print_table
 
-    from .bench import bench as run_bench
+    from .evaluation.speed import bench as run_bench
 
     table = run_bench(
         weights,
@@ -301,44 +286,23 @@ def bench(
         batch=batch,
         slices=slices,
         training=training,
-        sam=sam or None,
+        sam=sam,
         say=complain,
     )
     print_table(table)
     say(f"figures: {out}")
 
 
-def info(weights: str = "vit_b-512") -> None:
-    """Tell parameters, operations, paper, citation, licence, and where the authors and SAM's publish their weights.
-
-    Args:
-        weights: a backbone and a size such as vit_b-512, or anything that predict takes; no file of SAM's is needed.
-    """
-    from .info import describe
-
-    say(describe(weights))
-
-
-def _predictor(
-    weights: str, sam: str, device: str, dtype: str, batch: int, stage: Stage, window: str, input_size: int
-) -> Predictor:
+def _predictor(weights: str, sam: str, device: str, input_size: int, window: str, **settings: Any) -> Predictor:
     from .inference.predictor import Predictor
-    from .weights import load_model
+    from .network.weights import load_model
 
-    return Predictor(
-        load_model(weights, sam=sam or None),
-        device,
-        dtype=dtype,
-        batch=batch,
-        stage=stage,
-        input_size=input_size or None,
-        window=window or None,
-        notify=complain,
-    )
+    model = load_model(weights, sam=sam or None)
+    return Predictor(model, device, input_size=input_size or None, window=window or None, **settings, notify=complain)
 
 
 def _wanted(cases: Sequence[str]) -> str | Sequence[str] | int | float | None:
-    """Return which cases are meant: all, how many, which part of them, a list by its name, or names."""
+    """Parse a choice of cases: all, a number, a fraction, a published list by name, or case names."""
     one = cases[0] if len(cases) == 1 else ""
     # 0001 is a name.
     if re.fullmatch(r"[1-9]\d*", one):
@@ -363,8 +327,7 @@ COMMANDS: dict[str, Command] = {
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run ``hsam-medseg`` and return its exit code."""
-    description = f"{METHOD.title} ({METHOD.venue}): {METHOD.task}. A research tool, not a medical device."
-    return run(METHOD.name, COMMANDS, description, argv)
+    return program(METHOD, COMMANDS, argv)
 
 
 if __name__ == "__main__":

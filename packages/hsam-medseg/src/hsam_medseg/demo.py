@@ -1,8 +1,7 @@
-"""The main job on what is bundled: a volume that training did not see, and how far one decoder alone would come."""
+"""The demo: the bundled network on a volume that training did not see, and the gain of its second decoder."""
 
 from __future__ import annotations
 
-import time
 from collections.abc import Sequence
 from importlib.resources import as_file, files
 from pathlib import Path
@@ -10,27 +9,29 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from visioncore.files import writable_folder
+from visioncore.commands.demo import Shown, demo_of
 from visioncore.metrics.segmentation import organ_metrics
-from visioncore.report import DemoReport, figure_grid
+from visioncore.report import figure_grid
+from visioncore.weights.loading import bundled_model
 
 from .data.datasets import Case, read_case
 from .data.intensity_windows import apply_window
 from .inference.predictor import Predictor
 from .inference.preview import organ_colours, overlay
 from .method import METHOD, PACKAGE
-from .weights import load_model
+from .network.model import HSAM
 
 if TYPE_CHECKING:
-    from .data.volume import Volume
+    from visioncore.medical import Volume
 
 SAMPLE = "patient.nii.gz"
 SHOWN = (0.3, 0.5, 0.7)
 """Which slices the figure shows, as parts of the volume."""
 
 
-def demo(out: str | Path) -> DemoReport:
-    """Segment the bundled volume with the bundled weights, write figure, labels and report.json, and say how well.
+@demo_of(METHOD)
+def demo(out: Path) -> Shown:
+    """Segment the bundled volume with the bundled weights, write figure, labels and report.json, and report the Dice.
 
     The baseline is the first decoder of the same network alone.
 
@@ -40,23 +41,20 @@ def demo(out: str | Path) -> DemoReport:
     Raises:
         InputError: if ``out`` cannot be written.
     """
-    start = time.perf_counter()
-    folder = writable_folder(out)
-    model = load_model("demo")
+    model = bundled_model(HSAM, PACKAGE)
     with as_file(files(PACKAGE) / "assets" / "samples") as samples:
         scan, reference = read_case(Case(SAMPLE, samples / "input" / SAMPLE, samples / "target" / SAMPLE))
     assert reference is not None
     alone, both = (Predictor(model, stage=stage)(scan) for stage in ("coarse", "fused"))
-    both.save(folder)
+    both.save(out)
     before, after = (_dice(found.labels, reference, len(both.classes)) for found in (alone, both))
-    figure = folder / "demo.png"
+    figure = out / "demo.png"
     _draw(
         figure, scan, [("reference", reference), ("first decoder alone", alone.labels), ("both decoders", both.labels)]
     )
     means = [float(np.mean(values)) for values in (before, after)]
     organs = {f"dice_{organ}": dice for organ, dice in zip(both.classes, after, strict=True)}
-    report = DemoReport(
-        method=METHOD.name,
+    return Shown(
         headline=(
             f"mean Dice {means[1]:.3f} on an unseen volume ({means[1] - means[0]:+.3f} over the first decoder alone)"
         ),
@@ -68,10 +66,7 @@ def demo(out: str | Path) -> DemoReport:
             **{f"{name}_first_decoder": dice for name, dice in zip(organs, before, strict=True)},
         },
         figure=figure,
-        seconds=time.perf_counter() - start,
     )
-    report.save(folder)
-    return report
 
 
 def _dice(found: Volume, reference: Volume, classes: int) -> list[float]:
@@ -80,7 +75,7 @@ def _dice(found: Volume, reference: Volume, classes: int) -> list[float]:
 
 
 def _draw(path: Path, scan: Volume, found: Sequence[tuple[str, Volume]]) -> None:
-    """Write some slices, each as it is and with what was found on it."""
+    """Write a figure of some slices, each with and without its labels."""
     shown = apply_window(scan.voxels, "unit")
     colours = organ_colours(range(1, int(max(labels.voxels.max() for _, labels in found)) + 1))
     panels = []

@@ -1,8 +1,8 @@
-"""What this method is and where it comes from."""
+"""The record of this method."""
 
 from __future__ import annotations
 
-from visioncore.methods import Method
+from visioncore.methods import Method, Network
 
 PACKAGE = __name__.rpartition(".")[0]
 """Under which name this package was imported; another one where its folder was copied into a larger package."""
@@ -30,4 +30,19 @@ METHOD = Method(
         "(Apache-2.0)"
     ),
     demo=f"{PACKAGE}.demo:demo",
+    demo_shows="Segment the bundled synthetic volume and measure what the second decoder gains.",
+    notice="A research tool, not a medical device.",
+    network=Network(
+        model="network.model:HSAM",
+        config="network.config:named_config",
+        variants=("vit_b-512", "vit_b-224", "vit_l-512", "vit_l-224", "vit_h-512", "vit_h-224"),
+        inputs="network.exported:slices",
+        outputs=("logits", "coarse_logits", "fine_logits"),
+        counted="network.exported:Logits.folded",
+        exported="network.exported:exported",
+        facts="network.facts:facts",
+        unseen=("keep_unused",),
+        companions={"sam": "SAM's own checkpoint, which an adapter of the authors needs beside it"},
+        published_config="network.published:read_config",
+    ),
 )

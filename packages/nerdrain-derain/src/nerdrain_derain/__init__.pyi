@@ -4,4 +4,4 @@ from .network.config import VARIANTS as VARIANTS
 from .network.config import NeRDRainConfig as NeRDRainConfig
 from .network.model import NeRDRain as NeRDRain
 from .network.model import Restored as Restored
-from .weights import load_model as load_model
+from .network.weights import load_model as load_model

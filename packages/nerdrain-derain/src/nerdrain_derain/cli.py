@@ -5,67 +5,62 @@ from __future__ import annotations
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import tyro
 
-from visioncore.cli import Command, Positional, complain, run, say
-from visioncore.errors import InputError
+from visioncore.cli import Command, complain, say
+from visioncore.commands import options
+from visioncore.commands.evaluation import check_one_given, show_evaluation
+from visioncore.commands.shared import program, shared_commands
+from visioncore.commands.training import HELD_OUT, run_training, validation_folder
 from visioncore.files import writable_folder
 
 from .method import METHOD
 
 if TYPE_CHECKING:
+    from visioncore.inference.batch import Summary
+
     from .inference.predictor import Predictor
 
-Weights = Annotated[str, tyro.conf.arg(help="demo, a folder, a hub id, or a checkpoint of the authors")]
+demo, convert, export, bench, info = shared_commands(METHOD)
 
-
-def demo(out: Path = Path("out/nerdrain-derain")) -> None:
-    """Remove the rain from the bundled sample photos and measure the gain."""
-    from .demo import demo as run_demo
-
-    say(run_demo(out).headline)
-    say(f"figure and report: {out}")
+Tiles = Annotated[
+    str,
+    tyro.conf.arg(help="SIZE,OVERLAP for blended tiles; official for the authors' windows of 256; whole for no tiles"),
+]
+TILES = "256,32"
 
 
 def predict(
-    inputs: Positional[tuple[str, ...]],
-    weights: Weights,
-    out: Path,
-    tiles: str = "256,32",
-    device: str = "auto",
-    dtype: Literal["auto", "float32", "bfloat16", "float16"] = "float32",
-    batch: int = 1,
-    self_ensemble: bool = False,
-    compile: bool = False,
-    suffix: Literal[".png", ".jpg", ".tif", ".webp", ".bmp"] = ".png",
-    overwrite: bool = False,
-) -> int:
+    inputs: options.Inputs,
+    weights: options.Weights,
+    out: options.Out,
+    tiles: Tiles = TILES,
+    device: options.Device = "auto",
+    dtype: options.Dtype = "float32",
+    batch: options.Batch = 1,
+    self_ensemble: options.SelfEnsemble = False,
+    compile: options.Compile = False,
+    suffix: options.Suffix = ".png",
+    overwrite: options.Overwrite = False,
+) -> Summary:
     """Remove the rain from photos and videos.
 
     Files, folders and glob patterns are taken. What is done already is skipped, a broken file is reported and the
     others still run, and under accelerate launch the processes share the files.
 
     Args:
-        inputs: pictures and videos: files, folders, glob patterns.
-        weights: demo, a folder, a hub id, or a checkpoint of the authors.
-        out: folder for the results.
-        tiles: SIZE,OVERLAP for blended tiles; official for the authors' windows of 256; whole for no tiles.
-        device: auto, cpu, cuda, cuda:1, mps.
-        dtype: bfloat16 and float16 are faster and a little less exact.
-        batch: tiles on the device at a time.
-        self_ensemble: average over eight turned and mirrored versions, at eight times the cost.
-        compile: compile the network first, which pays off for many tiles.
-        suffix: format of the pictures; .png and .tif keep everything.
-        overwrite: make results anew that are there already.
+        inputs: images and videos: files, folders, glob patterns.
     """
     from .inference.predictor import predict_files
 
-    predictor = _predictor(weights, device, dtype, tiles, batch, self_ensemble, compile)
+    predictor = _predictor(
+        weights, device, dtype=dtype, tiles=tiles, batch=batch, self_ensemble=self_ensemble, compile=compile
+    )
     summary = predict_files(inputs, predictor, out, suffix=suffix, overwrite=overwrite, say=complain)
     say(f"{summary}; results in {out}")
-    return summary.exit_code
+    return summary
 
 
 def train(
@@ -73,165 +68,69 @@ def train(
     data: Path,
     out: Path,
     overrides: Mapping[str, str],
-    validation: str = "held-out",
-    resume: bool = True,
+    weights: options.StartWeights = "",
+    validation: options.Validation = HELD_OUT,
+    resume: options.Resume = True,
 ) -> int:
-    """Train a network by a recipe; the same call goes on with a run that was interrupted.
+    """Train a network by a recipe; the same call resumes an interrupted run.
 
     Args:
         recipe: a shipped recipe (nerd-rain, nerd-rain-s, nerd-rain-mprnet, demo) or a YAML file.
         data: a folder with input and target, a CSV list of pairs, or clean photos for recipes with synthetic rain.
         out: folder of the run; out/best holds the weights.
-        validation: pictures laid out as data; held-out takes a share of data.
-        resume: go on from the newest checkpoint in out; otherwise an earlier run in out is removed.
     """
-    from visioncore.training import TrainingDiverged
+    from .training import trainer
 
-    from .training.trainer import train as run_training
-
-    folder = None if validation == "held-out" else Path(validation)
-    try:
-        result = run_training(recipe, data, out, validation=folder, overrides=overrides, resume=resume, say=complain)
-    except TrainingDiverged as error:
-        complain(f"error: {error}")
-        return 1
-    say(f"{result.steps} steps, best {_numbers(result.best_metrics)}; weights in {out / 'best'}")
-    return 0
+    return run_training(
+        lambda: trainer.train(
+            recipe,
+            data,
+            out,
+            weights=weights or None,
+            validation=validation_folder(validation),
+            overrides=overrides,
+            resume=resume,
+            say=complain,
+        )
+    )
 
 
 def evaluate(
     data: Path,
-    weights: str = "",
-    restored: str = "",
-    out: Path = Path("out/evaluation"),
+    weights: options.Weights = "",
+    results: options.Results = "",
+    out: options.Tables = Path("out/evaluation"),
     protocols: tuple[Literal["y_A", "y_B", "rgb"], ...] = ("y_A", "y_B", "rgb"),
-    tiles: str = "official",
-    device: str = "auto",
-    dtype: Literal["auto", "float32", "bfloat16", "float16"] = "float32",
-    batch: int = 1,
+    tiles: Tiles = TILES,
+    device: options.Device = "auto",
+    dtype: options.Dtype = "float32",
+    batch: options.Batch = 1,
+    self_ensemble: options.SelfEnsemble = False,
+    compile: options.Compile = False,
 ) -> None:
-    """Measure restored pictures by the protocols of the paper and write the tables.
+    """Measure restored images by the protocols of the paper and write the tables.
+
+    The numbers of the paper are those of --tiles official.
 
     Args:
         data: a folder with input and target, or a CSV list of pairs.
-        weights: restore with these: demo, a folder, a hub id, or a checkpoint of the authors.
-        restored: or measure the pictures in this folder, restored before by whatever method.
-        out: folder for per_image.csv, summary.md and report.json.
         protocols: y_A for Rain200L, Rain200H and SPA-Data; y_B for DID-Data and DDN-Data; rgb.
-        tiles: official reproduces the paper; or SIZE,OVERLAP or whole.
-        device: auto, cpu, cuda, cuda:1, mps.
-        dtype: bfloat16 and float16 are faster and a little less exact.
-        batch: tiles on the device at a time.
     """
-    from visioncore.report import print_table
+    from .evaluation.protocols import evaluate as measure
 
-    from .evaluation.protocols import evaluate as run_evaluation
-
-    if bool(weights) == bool(restored):
-        raise InputError("evaluate: give either --weights or --restored")
+    check_one_given(weights=weights, results=results)
     writable_folder(out)
-    restore = restored or _predictor(weights, device, dtype, tiles, batch, False, False)
-    evaluation = run_evaluation(data, restore, protocols=protocols, say=complain)
-    evaluation.save(out)
-    print_table(evaluation.summary(), title=f"{len(evaluation.pictures)} pictures")
-    if evaluation.infinite:
-        say(f"{evaluation.infinite} infinite values, of pictures equal to the clean ones, are left out of the means")
-    say(f"tables: {out}")
-
-
-def convert(published: Positional[Path], out: Path) -> None:
-    """Turn a checkpoint of the authors into config.json and model.safetensors.
-
-    Args:
-        published: the .pth file; its variant is found from its tensors.
-        out: folder for the result.
-    """
-    from .weights import convert as run_conversion
-
-    model = run_conversion(published, out)
-    say(f"{sum(p.numel() for p in model.parameters()):,} parameters, dim {model.config.dim}; weights in {out}")
-
-
-def export(
-    weights: Weights,
-    out: Path,
-    format: tuple[Literal["onnx", "pt2"], ...] = ("onnx",),
-    size: int = 256,
-) -> None:
-    """Export the network to ONNX or torch.export and check the numbers on the spot.
-
-    Args:
-        weights: demo, a folder, a hub id, or a checkpoint of the authors.
-        out: folder for model.onnx and model.pt2.
-        format: one or both.
-        size: side of the square images it will take, a multiple of 16.
-    """
-    from .export import export as run_export
-    from .weights import load_model
-
-    for path, error in run_export(load_model(weights), out, formats=format, size=size).items():
-        say(f"{path}: largest difference from eager {error:.2e}")
-
-
-def bench(
-    weights: str = "nerd-rain",
-    out: Path = Path("out/bench.json"),
-    sizes: tuple[int, ...] = (256,),
-    dtypes: tuple[Literal["float32", "bfloat16", "float16"], ...] = ("float32", "bfloat16"),
-    device: str = "auto",
-    rounds: int = 3,
-    compiled: bool = False,
-) -> None:
-    """Measure time and memory of the plain and the fast path, in turns, and write them as JSON.
-
-    Args:
-        weights: nerd-rain, nerd-rain-s or nerd-rain-mprnet (random weights), or anything that predict takes.
-        out: the JSON file.
-        sizes: sides of square images, multiples of 16.
-        dtypes: precisions of the fast path.
-        device: auto, cpu, cuda, cuda:1, mps.
-        rounds: how often each is measured; the median counts.
-        compiled: measure the compiled network too.
-    """
-    from visioncore.report import print_table
-
-    from .bench import bench as run_bench
-
-    print_table(run_bench(weights, out, sizes=sizes, dtypes=dtypes, device=device, rounds=rounds, compiled=compiled))
-    say(f"figures: {out}")
-
-
-def info(weights: str = "nerd-rain") -> None:
-    """Tell parameters, operations, paper, citation, licence, and where the authors publish their weights.
-
-    Args:
-        weights: nerd-rain, nerd-rain-s or nerd-rain-mprnet, or anything that predict takes.
-    """
-    from .info import describe
-
-    say(describe(weights))
-
-
-def _predictor(
-    weights: str, device: str, dtype: str, tiles: str, batch: int, self_ensemble: bool, compile: bool
-) -> Predictor:
-    from .inference.predictor import Predictor
-    from .weights import load_model
-
-    return Predictor(
-        load_model(weights),
-        device,
-        dtype=dtype,
-        tiles=tiles,
-        batch=batch,
-        self_ensemble=self_ensemble,
-        compile=compile,
-        notify=complain,
+    restore = results or _predictor(
+        weights, device, dtype=dtype, tiles=tiles, batch=batch, self_ensemble=self_ensemble, compile=compile
     )
+    show_evaluation(measure(data, restore, protocols=protocols, say=complain), out)
 
 
-def _numbers(metrics: Mapping[str, float]) -> str:
-    return ", ".join(f"{name} {value:.2f}" for name, value in metrics.items())
+def _predictor(weights: str, device: str, **settings: Any) -> Predictor:
+    from .inference.predictor import Predictor
+    from .network.weights import load_model
+
+    return Predictor(load_model(weights), device, **settings, notify=complain)
 
 
 COMMANDS: dict[str, Command] = {
@@ -248,8 +147,7 @@ COMMANDS: dict[str, Command] = {
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run ``nerdrain-derain`` and return its exit code."""
-    description = f"{METHOD.title} ({METHOD.venue}): {METHOD.task}."
-    return run(METHOD.name, COMMANDS, description, argv)
+    return program(METHOD, COMMANDS, argv)
 
 
 if __name__ == "__main__":

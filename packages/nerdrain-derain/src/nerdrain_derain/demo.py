@@ -1,25 +1,26 @@
-"""The main job on what is bundled: photos in the rain, the small network, and what plain filters make of them."""
+"""The demo: the bundled network and simple filters on photos in the rain."""
 
 from __future__ import annotations
 
-import time
 from importlib.resources import as_file, files
 from pathlib import Path
 
-from visioncore.files import writable_folder
+from visioncore.commands.demo import Shown, demo_of
 from visioncore.images import eight_bit, read_image
-from visioncore.report import DemoReport, figure_grid
+from visioncore.report import figure_grid
+from visioncore.weights.loading import bundled_model
 
 from .data.pairs import find_pairs
 from .evaluation.baselines import FILTERS, best_filter
 from .evaluation.protocols import PROTOCOLS, evaluate
 from .inference.predictor import Predictor
 from .method import METHOD, PACKAGE
-from .weights import load_model
+from .network.model import NeRDRain
 
 
-def demo(out: str | Path) -> DemoReport:
-    """Restore the bundled photos with the bundled weights, write a figure and report.json, and say what was gained.
+@demo_of(METHOD)
+def demo(out: Path) -> Shown:
+    """Restore the bundled photos with the bundled weights, write a figure and report.json, and report the gain.
 
     Args:
         out: folder for the results.
@@ -27,25 +28,22 @@ def demo(out: str | Path) -> DemoReport:
     Raises:
         InputError: if ``out`` cannot be written.
     """
-    start = time.perf_counter()
-    folder = writable_folder(out)
-    predictor = Predictor(load_model("demo"))
+    predictor = Predictor(bundled_model(NeRDRain, PACKAGE))
     with as_file(files(PACKAGE) / "assets" / "samples") as samples:
-        pictures = [(predictor(rainy), read_image(clean)) for rainy, clean in find_pairs(samples)]
-        for prediction, _ in pictures:
-            prediction.save(folder / "restored")
-        means = evaluate(samples, folder / "restored", protocols=PROTOCOLS[:1]).means()
-    name, best = best_filter((prediction.rainy, clean) for prediction, clean in pictures)
+        images = [(predictor(rainy), read_image(clean)) for rainy, clean in find_pairs(samples)]
+        for prediction, _ in images:
+            prediction.save(out / "restored")
+        means = evaluate(samples, out / "restored", protocols=PROTOCOLS[:1]).means()
+    name, best = best_filter((prediction.rainy, clean) for prediction, clean in images)
     panels = []
-    for prediction, clean in pictures:
+    for prediction, clean in images:
         filtered = FILTERS[name](eight_bit(prediction.rainy.pixels))
         panels += [("rainy", prediction.rainy.pixels), (f"best filter: {name}", filtered)]
         panels += [("restored", prediction.pixels), ("truth", clean.pixels)]
-    figure = folder / "demo.png"
+    figure = out / "demo.png"
     figure_grid(panels, figure, columns=4)
     before, after = means["psnr_y_A_rainy"], means["psnr_y_A"]
-    report = DemoReport(
-        method=METHOD.name,
+    return Shown(
         headline=(
             f"PSNR-Y {before:.2f} dB in the rain, {after:.2f} dB restored ({after - before:+.2f} dB; "
             f"{after - best:+.2f} dB over the best plain filter, {name})"
@@ -60,7 +58,4 @@ def demo(out: str | Path) -> DemoReport:
             "ssim_y_A_restored": means["ssim_y_A"],
         },
         figure=figure,
-        seconds=time.perf_counter() - start,
     )
-    report.save(folder)
-    return report

@@ -1,8 +1,8 @@
-"""What this method is and where it comes from."""
+"""The record of this method."""
 
 from __future__ import annotations
 
-from visioncore.methods import Method
+from visioncore.methods import Images, Method, Network
 
 PACKAGE = __name__.rpartition(".")[0]
 """Under which name this package was imported; another one where its folder was copied into a larger package."""
@@ -28,4 +28,12 @@ METHOD = Method(
         "repository states no licence, so ask its authors before you pass their weights on"
     ),
     demo=f"{PACKAGE}.demo:demo",
+    demo_shows="Remove the rain from the bundled sample photos and measure the gain.",
+    network=Network(
+        model="network.model:NeRDRain",
+        config="network.config:VARIANTS.get",
+        variants=("nerd-rain", "nerd-rain-s", "nerd-rain-mprnet"),
+        inputs=Images("rainy", multiple=16),
+        outputs=("restored",),
+    ),
 )

@@ -136,6 +136,7 @@ def _take_overrides(arguments: Sequence[str]) -> tuple[dict[str, str], list[str]
 
 def _parse(prog: str, command: Command, arguments: Sequence[str]) -> dict[str, Any] | int:
     """Return the values of the command's parameters, or the exit code when help was asked for."""
+    _check_options(prog, command, arguments)
     complaint = io.StringIO()
     try:
         with contextlib.redirect_stderr(complaint):
@@ -154,6 +155,22 @@ def _parse(prog: str, command: Command, arguments: Sequence[str]) -> dict[str, A
         if parameter.default is inspect.Parameter.empty and parsed.get(name) in ([], ()):
             raise InputError(f"{name}: at least one is needed ({prog} --help shows the options)")
     return parsed
+
+
+def _check_options(prog: str, command: Command, arguments: Sequence[str]) -> None:
+    """Check that every option has a name that is known: tyro may first complain of others that are missing.
+
+    Raises:
+        InputError: naming the option and the one that may be meant.
+    """
+    names = [name.replace("_", "-") for name in inspect.signature(command).parameters if name != "overrides"]
+    known = ["--help", "-h", "-o", *(f"--{start}{name}" for name in names for start in ("", "no-"))]
+    for argument in arguments:
+        option = argument.partition("=")[0]
+        if re.fullmatch(r"--?[A-Za-z][\w.-]*", option) and option.replace("_", "-") not in known:
+            near = difflib.get_close_matches(option, [f"--{name}" for name in names], n=1)
+            hint = f"; did you mean {near[0]}?" if near else ""
+            raise InputError(f"unknown option {option}{hint} ({prog} --help shows the options)")
 
 
 def _without_overrides(command: Command) -> Callable[..., dict[str, Any]]:

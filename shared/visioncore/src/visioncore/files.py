@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import glob
+import hashlib
 import os
 import re
 import shutil
 import tempfile
+from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -54,7 +56,7 @@ def expand_inputs(inputs: Iterable[str | Path], suffixes: Iterable[str]) -> list
 
 
 def _inside(folder: Path, suffixes: tuple[str, ...]) -> list[Path]:
-    # hidden: what macOS and unfinished writes leave beside pictures under their suffixes
+    # hidden: what macOS and unfinished writes leave beside images under their suffixes
     files = (
         path
         for path in folder.rglob("*")
@@ -63,6 +65,27 @@ def _inside(folder: Path, suffixes: tuple[str, ...]) -> list[Path]:
         and path.is_file()
     )
     return sorted(files, key=natural_key)
+
+
+def duplicates(files: Iterable[Path], others: Iterable[Path] | None = None) -> list[list[Path]]:
+    """Return the groups of files with equal content: among ``files``, or with members in both ``files`` and ``others``.
+
+    A path that is named more than once counts once; but one that ``files`` and ``others`` share is a group by itself.
+    """
+    mine, theirs = dict.fromkeys(files), dict.fromkeys(others or ())
+    by_size: defaultdict[int, list[Path]] = defaultdict(list)
+    for path in {**mine, **theirs}:
+        by_size[path.stat().st_size].append(path)
+    groups: list[list[Path]] = []
+    for alike in by_size.values():
+        by_content: defaultdict[str, list[Path]] = defaultdict(list)
+        # only files of one length are read: few
+        for path in alike:
+            by_content["" if len(alike) == 1 else hashlib.sha256(path.read_bytes()).hexdigest()].append(path)
+        groups += by_content.values()
+    if others is None:
+        return [group for group in groups if len(group) > 1]
+    return [group for group in groups if any(path in mine for path in group) and any(path in theirs for path in group)]
 
 
 def writable_folder(folder: str | Path) -> Path:
@@ -82,7 +105,7 @@ def writable_folder(folder: str | Path) -> Path:
 
 
 def first_bytes(path: Path, number: int) -> bytes:
-    """Return what a file begins with, ``number`` bytes or all there are.
+    """Return the first ``number`` bytes of a file, or all there are.
 
     Raises:
         InputError: if it is empty or cannot be read.
@@ -98,6 +121,28 @@ def first_bytes(path: Path, number: int) -> bytes:
 
 
 @contextmanager
+def writing(path: Path) -> Iterator[None]:
+    """Turn a write that the system refuses into one line.
+
+    Raises:
+        InputError: naming ``path`` and the reason (disk full, no permission).
+    """
+    from safetensors import SafetensorError
+
+    try:
+        yield
+    except OSError as error:
+        raise InputError(f"{path}: could not be written ({error.strerror or error})") from error
+    except SafetensorError as error:
+        raise InputError(f"{path}: could not be written ({error})") from error
+    except RuntimeError as error:
+        # torch.save reports a full disk like this.
+        if "PytorchStreamWriter" not in str(error) and "unexpected pos" not in str(error):
+            raise
+        raise InputError(f"{path}: could not be written (disk full?)") from error
+
+
+@contextmanager
 def atomic_path(path: str | Path) -> Iterator[Path]:
     """Yield a temporary path beside ``path`` that takes its name when the block ends without an error.
 
@@ -109,15 +154,14 @@ def atomic_path(path: str | Path) -> Iterator[Path]:
     """
     path = Path(path)
     temporary = path.with_name(f".{path.stem}.{os.getpid()}.partial{path.suffix}")
-    try:
-        yield temporary
-        with temporary.open("rb+") as file:
-            os.fsync(file.fileno())
-        temporary.replace(path)
-    except OSError as error:
-        raise InputError(f"{path}: could not be written ({error.strerror or error})") from error
-    finally:
-        temporary.unlink(missing_ok=True)
+    with writing(path):
+        try:
+            yield temporary
+            with temporary.open("rb+") as file:
+                os.fsync(file.fileno())
+            temporary.replace(path)
+        finally:
+            temporary.unlink(missing_ok=True)
 
 
 @contextmanager
@@ -132,21 +176,20 @@ def whole_folder(folder: Path) -> Iterator[Path]:
     """
     # Inside a folder that is there already, which may be a disk of its own; else beside where it will be.
     temporary = (folder if folder.is_dir() else folder.parent) / f".{folder.name}.{os.getpid()}.partial"
-    try:
-        shutil.rmtree(temporary, ignore_errors=True)  # of a process that was killed and had this number
-        temporary.mkdir(parents=True)
-        yield temporary
-        if folder.exists():
-            for file in temporary.iterdir():
-                file.replace(folder / file.name)
-        else:
-            temporary.rename(folder)
-    except OSError as error:
-        raise InputError(f"{folder}: this folder could not be written ({error.strerror or error})") from error
-    except InputError as error:
-        raise InputError(str(error).replace(str(temporary), str(folder))) from error
-    finally:
-        shutil.rmtree(temporary, ignore_errors=True)
+    with writing(folder):
+        try:
+            shutil.rmtree(temporary, ignore_errors=True)  # of a process that was killed and had this number
+            temporary.mkdir(parents=True)
+            yield temporary
+            if folder.exists():
+                for file in temporary.iterdir():
+                    file.replace(folder / file.name)
+            else:
+                temporary.rename(folder)
+        except InputError as error:
+            raise InputError(str(error).replace(str(temporary), str(folder))) from error
+        finally:
+            shutil.rmtree(temporary, ignore_errors=True)
 
 
 def write_text(path: str | Path, text: str) -> None:
@@ -154,3 +197,58 @@ def write_text(path: str | Path, text: str) -> None:
     Path(path).parent.mkdir(parents=True, exist_ok=True)
     with atomic_path(path) as temporary:
         temporary.write_text(text, encoding="utf-8")
+
+
+def replace_folder(folder: Path, finished: Path) -> None:
+    """Put ``finished``, a folder beside ``folder``, in its place; what stood there is removed.
+
+    Files are flushed to the disk first. A kill at any moment leaves the old folder or the new one, for
+    `recover_folders` to find.
+    """
+    for path in [*(file for file in finished.rglob("*") if file.is_file()), finished]:
+        _flush(path)
+    if folder.exists():
+        shutil.rmtree(_old(folder), ignore_errors=True)
+        folder.rename(_old(folder))
+    finished.rename(folder)
+    _flush(folder.parent)
+    shutil.rmtree(_old(folder), ignore_errors=True)
+
+
+def partial_folder(folder: Path) -> Path:
+    """Return the name under which ``folder`` is written before `replace_folder` puts it in its place."""
+    return folder.with_name(f".{folder.name}.partial")
+
+
+def remove_folder(folder: Path) -> None:
+    """Remove a folder so that no part of it is ever seen under its name."""
+    if folder.exists():
+        shutil.rmtree(_old(folder), ignore_errors=True)
+        folder.rename(_old(folder))
+    shutil.rmtree(_old(folder), ignore_errors=True)
+
+
+def recover_folders(parent: Path) -> None:
+    """Clear ``parent`` of what a killed write left: a replaced folder whose successor is missing comes back."""
+    for path in parent.glob(".*.old"):
+        folder = parent / path.name.removeprefix(".").removesuffix(".old")
+        if folder.exists():
+            shutil.rmtree(path, ignore_errors=True)
+        else:
+            path.rename(folder)
+    for path in parent.glob(".*.partial"):
+        shutil.rmtree(path, ignore_errors=True)
+
+
+def _old(folder: Path) -> Path:
+    return folder.with_name(f".{folder.name}.old")
+
+
+def _flush(path: Path) -> None:
+    if os.name == "nt":
+        return
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

@@ -1,4 +1,4 @@
-"""The record of a method, and the methods that are installed.
+"""The record of a method, what the shared commands must know of its network, and the methods that are installed.
 
 A method announces itself by one entry point in the group ``visioncore.methods``, so that ``visioncore`` finds it
 without knowing its name::
@@ -10,7 +10,8 @@ without knowing its name::
 from __future__ import annotations
 
 import importlib
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from importlib.metadata import EntryPoint, entry_points
 from typing import Any
 
@@ -20,17 +21,66 @@ GROUP = "visioncore.methods"
 
 
 @dataclass(frozen=True)
+class Images:
+    """What a network from images to images takes: (B, C, H, W) in [0, 1]; C is ``channels`` of its settings, or 3."""
+
+    name: str
+    """What the network calls them, such as ``rainy``."""
+    multiple: int
+    """What their sides must be multiples of."""
+
+
+@dataclass(frozen=True)
+class Network:
+    """What the shared commands must know of a method's network.
+
+    References are text, ``module:attribute`` inside the package, so that reading the record imports nothing.
+    """
+
+    model: str
+    """Its class: a `visioncore.weights.pretrained.Pretrained` with a classmethod ``from_published(path, ...)``."""
+    config: str
+    """A function from the name of a variant to its settings, None where there is none of that name."""
+    variants: tuple[str, ...]
+    """Names of the published variants; what is told of without weights is the first."""
+    inputs: Images | str
+    """Images, or a function ``(settings) -> {name: tensor}``: an example of what the network's ``forward`` takes."""
+    outputs: tuple[str, ...]
+    """Names of the tensors that come out."""
+    sizes: tuple[int, ...] = (256,)
+    """Sides of the images that bench measures by default; info counts operations for the first. For `Images` only."""
+    fast: str = "network.fast:for_inference"
+    """A function ``(model, device, dtype) -> network`` for the fast path of inference, which returns float32."""
+    reference: str = "network.reference:as_reference"
+    """A function ``(model) -> network`` for the plain, obviously right path."""
+    counted: str = ""
+    """A function ``(model) -> network`` for the one whose operations info counts; by default the model itself."""
+    exported: str = ""
+    """A function ``(model) -> visioncore.commands.export.Exported``, for more than images of one fixed size."""
+    facts: str = ""
+    """A function ``(settings) -> {what: text}`` for further lines of info; ``network`` replaces the settings' own."""
+    unseen: tuple[str, ...] = ()
+    """Fields of the settings that change what a file holds, not what the network does; variants differ in others."""
+    companions: Mapping[str, str] = field(default_factory=dict)
+    """Further files that the authors' checkpoints need beside them: {argument of ``from_published``: what it is}."""
+    published_config: str = ""
+    """A function ``(path) -> settings`` of an authors' checkpoint, for info without its companions."""
+    compiles_on_cpu: bool = True
+    """Whether torch.compile is worth its time on a CPU."""
+
+
+@dataclass(frozen=True)
 class Method:
-    """What a method is, where it comes from, and how to see it at work; text only, so that reading it is cheap."""
+    """The record of a method: name, paper, licence, demo; text only, so that reading it is cheap."""
 
     name: str
     """Name of the distribution and of its command, such as ``nerdrain-derain``."""
     module: str
     """Name of the package to import, such as ``nerdrain_derain``."""
     title: str
-    """What the authors call it, such as ``NeRD-Rain``."""
+    """The authors' name for it, such as ``NeRD-Rain``."""
     task: str
-    """What it does, in one line."""
+    """Its purpose in one line."""
     paper: str
     """Title of the paper."""
     authors: str
@@ -47,16 +97,30 @@ class Method:
     """Where the authors publish their weights, and under which terms."""
     demo: str
     """Reference ``module:function`` to a function ``demo(out: Path) -> visioncore.report.DemoReport``."""
+    network: Network
+    """What the shared commands must know of its network."""
+    demo_shows: str = ""
+    """What the demo does, in one line, for help."""
+    notice: str = ""
+    """What help says besides, such as that it is no medical device."""
+
+    def load(self, reference: str) -> Any:
+        """Import and return what a reference inside the package names.
+
+        Raises:
+            InputError: as `load`.
+        """
+        return load(f"{self.module}.{reference}")
 
 
 @dataclass(frozen=True)
 class BrokenMethod:
-    """A method that announces itself and cannot be read."""
+    """An installed method whose record cannot be read."""
 
     name: str
     """Name of the entry point."""
     reason: str
-    """What went wrong, in one line."""
+    """The error in one line."""
 
 
 def load(reference: str) -> Any:

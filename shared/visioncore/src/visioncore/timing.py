@@ -1,33 +1,27 @@
-"""Time and memory of several ways to do the same, measured in turns, so that a ratio holds when speed drifts."""
+"""Time and memory of several implementations, measured in turns, so that a ratio holds when speed drifts."""
 
 from __future__ import annotations
 
 import statistics
 import time
-from collections.abc import Callable, Hashable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Generic, TypeVar
 
 import torch
-from torch import Tensor
 
 from .devices import describe_machine, extra_memory, synchronize
 from .errors import InputError
-from .metrics.image import psnr
 from .report import Table, write_json
 
 T = TypeVar("T")
 K = TypeVar("K", bound=Hashable)
 
-Network = Callable[[Tensor], Tensor]
-
-IMAGE_COLUMNS = ("path", "size", "dtype", "ms", "images_per_s", "ratio_to_plain", "extra_mb", "psnr_to_plain")
-
 
 @dataclass(frozen=True)
 class Timed(Generic[T]):
-    """What came of a piece of work.
+    """Time and memory of a piece of work.
 
     Attributes:
         output: what it returned.
@@ -80,58 +74,6 @@ def in_turns(works: Mapping[K, Callable[[], T]], device: torch.device, rounds: i
         )
         for name, times in seconds.items()
     }
-
-
-def image_table(
-    paths: Mapping[str, tuple[Network, str]],
-    sizes: Sequence[int],
-    *,
-    multiple: int,
-    channels: int = 3,
-    device: torch.device,
-    rounds: int,
-) -> Table:
-    """Measure networks from image to image on single square images of random values in [0, 1].
-
-    Args:
-        paths: name -> network and the name of its precision, the plain one first. Networks return float32.
-        sizes: sides of the images.
-        multiple: what those must be multiples of.
-        channels: of the images.
-        device: where all is.
-        rounds: how often all are measured in turn.
-
-    Returns:
-        The figures under `IMAGE_COLUMNS`: milliseconds and images per second, the ratio to the plain path's time, the
-        memory in MB that a pass takes at its height beyond the weights, and the PSNR in dB of the output against that
-        of the plain path, on values of peak 1.
-
-    Raises:
-        InputError: if a size or the number of rounds is not what it should be.
-    """
-    for size in sizes:
-        if size < multiple or size % multiple:
-            raise InputError(f"size is {size}; it must be a positive multiple of {multiple}")
-    table = Table(IMAGE_COLUMNS)
-    for size in sizes:
-        generator = torch.Generator().manual_seed(0)
-        image = torch.rand(1, channels, size, size, generator=generator).to(device)
-        works = {name: _pass(network, image) for name, (network, _) in paths.items()}
-        timed = in_turns(works, device, rounds)
-        plain = next(iter(timed.values())).output
-        for name, each in timed.items():
-            accuracy = None if each.output is plain else float(psnr(each.output, plain, "colour"))
-            speed = (1000 * each.seconds, 1 / each.seconds, each.ratio)
-            table.add(name, size, paths[name][1], *speed, each.extra_mb, accuracy)
-    return table
-
-
-def _pass(network: Network, image: Tensor) -> Callable[[], Tensor]:
-    @torch.inference_mode()
-    def work() -> Tensor:
-        return network(image)
-
-    return work
 
 
 def write_figures(path: str | Path, table: Table, device: torch.device, rounds: int, **about: object) -> None:

@@ -104,6 +104,19 @@ def real_sets(source: str | Path) -> dict[str, list[Pair]]:
     return {name: find_pairs(folder) for name, folder in found.items()}
 
 
+def holds_clean_sets(source: Path) -> bool:
+    """Tell whether published test sets of clean photos lie in a folder."""
+    return bool(_published(source, CLEAN_SETS))
+
+
+def holds_pairs(source: Path) -> bool:
+    """Tell whether noisy photos lie in a folder, in one of `NOISY_FOLDERS`, named ``*real``, or in a published set."""
+    if not source.is_dir():
+        return False
+    named = (path for path in source.rglob("*") if path.suffix.lower() in IMAGE_SUFFIXES and _ROLE.search(path.stem))
+    return bool(_sub_folders(source, NOISY_FOLDERS) or _published(source, REAL_SETS) or next(named, None))
+
+
 def _published(source: Path, sets: Mapping[str, Sequence[str]]) -> dict[str, Path]:
     if not source.is_dir():
         return {}

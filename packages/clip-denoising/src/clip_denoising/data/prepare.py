@@ -14,10 +14,10 @@ import numpy as np
 from visioncore.errors import InputError, some
 from visioncore.files import writable_folder, write_text
 from visioncore.inference.batch import FAULTS, Summary, progress
+from visioncore.medical import Volume
+from visioncore.medical.arrays import write_npy
 
-from .ct import CTVolume, read_ct
-from .ct_npy import write_npy
-from .ct_scans import find_scans
+from .ct import CT_SCANS, read_ct
 from .hounsfield import HU_MIN, PADDING, to_unit
 
 # where a word begins: a follow-up is not of low dose
@@ -33,7 +33,7 @@ class Doses(NamedTuple):
 
 
 def find_patients(data: str | Path, thickness: str | None = None) -> list[Doses]:
-    """Return whose scans lie in a folder that has one for each patient, such as ``L067/quarter_1mm``.
+    """Scans of each patient in a folder with one sub-folder for each, such as ``L067/quarter_1mm``.
 
     Which scan is which dose is told by ``full`` (or normal) and ``quarter`` (or low) in a folder's or file's name below
     the patient's. A patient with one scan of no such name has full dose alone.
@@ -47,7 +47,7 @@ def find_patients(data: str | Path, thickness: str | None = None) -> list[Doses]
     """
     data = Path(data)
     by_patient: defaultdict[str, list[Path]] = defaultdict(list)
-    for scan in find_scans(data):
+    for scan in CT_SCANS.find(data):
         below = scan.relative_to(data).parts
         alone = scan.name.partition(".")[0] if scan.is_file() else scan.resolve().name
         by_patient[below[0] if len(below) > 1 else alone].append(scan)
@@ -118,11 +118,11 @@ def _prepare(doses: Doses, record: Path, say: Callable[[str], None]) -> bool:
             raise InputError(f"{doses.full}: {record} was made of {before['full']}; name another folder, or remove it")
         if before["slices"]:
             return False
-    volumes: dict[str, CTVolume] = {"target": read_ct(doses.full)}
+    volumes: dict[str, Volume] = {"target": read_ct(doses.full)}
     if doses.quarter is not None:
         volumes["input"] = read_ct(doses.quarter)
-        if volumes["input"].hu.shape != volumes["target"].hu.shape:
-            shapes = " and ".join(str(volume.hu.shape) for volume in volumes.values())
+        if volumes["input"].voxels.shape != volumes["target"].voxels.shape:
+            shapes = " and ".join(str(volume.voxels.shape) for volume in volumes.values())
             raise InputError(
                 f"{doses.full}: has another shape (slices, rows, columns) than {doses.quarter}, {shapes}; "
                 "a pair has one"
@@ -132,8 +132,8 @@ def _prepare(doses: Doses, record: Path, say: Callable[[str], None]) -> bool:
     for dose, volume in volumes.items():
         for note in volume.notes:
             say(note)
-        for index, hu in enumerate(volume.hu):
+        for index, hu in enumerate(volume.voxels):
             path = record.with_name(f"{doses.patient}_{index}_{dose}.npy")
             write_npy(path, to_unit(np.where(hu <= PADDING, HU_MIN, hu)))
-    write_text(record, json.dumps({"slices": len(volumes["target"].hu), **sources}, indent=1) + "\n")
+    write_text(record, json.dumps({"slices": len(volumes["target"].voxels), **sources}, indent=1) + "\n")
     return True

@@ -1,4 +1,4 @@
-"""How far features stay what they are when noise comes in: the observation that the method rests on."""
+"""Robustness of features to noise: similarity between those of clean and noisy images, the method's motivation."""
 
 from __future__ import annotations
 
@@ -11,31 +11,30 @@ import torch
 from torch import Tensor
 
 from visioncore.errors import InputError
-from visioncore.files import writable_folder
 from visioncore.images import eight_bit, read_image
 from visioncore.inference.batch import progress
 from visioncore.inference.tiling import pad_to_multiple
-from visioncore.report import Table, write_json
+from visioncore.report import Table, save_tables
 
 from ..data.datasets import find_photos
 from ..data.noise import TABLE, Noise, as_floats
 
 Features = Callable[[Tensor], Sequence[Tensor]]
-"""Picture (1, C, H, W) in [0, 1], its sides multiples of 32 -> features (1, C_i, H_i, W_i), from fine to coarse."""
+"""Image (1, C, H, W) in [0, 1], its sides multiples of 32 -> features (1, C_i, H_i, W_i), from fine to coarse."""
 
 LEVELS = ("image", "stem", "layer1", "layer2", "layer3")
-"""What the features of the encoder are called; the first is the noisy picture itself."""
+"""Names of the encoder's features; the first is the noisy image itself."""
 
 
 @dataclass(frozen=True)
 class Similarity:
-    """How alike the features of clean and of noisy pictures are: 1 where noise changes nothing.
+    """Similarity of the features of clean and of noisy images: 1 where noise changes nothing.
 
     Attributes:
         noises: kinds and levels.
         levels: names of the features.
-        cosine: (noises, levels, pictures), cosine of the angle between the two as vectors.
-        cka: (noises, levels, pictures), linear centred kernel alignment, positions being the samples.
+        cosine: (noises, levels, images), cosine of the angle between the two as vectors.
+        cka: (noises, levels, images), linear centred kernel alignment, positions being the samples.
     """
 
     noises: list[str]
@@ -44,7 +43,7 @@ class Similarity:
     cka: np.ndarray
 
     def table(self) -> Table:
-        """Return a row for every noise and level: means over the pictures."""
+        """Return a row for every noise and level: means over the images."""
         table = Table(["noise", "feature", "cosine", "cka"])
         for row, noise in enumerate(self.noises):
             for column, level in enumerate(self.levels):
@@ -57,10 +56,9 @@ class Similarity:
         Raises:
             InputError: if it cannot be written.
         """
-        folder, table = writable_folder(out), self.table()
-        table.save(folder / "similarity")
+        table = self.table()
         means = [dict(zip(table.columns, row, strict=True)) for row in table.rows]
-        write_json(folder / "report.json", {"pictures": self.cosine.shape[-1], "means": means})
+        save_tables(out, {"similarity": table}, {"images": self.cosine.shape[-1], "means": means})
 
 
 @torch.no_grad()
@@ -73,7 +71,7 @@ def analyze(
     lower side are mirrored to multiples of 32.
 
     Args:
-        features: what makes features of a picture, in eval mode.
+        features: what makes features of an image, in eval mode.
         data: clean photos.
         noises: kinds and levels.
         levels: names of the features.
@@ -83,7 +81,7 @@ def analyze(
     """
     photos = find_photos(data)
     cosines, alignments = (np.empty((len(noises), len(levels), len(photos))) for _ in range(2))
-    with progress(len(photos), "pictures") as advance:
+    with progress(len(photos), "images") as advance:
         for index, photo in enumerate(photos):
             pixels = as_floats(eight_bit(read_image(photo).pixels))
             clean = features(_padded(pixels))

@@ -5,8 +5,9 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal, get_args, get_origin, get_type_hints
+from typing import Literal
 
+from visioncore.configs import check_choices
 from visioncore.errors import InputError
 
 
@@ -38,11 +39,7 @@ class CLIPDenoiserConfig:
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "blocks", tuple(self.blocks))
-        for name, hint in get_type_hints(type(self)).items():
-            if get_origin(hint) is Literal and getattr(self, name) not in get_args(hint):
-                raise InputError(
-                    f"{name} is {getattr(self, name)!r}; it must be {' or '.join(map(str, get_args(hint)))}"
-                )
+        check_choices(self)
         check_tower(self.width, self.blocks)
         if not 0 <= self.aug_level < math.inf:
             raise InputError(f"aug_level is {self.aug_level}; it must be at least 0")
@@ -81,3 +78,8 @@ def published_config(variant: str) -> CLIPDenoiserConfig:
     if variant not in VARIANTS:
         raise InputError(f"{variant}: no published variant; known are {', '.join(VARIANTS)}")
     return VARIANTS[variant]
+
+
+def facts(config: CLIPDenoiserConfig) -> dict[str, str]:
+    """Return what info tells of a network besides its settings."""
+    return {"trained on": config.noise or "not said"}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import torch
@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from visioncore.errors import InputError
 from visioncore.images.photo_cache import Photos
 from visioncore.recipes import load_recipe
-from visioncore.training import FitResult, LoopConfig, fit
+from visioncore.training import FitResult, LoopConfig, describe_run, fit
 
 from ..data.datasets import find_photos
 from ..method import METHOD, PACKAGE
@@ -24,7 +24,7 @@ class PretrainConfig:
     """A recipe for an encoder.
 
     Attributes:
-        loop: steps, batch (in photos, of two views each), optimizer, precision, checkpoints.
+        loop: steps, batch (in photos, of two views each), optimizer, precision, run states.
         model: the tower.
         side: of the views, in pixels.
         temperature: of the loss, see `contrast.contrastive_loss`.
@@ -62,14 +62,14 @@ def pretrain(
     overrides: Mapping[str, str] | None = None,
     resume: bool = True,
 ) -> FitResult:
-    """Train an encoder on clean photos; an interrupted run goes on where it was.
+    """Train an encoder on clean photos; an interrupted run is resumed.
 
     Args:
         data: folder of clean photos.
         out: the run's folder; ``out/last/model.safetensors`` is what `train` takes as ``clip``.
         recipe: name of a shipped recipe or path of a YAML file.
         overrides: recipe fields by dotted name, such as ``{"loop.steps": "1000"}``.
-        resume: go on from the newest checkpoint in ``out``; False removes an earlier run.
+        resume: go on from the newest run state in ``out``; False removes an earlier run.
 
     Raises:
         InputError: if the recipe or the data is not what it should be, there are fewer photos than a batch takes, or
@@ -89,9 +89,6 @@ def pretrain(
     def losses(network: nn.Module, batch: Mapping[str, Tensor]) -> dict[str, Tensor]:
         return {"contrastive": contrastive_loss(network(batch["views"].flatten(0, 1)), config.temperature)}
 
-    settings = asdict(config)
-    # the loop is described by itself, and the cache changes nothing
-    del settings["loop"], settings["cache_mb"]
     return fit(
         model,
         losses,
@@ -99,5 +96,5 @@ def pretrain(
         config=config.loop,
         out=Path(out),
         resume=resume,
-        run_description={"method": f"{METHOD.name} encoder", "recipe": settings, "pictures": len(photos)},
+        run_description=describe_run(f"{METHOD.name} encoder", config, images=len(photos)),
     )

@@ -1,10 +1,9 @@
-"""Scans with labels -> how well each organ is found: case by case, and on average with its spread."""
+"""The protocols: scans with reference labels -> scores of each organ, case by case and on average."""
 
 from __future__ import annotations
 
 import math
 import warnings
-from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,17 +11,18 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from visioncore.errors import InputError, some
-from visioncore.files import writable_folder
+from visioncore.errors import InputError
 from visioncore.inference.batch import progress
+from visioncore.medical import volume_name
+from visioncore.medical.image_stacks import IMAGE_SUFFIXES
+from visioncore.metrics.evaluation import check_protocols, find_results
 from visioncore.metrics.segmentation import PROTOCOLS, Score, organ_metrics
-from visioncore.report import Cell, Table, write_json
+from visioncore.report import Cell, Table, save_tables
 
 from ..data.datasets import Case, find_cases, read_case
-from ..data.image_stacks import PICTURE_SUFFIXES
 from ..data.label_map import LabelMap
+from ..data.scans import SCANS
 from ..data.slices import SETTINGS_FILE, read_settings
-from ..data.volumes import VOLUME_SUFFIXES, volume_name
 from ..inference.predictor import Predictor
 
 if TYPE_CHECKING:
@@ -31,13 +31,13 @@ if TYPE_CHECKING:
     Values = NDArray[np.float64]
     Labels = NDArray[np.integer[Any]]
 
-_SUFFIXES = (*VOLUME_SUFFIXES, *PICTURE_SUFFIXES, "")
-"""Of label volumes; folders of slices last, and pictures after what they may be previews of."""
+_SUFFIXES = (*SCANS.suffixes, *IMAGE_SUFFIXES, "")
+"""Of label volumes; folders of slices last, and images after what they may be previews of."""
 
 
 @dataclass(frozen=True, eq=False)
 class Evaluation:
-    """What every organ of every case scores; arrays are (cases, organs), NaN where a value is undefined.
+    """Scores of every organ of every case; arrays are (cases, organs), NaN where a value is undefined.
 
     Attributes:
         cases: their names.
@@ -70,7 +70,7 @@ class Evaluation:
         return {name: _spread(np.array([*map(_mean, values)])) for name, values in self.scores.items()}
 
     def table(self) -> Table:
-        """Return a row for every case and organ: what it scores, and its size where that is known."""
+        """Return a row for every case and organ: its scores, and its size where that is known."""
         table = Table(["case", "organ", *self.scores, "voxels", "reference_voxels", "ml", "reference_ml"])
         for row, case in enumerate(self.cases):
             for column, organ in enumerate(self.organs):
@@ -81,7 +81,7 @@ class Evaluation:
         return table
 
     def summary(self) -> Table:
-        """Return a row for every organ, and one for all: means, standard deviations between cases, and mishaps.
+        """Return a row for every organ, and one for all: means, standard deviations between cases, and failures.
 
         An organ is ``absent`` from a case that has it neither in the prediction nor in the reference, ``missed`` where
         only the reference has it, ``invented`` where only the prediction does.
@@ -110,10 +110,7 @@ class Evaluation:
         Raises:
             InputError: if it cannot be written.
         """
-        folder = writable_folder(out)
         table, summary = self.table(), self.summary()
-        table.save(folder / "per_case")
-        summary.save(folder / "summary")
         report = {
             "cases": len(self.cases),
             "segmented_by": self.segmented_by,
@@ -123,7 +120,7 @@ class Evaluation:
             "organs": {str(row[0]): dict(zip(summary.columns[1:], row[1:], strict=True)) for row in summary.rows[:-1]},
             "per_case": [dict(zip(table.columns, row, strict=True)) for row in table.rows],
         }
-        write_json(folder / "report.json", report)
+        save_tables(out, {"per_case": table, "summary": summary}, report)
 
 
 def evaluate(
@@ -135,7 +132,7 @@ def evaluate(
     cases: str | Sequence[str] | int | float | None = None,
     say: Callable[[str], None] = warnings.warn,
 ) -> Evaluation:
-    """Measure segmentations against reference labels, at the scans' own resolution.
+    """Evaluate segmentations against reference labels, at the scans' own resolution.
 
     Args:
         data: scans with labels, as `find_cases` takes them.
@@ -150,10 +147,7 @@ def evaluate(
         InputError: if the data or the protocols are not what they should be, the classes are unknown or not the
             network's, or segmentations are missing or do not fit their scans.
     """
-    protocols = tuple(protocols)
-    unknown = [name for name in protocols if name not in PROTOCOLS]
-    if unknown or not protocols:
-        raise InputError(f"unknown protocol {' '.join(unknown) or '(none)'}; known are {', '.join(PROTOCOLS)}")
+    protocols = check_protocols(protocols, PROTOCOLS)
     label_map = _label_map(data, segment, labels)
     chosen = find_cases(data, wanted=cases)
     made = {} if isinstance(segment, Predictor) else _find_made(Path(segment), chosen)
@@ -200,7 +194,7 @@ def _hd95_name(protocol: str) -> str:
 
 
 def _label_map(data: str | Path, segment: Predictor | str | Path, labels: LabelMap | None) -> LabelMap:
-    """Return what the values of reference labels mean: what was given, what the data were prepared with, or 0 to C."""
+    """Return the label map of the reference labels: the given one, that of the prepared data, or values 0 to C."""
     if labels is None and (Path(data) / SETTINGS_FILE).is_file():
         settings = read_settings(Path(data))
         labels = LabelMap(tuple(settings["classes"]), settings["values"], settings["others"])
@@ -215,27 +209,14 @@ def _label_map(data: str | Path, segment: Predictor | str | Path, labels: LabelM
 
 
 def _find_made(folder: Path, cases: Sequence[Case]) -> dict[str, Path]:
-    """Return the label volume of each case: the one called as the case, its scan or its reference labels are."""
-    if not folder.is_dir():
-        raise InputError(f"{folder}: no such folder of segmentations")
-    found: dict[str, Path] = {}
+    """Return the label volume of each case, found by the name of the case, its scan or its reference labels."""
+    options: dict[str, list[str]] = {}
     for case in cases:
         scan = volume_name(case.image)
         # the last is how scans of one name keep apart, each in a folder that is called as its case
         places = (case.name, scan, volume_name(case.label or case.image), f"{case.name}/{scan}")
-        options = (folder / (place + suffix) for suffix in _SUFFIXES for place in places)
-        path = next((option for option in options if option.exists()), None)
-        if path is not None:
-            found[case.name] = path
-    missing = [case.name for case in cases if case.name not in found]
-    if missing:
-        raise InputError(f"{folder}: no segmentation for {len(missing)} of {len(cases)} cases: {some(missing)}")
-    for path, uses in Counter(found.values()).items():
-        if uses > 1:
-            raise InputError(
-                f"{path}: {uses} cases would be measured by it; name segmentations as the cases: {some(list(found))}"
-            )
-    return found
+        options[case.name] = [place + suffix for suffix in _SUFFIXES for place in places]
+    return find_results(folder, options, "segmentation", "case")
 
 
 def _read_made(case: Case, path: Path, classes: tuple[str, ...]) -> Labels:
@@ -251,18 +232,18 @@ def _describe(segment: Predictor | str | Path) -> str:
     through = f", slices resized to {done.input_size} first" if done.input_size else ""
     return (
         f"{type(segment.model).__name__}, {segment.segmenter.stage} logits, window {done.window}{through}, "
-        f"{str(segment.dtype).removeprefix('torch.')}"
+        f"{str(segment.dtype).removeprefix('torch.')}{', self-ensemble' * segment.segmenter.self_ensemble}"
     )
 
 
 def _mean(values: Values) -> float:
-    """Return the mean of what is defined."""
+    """Return the mean of the values that are not NaN."""
     defined = values[~np.isnan(values)]
     return float(defined.mean()) if defined.size else math.nan
 
 
 def _spread(values: Values) -> float:
-    """Return the standard deviation of what is defined, as of a sample; undefined for fewer than two values."""
+    """Return the sample standard deviation of the values that are not NaN; NaN for fewer than two."""
     defined = values[~np.isnan(values)]
     return float(defined.std(ddof=1)) if defined.size > 1 else math.nan
 

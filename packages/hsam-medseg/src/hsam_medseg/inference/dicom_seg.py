@@ -1,4 +1,4 @@
-"""Labels as a DICOM segmentation object, which belongs to the series it was made from."""
+"""Labels as a DICOM segmentation object of the series they were made from."""
 
 from __future__ import annotations
 
@@ -13,8 +13,10 @@ import numpy as np
 
 from visioncore.errors import InputError
 from visioncore.files import atomic_path, writable_folder
+from visioncore.medical import Volume
+from visioncore.medical.dicom_geometry import LPS_TO_RAS
+from visioncore.medical.dicom_series import DicomSeries
 
-from ..data.volume import LPS_TO_RAS, Volume
 from ..method import METHOD
 
 # attributes that must be in a file but may be empty; whoever makes data anonymous takes them out all the same
@@ -44,7 +46,7 @@ def write_dicom_seg(path: str | Path, labels: Volume, source: Volume, classes: S
     """
     path = Path(path)
     highdicom, concepts = libraries()
-    datasets = source.header if isinstance(source.header, tuple) else ()
+    datasets = source.origin.headers if isinstance(source.origin, DicomSeries) else ()
     if not source.located or not datasets or not all("SOPInstanceUID" in dataset for dataset in datasets):
         raise InputError(
             f"{source.source}: a DICOM segmentation is made for scans that are read from DICOM, with place"
@@ -118,7 +120,7 @@ def _version() -> str:
 
 
 def _concept(concepts: Any, name: str) -> Any:
-    """Return the SNOMED concept of an organ, as ``Liver`` of liver and ``Kidney`` of left kidney."""
+    """Return the SNOMED concept of an organ, such as ``Liver`` for liver and ``Kidney`` for left kidney."""
     words = [word.capitalize() for word in name.replace("_", " ").split()]
     sides = {"Left", "Right"}
     for keyword in ("".join(words), "".join(word for word in words if word not in sides)):
@@ -128,7 +130,7 @@ def _concept(concepts: Any, name: str) -> Any:
 
 
 def _completed(dataset: Any) -> Any:
-    """Return a data set with all that a segmentation takes over, empty where it was taken out."""
+    """Return a data set with all attributes that a segmentation copies, empty where they were removed."""
     missing = [name for name in _MAY_BE_EMPTY if name not in dataset]
     if not missing:
         return dataset

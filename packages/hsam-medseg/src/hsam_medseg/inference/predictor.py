@@ -1,4 +1,4 @@
-"""A scan in, its organs out."""
+"""Prediction: scans -> segmented organs."""
 
 from __future__ import annotations
 
@@ -17,15 +17,15 @@ from visioncore.devices import resolve_device, resolve_dtype
 from visioncore.errors import InputError
 from visioncore.files import writable_folder
 from visioncore.inference.batch import Summary, process_files
+from visioncore.inference.scan_planning import plan_scans
+from visioncore.medical import Volume
 
 from ..data.intensity_windows import apply_window, parse_window
-from ..data.volume import Volume
-from ..data.volumes import read_volume
+from ..data.scans import SCANS, read_volume
 from ..network.fast import for_inference
 from ..network.model import HSAM
 from .dicom_seg import libraries, write_dicom_seg
-from .plan import plan_scans
-from .result import DICOM_SEG, PREVIEW, PROBABILITIES, REPORT, Segmentation, beside
+from .result import DICOM_SEG, LABELS, PREVIEW, PROBABILITIES, REPORT, Segmentation, beside
 from .slice_by_slice import SliceSegmenter, Stage
 
 if TYPE_CHECKING:
@@ -37,7 +37,7 @@ __all__ = ["Predictor", "Segmentation", "Stage", "predict_files"]
 
 
 class Predictor:
-    """Finds organs in scans of any size.
+    """Segments organs in scans of any size.
 
     Args:
         model: the network; it is moved to the device, put into evaluation mode and folded (`HSAM.unfold` takes that
@@ -51,6 +51,9 @@ class Predictor:
             weights expect. The network's own size means that they go there directly.
         window: intensities that become 0 and 1, a name in `windows.WINDOWS` or ``LOW,HIGH``; by default what the
             weights expect.
+        self_ensemble: average over the eight rotated and flipped versions of each slice, at eight times the cost; not
+            published.
+        compile: compile the network first (pays off for many slices).
         notify: told, in one line, when the batch is halved, and of a scan in which nothing was found; default: a
             warning.
 
@@ -68,6 +71,8 @@ class Predictor:
         stage: Stage = "fused",
         input_size: int | None = None,
         window: str | None = None,
+        self_ensemble: bool = False,
+        compile: bool = False,
         notify: Callable[[str], None] = warnings.warn,
     ) -> None:
         if stage not in get_args(Stage):
@@ -93,6 +98,8 @@ class Predictor:
             batch=batch,
             stage=stage,
             input_size=self.preprocessing.input_size,
+            self_ensemble=self_ensemble,
+            compile=compile,
             notify=notify,
         )
 
@@ -103,10 +110,10 @@ class Predictor:
         probabilities: bool = False,
         show_progress: bool = False,
     ) -> Segmentation:
-        """Find the organs of a scan.
+        """Segment a scan.
 
         Args:
-            scan: a file or folder, see `volumes.read_volume`; a `Volume`; or an array (H, W), (D, H, W), or
+            scan: a file or folder, see `scans.read_volume`; a `Volume`; or an array (H, W), (D, H, W), or
                 (D, H, W, 3) for RGB, with values in the unit of the window, such as Hounsfield units.
             probabilities: keep those of all classes, which takes two bytes for every voxel and class.
             show_progress: show on a terminal how many slices are done.
@@ -153,7 +160,7 @@ class Predictor:
         return result
 
     def segment(self, slices: NDArray[np.float32]) -> Labels:
-        """Return the labels (D, H, W) of slices that are oriented and windowed already.
+        """Segment slices that are oriented and windowed already; labels are (D, H, W).
 
         Args:
             slices: (D, H, W), or (D, H, W, 3) for RGB, float32 with values in [0, 1].
@@ -165,8 +172,8 @@ class Predictor:
             raise InputError(f"slices are of {slices.dtype}; they must be floats with values in [0, 1]")
         return self.segmenter(_checked(slices).voxels, lambda piece: piece)[0]
 
-    def logits(self, images: Tensor) -> Tensor:
-        """Return the logits that decide, (B, K, S, S) in float32 or better, on the device where the images were.
+    def run(self, images: Tensor) -> Tensor:
+        """Return the final logits, (B, K, S, S) in float32 or better, on the device where the images were.
 
         Args:
             images: (B, 3, S, S) in floating point with values in [0, 1], S the image size of the network.
@@ -179,7 +186,7 @@ class Predictor:
             raise InputError(
                 f"images are {tuple(images.shape)} {images.dtype}; they must be (B, 3, {side}, {side}) of floats"
             )
-        return self.segmenter.logits(images)
+        return self.segmenter.run(images)
 
 
 def predict_files(
@@ -194,7 +201,7 @@ def predict_files(
     overwrite: bool = False,
     say: Callable[[str], None] = print,
 ) -> Summary:
-    """Find the organs of many scans.
+    """Segment many scans.
 
     For each there are ``<name>.nii.gz`` (labels), ``<name>.json`` (volumes of organs and how they were found), and what
     else is asked for; inside a folder their place is kept. What is there already and newer than its scan is
@@ -202,7 +209,7 @@ def predict_files(
     ``torchrun`` the processes share the scans.
 
     Args:
-        inputs: files, folders, glob patterns, see `volumes.find_volumes`.
+        inputs: files, folders, glob patterns, see `visioncore.medical.ScanReader.find`.
         predictor: does the work.
         out: folder for the results.
         probabilities: write ``<name>_probabilities.nii.gz`` too, (columns, rows, slices, K).
@@ -221,8 +228,9 @@ def predict_files(
     """
     if dicom_seg:
         libraries()  # told now, not of each scan when the work is done
-    wanted = {REPORT: True, PROBABILITIES: probabilities, PREVIEW: preview, DICOM_SEG: dicom_seg}
-    jobs = plan_scans(inputs, writable_folder(out), [ending for ending, asked in wanted.items() if asked])
+    wanted = {LABELS: True, REPORT: True, PROBABILITIES: probabilities, PREVIEW: preview, DICOM_SEG: dicom_seg}
+    endings = [ending for ending, asked in wanted.items() if asked]
+    jobs = plan_scans(inputs, writable_folder(out), SCANS.find, endings)
     targets = {job.source: job.target for job in jobs}
 
     def work(task: tuple[Path, Volume]) -> Segmentation:
@@ -250,7 +258,7 @@ def predict_files(
 
 
 def _checked(scan: Volume | NDArray[Any]) -> Volume:
-    """Return a volume that did not come from a file, or an array as one; refuse what files are refused for."""
+    """Return a volume or array that did not come from a file as a valid volume."""
     if isinstance(scan, Volume):
         volume = scan
     else:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
-from typing import Literal, get_args, get_origin, get_type_hints
+from typing import Literal
 
+from visioncore.configs import check_choices
 from visioncore.errors import InputError
-
-from ..data.volume import check_orientation
+from visioncore.medical import check_orientation
 
 PATCH = 16
 """Side of the encoder's patches in pixels."""
@@ -78,9 +79,7 @@ class HSAMConfig:
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "classes", tuple(self.classes))
-        for name, hint in get_type_hints(type(self)).items():
-            if get_origin(hint) is Literal and getattr(self, name) not in get_args(hint):
-                raise InputError(f"{name} is {getattr(self, name)!r}; it must be {' or '.join(get_args(hint))}")
+        check_choices(self)
         if self.image_size < PATCH or self.image_size % PATCH:
             raise InputError(f"image_size is {self.image_size}; it must be a positive multiple of {PATCH}")
         if not self.classes or len(set(self.classes)) != len(self.classes) or "" in self.classes:
@@ -105,3 +104,13 @@ class HSAMConfig:
     def channels(self) -> int:
         """Output channels K = C + 1; channel 0 is the background."""
         return len(self.classes) + 1
+
+
+def named_config(name: str) -> HSAMConfig | None:
+    """Return the settings that a name such as ``vit_b-512`` (backbone, image size) means; None if it is none.
+
+    Raises:
+        InputError: if there is no such backbone, or the size is no multiple of 16.
+    """
+    match = re.fullmatch(r"(vit_[a-z]+)-(\d+)", name)
+    return HSAMConfig(backbone=match[1], image_size=int(match[2])) if match else None  # type: ignore[arg-type]

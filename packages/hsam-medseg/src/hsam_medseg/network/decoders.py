@@ -8,6 +8,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from visioncore.devices import without_autocast
+
 from .gate import ClassBalancedGate
 from .hypernetworks import Hypernetworks
 from .two_way_transformer import TwoWayTransformer
@@ -114,7 +116,7 @@ def class_prior(logits: Tensor) -> Tensor:
 def mask_logits(weights: Tensor, maps: Tensor) -> Tensor:
     """Return the logits of all classes, (B, positions, K), for weights (B, K, C) and maps (B, positions, C)."""
     # Not in half precision: the differences between classes decide.
-    with torch.autocast(maps.device.type, enabled=False):
+    with without_autocast(maps.device):
         precise = torch.promote_types(maps.dtype, torch.float32)
         return maps.to(precise) @ weights.to(precise).transpose(1, 2)
 

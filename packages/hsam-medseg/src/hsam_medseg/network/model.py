@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Self
@@ -19,9 +19,10 @@ from visioncore.backbones.sam import (
     resize_tables,
 )
 from visioncore.devices import resolve_device
+from visioncore.errors import InputError
 from visioncore.weights.pretrained import Pretrained
 
-from .config import HSAMConfig
+from .config import HSAMConfig, Preprocessing
 from .decoders import CoarseDecoder, FineDecoder, training_noise
 from .output import Output
 from .position import EmptyPrompt
@@ -66,7 +67,13 @@ class HSAM(Pretrained):
 
     @classmethod
     def from_published(
-        cls, adapter: str | Path, *, sam: str | Path | None = None, device: str | torch.device = "cpu"
+        cls,
+        adapter: str | Path,
+        *,
+        sam: str | Path | None = None,
+        classes: Sequence[str] | None = None,
+        preprocessing: Preprocessing | None = None,
+        device: str | torch.device = "cpu",
     ) -> Self:
         """Load a checkpoint of the authors; the network is in eval mode.
 
@@ -75,13 +82,24 @@ class HSAM(Pretrained):
         Args:
             adapter: the authors' file.
             sam: SAM's own file of the same backbone, whose image encoder is used; without it the error says which.
+            classes: what its classes are called, if they are not those of Synapse.
+            preprocessing: what the weights expect of volumes, if that is not what the authors do for Synapse.
             device: where the model goes; "auto" takes the best there is.
 
         Raises:
-            InputError: if a file is missing, damaged, or of another model; the text says which file is needed.
+            InputError: if a file is missing, damaged, or of another model, where the text says which file is needed; or
+                there are more or fewer ``classes`` than in it.
         """
         published = read_published(adapter)
         config = published.config
+        if classes is not None:
+            if len(classes) != len(config.classes):
+                raise InputError(
+                    f"{adapter}: has {len(config.classes)} classes, background not counted; named are {len(classes)}: "
+                    f"{', '.join(classes)}"
+                )
+            config = replace(config, classes=tuple(classes))
+        config = replace(config, preprocessing=preprocessing or config.preprocessing)
         encoder = read_image_encoder(read_sam(sam, config.backbone), config.backbone, str(sam))
         model = cls(config)
         model.fill_encoder(encoder)

@@ -1,4 +1,4 @@
-"""The network computed as the paper and the published layout write it down: slow, and what the fast path is held to."""
+"""The reference path: the network computed as the paper and the published layout have it, slow and obviously right."""
 
 from __future__ import annotations
 
@@ -21,17 +21,17 @@ from .upscaling import Doubling
 Network = TypeVar("Network", bound=nn.Module)
 
 
-def as_plain(network: Network) -> Network:
-    """Return a copy of a network that computes the plain way; the low-rank additions are not folded in it."""
-    plain = copy.deepcopy(network)
-    lora.unfold(plain)
-    for module in plain.modules():
-        if type(module) in _PLAIN:
-            module.__class__ = _PLAIN[type(module)]
-    return plain
+def as_reference(model: Network) -> Network:
+    """Return a copy of a model that computes the plain way; the low-rank additions are not folded in it."""
+    reference = copy.deepcopy(model)
+    lora.unfold(reference)
+    for module in reference.modules():
+        if type(module) in _REFERENCE:
+            module.__class__ = _REFERENCE[type(module)]
+    return reference
 
 
-class PlainImageEncoder(SAMImageEncoder):
+class ReferenceImageEncoder(SAMImageEncoder):
     """SAM's image encoder as its own package computes it: padding projected, a bias for every pair of positions."""
 
     def forward(self, images: Tensor) -> Tensor:
@@ -41,7 +41,7 @@ class PlainImageEncoder(SAMImageEncoder):
         return self.neck(x.permute(0, 3, 1, 2))
 
 
-class PlainAttention(Attention):
+class ReferenceAttention(Attention):
     """Attention written out."""
 
     def forward(self, q: Tensor, k: Tensor, v: Tensor) -> Tensor:
@@ -49,7 +49,7 @@ class PlainAttention(Attention):
         return self.merge((q @ k.transpose(-1, -2) / math.sqrt(q.shape[-1])).softmax(dim=-1) @ v)
 
 
-class PlainMaskedAttention(MaskedAttention):
+class ReferenceMaskedAttention(MaskedAttention):
     """Masked attention head by head."""
 
     def forward(self, q: Tensor, k: Tensor, v: Tensor, prior: Tensor | None = None) -> Tensor:
@@ -62,7 +62,7 @@ class PlainMaskedAttention(MaskedAttention):
         return self.merge(torch.stack(heads, dim=1))
 
 
-class PlainDoubling(Doubling):
+class ReferenceDoubling(Doubling):
     """A transposed convolution of a map; in and out go nested positions, as from the fast one."""
 
     def forward(self, x: Tensor) -> Tensor:  # type: ignore[override]
@@ -71,7 +71,7 @@ class PlainDoubling(Doubling):
         return patches.flatten(2).transpose(1, 2).reshape(x.shape[0], -1, self.out_channels)
 
 
-class PlainHypernetworks(Hypernetworks):
+class ReferenceHypernetworks(Hypernetworks):
     """One MLP after the other."""
 
     def forward(self, tokens: Tensor) -> Tensor:
@@ -84,10 +84,10 @@ class PlainHypernetworks(Hypernetworks):
         return torch.stack(outputs, dim=1)
 
 
-_PLAIN: dict[type[nn.Module], type[Any]] = {
-    SAMImageEncoder: PlainImageEncoder,
-    Attention: PlainAttention,
-    MaskedAttention: PlainMaskedAttention,
-    Doubling: PlainDoubling,
-    Hypernetworks: PlainHypernetworks,
+_REFERENCE: dict[type[nn.Module], type[Any]] = {
+    SAMImageEncoder: ReferenceImageEncoder,
+    Attention: ReferenceAttention,
+    MaskedAttention: ReferenceMaskedAttention,
+    Doubling: ReferenceDoubling,
+    Hypernetworks: ReferenceHypernetworks,
 }

@@ -1,21 +1,21 @@
-"""The training configuration, and what one step does; the loop itself is `visioncore.training`."""
+"""What is trained on and what one step does; the loop itself is `visioncore.training`."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
-from visioncore.devices import is_out_of_memory
 from visioncore.errors import InputError
 from visioncore.recipes import load_recipe
-from visioncore.training import FitResult, LoopConfig, fit, warmup_cosine
+from visioncore.training import FitResult, describe_run, fit, tell_shared, warmup_cosine
+from visioncore.weights.state_dicts import load_into
 
 from ..data.few_shot import choose
 from ..data.samples import Slices, SliceSamples, to_sample
@@ -25,98 +25,17 @@ from ..method import METHOD, PACKAGE
 from ..network.config import HSAMConfig, Preprocessing
 from ..network.losses import training_losses
 from ..network.model import HSAM
+from ..network.weights import load_model
+from .config import HELD_OUT_SEED, VOLUMES_PER_SEED, TrainConfig
+from .schedule import published_learning_rate
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     LabelledVolume = tuple[NDArray[np.float32], NDArray[np.uint8]]
 
-VOLUMES_PER_SEED = 1000
-"""Synthetic volumes to train on have seeds of their own, so many for each seed of the data."""
 SYNTHETIC_DEPTH = 24
 """Slices of a synthetic volume; its rows and columns are as many as the network's."""
-
-HELD_OUT_SEED = 10_000
-"""Synthetic volumes from this seed on are never trained on."""
-
-
-@dataclass(frozen=True)
-class DataConfig:
-    """What is trained on.
-
-    Attributes:
-        kind: slices of scans, from a ``folder`` that `prepare` wrote or Synapse's own, or ``synthetic`` volumes.
-        listed: which list of slices of Synapse's folder: ``train``, or ``train_220`` for the published 10 %.
-        cases: which cases: a published list by its name (see `fewshot.PUBLISHED`), or one case; None for all.
-        slices: which part of their slices is trained on, in (0, 1].
-        foreground: only slices with a class on them.
-        balanced: draw slices so that every class is seen about as often; else each is drawn once an epoch.
-        augmented: how often a slice is turned, cropped or bent at random, from 0 to 1, which is published.
-        held_out: volumes that are validated on instead of trained on; 0 for none, as published.
-        volumes: how many synthetic volumes there are to train on.
-        seed: decides which slices and volumes are drawn, and the synthetic volumes themselves.
-    """
-
-    kind: Literal["folder", "synthetic"] = "folder"
-    listed: str = "train"
-    cases: str | None = None
-    slices: float = 1.0
-    foreground: bool = False
-    balanced: bool = False
-    augmented: float = 1.0
-    held_out: int = 0
-    volumes: int = 100
-    seed: int = 0
-
-    def __post_init__(self) -> None:
-        if not 0 < self.slices <= 1:
-            raise InputError(f"data.slices is {self.slices}; it must be above 0 and at most 1")
-        if not 0 <= self.augmented <= 1:
-            raise InputError(f"data.augmented is {self.augmented}; it must be from 0 to 1")
-        for name, least in (("held_out", 0), ("seed", 0), ("volumes", 1)):
-            if getattr(self, name) < least:
-                raise InputError(f"data.{name} is {getattr(self, name)}; it must be at least {least}")
-        seeds = HELD_OUT_SEED // VOLUMES_PER_SEED
-        if self.kind == "synthetic" and (self.volumes > VOLUMES_PER_SEED or self.seed >= seeds):
-            raise InputError(
-                f"data.volumes is {self.volumes} and data.seed {self.seed}; of synthetic volumes there are "
-                f"{VOLUMES_PER_SEED} for each seed from 0 to {seeds - 1}"
-            )
-
-
-@dataclass(frozen=True)
-class TrainConfig:
-    """A recipe.
-
-    Attributes:
-        loop: steps, batch, optimizer, precision, checkpoints. The Dice loss is of what is in memory at a time, as is
-            the scale of the second decoder's noise: ``batch_size / accumulate`` slices in each process.
-        model: the network; its classes, window and orientation are those of the data.
-        data: the slices.
-        schedule: the ``official`` polynomial, which does not reach zero, or a ``cosine``, which ends at
-            ``loop.min_learning_rate``; both after ``loop.warmup_steps`` of warm-up.
-        recompute: trade time for memory, see `HSAM.recompute`.
-    """
-
-    loop: LoopConfig
-    model: HSAMConfig = field(default_factory=HSAMConfig)
-    data: DataConfig = field(default_factory=DataConfig)
-    schedule: Literal["official", "cosine"] = "official"
-    recompute: bool = False
-
-
-def official_learning_rate(step: int, steps: int, highest: float, warmup: int = 250) -> float:
-    """Return the authors' learning rate of a step counted from 0: linear up, then a polynomial of power 0.9 down.
-
-    Args:
-        step: counted from 0.
-        steps: of the whole run.
-        highest: the rate at the end of the warm-up.
-        warmup: steps of warm-up; the polynomial takes as many steps as the whole run, so it does not reach zero.
-    """
-    if step <= warmup:
-        return highest * max(1, step) / max(1, warmup)
-    return highest * (1 - (step - 1 - warmup) / steps) ** 0.9
 
 
 def train(
@@ -125,20 +44,25 @@ def train(
     out: str | Path,
     *,
     sam: str | Path | None = None,
+    weights: str | Path | None = None,
+    validation: str | Path | None = None,
     overrides: Mapping[str, str] | None = None,
     resume: bool = True,
     say: Callable[[str], None] = print,
 ) -> FitResult:
-    """Train a network by a recipe; an interrupted run goes on where it was.
+    """Train a network by a recipe; an interrupted run is resumed.
 
     Args:
         recipe: name of a shipped recipe or path of a YAML file.
-        data: a folder that `prepare` wrote, or the official Synapse folder; None for synthetic volumes.
+        data: a folder that `prepare` wrote, or the published Synapse folder; None for synthetic volumes.
         out: the run's folder; ``out/last`` and, with validation, ``out/best`` hold the weights.
         sam: SAM's own checkpoint of the recipe's backbone, to start from; none for an encoder that is trained itself.
+        weights: start from a trained network of the recipe's shape instead, whatever `load_model` takes but an adapter.
+        validation: a folder of slices as ``data``, all of whose cases are validated on; default: ``data.held_out``
+            cases of ``data`` are held out.
         overrides: recipe fields by dotted name, such as ``{"loop.steps": "1000"}``.
-        resume: go on from the newest checkpoint in ``out``; False removes an earlier run.
-        say: told what is trained on.
+        resume: go on from the newest run state in ``out``; False removes an earlier run.
+        say: told what is trained on, and of slices that are validated on as well.
 
     Raises:
         InputError: if the recipe, the data or SAM's file is not what it should be, ``out`` holds another run or cannot
@@ -146,36 +70,36 @@ def train(
         visioncore.training.TrainingDiverged: if the loss is no longer finite.
     """
     recipe_config = load_recipe(TrainConfig, PACKAGE, recipe, overrides)
-    config, slices, volumes = _open(recipe_config, data)
+    config, slices, volumes = _open(recipe_config, data, validation, say)
     if (window := config.model.preprocessing.window) != (named := recipe_config.model.preprocessing.window):
         say(f"the slices were prepared with the window {window}, not {named} as the recipe has it; {window} it is")
     torch.manual_seed(config.loop.seed)
-    model = _initial(config.model, sam).recompute(config.recompute)
+    model = _initial(config.model, sam, weights).recompute(config.recompute)
     source = SliceSamples(
         slices, config.model.image_size, augmented=config.data.augmented, balanced=config.data.balanced
     )
     say(f"{len(slices)} slices to train on, {len(volumes)} volumes held out; classes {', '.join(config.model.classes)}")
     epoch_steps = math.ceil(len(source) / config.loop.batch_size)
-    try:
-        return fit(
-            model,
-            lambda network, batch: step_losses(network, batch, epoch_steps),
-            source,
-            config=config.loop,
-            out=Path(out),
-            learning_rate=_schedule(config),
-            validate=(lambda network: validate(network, volumes, config.model)) if volumes else None,
-            best="dice" if volumes else None,
-            resume=resume,
-            run_description=_description(config, slices),
-        )
-    except Exception as error:
-        if not is_out_of_memory(error):
-            raise
-        raise InputError(
-            "out of memory; what helps, in this order: recompute true, loop.precision bfloat16, loop.accumulate up to "
-            "loop.batch_size (the Dice loss is then of fewer slices at a time), a smaller model.image_size"
-        ) from error
+    return fit(
+        model,
+        lambda network, batch: step_losses(network, batch, epoch_steps),
+        source,
+        config=config.loop,
+        out=Path(out),
+        learning_rate=_schedule(config),
+        validate=(lambda network: validate(network, volumes, config.model)) if volumes else None,
+        best="dice" if volumes else None,
+        resume=resume,
+        run_description=describe_run(
+            METHOD.name,
+            config,
+            {"weights": weights},
+            slices=len(slices),
+            named=slices.names if isinstance(slices, SliceFiles) else [],
+        ),
+        memory_advice="recompute true, loop.precision bfloat16, loop.accumulate up to loop.batch_size (the Dice loss "
+        "is then of fewer slices at a time), a smaller model.image_size",
+    )
 
 
 def step_losses(network: nn.Module, batch: Mapping[str, Tensor], epoch_steps: int) -> dict[str, Tensor]:
@@ -225,8 +149,17 @@ def validate(network: nn.Module, volumes: Iterable[LabelledVolume], config: HSAM
     return {name: float(np.mean(each)) for name, each in values.items()}
 
 
-def _initial(config: HSAMConfig, sam: str | Path | None) -> HSAM:
+def _initial(config: HSAMConfig, sam: str | Path | None, weights: str | Path | None) -> HSAM:
     """Return the network that training starts from."""
+    if weights is not None:
+        if sam is not None:
+            raise InputError("sam and weights are both given; a trained network brings its own encoder")
+        model = HSAM(config)
+        state = load_model(weights).state_dict()
+        if not config.keep_unused:
+            state = {name: value for name, value in state.items() if not name.startswith("unused.")}
+        load_into(model, state, where=str(weights))
+        return model
     if config.train_encoder and sam is None:
         return HSAM(config)
     return HSAM.from_sam(config, sam)
@@ -236,20 +169,23 @@ def _schedule(config: TrainConfig) -> Callable[[int], float]:
     loop = config.loop
     if config.schedule == "cosine":
         return warmup_cosine(loop)
-    return lambda step: official_learning_rate(step, loop.steps, loop.learning_rate, loop.warmup_steps)
+    return lambda step: published_learning_rate(step, loop.steps, loop.learning_rate, loop.warmup_steps)
 
 
-def _open(config: TrainConfig, data: str | Path | None) -> tuple[TrainConfig, Slices, list[LabelledVolume]]:
-    """Return the recipe as the data complete it, the slices to train on, and the volumes held out."""
+def _open(
+    config: TrainConfig, data: str | Path | None, validation: str | Path | None, say: Callable[[str], None]
+) -> tuple[TrainConfig, Slices, list[LabelledVolume]]:
+    """Return the recipe as the data complete it, the slices to train on, and the volumes to validate on."""
     if config.data.kind == "synthetic":
-        if data is not None:
-            raise InputError(
-                f"{data}: this recipe trains on synthetic volumes; give no data, or set data.kind to folder"
-            )
+        for name, given in (("data", data), ("validation", validation)):
+            if given is not None:
+                raise InputError(
+                    f"{given}: this recipe trains on synthetic volumes; give no {name}, or set data.kind to folder"
+                )
         return _synthetic(config)
     if data is None:
         raise InputError("this recipe trains on slices of scans; give the folder that holds them as data")
-    return _scans(config, Path(data))
+    return _scans(config, Path(data), None if validation is None else Path(validation), say)
 
 
 def _synthetic(config: TrainConfig) -> tuple[TrainConfig, Slices, list[LabelledVolume]]:
@@ -263,38 +199,61 @@ def _synthetic(config: TrainConfig) -> tuple[TrainConfig, Slices, list[LabelledV
     return replace(config, model=model), slices, held_out
 
 
-def _scans(config: TrainConfig, data: Path) -> tuple[TrainConfig, Slices, list[LabelledVolume]]:
+def _scans(
+    config: TrainConfig, data: Path, validation: Path | None, say: Callable[[str], None]
+) -> tuple[TrainConfig, Slices, list[LabelledVolume]]:
     wanted = config.data
     slices = open_slices(data, wanted.listed)
     if wanted.cases is not None:
         slices = slices.select(cases=wanted.cases)
     cases = slices.cases
-    if wanted.held_out >= len(cases):
-        raise InputError(f"data.held_out is {wanted.held_out}, of {len(cases)} cases; one at least must be left")
-    held_out = choose(cases, wanted.held_out, wanted.seed) if wanted.held_out else []
-    volumes = [slices.volume(case) for case in held_out]
-    for case, (_, labels) in zip(held_out, volumes, strict=True):
-        if not labels.any():
-            raise InputError(f"{data}: {case} is held out, and no class is on it; choose others by another data.seed")
-    training = slices.of_cases([case for case in cases if case not in held_out])
-    training = training.select(foreground=wanted.foreground, slices=wanted.slices, seed=wanted.seed)
+    if validation is None:
+        if wanted.held_out >= len(cases):
+            raise InputError(f"data.held_out is {wanted.held_out}, of {len(cases)} cases; one at least must be left")
+        held_out = choose(cases, wanted.held_out, wanted.seed) if wanted.held_out else []
+        volumes = [slices.volume(case) for case in held_out]
+        for case, (_, labels) in zip(held_out, volumes, strict=True):
+            if not labels.any():
+                raise InputError(
+                    f"{data}: {case} is held out, and no class is on it; choose others by another data.seed"
+                )
+        slices = slices.of_cases([case for case in cases if case not in held_out])
+    else:
+        volumes = _validation_volumes(validation, slices, _preprocessing(config.model.preprocessing, data), say)
+    training = slices.select(foreground=wanted.foreground, slices=wanted.slices, seed=wanted.seed)
     model = replace(
         config.model, classes=slices.classes, preprocessing=_preprocessing(config.model.preprocessing, data)
     )
     return replace(config, model=model), training, volumes
 
 
+def _validation_volumes(
+    folder: Path, slices: SliceFiles, expected: Preprocessing, say: Callable[[str], None]
+) -> list[LabelledVolume]:
+    """Return the volumes of a folder that are validated on, those without any class aside.
+
+    Raises:
+        InputError: if they are not of the classes, or were not prepared as, the slices that are trained on.
+    """
+    others, prepared = open_slices(folder), _preprocessing(expected, folder)
+    if others.classes != slices.classes:
+        raise InputError(
+            f"{folder}: its classes are {', '.join(others.classes)}; those trained on are {', '.join(slices.classes)}"
+        )
+    if prepared != expected:
+        raise InputError(
+            f"{folder}: prepared with window {prepared.window} and orientation {prepared.orientation}, what is trained "
+            f"on with {expected.window} and {expected.orientation}; prepare both alike"
+        )
+    files, held_out = (list(map(each.path, range(len(each)))) for each in (slices, others))
+    tell_shared(files, held_out, say)
+    volumes = [others.volume(case) for case in others.cases]
+    return [(images, labels) for images, labels in volumes if labels.any()]
+
+
 def _preprocessing(wanted: Preprocessing, data: Path) -> Preprocessing:
-    """Return what was done to the scans that slices are of, to be done to those that are predicted on."""
+    """Return the preprocessing of the scans that the slices are from, for use in prediction."""
     if not (data / SETTINGS_FILE).is_file():
         return replace(wanted, window="abdomen", orientation="stored")
     settings = read_settings(data)
     return replace(wanted, window=settings["window"], orientation=settings["orientation"])
-
-
-def _description(config: TrainConfig, slices: Slices) -> dict[str, object]:
-    """Return what makes a run this run, beside the loop: all that changes what is computed."""
-    recipe = asdict(replace(config, recompute=False))
-    del recipe["loop"]
-    names = slices.names if isinstance(slices, SliceFiles) else []
-    return {"method": METHOD.name, "recipe": recipe, "slices": len(slices), "named": names}

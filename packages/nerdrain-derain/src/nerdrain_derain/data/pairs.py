@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import csv
-import hashlib
 import os
 import re
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -75,28 +74,6 @@ def holds_pairs(folder: Path) -> bool:
     except InputError:
         return False
     return True
-
-
-def duplicates(clean: Iterable[Path], others: Iterable[Path] | None = None) -> list[list[Path]]:
-    """Return the groups of files with equal content: among ``clean``, or with members in both ``clean`` and ``others``.
-
-    A path that is named more than once counts once, so that the rainy versions of a clean image are no duplicates;
-    but one that ``clean`` and ``others`` share is a group by itself.
-    """
-    mine, theirs = dict.fromkeys(clean), dict.fromkeys(others or ())
-    by_size: defaultdict[int, list[Path]] = defaultdict(list)
-    for path in {**mine, **theirs}:
-        by_size[path.stat().st_size].append(path)
-    groups: list[list[Path]] = []
-    for alike in by_size.values():
-        by_content: defaultdict[str, list[Path]] = defaultdict(list)
-        # only files of one length are read: few
-        for path in alike:
-            by_content["" if len(alike) == 1 else hashlib.sha256(path.read_bytes()).hexdigest()].append(path)
-        groups += by_content.values()
-    if others is None:
-        return [group for group in groups if len(group) > 1]
-    return [group for group in groups if any(path in mine for path in group) and any(path in theirs for path in group)]
 
 
 def _two_folders(source: Path) -> tuple[Path, Path]:

@@ -7,69 +7,53 @@ stand flush with the far edge, and of these only the strip that the regular ones
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 
 import torch
 from torch import Tensor
 
-from visioncore.devices import with_backoff
 from visioncore.errors import InputError
+from visioncore.inference.tiling import Network, Span, run_tiled
 
 
-def window_corners(height: int, width: int, size: int) -> list[tuple[int, int]]:
-    """Return the top-left corners of all windows in the authors' order: regular, right, bottom, corner.
-
-    Raises:
-        InputError: if a side of the image is shorter than the window.
-    """
-    if min(height, width) < size:
-        raise InputError(f"an image of {height}x{width} has a side under the window of {size}; use tiles='whole'")
-    rows, columns = range(0, height - size + 1, size), range(0, width - size + 1, size)
-    right, bottom = width % size > 0, height % size > 0
-    corners = [(row, column) for row in rows for column in columns]
-    corners += [(row, width - size) for row in rows if right]
-    corners += [(height - size, column) for column in columns if bottom]
-    corners += [(height - size, width - size)] if right and bottom else []
-    return corners
+def window_spans(length: int, size: int) -> list[Span]:
+    """Return where windows lie along one side, and which of their pixels are used (1, the others 0)."""
+    spans = [Span(slice(start, start + size), torch.ones(size)) for start in range(0, length - size + 1, size)]
+    if open_strip := length % size:
+        used = (torch.arange(size) >= size - open_strip).float()
+        spans.append(Span(slice(length - size, length), used))
+    return spans
 
 
 def run_windows(
-    network: Callable[[Tensor], Tensor],
-    image: Tensor,
+    network: Network,
+    images: Tensor,
     *,
     size: int = 256,
     batch: int = 1,
     device: torch.device | None = None,
     notify: Callable[[str], None] | None = None,
 ) -> Tensor:
-    """Restore an image window by window, as the authors do, with a bounded number of windows at a time.
+    """Restore images window by window, as the authors do, with a bounded number of windows at a time.
 
     Args:
         network: takes and returns windows (N, 3, size, size).
-        image: (B, 3, H, W) with H and W at least ``size``.
+        images: (B, 3, H, W) with H and W at least ``size``.
         size: side of the windows; results depend on it.
         batch: windows on the device at a time; halved when memory runs out.
-        device: where the network is; default: where the image is.
+        device: where the network is; default: where the images are.
         notify: told, in one line, when the batch is halved.
 
     Returns:
-        The restored image (B, 3, H, W), on the device of ``image``.
+        The restored images (B, 3, H, W), on the device where they were.
 
     Raises:
-        InputError: if the image is smaller than a window, or memory does not suffice for one.
+        InputError: if the images are smaller than a window, or memory does not suffice for one.
     """
-    height, width = image.shape[-2:]
-    places = [(b, y, x) for y, x in window_corners(height, width, size) for b in range(len(image))]
-    bottom, right = height // size * size, width // size * size  # where the regular windows end
-    restored = torch.empty_like(image)
-
-    def run(count: int) -> None:
-        while places:
-            windows = torch.stack([image[b, :, y : y + size, x : x + size] for b, y, x in places[:count]])
-            results = network(windows.to(device or image.device)).to(restored)
-            for (b, y, x), result in zip(places, results, strict=False):
-                top, left = (y if y + size <= bottom else bottom), (x if x + size <= right else right)
-                restored[b, :, top : y + size, left : x + size] = result[:, top - y :, left - x :]
-            del places[:count]
-
-    with_backoff(run, batch, notify=notify)
-    return restored
+    height, width = images.shape[-2:]
+    if min(height, width) < size:
+        raise InputError(f"an image of {height}x{width} has a side under the window of {size}; use tiles='whole'")
+    spans = partial(window_spans, size=size)
+    return run_tiled(network, images, size=size, overlap=0, batch=batch, device=device, notify=notify, spans=spans).to(
+        images.device
+    )

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal, get_args, get_origin, get_type_hints
+from typing import Literal
 
+from visioncore.configs import check_choices
 from visioncore.errors import InputError
 
 
@@ -40,9 +41,7 @@ class NeRDRainConfig:
             if len(values) != 3:
                 raise InputError(f"{name} is {values}; it must be three numbers, one a level")
             object.__setattr__(self, name, values)
-        for name, hint in get_type_hints(type(self)).items():
-            if get_origin(hint) is Literal and getattr(self, name) not in get_args(hint):
-                raise InputError(f"{name} is {getattr(self, name)!r}; it must be {' or '.join(get_args(hint))}")
+        check_choices(self)
         if self.dim < 4 or self.dim % 4:
             raise InputError(f"dim is {self.dim}; it must be a positive multiple of 4")
         for level, heads in enumerate(self.heads):

@@ -1,7 +1,7 @@
-"""The network as the paper writes it, step by step, on the same weights: what the fast path is held against.
+"""The reference path: the network as the paper writes it, step by step, on the same weights.
 
-`as_plain` returns a copy of a model in which every shortcut is undone: 1x1 convolutions are convolutions, queries and
-keys are normalised as whole maps, the attention matrix meets the values before the projection does, the norm is
+`as_reference` returns a copy of a model in which every shortcut is undone: 1x1 convolutions are convolutions, queries
+and keys are normalised as whole maps, the attention matrix meets the values before the projection does, the norm is
 computed term by term, and the pixel decoder unfolds neighbourhoods, builds coordinates and evaluates four shifts.
 """
 
@@ -25,14 +25,14 @@ from .layers import ChannelNorm, Pointwise
 Model = TypeVar("Model", bound=nn.Module)
 
 
-class PlainPointwise(Pointwise):
+class ReferencePointwise(Pointwise):
     """1x1 convolution as a convolution."""
 
     def forward(self, x: Tensor) -> Tensor:
         return self._conv_forward(x, self.weight, None)
 
 
-class PlainNorm(ChannelNorm):
+class ReferenceNorm(ChannelNorm):
     """Layer norm over channels, term by term."""
 
     def forward(self, x: Tensor) -> Tensor:
@@ -44,7 +44,7 @@ class PlainNorm(ChannelNorm):
         return centred / deviation * self.weight.view(shape) + self.bias.view(shape)
 
 
-class PlainAttention(ChannelAttention):
+class ReferenceAttention(ChannelAttention):
     """Channel attention in the order of the paper's equations."""
 
     def forward(self, x: Tensor) -> Tensor:
@@ -58,7 +58,7 @@ class PlainAttention(ChannelAttention):
         return out
 
 
-class PlainFeedForward(GatedFeedForward):
+class ReferenceFeedForward(GatedFeedForward):
     """The gated feed-forward network on maps that hold both halves."""
 
     def forward(self, x: Tensor) -> Tensor:
@@ -67,7 +67,7 @@ class PlainFeedForward(GatedFeedForward):
         return out
 
 
-class PlainBlock(TransformerBlock):
+class ReferenceBlock(TransformerBlock):
     """The block on whole maps."""
 
     def forward(self, x: Tensor) -> Tensor:
@@ -75,7 +75,7 @@ class PlainBlock(TransformerBlock):
         return x + self.feed_forward(self.norm2(x))
 
 
-class PlainPixelDecoder(PixelDecoder):
+class ReferencePixelDecoder(PixelDecoder):
     """The published pixel decoder with its neighbourhoods, coordinates and ensemble of four shifts."""
 
     frequencies = tuple(2.0**octave * math.pi for octave in range(4))
@@ -115,19 +115,19 @@ class PlainPixelDecoder(PixelDecoder):
         return torch.cat([grid, *waves], dim=-1)
 
 
-_PLAIN: dict[type[nn.Module], type[nn.Module]] = {
-    Pointwise: PlainPointwise,
-    ChannelNorm: PlainNorm,
-    ChannelAttention: PlainAttention,
-    GatedFeedForward: PlainFeedForward,
-    TransformerBlock: PlainBlock,
-    PixelDecoder: PlainPixelDecoder,
+_REFERENCE: dict[type[nn.Module], type[nn.Module]] = {
+    Pointwise: ReferencePointwise,
+    ChannelNorm: ReferenceNorm,
+    ChannelAttention: ReferenceAttention,
+    GatedFeedForward: ReferenceFeedForward,
+    TransformerBlock: ReferenceBlock,
+    PixelDecoder: ReferencePixelDecoder,
 }
 
 
-def as_plain(model: Model) -> Model:
+def as_reference(model: Model) -> Model:
     """Return a copy of ``model`` that computes the same in the paper's own steps, in contiguous memory."""
-    plain = copy.deepcopy(model)
-    for module in plain.modules():
-        module.__class__ = _PLAIN.get(type(module), type(module))
-    return plain.to(memory_format=torch.contiguous_format)
+    reference = copy.deepcopy(model)
+    for module in reference.modules():
+        module.__class__ = _REFERENCE.get(type(module), type(module))
+    return reference.to(memory_format=torch.contiguous_format)

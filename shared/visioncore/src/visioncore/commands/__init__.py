@@ -1,1 +1,1 @@
-"""The commands that are alike in every package."""
+"""The commands that are alike in every package, and the options that commands share."""

@@ -21,7 +21,7 @@ from ..errors import InputError
 from ..extras import require
 from ..files import atomic_path, first_bytes, writable_folder
 from .exif import SIDEWAYS, header_orientation, read_exif, upright
-from .sixteen_bit import decode_colour, encode_png, encode_tiff
+from .sixteen_bit import decode_colour, decode_planes, encode_png, encode_tiff
 
 if TYPE_CHECKING:
     from PIL.ImageFile import ImageFile
@@ -61,7 +61,7 @@ _GREY_MODES = ("1", "L", "LA", "La")
 # what Pillow raises for files that are damaged in one way or another
 _DAMAGED = (OSError, SyntaxError, ValueError, TypeError, LookupError, EOFError, struct.error, zlib.error)
 
-_TIFF_WIDTH, _TIFF_HEIGHT, _TIFF_BITS, _TIFF_PHOTOMETRIC, _TIFF_EXTRA = 256, 257, 258, 262, 338
+_TIFF_WIDTH, _TIFF_HEIGHT, _TIFF_BITS, _TIFF_PHOTOMETRIC, _TIFF_PLANES, _TIFF_EXTRA = 256, 257, 258, 262, 284, 338
 
 
 @dataclass(frozen=True, eq=False)
@@ -289,7 +289,8 @@ def _decode(path: Path, file: ImageFile, start: bytes) -> tuple[Pixels, Pixels |
             pixels = 65535 - pixels
     elif bits == 16 and file.mode in ("RGB", "RGBA"):
         grey = png_colour_type == 4
-        layers = decode_colour(path)
+        in_planes = file.format == "TIFF" and _tiff_tag(file, _TIFF_PLANES, 1) == 2
+        layers = decode_planes(path) if in_planes else decode_colour(path)
         pixels = layers[:, :, :3]
         alpha = layers[:, :, 3] if file.mode == "RGBA" else None
     else:

@@ -33,6 +33,27 @@ def decode_colour(path: Path) -> NDArray[np.uint16]:
     return np.ascontiguousarray(pixels[:, :, order])
 
 
+def decode_planes(path: Path) -> NDArray[np.uint16]:
+    """Decode a 16-bit TIFF whose colours lie in planes one after the other into (H, W, 3 or 4) RGB or RGBA.
+
+    OpenCV mixes their values up without an error, Pillow reduces them to 8 bit.
+
+    Raises:
+        InputError: if tifffile is not installed, or the file is damaged or compressed in a way that it cannot decode.
+    """
+    tifffile = require("tifffile", "images")
+    try:
+        planes = tifffile.imread(path, key=0)
+    # what it raises over a file shares no base class
+    except Exception as error:
+        reason = " ".join(str(error).split())
+        raise InputError(
+            f"{path}: a 16-bit TIFF with its colours in separate planes that cannot be decoded ({reason}); save it "
+            "with the colours of each pixel together"
+        ) from error
+    return np.ascontiguousarray(np.moveaxis(planes, 0, -1))
+
+
 def encode_png(pixels: NDArray[np.uint16], icc: bytes | None, exif: bytes | None) -> bytes:
     """Return (H, W, 1 to 4) grey, grey with alpha, RGB or RGBA as a PNG file."""
     height, width, channels = pixels.shape

@@ -6,8 +6,9 @@ Images are float tensors (B, C, H, W) in whatever range the network wants. A net
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from itertools import pairwise, product
 
 import torch
@@ -19,11 +20,56 @@ from ..errors import InputError
 
 Network = Callable[[Tensor], Tensor]
 
+Tiles = str | tuple[int, int]
+"""How an image is cut up: not at all (``whole``), into tiles of (size, overlap), or in a way that a network has a name
+for."""
+
+
+def parse_tiles(tiles: Tiles | None, others: Sequence[str] = (), example: str = "256,32") -> Tiles:
+    """Return what ``whole``, ``SIZE,OVERLAP`` or one of ``others`` stands for; None stands for ``whole``.
+
+    Args:
+        tiles: as text, or as it is returned.
+        others: further names.
+        example: of tiles, for the message.
+
+    Raises:
+        InputError: if it is none of these.
+    """
+    text = "whole" if tiles is None else tiles if isinstance(tiles, str) else ",".join(map(str, tiles))
+    if text in ("whole", *others):
+        return text
+    size, comma, overlap = text.partition(",")
+    if not (comma and size.strip().isdecimal() and overlap.strip().isdecimal()):
+        raise InputError(
+            f"tiles is {text!r}; it must be {', '.join([*others, 'whole'])} or SIZE,OVERLAP such as {example}"
+        )
+    return int(size), int(overlap)
+
+
+def check_tiles(tiles: Tiles, multiple: int, least_overlap: int = 0) -> None:
+    """Check that tiles suit a network.
+
+    Args:
+        tiles: as `parse_tiles` returns them.
+        multiple: what the network needs the sides to be a multiple of.
+        least_overlap: pixels that tiles must share.
+
+    Raises:
+        InputError: if they do not.
+    """
+    if isinstance(tiles, tuple) and (tiles[0] % multiple or not least_overlap <= tiles[1] < tiles[0]):
+        least = f"at least {least_overlap} and " if least_overlap else ""
+        raise InputError(
+            f"tiles are {tiles[0]},{tiles[1]}; the size must be a positive multiple of {multiple}, the overlap {least}"
+            "smaller than that"
+        )
+
 
 def pad_to_multiple(image: Tensor, multiple: int) -> Tensor:
     """Return ``image`` (B, C, H, W) with both sides grown to multiples of ``multiple``, on the right and at the bottom.
 
-    The picture is mirrored about its last row and column; where a side is too short for that, these are repeated.
+    The image is mirrored about its last row and column; where a side is too short for that, these are repeated.
     """
     height, width = image.shape[-2:]
     bottom, right = -height % multiple, -width % multiple
@@ -50,6 +96,7 @@ def run_tiled(
     batch: int = 1,
     device: torch.device | None = None,
     notify: Callable[[str], None] | None = None,
+    spans: Callable[[int], list[Span]] | None = None,
 ) -> Tensor:
     """Return ``network(image)``, computed in overlapping tiles that are blended linearly; no gradients.
 
@@ -67,6 +114,8 @@ def run_tiled(
         batch: how many tiles the network gets at once.
         device: where the network runs (default: where the image is).
         notify: receives one line when the memory runs out and the batch is halved.
+        spans: length of a side -> where tiles lie along it and how much their pixels count; by default tiles are spread
+            evenly and fade into each other.
 
     Returns:
         (B, C', H, W) on the CPU, in float32, or in float64 if the network's output is.
@@ -78,8 +127,8 @@ def run_tiled(
     _check(image, size, overlap, multiple, batch)
     device = device or image.device
     padded = pad_to_multiple(image, multiple)
-    rows = _spans(padded.shape[-2], size, overlap, multiple)
-    columns = _spans(padded.shape[-1], size, overlap, multiple)
+    spans = spans or partial(_spans, size=size, overlap=overlap, multiple=multiple)
+    rows, columns = spans(padded.shape[-2]), spans(padded.shape[-1])
     tiles = list(product(range(len(padded)), rows, columns))
     done = 0
 
@@ -102,14 +151,14 @@ def run_tiled(
 
 
 @dataclass(frozen=True)
-class _Span:
-    """Where a tile lies along one side of the image, and how much each of its pixels counts (float64)."""
+class Span:
+    """Position of a tile along one side of the image, and the weight of each of its pixels (float64)."""
 
     slice: slice
     weight: Tensor
 
 
-def _spans(length: int, size: int, overlap: int, multiple: int) -> list[_Span]:
+def _spans(length: int, size: int, overlap: int, multiple: int) -> list[Span]:
     """Spread the fewest tiles evenly over one side; at every pixel their weights sum to one."""
     size = min(size, length)
     grid = multiple if size - overlap >= multiple else 1
@@ -128,7 +177,7 @@ def _spans(length: int, size: int, overlap: int, multiple: int) -> list[_Span]:
     for start, weight in zip(starts, weights, strict=True):
         total[start : start + size] += weight
     return [
-        _Span(slice(start, start + size), weight / total[start : start + size])
+        Span(slice(start, start + size), weight / total[start : start + size])
         for start, weight in zip(starts, weights, strict=True)
     ]
 

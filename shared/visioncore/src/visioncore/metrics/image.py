@@ -17,9 +17,7 @@ ct_3096    the same with 1 read as 3096 HU: the published low-dose CT tables (up
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
-from types import MappingProxyType
 from typing import Literal
 
 import torch
@@ -27,6 +25,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from ..errors import InputError
+from .protocols import by_name, resolve
 
 WINDOW = 11
 _SIGMA = 1.5
@@ -58,18 +57,13 @@ class Protocol:
     hu_max: float = 3072.0
 
 
-PROTOCOLS: Mapping[str, Protocol] = MappingProxyType(
-    {
-        protocol.name: protocol
-        for protocol in (
-            Protocol("y_A", "luminance", eight_bit=True, rounded=True),
-            Protocol("y_B", "luminance", eight_bit=True, downsampled=True),
-            Protocol("rgb", "channels", eight_bit=True),
-            Protocol("colour", "channels"),
-            Protocol("ct", "hounsfield", peak=4096.0, zero_padded=True),
-            Protocol("ct_3096", "hounsfield", peak=4096.0, zero_padded=True, hu_max=3096.0),
-        )
-    }
+PROTOCOLS = by_name(
+    Protocol("y_A", "luminance", eight_bit=True, rounded=True),
+    Protocol("y_B", "luminance", eight_bit=True, downsampled=True),
+    Protocol("rgb", "channels", eight_bit=True),
+    Protocol("colour", "channels"),
+    Protocol("ct", "hounsfield", peak=4096.0, zero_padded=True),
+    Protocol("ct_3096", "hounsfield", peak=4096.0, zero_padded=True, hu_max=3096.0),
 )
 
 
@@ -90,7 +84,7 @@ def psnr(restored: Tensor, target: Tensor, protocol: str | Protocol) -> Tensor:
     Raises:
         InputError: if the shapes differ or are not (B, 1 or 3, H, W), the type is another, or the protocol is unknown.
     """
-    protocol = _resolve(protocol)
+    protocol = resolve(protocol, PROTOCOLS, "image quality")
     x, y = _compared(restored, target, protocol)
     error = (x - y).square().mean(dim=(1, 2, 3))
     return 10 * torch.log10(protocol.peak**2 / error)
@@ -106,7 +100,7 @@ def ssim(restored: Tensor, target: Tensor, protocol: str | Protocol) -> Tensor:
     Raises:
         InputError: as ``psnr``, and if a side is shorter than the window's 11 pixels.
     """
-    protocol = _resolve(protocol)
+    protocol = resolve(protocol, PROTOCOLS, "image quality")
     x, y = _compared(restored, target, protocol)
     if min(x.shape[-2:]) < WINDOW:
         raise InputError(
@@ -127,19 +121,11 @@ def measure(restored: Tensor, target: Tensor, protocol: str | Protocol) -> dict[
 
     Arguments and errors as for ``ssim``.
     """
-    protocol = _resolve(protocol)
+    protocol = resolve(protocol, PROTOCOLS, "image quality")
     return {
         f"psnr_{protocol.name}": psnr(restored, target, protocol),
         f"ssim_{protocol.name}": ssim(restored, target, protocol),
     }
-
-
-def _resolve(protocol: str | Protocol) -> Protocol:
-    if isinstance(protocol, Protocol):
-        return protocol
-    if protocol not in PROTOCOLS:
-        raise InputError(f"unknown image quality protocol {protocol!r}; known are {', '.join(PROTOCOLS)}")
-    return PROTOCOLS[protocol]
 
 
 def _compared(restored: Tensor, target: Tensor, protocol: Protocol) -> tuple[Tensor, Tensor]:

@@ -22,10 +22,9 @@ from __future__ import annotations
 import itertools
 import math
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from types import MappingProxyType
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -33,6 +32,7 @@ from numpy.typing import NDArray
 
 from ..errors import InputError
 from ..extras import require
+from .protocols import by_name, resolve
 
 Labels = NDArray[np.integer[Any]]
 Mask = NDArray[np.bool_]
@@ -54,14 +54,9 @@ class Protocol:
     millimetres: bool
 
 
-PROTOCOLS: Mapping[str, Protocol] = MappingProxyType(
-    {
-        protocol.name: protocol
-        for protocol in (
-            Protocol("synapse", (0.0, 0.0), (1.0, 0.0), (0.0, 0.0), millimetres=False),
-            Protocol("sound", (math.nan, math.nan), (0.0, math.nan), (0.0, math.nan), millimetres=True),
-        )
-    }
+PROTOCOLS = by_name(
+    Protocol("synapse", (0.0, 0.0), (1.0, 0.0), (0.0, 0.0), millimetres=False),
+    Protocol("sound", (math.nan, math.nan), (0.0, math.nan), (0.0, math.nan), millimetres=True),
 )
 
 
@@ -99,7 +94,7 @@ def organ_metrics(
         InputError: if the shapes differ, the labels are no integers, the protocol is unknown, a spacing is not
             positive and finite, or SciPy is missing.
     """
-    protocol = _resolve(protocol)
+    protocol = resolve(protocol, PROTOCOLS, "segmentation")
     _check_pair(prediction, reference, "iu", "labels must be integers")
     measured = spacing is not None or not protocol.millimetres
     sides = spacing if protocol.millimetres else None
@@ -231,14 +226,6 @@ def _joint(box: Box | None, other: Box | None) -> Box | None:
     if box is None or other is None:
         return box or other
     return tuple(slice(min(a.start, b.start), max(a.stop, b.stop)) for a, b in zip(box, other, strict=True))
-
-
-def _resolve(protocol: str | Protocol) -> Protocol:
-    if isinstance(protocol, Protocol):
-        return protocol
-    if protocol not in PROTOCOLS:
-        raise InputError(f"unknown segmentation protocol {protocol!r}; known are {', '.join(PROTOCOLS)}")
-    return PROTOCOLS[protocol]
 
 
 def _check_pair(prediction: NDArray[Any], reference: NDArray[Any], kinds: str, rule: str) -> None:

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
-from ..files import write_text
+from ..files import writable_folder, write_text
+from .json_files import write_json
 
 Cell = str | int | float | None
 
@@ -53,6 +55,18 @@ class Table:
         """
         write_text(f"{stem}.md", self.markdown())
         write_text(f"{stem}.csv", self.csv())
+
+
+def save_tables(out: str | Path, tables: Mapping[str, Table], report: Mapping[str, Any]) -> None:
+    """Write tables, each as ``<name>.md`` and ``<name>.csv``, and ``report.json`` into a folder.
+
+    Raises:
+        InputError: if it cannot be written.
+    """
+    folder = writable_folder(out)
+    for name, table in tables.items():
+        table.save(folder / name)
+    write_json(folder / "report.json", report)
 
 
 def _escape(text: str) -> str:

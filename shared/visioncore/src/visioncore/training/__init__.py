@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from .config import LoopConfig
-from .held_out import hold_out
+from .held_out import hold_out, tell_shared
 from .loop import fit
 from .loss_terms import TrainingDiverged
 from .run import FitResult, Loss, Validate
+from .run_record import describe_run
 from .sampling import SampleSource
 from .schedule import warmup_cosine
 
@@ -17,7 +18,9 @@ __all__ = [
     "SampleSource",
     "TrainingDiverged",
     "Validate",
+    "describe_run",
     "fit",
     "hold_out",
+    "tell_shared",
     "warmup_cosine",
 ]

@@ -1,4 +1,4 @@
-"""What a training run is told, apart from its model, loss and data."""
+"""Configuration of the training loop."""
 
 from __future__ import annotations
 
@@ -31,8 +31,8 @@ class LoopConfig:
         workers: data loading processes beside each training process; 0 loads in the training process.
         log_every: steps between lines of the log.
         validate_every: steps between validations; there is one after the last step in any case.
-        checkpoint_every: steps between checkpoints; there is one after the last step in any case.
-        keep_last: number of checkpoints kept.
+        checkpoint_every: steps between saved run states; there is one after the last step in any case.
+        keep_last: number of run states kept.
 
     Raises:
         InputError: if a value is out of its range.

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from torch import nn
 
+from ..devices import is_out_of_memory
 from ..errors import InputError
 from .config import LoopConfig
 from .model_modes import training_only
@@ -28,11 +29,13 @@ def fit(
     parameters: Iterable[nn.Parameter] | None = None,
     resume: bool = True,
     run_description: Mapping[str, object] | None = None,
+    memory_advice: str = "a smaller loop.batch_size",
 ) -> FitResult:
-    """Train ``model``, from the newest checkpoint in ``out`` if there is one.
+    """Train ``model``, from the newest run state in ``out`` if there is one.
 
     The same call goes on after an interruption as if nothing had happened: on the CPU the weights are the same bit for
-    bit. Ctrl-C and SIGTERM end the step at hand, write a checkpoint and then raise KeyboardInterrupt.
+    bit. A finished run goes on if ``config.steps`` is raised. Ctrl-C and SIGTERM end the step at hand, save the run
+    state and then raise KeyboardInterrupt.
     Under ``accelerate launch`` every process makes this call, with ``out`` on storage they share.
 
     Args:
@@ -50,14 +53,16 @@ def fit(
         best: the metric of ``validate`` to maximise; ``out/best`` is of the step where it was highest.
         parameters: what is trained; the rest is frozen meanwhile. None for all that require a gradient.
         resume: False removes an earlier run in ``out`` and starts anew.
-        run_description: what else makes this run what it is (method, data, recipe), for ``run.json``.
+        run_description: what else makes this run what it is, for ``run.json``, see :func:`describe_run`.
+        memory_advice: what helps where memory runs out, the best first.
 
     Returns:
         The last and the best metrics; ``out/last`` holds the final weights, the averaged ones if there is an average.
 
     Raises:
-        InputError: if settings do not fit the machine or each other, ``out`` holds another run or cannot be written.
-        TrainingDiverged: if the loss is no longer finite. The last checkpoint is from before that.
+        InputError: if settings do not fit the machine or each other, ``out`` holds another run or cannot be written, or
+            memory runs out.
+        TrainingDiverged: if the loss is no longer finite. The last saved run state is from before that.
         KeyboardInterrupt: after a signal.
     """
     if best is not None and validate is None:
@@ -66,5 +71,9 @@ def fit(
         run = Run(model, trained, loss, config, Path(out), learning_rate or warmup_cosine(config), validate, best)
         try:
             return run.go(source, resume, run_description)
+        except Exception as error:
+            if not is_out_of_memory(error):
+                raise
+            raise InputError(f"out of memory; what helps, in this order: {memory_advice}") from error
         finally:
             run.close()

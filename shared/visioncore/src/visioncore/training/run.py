@@ -15,20 +15,20 @@ from torch import Tensor, nn
 
 from ..devices import peak_memory
 from ..errors import InputError
-from ..files import writable_folder
-from . import atomic_folders as folders
-from .backend import is_sharded, on_main, start_accelerator
+from ..files import recover_folders, remove_folder, writable_folder
+from .accelerator import is_sharded, on_main, start_accelerator
 from .config import LoopConfig
 from .ema import MovingAverage
-from .generators import generators_kept, seed_generators
 from .log import JsonLog, Progress
 from .loss_terms import TermMeter, check_weights
 from .model_modes import evaluating
-from .run_record import check_identity, write_identity
-from .run_state import load_state, save_state, save_weights
-from .run_states import Checkpoints
+from .random_generators import generators_kept, seed_generators
+from .run_record import check_record, write_record
+from .run_state import load_state, save_state
+from .run_state_folders import RunStateFolders
 from .sampling import Batch, SampleSource, batches
 from .signals import StopRequest
+from .trained_weights import save_weights
 
 Loss = Callable[[nn.Module, Batch], Mapping[str, Tensor]]
 Validate = Callable[[nn.Module], Mapping[str, float]]
@@ -36,13 +36,13 @@ Validate = Callable[[nn.Module], Mapping[str, float]]
 
 @dataclass(frozen=True)
 class FitResult:
-    """What a finished run has to show.
+    """The result of a finished run.
 
     Attributes:
         steps: optimizer steps done.
         metrics: of the last validation; empty without one.
         best_metrics: of the best validation; empty without a metric to maximise.
-        folder: where everything lies: ``last/``, ``best/``, ``checkpoints/``, ``log.jsonl``, ``run.json``.
+        folder: where everything lies: ``last/``, ``best/``, the run states, ``log.jsonl``, ``run.json``.
     """
 
     steps: int
@@ -83,7 +83,7 @@ class Run:
         weights = [parameter for parameter in self.model.parameters() if parameter.requires_grad]
         self.average = MovingAverage(weights, config.ema_decay) if config.ema_decay else None
         self.meter = TermMeter(self.accelerator)
-        self.checkpoints = Checkpoints(out / "checkpoints", config.keep_last)
+        self.states = RunStateFolders(out / "checkpoints", config.keep_last)
         self.progress = Progress(config.steps, self.accelerator.is_main_process)
         self.log: JsonLog | None = None
         self.metrics: dict[str, float] = {}
@@ -91,7 +91,7 @@ class Run:
         self.timed_since, self.timed_steps = time.perf_counter(), 0
 
     def go(self, source: SampleSource, resume: bool, description: Mapping[str, object] | None) -> FitResult:
-        """Run from the newest checkpoint, or the beginning, to the end."""
+        """Run from the newest run state, or the beginning, to the end."""
         accelerator, config = self.accelerator, self.config
         begin = on_main(accelerator, lambda: self._open_folder(resume, description))
         stream = batches(
@@ -104,7 +104,7 @@ class Run:
         )
         seed_generators(config.seed, accelerator.process_index, begin)
         if begin:
-            progress = load_state(self.checkpoints.path(begin), accelerator, self.average)
+            progress = load_state(self.states.path(begin), accelerator, self.average)
             self.metrics, self.best_metrics = progress["metrics"], progress["best_metrics"]
             self.meter.restore(progress["losses"])
         if accelerator.is_main_process:
@@ -134,18 +134,18 @@ class Run:
 
     def _open_folder(self, resume: bool, description: Mapping[str, object] | None) -> int:
         writable_folder(self.out)
-        identity = self.out / "run.json"
-        for folder in (self.out, self.checkpoints.folder):
-            folders.recover(folder)
-        step = self.checkpoints.newest(warn=self.progress.line) if resume else None
+        record = self.out / "run.json"
+        for folder in (self.out, self.states.folder):
+            recover_folders(folder)
+        step = self.states.newest(warn=self.progress.line) if resume else None
         if step is not None:
-            check_identity(identity, self.config, description)
+            check_record(record, self.config, description, step)
             return step
         if not resume:
-            self.checkpoints.clear()
+            self.states.clear()
             for name in ("last", "best"):
-                folders.remove(self.out / name)
-        write_identity(identity, self.config, description)
+                remove_folder(self.out / name)
+        write_record(record, self.config, description)
         return 0
 
     def _step(self, step: int, stream: Iterator[Batch]) -> None:
@@ -172,20 +172,20 @@ class Run:
         config, last = self.config, step == self.config.steps
         due_log = last or step % config.log_every == 0
         due_validation = self.validate is not None and (last or step % config.validate_every == 0)
-        due_checkpoint = last or stopped or step % config.checkpoint_every == 0
-        if due_log or due_validation or due_checkpoint:
+        due_state = last or stopped or step % config.checkpoint_every == 0
+        if due_log or due_validation or due_state:
             self.meter.check()
-        if due_validation or due_checkpoint:
+        if due_validation or due_state:
             check_weights(self.model, self.accelerator, step)
         if due_log:
             self._write_losses(step)
         pause = time.perf_counter()
         if due_validation:
             self._validate(step)
-        if due_checkpoint:
+        if due_state:
             losses = self.meter.state()
             progress = {"metrics": self.metrics, "best_metrics": self.best_metrics, "losses": losses}
-            self.checkpoints.write(
+            self.states.write(
                 step, self.accelerator, lambda folder: save_state(folder, self.accelerator, self.average, progress)
             )
         self.timed_since += time.perf_counter() - pause
@@ -218,8 +218,8 @@ class Run:
             return
         if self.best not in self.metrics:
             raise InputError(f"best is {self.best!r}; the validation measures {', '.join(self.metrics) or 'nothing'}")
-        value, record = self.metrics[self.best], self.best_metrics.get(self.best, -math.inf)
-        if value > record:
+        value, highest = self.metrics[self.best], self.best_metrics.get(self.best, -math.inf)
+        if value > highest:
             self.best_metrics = self.metrics
             self._export("best")
 

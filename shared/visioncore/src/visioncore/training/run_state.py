@@ -1,4 +1,4 @@
-"""The files of one checkpoint, and the weights a run hands out."""
+"""The run state, which training resumes from: written to a folder and read back."""
 
 from __future__ import annotations
 
@@ -13,10 +13,9 @@ import torch
 from torch import nn
 
 from ..errors import InputError
-from . import atomic_folders as folders
-from .backend import is_sharded
+from .accelerator import is_sharded
 from .ema import MovingAverage
-from .generators import generator_state, restore_generators
+from .random_generators import generator_state, restore_generators
 
 if TYPE_CHECKING:
     from accelerate import Accelerator
@@ -64,30 +63,9 @@ def load_state(folder: Path, accelerator: Accelerator, average: MovingAverage | 
         raise InputError(
             f"{folder}: does not fit this model and its training ({' '.join(str(error).split())})"
         ) from error
-    # accelerate counts micro-batches; a checkpoint always lies between steps, and their number per step may change.
+    # accelerate counts micro-batches; a run state is always saved between steps, and their number per step may change.
     accelerator.step = 0
     return progress
-
-
-def save_weights(model: nn.Module, folder: Path) -> None:
-    """Write the weights of ``model`` to ``folder``, replaced as a whole.
-
-    By the model's own ``save_pretrained`` if it has one, else as ``model.safetensors``.
-
-    Raises:
-        InputError: if the system refuses the write.
-    """
-    from safetensors.torch import save_model
-
-    with folders.writing(folder):
-        partial = folders.partial(folder)
-        save_pretrained = getattr(model, "save_pretrained", None)
-        if save_pretrained is not None:
-            save_pretrained(partial)
-        else:
-            partial.mkdir(parents=True)
-            save_model(model, str(partial / "model.safetensors"))
-        folders.put_in_place(partial, folder)
 
 
 @contextmanager

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, ClassVar, Self
@@ -13,10 +13,10 @@ from typing import Any, ClassVar, Self
 import torch
 from torch import nn
 
+from ..configs import from_plain, to_plain
 from ..devices import resolve_device
 from ..errors import InputError
 from ..files import whole_folder, write_text
-from ..recipes import from_plain, to_plain
 from .state_dicts import load_into, read_metadata, read_state_dict, write_state_dict
 
 CONFIG_FILE = "config.json"
@@ -30,10 +30,12 @@ class Pretrained(nn.Module):
 
     A subclass names its configuration, a frozen dataclass, in ``config_class``, takes one as its only necessary
     argument, and keeps it as ``config``. The fields are what recipes allow: numbers, text, truth values, Literals,
-    tuples, Optionals, paths and dataclasses of these; none is called ``model`` or ``visioncore``.
+    tuples, Optionals, paths and dataclasses of these; none is called ``model`` or ``visioncore``. Where the authors
+    publish weights, it has a classmethod ``from_published(path, ...)`` that reads them.
     """
 
     config_class: ClassVar[type[Any]]
+    from_published: ClassVar[Callable[..., Self]]
     config: Any
 
     def save_pretrained(self, folder: str | Path) -> None:

@@ -1,4 +1,4 @@
-"""Checkpoints in and out: tensors by name, read without running anything, and a report of what does not fit.
+"""State dicts: tensors by name, read without running any code, written, and compared with a model.
 
 A state is a plain ``{name: tensor}`` dictionary on the CPU. Published files are PyTorch zips, older PyTorch pickles or
 safetensors; which of them a file is shows in its first bytes, never in its suffix.
@@ -94,10 +94,7 @@ def write_state_dict(path: str | Path, state: Mapping[str, Tensor], metadata: Ma
         # safetensors makes files that only their owner can read; take the usual rights instead.
         temporary.touch()
         rights = temporary.stat().st_mode
-        try:
-            save_file(ready, temporary, dict(metadata) if metadata else None)
-        except SafetensorError as error:
-            raise OSError(str(error)) from error
+        save_file(ready, temporary, dict(metadata) if metadata else None)
         temporary.chmod(rights)
 
 

@@ -1,0 +1,1 @@
+"""The protocol of the paper, and the time that the network takes."""

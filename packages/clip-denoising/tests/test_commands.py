@@ -1,0 +1,50 @@
+"""What the commands of every method do."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from visioncore.images import Image, write_image
+from visioncore.testing.photos import photo
+from visioncore.testing.suites.commands import CommandsSuite
+from visioncore.testing.suites.predict import PredictSuite
+from visioncore.testing.suites.train import TrainSuite
+from visioncore.testing.suites.weights import WeightsSuite
+
+PACKAGE = "clip_denoising"
+
+
+class TestCommands(CommandsSuite):
+    package = PACKAGE
+    options_told = ("--self-ensemble", "--strength", "--recipe", "--protocol", "--noises", "--format")
+    bench = ("--sizes", "32", "--dtypes", "float32")
+    public_names = ("CLIPDenoiser", "CLIPDenoiserConfig", "CTPrediction", "Prediction", "VARIANTS", "estimate_sigma")
+    least = (("gain_over_noisy", 4), ("gain_over_non_local_means", 0))
+
+
+class TestPredict(PredictSuite):
+    package = PACKAGE
+    suffix, other_suffix, results = ".png", ".jpg", (".png",)
+    broken_told = "the PNG file is truncated or damaged", "not an image"
+
+    def make_input(self, path: Path, seed: int) -> None:
+        write_image(path, Image(photo(32, 64, seed=seed)))
+
+
+class TestTrain(TrainSuite):
+    package = PACKAGE
+    fields = (
+        ("model.width", 4), ("model.train_encoder", "true"), ("data.patch", 32), ("data.validation_patch", 32),
+        ("data.held_out", 0.3),
+    )  # fmt: skip
+    changed = ("data.noise", "gaussian:25")
+    harmless = (("data.cache_mb", 1),)
+
+    def make_data(self, folder: Path) -> tuple[object, ...]:
+        for number in range(4):
+            write_image(folder / f"{number}.png", Image(photo(40, 48, seed=number)))
+        return ("--data", folder)
+
+
+class TestWeights(WeightsSuite):
+    package = PACKAGE

@@ -1,0 +1,128 @@
+"""What there is to know about a method and a network of it, for people and for programs."""
+
+from __future__ import annotations
+
+import dataclasses
+import inspect
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch.utils.flop_counter import FlopCounterMode
+
+from ..configs import to_plain
+from ..methods import Method, load
+from .networks import config_of, example_inputs, named_config, tensors_of
+
+NO_VARIANT = "no published variant"
+
+
+@dataclasses.dataclass(frozen=True)
+class Size:
+    """How large a network is, and what goes in and comes out.
+
+    Attributes:
+        parameters: how many numbers it has.
+        trained: how many of them training changes.
+        multiply_accumulates: multiplications with addition for the inputs.
+        inputs: {name: shape}.
+        outputs: {name: shape}.
+    """
+
+    parameters: int
+    trained: int
+    multiply_accumulates: int
+    inputs: Mapping[str, tuple[int, ...]]
+    outputs: Mapping[str, tuple[int, ...]]
+
+
+def measure(method: Method, config: Any, size: int | None = None) -> Size:
+    """Count a network's parameters, and the operations for an example of its input; nothing of it is computed.
+
+    Args:
+        method: whose network it is.
+        config: its settings.
+        size: side of square images, for a network that takes any; by default the first of those that bench measures.
+    """
+    network, examples = method.network, example_inputs(method, config, size)
+    with torch.device("meta"):
+        model = method.load(network.model)(config).eval()
+    parameters = sum(p.numel() for p in model.parameters())
+    trained = sum(p.numel() for p in model.parameters() if p.requires_grad)
+    model.requires_grad_(False)
+    with torch.no_grad():
+        counted = method.load(network.counted)(model) if network.counted else model
+        with FlopCounterMode(display=False) as counter:
+            outputs = tensors_of(counted(*(tensor.to("meta") for tensor in examples.values())))
+    return Size(
+        parameters=parameters,
+        trained=trained,
+        multiply_accumulates=counter.get_total_flops() // 2,
+        inputs={name: tuple(tensor.shape) for name, tensor in examples.items()},
+        outputs={name: tuple(tensor.shape) for name, tensor in zip(network.outputs, outputs, strict=False)},
+    )
+
+
+def variant_of(method: Method, config: Any) -> str | None:
+    """Return the name of the published variant that has these settings; None if none has."""
+    unseen = dict.fromkeys(method.network.unseen)
+    named = {name: method.load(method.network.config)(name) for name in method.network.variants}
+    return next((name for name, known in named.items() if vars(known) | unseen == vars(config) | unseen), None)
+
+
+def capabilities(method: Method, weights: str | Path, **companions: str) -> dict[str, Any]:
+    """Return what a program may want to know of a method and a network of it.
+
+    Args:
+        method: the method.
+        weights: the name of a variant, or anything that predict takes.
+        companions: further files that an authors' checkpoint needs; empty for none.
+
+    Raises:
+        InputError: if there are no such weights.
+    """
+    config, network = config_of(method, weights, **companions), method.network
+    named = named_config(method, weights) is not None
+    commands = load(f"{method.module}.cli:COMMANDS")
+    return {
+        **{key: getattr(method, key) for key in ("name", "title", "task", "notice")},
+        "variant": variant_of(method, config),
+        "read_from": None if named else str(weights),
+        "config": to_plain(config),
+        "details": details(method, config),
+        **dataclasses.asdict(measure(method, config)),
+        "classes": list(getattr(config, "classes", ())),
+        "variants": list(network.variants),
+        "companions": dict(network.companions),
+        "commands": {name: (inspect.getdoc(command) or "").partition("\n")[0] for name, command in commands.items()},
+        **{key: getattr(method, key) for key in ("paper", "authors", "venue", "arxiv", "citation", "licence")},
+        "published_weights": method.weights,
+    }
+
+
+def as_text(about: Mapping[str, Any]) -> str:
+    """Return what `capabilities` says, for people to read."""
+    inputs = ", ".join(f"{name} {'x'.join(map(str, shape))}" for name, shape in about["inputs"].items())
+    total, trained = about["parameters"], about["trained"]
+    part = f", of which {trained / 1e6:.2f} M are trained" if trained < total else ""
+    lines = {
+        **about["details"],
+        **({"read from": about["read_from"]} if about["read_from"] else {}),
+        "parameters": f"{total / 1e6:.2f} M{part}",
+        "operations": f"{about['multiply_accumulates'] / 1e9:.2f} G multiply-accumulates for {inputs}",
+        "paper": f"{about['paper']}, {about['authors']}, {about['venue']}, arXiv {about['arxiv']}",
+        "licence": about["licence"],
+        "weights": about["published_weights"],
+    }
+    width = max(map(len, lines)) + 2
+    rows = [f"{what:<{width}}{said}" for what, said in lines.items()]
+    return "\n".join([f"{about['title']}: {about['task']}", *rows, "", about["citation"]])
+
+
+def details(method: Method, config: Any) -> dict[str, str]:
+    """Return the settings as text, in the method's own words where it has some."""
+    facts: dict[str, str] = method.load(method.network.facts)(config) if method.network.facts else {}
+    said = set(facts.values())
+    fields = ", ".join(f"{name} {value}" for name, value in vars(config).items() if str(value) not in said | {""})
+    return {"network": f"{variant_of(method, config) or NO_VARIANT} ({fields})"} | facts

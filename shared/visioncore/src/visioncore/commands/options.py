@@ -1,0 +1,63 @@
+"""Options that several commands share: one name, one type and one help text each.
+
+An option annotated with one of these needs no line in its command's docstring.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+from tyro.conf import Positional, arg
+
+__all__ = [
+    "Batch",
+    "Compile",
+    "Compiled",
+    "Device",
+    "Dtype",
+    "Dtypes",
+    "Formats",
+    "Inputs",
+    "Out",
+    "Overwrite",
+    "Positional",
+    "Precision",
+    "Results",
+    "Resume",
+    "Rounds",
+    "SelfEnsemble",
+    "StartWeights",
+    "Suffix",
+    "Tables",
+    "Validation",
+    "Weights",
+]
+
+Dtype = Annotated[
+    Literal["auto", "float32", "bfloat16", "float16"],
+    arg(help="precision: bfloat16 and float16 are faster and a little less exact"),
+]
+Weights = Annotated[str, arg(help="demo, a folder, a hub id, or a checkpoint of the authors")]
+Device = Annotated[str, arg(help="auto, cpu, cuda, cuda:1, mps")]
+Out = Annotated[Path, arg(help="folder for the results")]
+Overwrite = Annotated[bool, arg(help="make results anew that are there already")]
+Batch = Annotated[int, arg(help="images, slices or tiles on the device at a time")]
+Compile = Annotated[bool, arg(help="compile the network first, which pays off for many inputs of one size")]
+SelfEnsemble = Annotated[bool, arg(help="average over eight rotated and flipped versions, at eight times the cost")]
+Suffix = Annotated[
+    Literal[".png", ".jpg", ".tif", ".webp", ".bmp"], arg(help="format of images; .png and .tif keep everything")
+]
+Results = Annotated[str, arg(help="or measure what is in this folder, made by any tool, named as the inputs")]
+Tables = Annotated[Path, arg(help="folder for the tables and report.json")]
+Resume = Annotated[bool, arg(help="go on from the newest run state in out; otherwise an earlier run there is removed")]
+Validation = Annotated[str, arg(help="a folder laid out as data; held-out takes a share of data")]
+StartWeights = Annotated[str, arg(help="start from these trained weights: all that predict takes, of the same shape")]
+Inputs = Positional[tuple[str, ...]]
+"""Files, folders and glob patterns; what kinds of files is for the command to say."""
+
+Precision = Literal["float32", "bfloat16", "float16"]
+Dtypes = Annotated[tuple[Precision, ...], arg(help="precisions of the fast path")]
+Rounds = Annotated[int, arg(help="how often each is measured; the median counts")]
+Compiled = Annotated[bool, arg(help="measure the compiled fast path too")]
+Formats = Annotated[tuple[Literal["onnx", "pt2"], ...], arg(help="one or both")]

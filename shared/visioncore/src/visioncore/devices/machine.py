@@ -1,0 +1,59 @@
+"""What this machine is and can do."""
+
+from __future__ import annotations
+
+import os
+import platform
+from pathlib import Path
+
+import torch
+
+from .precision import has_bfloat16
+
+
+def describe_machine() -> dict[str, str]:
+    """Return a description of this machine as short texts: versions, processor, memory, bfloat16, GPUs."""
+    import psutil
+
+    memory = psutil.virtual_memory()
+    gpus = [torch.device("cuda", index) for index in range(torch.cuda.device_count())]
+    names = [f"{torch.cuda.get_device_name(gpu)}, {_gigabytes(torch.cuda.mem_get_info(gpu)[1])}" for gpu in gpus]
+    if torch.backends.mps.is_available():
+        names.append("Apple GPU (mps)")
+    return {
+        "python": f"{platform.python_version()} on {platform.platform()}",
+        "torch": torch.__version__,
+        "processor": f"{_processor()}, {torch.backends.cpu.get_cpu_capability()}",
+        "cores": f"{os.cpu_count()}, PyTorch uses {torch.get_num_threads()}",
+        "memory": f"{_gigabytes(memory.total)}, {_gigabytes(memory.available)} free",
+        "bfloat16": ", ".join(["cpu " + _bfloat16_on_cpu(), *(f"{gpu} {_yes(has_bfloat16(gpu))}" for gpu in gpus)]),
+        "gpus": "; ".join(names) or "none",
+    }
+
+
+def _processor() -> str:
+    names = [
+        line.partition(":")[2].strip() for line in system_text("/proc/cpuinfo").splitlines() if "model name" in line
+    ]
+    return names[0] if names else platform.processor() or platform.machine()
+
+
+def _bfloat16_on_cpu() -> str:
+    words = set(system_text("/proc/cpuinfo").split())
+    return _yes(bool(words & {"avx512_bf16", "amx_bf16", "bf16"})) if words else "unknown"
+
+
+def _yes(answer: bool) -> str:
+    return "yes" if answer else "no"
+
+
+def _gigabytes(size: int) -> str:
+    return f"{size / 2**30:.1f} GiB"
+
+
+def system_text(path: str) -> str:
+    """Return what a file of the system says, such as ``/proc/cpuinfo``; nothing where there is no such file."""
+    try:
+        return Path(path).read_text(encoding="utf-8", errors="replace")
+    except OSError:
+        return ""

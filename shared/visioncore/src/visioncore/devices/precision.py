@@ -1,0 +1,44 @@
+"""Which precision a name means, and computing in it."""
+
+from __future__ import annotations
+
+from contextlib import AbstractContextManager, nullcontext
+
+import torch
+
+from ..errors import InputError
+
+_DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
+
+
+def resolve_dtype(name: str, device: torch.device) -> torch.dtype:
+    """Return the precision that ``name`` means: "float32", "bfloat16", "float16", or "auto".
+
+    "auto" is bfloat16 where the CUDA device computes in it by hardware, else float32.
+
+    Raises:
+        InputError: for any other name.
+    """
+    if name == "auto":
+        return torch.bfloat16 if device.type == "cuda" and has_bfloat16(device) else torch.float32
+    if name not in _DTYPES:
+        raise InputError(f"unknown precision {name!r}; known are auto, {', '.join(_DTYPES)}")
+    return _DTYPES[name]
+
+
+def autocast(device: torch.device, dtype: torch.dtype) -> AbstractContextManager[object]:
+    """Return a context in which networks compute in ``dtype`` where that is safe; float32 changes nothing."""
+    return nullcontext() if dtype == torch.float32 else torch.autocast(device.type, dtype)
+
+
+def without_autocast(device: torch.device) -> AbstractContextManager[object]:
+    """Return a context in which networks compute in the precision that their tensors have."""
+    # tensors without data have no precision to compute in
+    return nullcontext() if device.type == "meta" else torch.autocast(device.type, enabled=False)
+
+
+def has_bfloat16(device: torch.device) -> bool:
+    """Return whether a CUDA device computes in bfloat16 by hardware."""
+    with torch.cuda.device(device):
+        supported: bool = torch.cuda.is_bf16_supported(including_emulation=False)
+    return supported

@@ -1,0 +1,67 @@
+"""Every example in a README runs as it stands."""
+
+from __future__ import annotations
+
+import re
+import shlex
+import subprocess
+import sys
+from collections.abc import Callable
+from importlib.metadata import entry_points
+from pathlib import Path
+from typing import ClassVar
+
+import pytest
+
+FOREIGN = ("pip", "uv", "git")
+"""Commands that a reader runs before there is anything of ours to test."""
+
+
+def code_blocks(readme: Path, language: str) -> list[str]:
+    """Return the code blocks of one language."""
+    return re.findall(rf"^```{language}\n(.*?)^```", readme.read_text(encoding="utf-8"), flags=re.M | re.S)
+
+
+def shell_commands(readme: Path) -> list[str]:
+    """Return the commands of the README that are ours to run, without their comments."""
+    lines = [line.partition("  #")[0].strip() for block in code_blocks(readme, "bash") for line in block.splitlines()]
+    return [line for line in lines if line and line.split()[0] not in FOREIGN]
+
+
+def run_command(command: str) -> int:
+    """Run a command line in this process, as its console script would, and return the exit code."""
+    name, *arguments = shlex.split(command)
+    (script,) = entry_points(group="console_scripts", name=name)
+    main: Callable[[list[str]], int] = script.load()
+    return main(arguments)
+
+
+class ReadmeExamples:
+    """The tests of a README; subclass it as ``TestReadme``, one README each."""
+
+    readme: ClassVar[Path]
+    shorter: ClassVar[tuple[tuple[str, str], ...]] = ()
+    """(how a command begins, options added to it so that it does not take long)."""
+
+    def prepare(self, folder: Path) -> None:
+        """Lay out the files that the examples speak of."""
+
+    def test_python_examples(self, tmp_path: Path) -> None:
+        examples = code_blocks(self.readme, "python")
+        assert examples
+        self.prepare(tmp_path)
+        (tmp_path / "example.py").write_text("\n".join(examples), encoding="utf-8")
+        ran = subprocess.run([sys.executable, "example.py"], cwd=tmp_path, capture_output=True, text=True, timeout=300)
+        assert ran.returncode == 0, ran.stderr
+
+    def test_commands(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        from huggingface_hub import constants
+
+        commands = shell_commands(self.readme)
+        assert commands
+        self.prepare(tmp_path)
+        monkeypatch.chdir(tmp_path)
+        monkeypatch.setattr(constants, "HF_HUB_OFFLINE", True)
+        for command in commands:
+            more = [options for beginning, options in self.shorter if command.startswith(beginning)]
+            assert run_command(" ".join([command, *more])) == 0, command

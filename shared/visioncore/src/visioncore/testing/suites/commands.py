@@ -1,0 +1,108 @@
+"""Help, errors and the commands that tell of a method: in every method alike."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import ClassVar
+
+from .base import Run, Suite, refuses
+
+HEAVY = ("torch", "numpy", "PIL", "cv2", "av", "nibabel", "pydicom", "scipy", "accelerate", "matplotlib", "onnx")
+
+
+class CommandsSuite(Suite):
+    """The tests of a program as a whole; expects a fixture ``tiny_weights``, the folder of a small network."""
+
+    options_told: ClassVar[tuple[str, ...]]
+    """Options that the help of the commands must name."""
+    bench: ClassVar[tuple[str, ...]]
+    """Options that make ``bench`` quick."""
+    public_names: ClassVar[tuple[str, ...]]
+    """What the package offers besides ``Predictor`` and ``load_model``."""
+    least: ClassVar[tuple[tuple[str, float], ...]]
+    """What the demo must measure at least, its gain over a plain baseline among it."""
+
+    def test_help_is_quick_and_loads_no_torch(self) -> None:
+        """The help of the program and of every command, in one process."""
+        program = f"""
+import sys
+import {self.package}, {self.package}.method
+from {self.package}.cli import COMMANDS, main
+for words in [["--help"], ["--version"], *([command, "--help"] for command in COMMANDS)]:
+    assert main(words) == 0, words
+heavy = set({HEAVY!r}) & set(sys.modules)
+assert not heavy, heavy
+"""
+        done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=120)
+        assert done.returncode == 0, done.stderr
+        assert done.stderr == ""
+        for command in (*self.module("cli").COMMANDS, *self.options_told, "--set.FIELD"):
+            assert command in done.stdout, command
+
+    def test_wrong_usage_is_one_line(self, run: Run, tmp_path: Path) -> None:
+        (tmp_path / "file").write_text("no checkpoint")
+        out = ("--out", tmp_path / "out")
+        refuses(run, told="no command given")
+        refuses(run, "predct", told="did you mean predict?")
+        refuses(run, "info", "--set.dim", "3", told="has no recipe")
+        refuses(run, "info", "--weights", tmp_path / "file", told="not a checkpoint")
+        refuses(run, *self.convert_words(tmp_path / "none"), *out, told="no such file")
+        refuses(run, *self.convert_words(tmp_path / "file"), *out, told="not a checkpoint")
+        refuses(run, "export", "--weights", "demo", *out, "--format", "tflite", told="tflite")
+        assert not (tmp_path / "out").exists()
+
+    def test_debug_shows_where_an_error_came_from(self, run: Run, tmp_path: Path) -> None:
+        code, _, complaints = run(*self.convert_words(tmp_path / "none"), "--out", tmp_path / "out", "--debug")
+        assert code == 2
+        assert "Traceback" in complaints
+
+    def test_info_names_the_paper(self, run: Run, tiny_weights: Path) -> None:
+        method = self.module("method").METHOD
+        for words in ((), ("--weights", tiny_weights)):
+            code, said, complaints = run("info", *words)
+            assert (code, complaints) == (0, "")
+            for fact in ("title", "task", "paper", "authors", "venue", "arxiv", "licence", "citation"):
+                assert getattr(method, fact) in said, fact
+            assert "parameters" in said
+        assert str(tiny_weights) in said
+
+    def test_bench_writes_its_figures(self, run: Run, tiny_weights: Path, tmp_path: Path) -> None:
+        out = tmp_path / "new" / "bench.json"
+        words = ("--weights", tiny_weights, "--out", out, "--device", "cpu", "--rounds", 1, *self.bench)
+        code, said, complaints = run("bench", *words)
+        assert (code, complaints) == (0, "")
+        assert "ratio" in said
+        assert said.endswith(f"figures: {out}\n")
+        report = json.loads(out.read_text())
+        assert len(report["rows"]) >= 2
+        assert report["network"] == str(tiny_weights)
+
+    def test_bench_tells_first_what_it_cannot_do(self, run: Run, tiny_weights: Path, tmp_path: Path) -> None:
+        (tmp_path / "file").write_text("")
+        weights, out = ("--weights", tiny_weights), ("--out", tmp_path / "bench.json")
+        refuses(run, "bench", *weights, *out, "--device", "gpu", told="unknown device")
+        refuses(run, "bench", *weights, *out, "--dtypes", "half", told="half")
+        refuses(run, "bench", *weights, "--out", tmp_path / "file" / "b.json", told="cannot write in this folder")
+        assert [path.name for path in tmp_path.iterdir()] == ["file"]
+
+    def test_demo_beats_the_baseline(self, run: Run, tmp_path: Path) -> None:
+        start = time.process_time()
+        code, said, _ = run("demo", "--out", tmp_path / "out")
+        assert code == 0
+        report = json.loads((tmp_path / "out" / "report.json").read_text())
+        assert report["method"] == self.module("method").METHOD.name
+        assert report["headline"] in said
+        assert (tmp_path / "out" / report["figure"]).stat().st_size > 0
+        for name, least in self.least:
+            assert report["measured"][name] > least, name
+        # of one core; not of the clock, which goes on while others use the machine
+        assert time.process_time() - start < 60
+
+    def test_public_names_are_there(self) -> None:
+        names = sorted((*self.public_names, "Predictor", "load_model"))
+        assert sorted(dir(self.public)) == sorted(self.public.__all__) == names
+        assert all(getattr(self.public, name) is not None for name in names)

@@ -1,0 +1,185 @@
+"""What ``predict`` does with files: in every method alike."""
+
+from __future__ import annotations
+
+import errno
+import os
+from pathlib import Path
+from typing import Any, ClassVar
+
+import pytest
+
+from .base import Run, Suite, files_in, refuses
+
+
+class PredictSuite(Suite):
+    """The tests of a ``predict``; expects a fixture ``tiny_weights``, the folder of a network that takes no time."""
+
+    suffix: ClassVar[str]
+    """Of an input."""
+    other_suffix: ClassVar[str]
+    """Of another kind of input that holds the same."""
+    results: ClassVar[tuple[str, ...]]
+    """What is written for an input, by suffix; the first is the result itself."""
+    broken_told: ClassVar[tuple[str, str]]
+    """What is said of an input that is cut in half, and of one that holds a line of text."""
+    options: ClassVar[tuple[str, ...]] = ("--device", "cpu")
+
+    def make_input(self, path: Path, seed: int) -> None:
+        """Write a small valid input, of either suffix."""
+        raise NotImplementedError
+
+    @pytest.fixture
+    def folder(self, tmp_path: Path) -> Path:
+        """A folder of three inputs, one of them in a folder of its own."""
+        names = (f"1{self.suffix}", f"2{self.other_suffix}", f"sub/1{self.suffix}")
+        for seed, name in enumerate(names):
+            path = tmp_path / "in" / name
+            path.parent.mkdir(parents=True, exist_ok=True)
+            self.make_input(path, seed)
+        return tmp_path / "in"
+
+    @pytest.fixture
+    def predict(self, run: Run, tiny_weights: Path, tmp_path: Path) -> Run:
+        """Runs ``predict`` on inputs, and options after them, with results in ``tmp_path/out``."""
+
+        def call(*words: object) -> tuple[int, str, str]:
+            return run("predict", *words, "--weights", tiny_weights, "--out", tmp_path / "out", *self.options)
+
+        return call
+
+    def written(self, *stems: str) -> list[str]:
+        """Return the files of results of these inputs."""
+        return sorted(stem + ending for stem in stems for ending in self.results)
+
+    def test_a_folder_keeps_its_places(self, predict: Run, folder: Path, tmp_path: Path) -> None:
+        code, said, complaints = predict(folder)
+        assert (code, complaints) == (0, "")
+        assert said == f"3 done, 0 skipped as done before, 0 failed; results in {tmp_path / 'out'}\n"
+        assert files_in(tmp_path / "out") == self.written("1", "2", "sub/1")
+
+    def test_files_and_patterns(self, predict: Run, folder: Path, tmp_path: Path) -> None:
+        code, said, _ = predict(folder / f"2{self.other_suffix}", folder / "s*" / f"*{self.suffix}")
+        assert code == 0
+        assert said.startswith("2 done")
+        assert files_in(tmp_path / "out") == self.written("2", "sub/1")
+
+    def test_a_broken_file_stops_no_other(self, predict: Run, folder: Path, tmp_path: Path) -> None:
+        broken = folder / f"0{self.suffix}", folder / f"3{self.suffix}"
+        whole = (folder / f"1{self.suffix}").read_bytes()
+        broken[0].write_bytes(whole[: len(whole) // 2])
+        broken[1].write_text("something else")
+        code, said, complaints = predict(folder)
+        assert code == 1
+        assert said.startswith("3 done, 0 skipped as done before, 2 failed")
+        assert files_in(tmp_path / "out") == self.written("1", "2", "sub/1")
+        for line, path, told in zip(complaints.splitlines(), broken, self.broken_told, strict=True):
+            assert line.startswith(f"failed: {path}: ")
+            assert told in line
+
+    def test_what_is_done_is_skipped_and_made_anew_on_demand(self, predict: Run, folder: Path, tmp_path: Path) -> None:
+        assert predict(folder)[0] == 0
+        first, second = (tmp_path / "out" / f"{stem}{self.results[0]}" for stem in ("1", "2"))
+        second.unlink()
+        os.utime(first, (2e9, 2e9))
+        assert predict(folder)[1].startswith("1 done, 2 skipped as done before, 0 failed")
+        assert second.exists()
+        assert first.stat().st_mtime == 2e9
+        assert predict(folder, "--overwrite")[1].startswith("3 done, 0 skipped")
+        assert first.stat().st_mtime != 2e9
+
+    def test_two_inputs_of_one_name_both_have_results(self, predict: Run, folder: Path, tmp_path: Path) -> None:
+        self.make_input(folder / f"1{self.other_suffix}", seed=3)
+        assert predict(folder)[0] == 0
+        both = f"1{self.suffix}", f"1{self.other_suffix}"
+        assert files_in(tmp_path / "out") == self.written(*both, "2", "sub/1")
+
+    def test_results_inside_the_inputs_are_no_inputs(self, run: Run, folder: Path, tiny_weights: Path) -> None:
+        for begin in ("3 done, 0 skipped", "0 done, 3 skipped"):
+            _, said, _ = run("predict", folder, "--weights", tiny_weights, "--out", folder / "out", *self.options)
+            assert said.startswith(begin)
+        assert files_in(folder / "out") == self.written("1", "2", "sub/1")
+
+    def test_processes_share_the_inputs(
+        self, predict: Run, folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """As ``accelerate launch`` starts them."""
+        monkeypatch.setenv("WORLD_SIZE", "2")
+        for rank, count in (("0", 2), ("1", 1)):
+            monkeypatch.setenv("RANK", rank)
+            code, said, _ = predict(folder)
+            assert code == 0
+            assert said.startswith(f"{count} done, 0 skipped")
+        assert files_in(tmp_path / "out") == self.written("1", "2", "sub/1")
+
+    def test_a_full_disk_leaves_nothing_half_written(
+        self, predict: Run, folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        open_file, write_bytes = Path.open, Path.write_bytes
+
+        def fill(path: Path) -> None:
+            # as the results of both files called 1 are named until they are whole
+            if path.name.startswith(".1."):
+                with open_file(path, "wb") as file:
+                    file.write(b"half of it")
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+        def full_open(path: Path, mode: str = "r", *more: Any, **options: Any) -> Any:
+            if "w" in mode:
+                fill(path)
+            return open_file(path, mode, *more, **options)
+
+        def full_write(path: Path, data: bytes) -> int:
+            fill(path)
+            return write_bytes(path, data)
+
+        with monkeypatch.context() as patch:
+            patch.setattr(Path, "open", full_open)
+            patch.setattr(Path, "write_bytes", full_write)
+            code, said, complaints = predict(folder)
+        assert code == 1
+        assert said.startswith("1 done, 0 skipped as done before, 2 failed")
+        assert complaints.count("No space left on device") == complaints.count("\n") == 2
+        names = files_in(tmp_path / "out")
+        assert [name for name in names if name.endswith(self.results[0])] == [f"2{self.results[0]}"]
+        assert not [name for name in names if "partial" in name or Path(name).name.startswith(".")]
+
+    def test_a_network_that_is_not_finite_fails_file_by_file(
+        self, run: Run, folder: Path, tiny_weights: Path, tmp_path: Path
+    ) -> None:
+        import torch
+
+        model = self.public.load_model(tiny_weights)
+        with torch.no_grad():
+            for parameter in model.parameters():
+                parameter.fill_(float("nan"))
+        model.save_pretrained(tmp_path / "nan")
+        out = tmp_path / "out"
+        code, said, complaints = run("predict", folder, "--weights", tmp_path / "nan", "--out", out, *self.options)
+        assert code == 1
+        assert said.startswith("0 done, 0 skipped as done before, 3 failed")
+        assert complaints.startswith(f"failed: {folder / f'1{self.suffix}'}: ")
+        assert ("not numbers" in complaints) or ("not finite" in complaints)
+        assert files_in(out) == []
+
+    def test_inputs_and_options_that_will_not_do(
+        self, run: Run, predict: Run, folder: Path, tiny_weights: Path, tmp_path: Path
+    ) -> None:
+        (tmp_path / "file").write_text("")
+        (tmp_path / "empty").mkdir()
+        weights, out = ("--weights", tiny_weights), ("--out", tmp_path / "out")
+        for words, told in (
+            ((tmp_path / "none",), "no such file or folder"),
+            ((tmp_path / "empty",), f"{tmp_path / 'empty'}: no "),
+            ((tmp_path / "empty" / f"*{self.suffix}",), "no "),
+            ((), "inputs: at least one is needed"),
+            ((folder, "--batch", "0"), "batch is 0"),
+            ((folder, "--dtype", "half"), "half"),
+        ):
+            refuses(predict, *words, told=told)
+        refuses(run, "predict", folder, *out, told="--weights")
+        refuses(run, "predict", folder, *weights, told="--out")
+        refuses(run, "predict", folder, *weights, *out, "--device", "tpu", told="unknown device 'tpu'")
+        refuses(run, "predict", folder, *weights, "--out", tmp_path / "file", told="cannot write in this folder")
+        refuses(run, "predict", folder, *weights, "--out", folder, told="next time")
+        assert not (tmp_path / "out").exists() or files_in(tmp_path / "out") == []

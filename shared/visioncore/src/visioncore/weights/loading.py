@@ -1,0 +1,60 @@
+"""Where weights come from: what is bundled, what was saved, the Hub, and the authors."""
+
+from __future__ import annotations
+
+from importlib.resources import as_file, files
+from pathlib import Path
+from typing import Any, TypeVar
+
+from .pretrained import CONFIG_FILE, WEIGHTS_FILE, Pretrained
+from .state_dicts import read_metadata
+
+DEMO = "demo"
+"""What stands for the bundled weights."""
+
+Model = TypeVar("Model", bound=Pretrained)
+
+
+def load_model(model: type[Model], package: str, weights: str | Path, **options: Any) -> Model:
+    """Return a model in evaluation mode, on the CPU, from any source of weights.
+
+    Args:
+        model: its class.
+        package: which bundles weights in ``assets/demo``.
+        weights: ``demo`` for those, unless weights of that name lie in the working directory; a folder, file or hub id
+            that ``from_pretrained`` takes; or a checkpoint of the authors.
+        options: further arguments of ``from_published``, for a checkpoint of the authors.
+
+    Raises:
+        InputError: if it cannot be read or does not fit.
+    """
+    path = Path(weights)
+    if str(weights) == DEMO and not holds_weights(path):
+        return bundled_model(model, package)
+    if path.name == WEIGHTS_FILE and (path.parent / CONFIG_FILE).is_file():
+        return model.from_pretrained(path.parent)
+    return model.from_published(path, **options) if is_published(path) else model.from_pretrained(weights)
+
+
+def bundled_model(model: type[Model], package: str) -> Model:
+    """Return the model of the weights that a package bundles, in evaluation mode, on the CPU.
+
+    Raises:
+        InputError: if there are none.
+    """
+    with as_file(files(package) / "assets" / DEMO) as folder:
+        return model.from_pretrained(folder)
+
+
+def holds_weights(path: Path) -> bool:
+    """Tell whether a path is a file, or a folder that ``save_pretrained`` wrote."""
+    return path.is_file() or (path / CONFIG_FILE).is_file()
+
+
+def is_published(path: Path) -> bool:
+    """Tell whether a path is a file without settings of ours, so that only the authors can have written it.
+
+    Raises:
+        InputError: if it is a safetensors file that cannot be read.
+    """
+    return path.is_file() and not (path.suffix == ".safetensors" and "config" in read_metadata(path))

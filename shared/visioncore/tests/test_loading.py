@@ -1,0 +1,83 @@
+"""Where weights come from: what is bundled, what lies here, and the authors' files."""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from types import ModuleType
+from typing import Self
+
+import pytest
+import torch
+from torch import nn
+
+from visioncore.errors import InputError
+from visioncore.weights.loading import bundled_model, load_model
+from visioncore.weights.pretrained import Pretrained
+
+
+@dataclass(frozen=True)
+class Config:
+    width: int = 2
+
+
+class Model(Pretrained):
+    """A network whose authors' files are of width 7, or what is asked for."""
+
+    config_class = Config
+
+    def __init__(self, config: Config) -> None:
+        super().__init__()
+        self.config = config
+        self.layer = nn.Linear(config.width, 1)
+
+    @classmethod
+    def from_published(cls, path: Path, width: int = 7) -> Self:
+        assert path.is_file()
+        return cls(Config(width)).eval()
+
+
+@pytest.fixture
+def package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
+    """A package that bundles a network of width 3; the working directory is another one."""
+    module = ModuleType("bundling")
+    module.__path__ = [str(tmp_path / "bundling")]
+    module.__file__ = str(tmp_path / "bundling" / "__init__.py")
+    (tmp_path / "bundling").mkdir()
+    (tmp_path / "bundling" / "__init__.py").touch()
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.delitem(sys.modules, "bundling", raising=False)
+    Model(Config(3)).save_pretrained(tmp_path / "bundling" / "assets" / "demo")
+    (tmp_path / "here").mkdir()
+    monkeypatch.chdir(tmp_path / "here")
+    return "bundling"
+
+
+def width(package: str, weights: str | Path, **options: int) -> int:
+    model = load_model(Model, package, weights, **options)
+    assert not model.training
+    found: int = model.config.width
+    return found
+
+
+def test_demo_is_what_is_bundled_unless_weights_of_that_name_lie_here(package: str) -> None:
+    assert width(package, "demo") == 3
+    Path("demo").mkdir()
+    assert width(package, "demo") == 3
+    Model(Config(4)).save_pretrained("demo")
+    assert width(package, "demo") == 4
+    assert bundled_model(Model, package).config.width == 3
+
+
+def test_whatever_holds_weights_is_read(package: str) -> None:
+    Model(Config(4)).save_pretrained("saved")
+    Model(Config(5)).save_file("one.safetensors")
+    assert width(package, "saved") == width(package, Path("saved/model.safetensors")) == 4
+    assert width(package, "one.safetensors") == 5
+    torch.save({}, "authors.pth")
+    Path("saved/model.safetensors").rename("bare.safetensors")
+    assert width(package, "authors.pth") == width(package, "bare.safetensors") == 7
+    assert width(package, "authors.pth", width=8) == 8
+    with pytest.raises(InputError, match="no such file or folder"):
+        load_model(Model, package, "none")
