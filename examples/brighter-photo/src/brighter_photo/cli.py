@@ -97,7 +97,7 @@ def bench(out: Path = Path("out/bench.json"), sizes: tuple[int, ...] = (256,), d
 
 
 def info() -> None:
-    """Tell parameters, paper, citation, licence, and where the authors publish their weights."""
+    """Print parameters, paper, citation, licence, and where the authors publish their weights."""
     from .network.model import Brighter
 
     say(f"{METHOD.title}: {METHOD.task}")

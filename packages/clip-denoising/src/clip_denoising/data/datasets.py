@@ -105,12 +105,12 @@ def real_sets(source: str | Path) -> dict[str, list[Pair]]:
 
 
 def holds_clean_sets(source: Path) -> bool:
-    """Tell whether published test sets of clean photos lie in a folder."""
+    """Return whether published test sets of clean photos lie in a folder."""
     return bool(_published(source, CLEAN_SETS))
 
 
 def holds_pairs(source: Path) -> bool:
-    """Tell whether noisy photos lie in a folder, in one of `NOISY_FOLDERS`, named ``*real``, or in a published set."""
+    """Return whether noisy photos lie in a folder: in one of `NOISY_FOLDERS`, in ``*real``, or in a published set."""
     if not source.is_dir():
         return False
     named = (path for path in source.rglob("*") if path.suffix.lower() in IMAGE_SUFFIXES and _ROLE.search(path.stem))

@@ -1,4 +1,4 @@
-"""What was measured, as tables: of each image, of each set and noise, and of CT by spatial frequency."""
+"""Measured values as tables: of each image, of each set and noise, and of CT by spatial frequency."""
 
 from __future__ import annotations
 

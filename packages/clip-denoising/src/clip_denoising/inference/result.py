@@ -45,7 +45,7 @@ class Prediction(ImageResult, Denoised):
 
     @property
     def noisy(self) -> Image:
-        """What was given."""
+        """The input."""
         return self.before
 
     @property

@@ -81,5 +81,5 @@ def published_config(variant: str) -> CLIPDenoiserConfig:
 
 
 def facts(config: CLIPDenoiserConfig) -> dict[str, str]:
-    """Return what info tells of a network besides its settings."""
+    """Return further lines of info for a network, besides its settings."""
     return {"trained on": config.noise or "not said"}

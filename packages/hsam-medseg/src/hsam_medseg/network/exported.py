@@ -40,7 +40,7 @@ def slices(config: HSAMConfig) -> dict[str, Tensor]:
 
 
 def exported(model: HSAM) -> Exported:
-    """Return what becomes a file.
+    """Return the network and inputs to export.
 
     In go ``images`` (B, 3, S, S) in [0, 1], S the image size of the network; out come ``logits`` (B, K, S, S),
     ``coarse_logits`` (B, K, S/4, S/4) and ``fine_logits`` (B, K, S, S). What is done to scans before, and to labels

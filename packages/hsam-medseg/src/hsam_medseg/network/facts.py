@@ -1,4 +1,4 @@
-"""What info tells of a network besides its size."""
+"""Further lines of info for a network, besides its size."""
 
 from __future__ import annotations
 

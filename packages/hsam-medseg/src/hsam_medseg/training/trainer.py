@@ -1,4 +1,4 @@
-"""What is trained on and what one step does; the loop itself is `visioncore.training`."""
+"""Training data and one training step; the loop itself is `visioncore.training`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What comes out: an image without rain, to be saved and looked at."""
+"""The result: an image without rain, to be saved and looked at."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ class Prediction(ImageResult):
 
     @property
     def rainy(self) -> Image:
-        """What was given."""
+        """The input."""
         return self.before
 
     @property

@@ -1,4 +1,4 @@
-"""What every ``train`` command says, and its exit code."""
+"""Shared parts of every ``train`` command: the summary line and the exit code."""
 
 from __future__ import annotations
 

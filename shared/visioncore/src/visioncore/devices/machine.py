@@ -1,4 +1,4 @@
-"""What this machine is and can do."""
+"""Description of this machine: processor, memory, GPUs."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ def _gigabytes(size: int) -> str:
 
 
 def system_text(path: str) -> str:
-    """Return what a file of the system says, such as ``/proc/cpuinfo``; nothing where there is no such file."""
+    """Read a file of the system such as ``/proc/cpuinfo``; empty where there is no such file."""
     try:
         return Path(path).read_text(encoding="utf-8", errors="replace")
     except OSError:

@@ -26,7 +26,7 @@ for."""
 
 
 def parse_tiles(tiles: Tiles | None, others: Sequence[str] = (), example: str = "256,32") -> Tiles:
-    """Return what ``whole``, ``SIZE,OVERLAP`` or one of ``others`` stands for; None stands for ``whole``.
+    """Parse ``whole``, ``SIZE,OVERLAP`` or one of ``others``; None stands for ``whole``.
 
     Args:
         tiles: as text, or as it is returned.

@@ -116,7 +116,7 @@ def _even_step(positions: NDArray[np.float64], frames: Sequence[Frame], source: 
 
 
 def _uneven(frames: Sequence[Frame], steps: NDArray[np.float64]) -> str:
-    """Return what is told of steps in mm (D - 1,) that differ: the worst, the usual, and how many more are gaps."""
+    """Describe steps in mm (D - 1,) that differ: the worst, the usual, and how many more are gaps."""
     usual = float(np.median(steps))
     worst = int(np.abs(steps - usual).argmax())
     others = int((np.delete(steps, worst) > _GAP * usual).sum())

@@ -176,7 +176,7 @@ def _voxels(path: Path, image: Any) -> NDArray[Any]:
 
 
 def _affine(header: Any) -> Affine:
-    """Return what maps voxels to mm, of a header that says so."""
+    """Affine from voxels to mm, of a header that has one."""
     return _scaled(np.asarray(header.get_best_affine(), np.float64), _unit(header))
 
 

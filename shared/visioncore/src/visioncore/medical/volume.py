@@ -127,7 +127,7 @@ class Volume:
 
 
 def affine_fault(affine: Affine) -> str | None:
-    """Return what is wrong with an affine: not (4, 4), not finite, or no three directions; None if nothing is."""
+    """Fault of an affine: not (4, 4), not finite, or no three directions; None if there is none."""
     if affine.shape != (4, 4) or not np.isfinite(affine).all():
         return f"the affine must be (4, 4) with finite values, got {affine.tolist()}"
     steps = np.linalg.norm(affine[:3, :3], axis=0)

@@ -39,7 +39,7 @@ def hold_out(
 
 
 def tell_shared(training: Iterable[Path], validation: Iterable[Path], say: Callable[[str], None]) -> None:
-    """Say in one line which files are trained on and validated on alike, by their content, if there are any."""
+    """Report in one line the files that are both trained and validated on, by their content, if there are any."""
     held_out = dict.fromkeys(validation)
     shared = sorted(path.name for group in duplicates(training, held_out) for path in group if path in held_out)
     if shared:
