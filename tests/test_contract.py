@@ -331,14 +331,14 @@ class Predictor:
 
     def __init__(self, model: Model, device: str = "auto") -> None: ...
 
-    def __call__(self, picture: str) -> Result:
+    def __call__(self, image: str) -> Result:
         return Result()
 
 
 class Careless:
     def __init__(self, model: Model, device: str = "cpu") -> None: ...
 
-    def __call__(self, picture: str) -> Model:
+    def __call__(self, image: str) -> Model:
         return Model()
 
 

@@ -40,7 +40,7 @@ FILES = {
         name="a-method",
         version="1.2.3",
         python=">=3.11",
-        dependencies='["visioncore[pictures]>=0.1,<0.2", "torch>=2.7"]',
+        dependencies='["visioncore[images]>=0.1,<0.2", "torch>=2.7"]',
         optional='export = ["onnx>=1"]',
     ),
     f"{SOURCE}/__init__.py": "",
@@ -52,7 +52,7 @@ FILES = {
         version="0.1.0",
         python=">=3.11,<4",
         dependencies='["torch>=2.6", "PyYAML>=6", "rich[jupyter]>=13; python_version < \'4\'", "psutil"]',
-        optional='pictures = ["pillow>=11", "opencv-python-headless>=4"]\nvideo = ["av>=17"]',
+        optional='images = ["pillow>=11", "opencv-python-headless>=4"]\nvideo = ["av>=17"]',
     ),
     f"{CORE_SOURCE}/__init__.py": "",
     f"{CORE_SOURCE}/tool.py": 'NAME = "tool"\n',
@@ -183,7 +183,7 @@ else:
     import rich
 
 def f(kind):
-    return require("av", "video"), require(f"PIL.{kind}ImagePlugin", "pictures")
+    return require("av", "video"), require(f"PIL.{kind}ImagePlugin", "images")
 """
     write(repository, {f"{SOURCE}/cli.py": "import os, torch.nn, yaml\nfrom visioncore import tool\n"})
     write(repository, {f"{CORE_SOURCE}/tool.py": tool})

@@ -1,4 +1,4 @@
-"""Say whether a release tag fits the repository: the package is there, its version is the tag's, its CHANGELOG has it.
+"""Check a release tag against the repository: the package is there, its version is the tag's, its CHANGELOG has it.
 
 python3 tools/check_tag.py nerdrain-derain-v0.1.0     # prints name=..., version=..., folder=..., or one error line
 """

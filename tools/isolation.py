@@ -1,4 +1,4 @@
-"""Say which imports break the order of the house, read from the syntax tree of every source and stub file.
+"""List imports that break the order of the house, read from the syntax tree of every source and stub file.
 
     python3 tools/isolation.py     # prints one line for each breach; exit code 1 if there is any
 

@@ -37,7 +37,7 @@ Files = dict[str, bytes]
 
 @dataclass(frozen=True)
 class NewMethod:
-    """What is known of a method before its code is written, each a single line; `visioncore.methods.Method` has more.
+    """Facts about a method before its code is written, each a single line; `visioncore.methods.Method` has more.
 
     The name is METHOD-TASK, the title without its punctuation that of the network's class, authors are given and family
     names separated by commas, the venue ends with its year, and arxiv may be empty.

@@ -30,7 +30,7 @@ Version = tuple[int, ...]
 
 @dataclass(frozen=True)
 class Plan:
-    """What a release changes and what is to be done after it."""
+    """The changes of a release and the steps after it."""
 
     changes: Mapping[Path, str]
     """The new text of each file."""
@@ -41,7 +41,7 @@ class Plan:
 
 
 def plan_release(root: Path, name: str, level: str | None, to: str | None, today: date) -> Plan:
-    """Return what the release of a package changes, without changing it.
+    """Plan the release of a package; nothing is changed.
 
     Args:
         root: of the repository.

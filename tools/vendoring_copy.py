@@ -16,7 +16,7 @@ from vendoring_sources import Source, find_sources, last_change
 
 @dataclass(frozen=True)
 class Copy:
-    """What a copy is made of."""
+    """The content of a copy."""
 
     module: str
     """Name of the package, and of its folder."""
@@ -123,7 +123,7 @@ def _refuse(package: str, places: Iterable[str]) -> None:
 
 
 def _data(core: Source, parts: Iterable[str]) -> list[str]:
-    """Return what lies in or below the packages that were reached and is not Python."""
+    """Return the files other than Python in or below the packages that were reached."""
     packages = {PurePosixPath(path).parent for path in core.files() if PurePosixPath(path).name == "__init__.py"}
     reached = {PurePosixPath(path).parent for path in parts}
     return [

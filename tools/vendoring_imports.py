@@ -1,4 +1,4 @@
-"""What a module refers to, read from its syntax tree, and the module as it reads inside a copy."""
+"""References of a module, read from its syntax tree, and its text inside a copy."""
 
 from __future__ import annotations
 

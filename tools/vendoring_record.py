@@ -42,7 +42,7 @@ needed = {needed}
 
 @dataclass(frozen=True)
 class Record:
-    """What ``VENDORED`` holds."""
+    """The content of ``VENDORED``."""
 
     package: str
     version: str
@@ -75,7 +75,7 @@ class Record:
         )
 
     def newer_than(self, other: Record) -> str:
-        """Return what is of a newer version here than in ``other``, with both versions, or nothing."""
+        """Return the parts that are newer here than in ``other``, with both versions, or nothing."""
         for name, here, there in (
             (self.package, self.version, other.version),
             ("visioncore", self.visioncore, other.visioncore),

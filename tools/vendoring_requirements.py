@@ -47,7 +47,7 @@ class Requirement:
 
 @dataclass(frozen=True)
 class Requirements:
-    """What must be there for a copy to run."""
+    """The requirements of a copy."""
 
     python: str
     """Bounds on Python."""
@@ -57,7 +57,7 @@ class Requirements:
 
 
 def collect(method: Mapping[str, Any], core: Mapping[str, Any], imported: Mapping[str, str]) -> Requirements:
-    """Return what a copy requires.
+    """Return the requirements of a copy.
 
     What the method lists is listed here, as the whole of the method is copied. Of the core, of which only a part is,
     what the copied modules import is listed, under an extra where no part of the method asks for it.

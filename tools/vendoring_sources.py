@@ -100,7 +100,7 @@ def last_change(sources: Iterable[Source]) -> date:
 
 
 def _git(source: Source, *arguments: str) -> str | None:
-    """Return what git says about the source, or None if its root is not that of a git repository."""
+    """Return git's output about the source, or None if its root is not that of a git repository."""
     top = _output(source.root, "rev-parse", "--show-toplevel")
     if top is None or Path(top.strip()).resolve() != source.root.resolve():
         return None

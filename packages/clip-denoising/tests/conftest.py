@@ -40,7 +40,7 @@ def _tiny_ct() -> CLIPDenoiser:
 
 @pytest.fixture
 def tiny(_tiny: CLIPDenoiser) -> CLIPDenoiser:
-    """A tiny network for pictures; each test has its own."""
+    """A tiny network for images; each test has its own."""
     return copy.deepcopy(_tiny)
 
 
@@ -52,7 +52,7 @@ def tiny_ct(_tiny_ct: CLIPDenoiser) -> CLIPDenoiser:
 
 @pytest.fixture(scope="session")
 def tiny_weights(_tiny: CLIPDenoiser, saved: Callable[[Any], Path]) -> Path:
-    """The folder of the tiny network for pictures, saved."""
+    """The folder of the tiny network for images, saved."""
     return saved(_tiny)
 
 

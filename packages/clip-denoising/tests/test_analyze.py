@@ -58,9 +58,9 @@ def photos(tmp_path: Path) -> Path:
     return tmp_path / "photos"
 
 
-def pyramid(picture: Tensor) -> list[Tensor]:
-    assert picture.shape[-1] % 32 == picture.shape[-2] % 32 == 0
-    return [picture, avg_pool2d(picture, 4)]
+def pyramid(image: Tensor) -> list[Tensor]:
+    assert image.shape[-1] % 32 == image.shape[-2] % 32 == 0
+    return [image, avg_pool2d(image, 4)]
 
 
 def test_features_that_average_noise_away_are_more_alike(photos: Path, tmp_path: Path) -> None:

@@ -24,13 +24,13 @@ def test_independent_noise_is_estimated(level: float) -> None:
     assert estimate_sigma(noisy("gaussian", level)) * 255 == pytest.approx(level, rel=0.06)
 
 
-def test_alike_noise_is_underestimated_and_small_pictures_have_none() -> None:
+def test_alike_noise_is_underestimated_and_small_images_have_none() -> None:
     assert estimate_sigma(noisy("spatial", 45.0)) * 255 < 10
     assert estimate_sigma(SMOOTH) < 1e-6
     assert estimate_sigma(SMOOTH[:2]) == 0
 
 
-def test_non_local_means_denoises_each_picture_by_its_own_noise() -> None:
+def test_non_local_means_denoises_each_image_by_its_own_noise() -> None:
     batch = torch.stack([torch.from_numpy(noisy("gaussian", level)).permute(2, 0, 1) for level in (5.0, 25.0)])
     clean = torch.from_numpy(SMOOTH).permute(2, 0, 1)
     result = non_local_means(batch)

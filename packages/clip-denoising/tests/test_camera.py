@@ -137,13 +137,13 @@ def test_the_look_up_never_takes_the_first_sample_and_goes_up_at_ties() -> None:
 
 
 def test_mosaics_pick_and_demosaicing_keeps_what_was_picked() -> None:
-    picture = np.random.default_rng(0).random((9, 7, 3))
+    image = np.random.default_rng(0).random((9, 7, 3))
     for pattern in PATTERNS:
-        picked = mosaic(picture, pattern)
+        picked = mosaic(image, pattern)
         for number, colour in enumerate(pattern):
             row, column = divmod(number, 2)
             channel = "RGB".index(colour)
-            np.testing.assert_array_equal(picked[row::2, column::2], picture[row::2, column::2, channel])
+            np.testing.assert_array_equal(picked[row::2, column::2], image[row::2, column::2, channel])
             again = demosaic(picked, pattern)[row::2, column::2, channel]
             np.testing.assert_array_equal(again, picked[row::2, column::2])
         flat = demosaic(np.full((6, 6), 0.3), pattern)

@@ -25,7 +25,7 @@ class TestCommands(CommandsSuite):
 class TestPredict(PredictSuite):
     package = PACKAGE
     suffix, other_suffix, results = ".png", ".jpg", (".png",)
-    broken_told = "the PNG file is truncated or damaged", "not a picture"
+    broken_told = "the PNG file is truncated or damaged", "not an image"
 
     def make_input(self, path: Path, seed: int) -> None:
         write_image(path, Image(photo(32, 64, seed=seed)))

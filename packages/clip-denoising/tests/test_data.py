@@ -1,4 +1,4 @@
-"""From pictures on disk to noisy and clean patches: crops, turns, noise, stored pairs, mixup."""
+"""From images on disk to noisy and clean patches: crops, turns, noise, stored pairs, mixup."""
 
 from __future__ import annotations
 
@@ -24,22 +24,22 @@ from visioncore.inference.dihedral import WAYS, turned_back
 QUIET = Noise("gaussian", 0.0)
 
 
-def picture(height: int, width: int, seed: int = 0) -> Any:
+def image(height: int, width: int, seed: int = 0) -> Any:
     return np.random.default_rng(seed).integers(0, 256, (height, width, 3), np.uint8)
 
 
 @pytest.fixture
 def photos(tmp_path: Path) -> list[Path]:
     for number in range(3):
-        write_image(tmp_path / f"{number}.png", Image(picture(40, 56, number)))
+        write_image(tmp_path / f"{number}.png", Image(image(40, 56, number)))
     return [tmp_path / f"{number}.png" for number in range(3)]
 
 
 # patches
 
 
-def test_patches_are_parts_of_the_picture_turned(photos: list[Path]) -> None:
-    source, whole = Patches(photos, QUIET, patch=16), picture(40, 56)
+def test_patches_are_parts_of_the_image_turned(photos: list[Path]) -> None:
+    source, whole = Patches(photos, QUIET, patch=16), image(40, 56)
     places = {tuple(whole[y, x].tolist()): (y, x) for y in range(40) for x in range(56)}  # colours tell where they are
     found: Counter[int] = Counter()
     corners = set()
@@ -74,7 +74,7 @@ def test_noise_is_added_to_the_patch_and_is_new_in_every_sample(photos: list[Pat
 
 
 def test_stored_pairs_are_cut_and_turned_alike(tmp_path: Path) -> None:
-    clean = picture(30, 44)
+    clean = image(30, 44)
     write_image(tmp_path / "clean.png", Image(clean))
     write_image(tmp_path / "noisy.png", Image(255 - clean))
     source = Patches([Pair(tmp_path / "noisy.png", tmp_path / "clean.png")], patch=16)
@@ -85,11 +85,11 @@ def test_stored_pairs_are_cut_and_turned_alike(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("size", [(10, 20), (20, 10), (7, 7), (1, 1)])
-def test_small_pictures_are_mirrored_at_the_right_and_at_the_bottom(tmp_path: Path, size: tuple[int, int]) -> None:
-    write_image(tmp_path / "small.png", Image(picture(*size)))
+def test_small_images_are_mirrored_at_the_right_and_at_the_bottom(tmp_path: Path, size: tuple[int, int]) -> None:
+    write_image(tmp_path / "small.png", Image(image(*size)))
     source = Patches([tmp_path / "small.png"], QUIET, patch=16)
     padding = [(0, max(0, 16 - size[0])), (0, max(0, 16 - size[1])), (0, 0)]
-    expected = np.pad(picture(*size), padding, mode="symmetric")
+    expected = np.pad(image(*size), padding, mode="symmetric")
     for seed in range(20):
         clean = source.sample(0, np.random.default_rng(seed))["clean"]
         assert clean.shape == (3, 16, 16)
@@ -103,14 +103,14 @@ def test_centres_are_the_same_every_time_and_seeded_as_the_published_tests(photo
     whole = source.centre(2)
     assert whole["clean"].shape == whole["noisy"].shape == (3, 40, 56)
     noise = np.random.RandomState(0).normal(0, 50 / 255, (40, 56, 3)).astype(np.float32)
-    expected = picture(40, 56, 2).astype(np.float32) / np.float32(255) + noise
+    expected = image(40, 56, 2).astype(np.float32) / np.float32(255) + noise
     np.testing.assert_array_equal(whole["noisy"].permute(1, 2, 0).numpy(), expected)
     part = source.centre(2, 24)
     torch.testing.assert_close(part["clean"], whole["clean"][:, 8:32, 16:40], rtol=0, atol=0)
     assert source.centre(2, 48)["clean"].shape == (3, 40, 48)
 
 
-def test_a_margin_makes_patches_what_the_whole_picture_would_be(photos: list[Path]) -> None:
+def test_a_margin_makes_patches_what_the_whole_image_would_be(photos: list[Path]) -> None:
     """Also at the borders, where the pipeline itself has less to see."""
     noise = CameraNoise(smooth_curves())
     camera = noise.draw(np.random.default_rng(0))
@@ -151,13 +151,13 @@ def test_subsets_and_pickles(photos: list[Path]) -> None:
 
 
 def test_what_cannot_be_a_sample_is_refused(tmp_path: Path, photos: list[Path]) -> None:
-    with pytest.raises(InputError, match=r"0\.png: a clean picture alone"):
+    with pytest.raises(InputError, match=r"0\.png: a clean image alone"):
         Patches(photos)
-    write_image(tmp_path / "other.png", Image(picture(40, 50)))
+    write_image(tmp_path / "other.png", Image(image(40, 50)))
     with pytest.raises(InputError, match=r"another size than .*0\.png \(width x height 50x40 and 56x40\)"):
         Patches([Pair(tmp_path / "other.png", photos[0])]).centre(0)
-    (tmp_path / "text.png").write_text("no picture")
-    with pytest.raises(InputError, match=r"text\.png: not a picture"):
+    (tmp_path / "text.png").write_text("no image")
+    with pytest.raises(InputError, match=r"text\.png: not an image"):
         Patches([tmp_path / "text.png"], QUIET).sample(0, np.random.default_rng(0))
 
 
@@ -172,7 +172,7 @@ def test_the_published_mixup(golden: Any, make_input: Any) -> None:
     case.close("mixup", mixed)
 
 
-def test_mixup_blends_half_of_the_batches_both_pictures_alike() -> None:
+def test_mixup_blends_half_of_the_batches_both_images_alike() -> None:
     clean = torch.rand(6, 3, 4, 4)
     noisy = clean + 0.25
     blended = 0

@@ -1,4 +1,4 @@
-"""Which noisy picture belongs to which clean one, and which published test sets lie in a folder."""
+"""Which noisy image belongs to which clean one, and which published test sets lie in a folder."""
 
 from __future__ import annotations
 
@@ -44,15 +44,15 @@ def test_real_and_mean_in_one_folder(tmp_path: Path) -> None:
     ]
 
 
-def test_pictures_without_a_partner_are_listed(tmp_path: Path) -> None:
+def test_images_without_a_partner_are_listed(tmp_path: Path) -> None:
     write(tmp_path, [f"{n}_real.png" for n in range(12)])
     write(tmp_path, [f"{n}_mean.png" for n in range(2)])
     message = refused(tmp_path)
-    assert "10 pictures have no clean partner: 2_real.png, 3_real.png" in message
+    assert "10 images have no clean partner: 2_real.png, 3_real.png" in message
     assert message.endswith("and 2 more")
     write(tmp_path / "two" / "noisy", ["1.png"])
     write(tmp_path / "two" / "GT", ["1.png", "2.png"])
-    assert "1 pictures have no noisy partner: 2.png" in refused(tmp_path / "two")
+    assert "1 images have no noisy partner: 2.png" in refused(tmp_path / "two")
 
 
 def test_doubles_sizes_and_folders_that_are_refused(tmp_path: Path) -> None:

@@ -46,8 +46,8 @@ def test_what_the_demo_writes_and_measures(
             sample = Patches([photo], noise).centre(0)
             noisy, clean = sample["noisy"][None], sample["clean"][None]
             with torch.no_grad():
-                pictures = noisy, non_local_means(noisy), tiny_instead.denoise(noisy)
-            values.append([float(psnr(picture, clean, "colour")) for picture in pictures])
+                images = noisy, non_local_means(noisy), tiny_instead.denoise(noisy)
+            values.append([float(psnr(image, clean, "colour")) for image in images])
     before, baseline, after = np.mean(values, axis=0)
     measured = report["measured"]
     assert measured["psnr_unseen_noisy"] == pytest.approx(before)

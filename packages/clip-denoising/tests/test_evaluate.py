@@ -24,7 +24,7 @@ from visioncore.metrics.image import psnr, ssim
 NOISES = [Noise("gaussian", 25.0), Noise("poisson", 2.0)]
 
 
-def picture(seed: int = 0, height: int = 16, width: int = 20) -> Any:
+def content(seed: int = 0, height: int = 16, width: int = 20) -> Any:
     return np.random.default_rng(seed).integers(0, 256, (height, width, 3), np.uint8)
 
 
@@ -35,15 +35,15 @@ def as_it_is(noisy: Tensor) -> Tensor:
 @pytest.fixture
 def photos(tmp_path: Path) -> Path:
     for number in range(3):
-        write_image(tmp_path / "photos" / f"{number}.png", Image(picture(number)))
+        write_image(tmp_path / "photos" / f"{number}.png", Image(content(number)))
     return tmp_path / "photos"
 
 
 @pytest.fixture
 def pairs(tmp_path: Path) -> Path:
     for number in range(3):
-        noisy = np.clip(picture(number).astype(int) + picture(number + 10) // 8 - 16, 0, 255)
-        write_image(tmp_path / "pairs" / f"{number}_mean.png", Image(picture(number)))
+        noisy = np.clip(content(number).astype(int) + content(number + 10) // 8 - 16, 0, 255)
+        write_image(tmp_path / "pairs" / f"{number}_mean.png", Image(content(number)))
         write_image(tmp_path / "pairs" / f"{number}_real.png", Image(noisy.astype(np.uint8)))
     return tmp_path / "pairs"
 
@@ -63,7 +63,7 @@ def slices(tmp_path: Path) -> Path:
 # synthetic noise
 
 
-def test_synthetic_noise_is_seeded_for_every_picture_and_neither_rounded_nor_clipped(photos: Path) -> None:
+def test_synthetic_noise_is_seeded_for_every_image_and_neither_rounded_nor_clipped(photos: Path) -> None:
     seen: list[Tensor] = []
 
     def halve(noisy: Tensor) -> Tensor:
@@ -76,7 +76,7 @@ def test_synthetic_noise_is_seeded_for_every_picture_and_neither_rounded_nor_cli
     ]
     for index, each in enumerate(result.images):
         noise = NOISES[index // 3]
-        clean = picture(index % 3).astype(np.float32) / np.float32(255)
+        clean = content(index % 3).astype(np.float32) / np.float32(255)
         noisy = torch.from_numpy(noise(clean, np.random.RandomState(0)))
         x, y = (image.permute(2, 0, 1)[None] for image in (noisy, torch.from_numpy(clean)))
         torch.testing.assert_close(seen[index], x, rtol=0, atol=0)
@@ -96,9 +96,9 @@ def test_the_eleven_kinds_of_the_paper_by_default(photos: Path) -> None:
     assert {row[2] for row in summary.rows} == {3}
 
 
-def test_pictures_of_one_size_share_a_batch(photos: Path) -> None:
-    write_image(photos / "1.png", Image(picture(1, 20, 16)))
-    write_image(photos / "3.png", Image(picture(3)))
+def test_images_of_one_size_share_a_batch(photos: Path) -> None:
+    write_image(photos / "1.png", Image(content(1, 20, 16)))
+    write_image(photos / "3.png", Image(content(3)))
     shapes: list[tuple[int, ...]] = []
 
     def denoise(noisy: Tensor) -> Tensor:
@@ -132,7 +132,7 @@ def test_real_noise_is_measured_in_8_bit(pairs: Path) -> None:
     result = evaluate(pairs, lambda noisy: noisy + 2, protocols=["real"])
     assert [each.labels["image"] for each in result.images] == ["0_real.png", "1_real.png", "2_real.png"]
     white = torch.ones(1, 3, 16, 20)
-    clean = torch.from_numpy(picture(0)).permute(2, 0, 1)[None]
+    clean = torch.from_numpy(content(0)).permute(2, 0, 1)[None]
     assert result.images[0].after["psnr_rgb"] == float(psnr(white, clean, "rgb"))
 
 
@@ -189,11 +189,11 @@ def test_results_of_other_tools(photos: Path, tmp_path: Path) -> None:
     """In a folder for each noise, in any format, also of 16 bit."""
     for noise in NOISES:
         for number in range(3):
-            halved = Image((picture(number) // 2).astype(np.uint16) * 257)
+            halved = Image((content(number) // 2).astype(np.uint16) * 257)
             write_image(tmp_path / "made" / str(noise).replace(":", "-") / f"{number}.tif", halved)
 
     def halve(noisy: Tensor) -> Tensor:
-        halves = [torch.from_numpy(picture(number) // 2) / 255 for number in range(3)]
+        halves = [torch.from_numpy(content(number) // 2) / 255 for number in range(3)]
         return torch.stack(halves).permute(0, 3, 1, 2)
 
     result = evaluate(photos, tmp_path / "made", noises=NOISES, batch=2)
@@ -205,7 +205,7 @@ def test_results_of_other_tools(photos: Path, tmp_path: Path) -> None:
     (tmp_path / "made" / "poisson-2" / "1.tif").unlink()
     with pytest.raises(InputError, match=r"no denoised image for 1 of 6 images: photos/poisson-2/1\.png"):
         evaluate(photos, tmp_path / "made", noises=NOISES)
-    write_image(tmp_path / "made" / "poisson-2" / "1.tif", Image(picture(1, 20, 16)))
+    write_image(tmp_path / "made" / "poisson-2" / "1.tif", Image(content(1, 20, 16)))
     with pytest.raises(InputError, match=r"1\.tif: another size than its noisy image .* 16x20 and 20x16"):
         evaluate(photos, tmp_path / "made", noises=NOISES)
     with pytest.raises(InputError, match="no such folder of denoised images"):
@@ -222,7 +222,7 @@ def test_results_for_slices_and_pairs(slices: Path, pairs: Path, tmp_path: Path)
     result = evaluate(slices, tmp_path / "made")
     assert [each.after["rms_error_hu"] for each in result.images] == [0, 0]
     for number in range(3):
-        write_image(tmp_path / "made" / f"{number}_real.png", Image(picture(number)))
+        write_image(tmp_path / "made" / f"{number}_real.png", Image(content(number)))
     assert all(each.after["psnr_rgb"] == math.inf for each in evaluate(pairs, tmp_path / "made").images)
 
 
@@ -265,7 +265,7 @@ def test_what_is_written(photos: Path, tmp_path: Path) -> None:
 
 
 def test_infinite_values_are_left_out_of_the_means_and_counted(pairs: Path, tmp_path: Path) -> None:
-    write_image(pairs / "1_real.png", Image(picture(1)))
+    write_image(pairs / "1_real.png", Image(content(1)))
     result = evaluate(pairs, as_it_is, protocols=["real"])
     assert result.images[1].before["psnr_rgb"] == math.inf
     assert result.infinite == 2
@@ -286,8 +286,8 @@ def test_values_that_are_no_numbers_are_not_hidden(pairs: Path) -> None:
 def test_what_cannot_be_measured(photos: Path, tmp_path: Path) -> None:
     with pytest.raises(InputError, match="batch is 0; it must be at least 1"):
         evaluate(photos, as_it_is, batch=0, protocols=["synthetic"])
-    write_image(tmp_path / "tiny" / "t.png", Image(picture(0, 10, 30)))
-    with pytest.raises(InputError, match=r"t\.png: SSIM is undefined for a picture of 10 x 30"):
+    write_image(tmp_path / "tiny" / "t.png", Image(content(0, 10, 30)))
+    with pytest.raises(InputError, match=r"t\.png: SSIM is undefined for an image of 10 x 30"):
         evaluate(tmp_path / "tiny", as_it_is, protocols=["synthetic"])
     with pytest.raises(InputError, match="no such file or folder"):
         evaluate(tmp_path / "none", as_it_is, protocols=["synthetic"])

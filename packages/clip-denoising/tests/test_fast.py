@@ -14,11 +14,11 @@ from torch.overrides import TorchFunctionMode
 from clip_denoising import CLIPDenoiser, CLIPDenoiserConfig
 from clip_denoising.network import fast, winograd
 from clip_denoising.network import fused_convolution as convolution
-from clip_denoising.network import upsampled_convolution as enlarged
+from clip_denoising.network import upsampled_convolution as upsampled
 from clip_denoising.network.decoder import upsample
 from clip_denoising.network.fast import FastDenoiser, ToImage, for_inference
 from clip_denoising.network.fused_convolution import Convolution, fusion_works
-from clip_denoising.network.upsampled_convolution import EnlargedConvolution, bands
+from clip_denoising.network.upsampled_convolution import UpsampledConvolution, bands
 from clip_denoising.network.winograd import Winograd3x3
 
 
@@ -56,11 +56,11 @@ def test_rounding_of_winograd(tile: int, bound: float) -> None:
 
 
 @pytest.mark.parametrize("size", [(1, 1), (1, 2), (2, 1), (2, 3), (9, 7), (40, 24)])
-def test_convolution_of_an_enlarged_map(size: tuple[int, int]) -> None:
+def test_convolution_of_an_upsampled_map(size: tuple[int, int]) -> None:
     height, width = size
     weight, x, base = rand(4, 3, 3, 3), rand(2, 3, height, width, seed=1), rand(2, 4, 2 * height, 2 * width, seed=2)
     expected = F.leaky_relu(base + F.conv2d(upsample(x), weight, padding=1), 0.2)
-    layer = EnlargedConvolution(weight, 0.2)
+    layer = UpsampledConvolution(weight, 0.2)
     close(layer(x, base.clone()), expected)
     # and a few rows alone
     top = min(3, 2 * height - 1)
@@ -70,8 +70,8 @@ def test_convolution_of_an_enlarged_map(size: tuple[int, int]) -> None:
 
 def test_bands_are_short() -> None:
     for band in bands(1000, 0, 2000, torch.float64):
-        assert band.rows == enlarged.BLOCK
-        assert band.depth <= enlarged.BLOCK // 2 + 3
+        assert band.rows == upsampled.BLOCK
+        assert band.depth <= upsampled.BLOCK // 2 + 3
         sums = band.weights.sum(dim=2)
         expected = torch.ones_like(sums)
         if band.start == 0:
@@ -148,10 +148,10 @@ def test_all_detours_are_taken_and_only_in_full_precision(monkeypatch: pytest.Mo
     exact = for_inference(model)
     kinds = [type(module) for module in exact.modules()]
     assert kinds.count(Winograd3x3) == 9
-    assert kinds.count(EnlargedConvolution) == 4
+    assert kinds.count(UpsampledConvolution) == 4
     close(exact(image), model(image), 1e-11)
     half = for_inference(model, dtype=torch.bfloat16)
-    assert not {Winograd3x3, EnlargedConvolution} & {type(module) for module in half.modules()}
+    assert not {Winograd3x3, UpsampledConvolution} & {type(module) for module in half.modules()}
     assert half(image.float()).dtype == torch.float32
     close(half(image), model(image), 0.1)
 

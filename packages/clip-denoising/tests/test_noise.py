@@ -56,7 +56,7 @@ def test_the_published_table_has_eleven_columns() -> None:
 
 @pytest.mark.parametrize("name", NOISES)
 def test_every_kind_at_every_level(name: str) -> None:
-    """The same from the same generator, for one channel too, of float32, and not the clean picture."""
+    """The same from the same generator, for one channel too, of float32, and not the clean image."""
     for level in NOISES[name].levels:
         for clean in (GREY[:40, :50], GREY[:40, :50, :1], RAMP[:, :5]):
             before = clean.copy()
@@ -178,7 +178,7 @@ def test_levels_that_a_kind_cannot_have(text: str) -> None:
     assert f"no level of {text.partition(':')[0]} noise" in refused(lambda: parse_noise(text))
 
 
-def test_pictures_that_are_not_float32_of_three_axes() -> None:
+def test_images_that_are_not_float32_of_three_axes() -> None:
     for clean in (GREY.astype(np.float64), (GREY * 255).astype(np.uint8), GREY[..., 0]):
         assert "must be (H, W, C) float32" in refused(
             lambda clean=clean: Noise("gaussian", 25.0)(clean, np.random.RandomState(0))  # type: ignore[misc]

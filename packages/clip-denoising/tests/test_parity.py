@@ -1,4 +1,4 @@
-"""The golden cases of the published networks, by the published names, in float64, on the plain and the fast path."""
+"""The golden cases of the published networks, by the published names, in float64, on both paths."""
 
 from __future__ import annotations
 

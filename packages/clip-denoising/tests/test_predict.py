@@ -1,4 +1,4 @@
-"""Pictures in, the same with less noise out: what is kept, how they are run, what goes wrong."""
+"""Images in, the same with less noise out: what is kept, how they are run, what goes wrong."""
 
 from __future__ import annotations
 
@@ -29,13 +29,13 @@ def predictor(tiny: CLIPDenoiser) -> Predictor:
 
 
 def expected(model: CLIPDenoiser, image: Image) -> np.ndarray[Any, Any]:
-    """Return what the network makes of a picture whose sides are multiples of 32, in the picture's depth."""
+    """Return what the network makes of an image whose sides are multiples of 32, in the image's depth."""
     with torch.inference_mode():
         denoised = model(to_tensor(image))[0].clamp(0, 1)
     return (denoised * (2**image.bits - 1)).round().permute(1, 2, 0).numpy().astype(image.pixels.dtype)
 
 
-# a picture
+# an image
 
 
 @pytest.mark.parametrize("size", [(32, 64), (96, 32)])
@@ -132,7 +132,7 @@ def test_a_figure(predictor: Predictor, make_photo: MakePhoto, tmp_path: Path) -
         (np.zeros((32, 32, 3), np.int64), "uint8 or uint16"),
     ],
 )
-def test_what_is_no_picture_is_refused(predictor: Predictor, given: Any, told: str) -> None:
+def test_what_is_no_image_is_refused(predictor: Predictor, given: Any, told: str) -> None:
     with pytest.raises(InputError, match=told):
         predictor(given)
 
@@ -213,7 +213,7 @@ def test_values_outside_the_range_and_the_batch_are_kept(tiny: CLIPDenoiser, til
     torch.testing.assert_close(denoised[1:2], alone, rtol=1e-4, atol=1e-4)
 
 
-def test_a_picture_is_padded_and_cropped_as_the_model_does(predictor: Predictor, tiny: CLIPDenoiser) -> None:
+def test_a_image_is_padded_and_cropped_as_the_model_does(predictor: Predictor, tiny: CLIPDenoiser) -> None:
     image = torch.rand(1, 3, 45, 70, generator=torch.Generator().manual_seed(0))
     with torch.no_grad():
         torch.testing.assert_close(predictor.run(image), tiny.denoise(image), rtol=1e-4, atol=1e-5)
@@ -231,7 +231,7 @@ def test_lower_precision_stays_near(tiny: CLIPDenoiser, make_photo: MakePhoto, d
 # options
 
 
-def test_strength_is_the_share_of_the_denoised_picture(tiny: CLIPDenoiser, make_photo: MakePhoto) -> None:
+def test_strength_is_the_share_of_the_denoised_image(tiny: CLIPDenoiser, make_photo: MakePhoto) -> None:
     image = torch.rand(1, 3, 32, 64, generator=torch.Generator().manual_seed(0)) * 2 - 0.5
     none, some, full = (Predictor(tiny, "cpu", strength=strength).run(image) for strength in (0, 0.25, 1))
     assert torch.equal(none, image)
@@ -249,7 +249,7 @@ def test_the_self_ensemble_is_the_mean_of_eight(tiny: CLIPDenoiser) -> None:
     mean = torch.stack([turned_back(plain.run(version), way) for way, version in versions.items()]).mean(dim=0)
     torch.testing.assert_close(ensemble.run(image), mean)
     assert not torch.allclose(mean, plain.run(image), atol=1e-4)
-    # which does not care how the picture is held
+    # which does not care how the image is held
     for way in range(8):
         torch.testing.assert_close(turned_back(ensemble.run(versions[way]), way), mean, rtol=1e-4, atol=1e-5)
 
@@ -264,7 +264,7 @@ def test_every_size_in_every_mode(
     assert result.pixels.shape == (*size, 3)
 
 
-def test_a_picture_of_one_pixel_is_that_pixel_repeated(tiny: CLIPDenoiser) -> None:
+def test_a_image_of_one_pixel_is_that_pixel_repeated(tiny: CLIPDenoiser) -> None:
     pixel = np.array([[[200, 100, 50]]], np.uint8)
     repeated = np.tile(pixel, (32, 32, 1))
     close(Predictor(tiny, "cpu").image(pixel).pixels, expected(tiny, Image(repeated))[:1, :1], steps=1)

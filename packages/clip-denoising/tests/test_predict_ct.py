@@ -131,7 +131,7 @@ def test_a_figure(predictor: Predictor, tmp_path: Path) -> None:
 # which network takes what
 
 
-def test_pictures_are_refused_by_a_network_for_ct(predictor: Predictor, make_photo: MakePhoto, tmp_path: Path) -> None:
+def test_images_are_refused_by_a_network_for_ct(predictor: Predictor, make_photo: MakePhoto, tmp_path: Path) -> None:
     pixels = make_photo(32, 32)
     write_image(tmp_path / "a.png", Image(pixels))
     for given, told in (
@@ -145,7 +145,7 @@ def test_pictures_are_refused_by_a_network_for_ct(predictor: Predictor, make_pho
         predictor.image(pixels)
 
 
-def test_ct_is_refused_by_a_network_for_pictures(tiny: CLIPDenoiser, write_series: WriteSeries, tmp_path: Path) -> None:
+def test_ct_is_refused_by_a_network_for_images(tiny: CLIPDenoiser, write_series: WriteSeries, tmp_path: Path) -> None:
     folder, predictor = write_series(tmp_path / "in"), Predictor(tiny, "cpu")
     np.save(tmp_path / "a.npy", scan())
     for given in (folder, folder / "IM0000.dcm", tmp_path / "a.npy", as_volume(scan())):

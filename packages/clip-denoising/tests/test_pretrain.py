@@ -34,7 +34,7 @@ SMALL = {
 
 @pytest.fixture
 def photos(tmp_path: Path) -> Path:
-    """Six pictures that hardly have anything in common: stripes of other colours and widths."""
+    """Six images that hardly have anything in common: stripes of other colours and widths."""
     y, x = np.mgrid[:48, :64]
     for number in range(6):
         stripes = np.sin((x if number % 2 else y) / (1 + 2 * number))
@@ -67,7 +67,7 @@ def test_a_run_lowers_the_loss_and_leaves_a_tower_that_networks_take(photos: Pat
     with pytest.raises(InputError, match=r"width 8 with 1, 1, 1, 1 blocks, but .* width 16 with 1, 1, 1, 1; set its"):
         CLIPDenoiser.from_clip(load_train_recipe("demo").model, file)
     description = json.loads((tmp_path / "run" / "run.json").read_text())["run"]
-    assert description["pictures"] == 6
+    assert description["images"] == 6
     assert description["recipe"]["model"]["width"] == 8
 
 

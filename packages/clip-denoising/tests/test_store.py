@@ -20,14 +20,14 @@ from visioncore.images import Image, read_image, write_image
 NOISE = Noise("gaussian", 25.0)
 
 
-def picture(height: int = 30, width: int = 46, seed: int = 0) -> Any:
+def image(height: int = 30, width: int = 46, seed: int = 0) -> Any:
     return np.random.default_rng(seed).integers(0, 256, (height, width, 3), np.uint8)
 
 
 @pytest.fixture
 def photos(tmp_path: Path) -> list[Path]:
     for number in range(2):
-        write_image(tmp_path / "photos" / f"{number}.bmp", Image(picture(seed=number)))
+        write_image(tmp_path / "photos" / f"{number}.bmp", Image(image(seed=number)))
     return [tmp_path / "photos" / f"{number}.bmp" for number in range(2)]
 
 
@@ -42,7 +42,7 @@ def test_whole_photos(photos: list[Path], tmp_path: Path) -> None:
     assert [pair.clean.name for pair in pairs] == ["0.png", "1.png"]
     for number, pair in enumerate(pairs):
         clean, noisy = read_image(pair.clean).pixels, read_image(pair.noisy).pixels
-        np.testing.assert_array_equal(clean, picture(seed=number))
+        np.testing.assert_array_equal(clean, image(seed=number))
         inside = (clean > 100) & (clean < 150)
         assert np.std(noisy[inside].astype(float) - clean[inside]) == pytest.approx(25, rel=0.1)
         assert noisy.min() == 0  # clipped
@@ -66,11 +66,11 @@ def test_squares_overlap_and_reach_the_borders(photos: list[Path], tmp_path: Pat
     corners = [(top, left) for top in (0, 10) for left in (0, 10, 20, 26)]
     assert [pair.clean.stem for pair in pairs] == [f"0_s{number:03d}" for number in range(1, 9)]
     for pair, (top, left) in zip(pairs, corners, strict=True):
-        np.testing.assert_array_equal(read_image(pair.clean).pixels, picture()[top : top + 20, left : left + 20])
+        np.testing.assert_array_equal(read_image(pair.clean).pixels, image()[top : top + 20, left : left + 20])
 
 
 def test_squares_of_a_photo_that_is_smaller(tmp_path: Path) -> None:
-    write_image(tmp_path / "small.png", Image(picture(10, 30)))
+    write_image(tmp_path / "small.png", Image(image(10, 30)))
     store_pairs([tmp_path / "small.png"], tmp_path / "out", NOISE, side=20, step=10, say=silent)
     sizes = [read_image(pair.clean).pixels.shape for pair in find_pairs(tmp_path / "out")]
     assert sizes == [(10, 20, 3), (10, 20, 3)]
@@ -121,10 +121,10 @@ def test_what_was_interrupted_is_done_again(
 
 
 def test_a_bad_photo_is_told_and_the_others_are_made(photos: list[Path], tmp_path: Path) -> None:
-    photos[0].write_text("no picture")
+    photos[0].write_text("no image")
     said: list[str] = []
     summary = store_pairs(photos, tmp_path / "out", NOISE, say=said.append)
-    assert "0.bmp: not a picture" in said[0]
+    assert "0.bmp: not an image" in said[0]
     assert summary.exit_code == 1
     assert [path.name for path in summary.done] == ["1.png"]
 

@@ -238,7 +238,7 @@ def test_a_run_leaves_weights_and_a_log(recipe: Path, photos: Path, tower: Path,
     assert [line["step"] for line in lines if "l1" in line] == [1, 2, 3, 4]
     assert [line["step"] for line in lines if "validation" in line] == [2, 4]
     description = json.loads((tmp_path / "run" / "run.json").read_text())["run"]
-    assert (description["pictures"], description["clip"]) == (3, "tower.safetensors")
+    assert (description["images"], description["clip"]) == (3, "tower.safetensors")
     assert description["recipe"]["data"]["noise"] == "gaussian:15"
 
 
@@ -368,7 +368,7 @@ def test_nothing_is_held_out_where_nothing_should_be(
     assert no_training["best"] is None
 
 
-def test_validation_pictures_that_are_trained_on_are_told(
+def test_validation_images_that_are_trained_on_are_told(
     recipe: Path, photos: Path, make_photo: MakePhoto, tmp_path: Path, no_training: dict[str, Any]
 ) -> None:
     said: list[str] = []
@@ -461,7 +461,7 @@ def test_the_encoder_s_recipe_is_not_taken_for_a_network_s(photos: Path, tmp_pat
         train.train("encoder", photos, tmp_path / "run")
 
 
-def test_a_picture_that_breaks_later_is_named(recipe: Path, photos: Path, tmp_path: Path) -> None:
+def test_a_image_that_breaks_later_is_named(recipe: Path, photos: Path, tmp_path: Path) -> None:
     for path in photos.iterdir():
         path.write_bytes(path.read_bytes()[:200])
     with pytest.raises(InputError, match=r"\d\.png: the PNG file is truncated"):

@@ -25,19 +25,19 @@ def test_branches_are_drawn_as_often_as_published(monkeypatch: pytest.MonkeyPatc
     def count(name: str) -> Callable[..., Any]:
         def branch(image: Any, labels: Any, *rest: Any) -> Any:
             counts[name] += 1
-            if name == "turned":
+            if name == "rotated":
                 degrees.add(rest[0])
             return image, labels
 
         return branch
 
-    for name in ("turned", "cropped", "bent"):
+    for name in ("rotated", "cropped", "deformed"):
         monkeypatch.setattr(augment, name, count(name))
     rng = np.random.default_rng(0)
     total = 20_000
     for _ in range(total):
         augment.augment(IMAGE, LABELS, rng)
-    shares = [counts[name] / total for name in ("turned", "cropped", "bent")]
+    shares = [counts[name] / total for name in ("rotated", "cropped", "deformed")]
     np.testing.assert_allclose(shares, [0.45, 0.4125, 0.116875], atol=0.01)
     assert degrees == set(range(-20, 20))
 
@@ -47,16 +47,16 @@ def test_the_published_rotation(
 ) -> None:
     case = golden("evaluation")
     image = make_input(case.about["inputs"]["rotate_image"])
-    turned, _ = augment.turned(image.numpy(), LABELS, 13)
-    np.testing.assert_allclose(turned[::2, ::2], case.outputs["rotate_by_13_degrees"], atol=1e-12)
+    rotated, _ = augment.rotated(image.numpy(), LABELS, 13)
+    np.testing.assert_allclose(rotated[::2, ::2], case.outputs["rotate_by_13_degrees"], atol=1e-12)
 
 
 def test_turned_counter_clockwise_and_labels_with_the_image() -> None:
     square = IMAGE[:40]
-    turned, labels = augment.turned(square, LABELS[:40], 90)
-    np.testing.assert_array_equal(turned, np.rot90(square))
+    rotated, labels = augment.rotated(square, LABELS[:40], 90)
+    np.testing.assert_array_equal(rotated, np.rot90(square))
     np.testing.assert_array_equal(labels, np.rot90(LABELS[:40]))
-    assert not augment.turned(np.ones((40, 40)), LABELS, 20)[0][0, 0]
+    assert not augment.rotated(np.ones((40, 40)), LABELS, 20)[0][0, 0]
 
 
 def test_a_crop_is_a_part_of_both() -> None:
@@ -79,7 +79,7 @@ def test_a_bent_slice_keeps_its_classes_and_moves_a_little() -> None:
     rng = np.random.default_rng(0)
     overlap = []
     for _ in range(20):
-        image, labels = augment.bent(LABELS / 7, LABELS, rng)
+        image, labels = augment.deformed(LABELS / 7, LABELS, rng)
         assert set(np.unique(labels)) <= {0, 3, 7}, "linear sampling would make up classes between 3 and 7"
         assert labels.dtype == np.uint8
         # where labels say 7, so does the image, but for borders
@@ -101,7 +101,7 @@ def test_the_displacement_is_that_of_the_elastic_transform(monkeypatch: pytest.M
         return plain(plane, coordinates, **how)
 
     monkeypatch.setattr(scipy.ndimage, "map_coordinates", record)
-    augment.bent(IMAGE, LABELS, np.random.default_rng(5))
+    augment.deformed(IMAGE, LABELS, np.random.default_rng(5))
     rng = np.random.default_rng(5)
     rng.uniform(-1, 1, (3, 2))
     noise = rng.uniform(-1, 1, (2, 48, 40))
@@ -119,7 +119,7 @@ def test_the_affine_map_takes_three_points_where_they_were_moved(monkeypatch: py
         return plane
 
     monkeypatch.setattr(scipy.ndimage, "affine_transform", record)
-    augment.bent(IMAGE, LABELS, np.random.default_rng(5))
+    augment.deformed(IMAGE, LABELS, np.random.default_rng(5))
     points = np.array([24, 20]) + 13 * np.array([[1, 1], [1, -1], [-1, -1]])
     moved = points + np.random.default_rng(5).uniform(-3.2, 3.2, (3, 2))
     np.testing.assert_allclose(np.column_stack([moved, np.ones(3)]) @ seen[0].T, points, atol=1e-9)
@@ -127,10 +127,10 @@ def test_the_affine_map_takes_three_points_where_they_were_moved(monkeypatch: py
 
 def test_colours_bend_together() -> None:
     image = np.stack([IMAGE] * 3, axis=-1)
-    warped, _ = augment.bent(image, LABELS, np.random.default_rng(2))
-    alone, _ = augment.bent(IMAGE, LABELS, np.random.default_rng(2))
+    warped, _ = augment.deformed(image, LABELS, np.random.default_rng(2))
+    alone, _ = augment.deformed(IMAGE, LABELS, np.random.default_rng(2))
     assert warped.shape == image.shape
     for colour in range(3):
         np.testing.assert_array_equal(warped[..., colour], alone)
-    turned, _ = augment.turned(image, LABELS, 7)
-    np.testing.assert_array_equal(turned[..., 1], augment.turned(IMAGE, LABELS, 7)[0])
+    rotated, _ = augment.rotated(image, LABELS, 7)
+    np.testing.assert_array_equal(rotated[..., 1], augment.rotated(IMAGE, LABELS, 7)[0])

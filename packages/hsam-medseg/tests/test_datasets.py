@@ -21,7 +21,7 @@ Put = Callable[..., Path]
 
 @pytest.fixture
 def put(tmp_path: Path) -> Put:
-    """Write files below ``tmp_path/data`` as NIfTI, pictures, npz, h5 or npy, by their suffix."""
+    """Write files below ``tmp_path/data`` as NIfTI, images, npz, h5 or npy, by their suffix."""
 
     def write(*names: str, voxels: np.ndarray = VOXELS, affine: np.ndarray = AFFINE) -> Path:
         for name in names:

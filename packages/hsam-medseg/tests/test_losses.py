@@ -12,7 +12,7 @@ from torch.nn import functional as F
 
 from hsam_medseg import Output
 from hsam_medseg.network.losses import dice_losses, fine_weight, segmentation_loss, training_losses
-from hsam_medseg.training.schedule import official_learning_rate
+from hsam_medseg.training.schedule import published_learning_rate
 
 MakeInput = Callable[[Mapping[str, Any]], Tensor]
 
@@ -87,6 +87,6 @@ def test_the_published_learning_rates(case: Any) -> None:
     steps, base, warmup = schedule["total_iterations"], schedule["base_lr"], schedule["warmup_iterations"]
     # the case has what is set after a step, for the next one
     for after, rate in case.about["values"]["lr_set_after_iteration"].items():
-        assert official_learning_rate(int(after) + 1, steps, base, warmup) == pytest.approx(rate, rel=1e-12)
-    assert official_learning_rate(0, steps, base, warmup) == pytest.approx(base / warmup, rel=1e-12)
-    assert official_learning_rate(0, steps, base, 0) == official_learning_rate(1, steps, base, 0) == base
+        assert published_learning_rate(int(after) + 1, steps, base, warmup) == pytest.approx(rate, rel=1e-12)
+    assert published_learning_rate(0, steps, base, warmup) == pytest.approx(base / warmup, rel=1e-12)
+    assert published_learning_rate(0, steps, base, 0) == published_learning_rate(1, steps, base, 0) == base

@@ -63,9 +63,9 @@ def test_any_size_divisible_by_16_and_any_number_of_classes(tiny: HSAM, size: in
 @torch.no_grad()
 def test_both_decoders_are_fused_by_their_mean(tiny: HSAM) -> None:
     output = tiny(images(tiny.config))
-    enlarged = F.interpolate(output.coarse_logits, scale_factor=4, mode="bilinear")
-    torch.testing.assert_close(output.logits, (enlarged + output.fine_logits) / 2)
-    torch.testing.assert_close(output._replace(fine_logits=None).logits, enlarged)
+    upsampled = F.interpolate(output.coarse_logits, scale_factor=4, mode="bilinear")
+    torch.testing.assert_close(output.logits, (upsampled + output.fine_logits) / 2)
+    torch.testing.assert_close(output._replace(fine_logits=None).logits, upsampled)
 
 
 @torch.no_grad()

@@ -163,8 +163,8 @@ def test_the_stage_decides(tiny: HSAM, stage: Any) -> None:
     predictor = make(tiny, stage=stage, batch=1)
     with torch.no_grad():
         output = tiny(images)
-    enlarged = nn.functional.interpolate(output.coarse_logits, scale_factor=4, mode="bilinear")
-    expected = {"fused": (enlarged + output.fine_logits) / 2, "fine": output.fine_logits, "coarse": enlarged}[stage]
+    upsampled = nn.functional.interpolate(output.coarse_logits, scale_factor=4, mode="bilinear")
+    expected = {"fused": (upsampled + output.fine_logits) / 2, "fine": output.fine_logits, "coarse": upsampled}[stage]
     torch.testing.assert_close(predictor.run(images), expected, rtol=1e-4, atol=1e-5)
     labels = predictor.segment(images.mean(1).numpy())
     with torch.no_grad():

@@ -222,7 +222,7 @@ def test_the_published_labels_of_la(tmp_path: Path) -> None:
 
 @pytest.fixture
 def synapse(tmp_path: Path) -> Path:
-    """The official folder, with two cases of two slices each."""
+    """The published folder, with two cases of two slices each."""
     for name, label in (("case0005_slice000", 0), ("case0005_slice001", 8), ("case0006_slice000", 3)):
         path = tmp_path / "synapse" / "train_npz" / f"{name}.npz"
         path.parent.mkdir(parents=True, exist_ok=True)

@@ -11,7 +11,7 @@ import pytest
 from PIL import Image
 
 from hsam_medseg import Preprocessing, Segmentation, Volume
-from hsam_medseg.inference.preview import FILL, cut_planes, organ_colours, overlay, plot_preview, telling_slices
+from hsam_medseg.inference.preview import FILL, cut_planes, organ_colours, overlay, plot_preview, slices_to_show
 from visioncore.errors import InputError
 
 Array = np.ndarray[Any, Any]
@@ -42,15 +42,15 @@ def test_slices_go_where_most_of_the_organs_are() -> None:
     labels[1, 1:6, 1:7] = 1
     labels[4, 1:5, 1:5] = 1
     labels[4, 5, 5] = 2
-    assert telling_slices(labels, [1, 2]) == (4, 5, 5)
-    assert telling_slices(labels, [1])[0] == 1
-    assert telling_slices(labels, [2]) == (4, 5, 5)
+    assert slices_to_show(labels, [1, 2]) == (4, 5, 5)
+    assert slices_to_show(labels, [1])[0] == 1
+    assert slices_to_show(labels, [2]) == (4, 5, 5)
 
 
 def test_without_organs_slices_are_in_the_middle() -> None:
     labels = marked((5, 7, 9), (0, 0, 0))
-    assert telling_slices(np.zeros_like(labels), [1, 2]) == (2, 3, 4)
-    assert telling_slices(labels, []) == (2, 3, 4)
+    assert slices_to_show(np.zeros_like(labels), [1, 2]) == (2, 3, 4)
+    assert slices_to_show(labels, []) == (2, 3, 4)
 
 
 # which way
@@ -62,9 +62,9 @@ def test_planes_are_seen_as_radiologists_do() -> None:
     axial, coronal, sagittal = cut_planes(volume, volume.with_voxels(marked(shape, (1, 2, 3))), {}, "0,119")
     assert [plane.name for plane in (axial, coronal, sagittal)] == ["axial", "coronal", "sagittal"]
     # no label is coloured, so slices are in the middle: 2, 2, 3
-    np.testing.assert_allclose(axial.picture[..., 0], volume.voxels[2] / 119, rtol=1e-6)
-    np.testing.assert_allclose(coronal.picture[..., 1], volume.voxels[::-1, 2] / 119, rtol=1e-6)
-    np.testing.assert_allclose(sagittal.picture[..., 2], volume.voxels[::-1, :, 3] / 119, rtol=1e-6)
+    np.testing.assert_allclose(axial.image[..., 0], volume.voxels[2] / 119, rtol=1e-6)
+    np.testing.assert_allclose(coronal.image[..., 1], volume.voxels[::-1, 2] / 119, rtol=1e-6)
+    np.testing.assert_allclose(sagittal.image[..., 2], volume.voxels[::-1, :, 3] / 119, rtol=1e-6)
     assert [plane.letters for plane in (axial, coronal, sagittal)] == ["APRL", "SIRL", "SIAP"]
 
 
@@ -80,7 +80,7 @@ def test_the_order_in_which_a_scan_is_stored_does_not_matter(
     for seen in (volume, volume.oriented(code)):
         plot_preview(tmp_path / "a.png", seen, labels.oriented(seen.orientation), {1: "one", 2: "two"}, "0,1")
     for plane, other in zip(shown[:3], shown[3:], strict=True):
-        np.testing.assert_array_equal(plane.picture, other.picture)
+        np.testing.assert_array_equal(plane.image, other.image)
         assert plane.millimetres == pytest.approx(other.millimetres)
 
 
@@ -93,7 +93,7 @@ def test_planes_have_the_shape_of_the_body() -> None:
 def test_a_scan_without_a_place_is_shown_as_stored() -> None:
     volume = Volume(np.arange(120, dtype=np.float32).reshape(4, 5, 6))
     planes = cut_planes(volume, volume.with_voxels(np.zeros((4, 5, 6), np.uint8)), {}, "0,119")
-    np.testing.assert_allclose(planes[1].picture[..., 0], volume.voxels[:, 2] / 119, rtol=1e-6)
+    np.testing.assert_allclose(planes[1].image[..., 0], volume.voxels[:, 2] / 119, rtol=1e-6)
     assert [plane.name for plane in planes] == ["rows, columns", "slices, columns", "slices, rows"]
     assert [plane.letters for plane in planes] == ["", "", ""]
 
@@ -113,14 +113,14 @@ def test_organs_are_tinted_and_outlined() -> None:
     labels[1:5, 5] = 2
     labels[6, 7] = 3
     grey = np.full((7, 8), 0.5, np.float32)
-    picture = overlay(grey, labels, {1: RED, 2: GREEN})
+    image = overlay(grey, labels, {1: RED, 2: GREEN})
     assert (grey == 0.5).all()
-    np.testing.assert_allclose(picture[0], 0.5)
-    np.testing.assert_allclose(picture[6, 7], 0.5)  # a label that is not to be coloured
-    np.testing.assert_allclose(picture[2, 2], 0.5 + FILL * (np.array(RED) - 0.5))
+    np.testing.assert_allclose(image[0], 0.5)
+    np.testing.assert_allclose(image[6, 7], 0.5)  # a label that is not to be coloured
+    np.testing.assert_allclose(image[2, 2], 0.5 + FILL * (np.array(RED) - 0.5))
     for edge in ((1, 1), (4, 3), (2, 1), (2, 4)):
-        np.testing.assert_array_equal(picture[edge], RED)
-    np.testing.assert_array_equal(picture[2, 5], GREEN)
+        np.testing.assert_array_equal(image[edge], RED)
+    np.testing.assert_array_equal(image[2, 5], GREEN)
 
 
 def test_an_organ_cut_by_the_border_has_no_outline_there() -> None:
@@ -128,7 +128,7 @@ def test_an_organ_cut_by_the_border_has_no_outline_there() -> None:
     np.testing.assert_allclose(overlay(np.zeros((4, 4), np.float32), labels, {1: RED})[0, 0], (FILL, 0, 0))
 
 
-def test_colour_pictures_keep_their_colours() -> None:
+def test_colour_images_keep_their_colours() -> None:
     colours = np.random.default_rng(0).random((4, 5, 3)).astype(np.float32)
     np.testing.assert_array_equal(overlay(colours, np.zeros((4, 5), np.uint8), {1: RED}), colours)
 
@@ -158,8 +158,8 @@ def test_a_figure_is_written_with_the_colours_of_what_was_found(tmp_path: Path) 
     labels = np.zeros((8, 9, 10), np.uint8)
     labels[2:6, 2:6, 2:6] = 2
     segmented(labels).plot(tmp_path / "new" / "preview.png")
-    with Image.open(tmp_path / "new" / "preview.png") as picture:
-        pixels = np.asarray(picture.convert("RGB")).reshape(-1, 3)
+    with Image.open(tmp_path / "new" / "preview.png") as image:
+        pixels = np.asarray(image.convert("RGB")).reshape(-1, 3)
     one, two = (np.round(np.array(colour) * 255) for colour in organ_colours([1, 2]).values())
     assert (np.abs(pixels - two).max(axis=1) <= 1).sum() > 200
     assert not (np.abs(pixels - one).max(axis=1) <= 1).any()
@@ -192,5 +192,5 @@ def test_a_figure_that_cannot_be_written_is_told(tmp_path: Path) -> None:
 @pytest.mark.parametrize("shape", [(1, 40, 3), (300, 4, 4), (2, 400, 300)])
 def test_scans_of_odd_shapes_have_a_figure(tmp_path: Path, shape: tuple[int, int, int]) -> None:
     segmented(np.ones(shape, np.uint8)).plot(tmp_path / "a.png")
-    with Image.open(tmp_path / "a.png") as picture:
-        assert max(picture.size) < 2200
+    with Image.open(tmp_path / "a.png") as image:
+        assert max(image.size) < 2200

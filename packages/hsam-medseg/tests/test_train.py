@@ -23,7 +23,7 @@ from hsam_medseg.data.synthetic import SYNTHETIC_CLASSES
 from hsam_medseg.network.config import SYNAPSE_CLASSES
 from hsam_medseg.training import trainer as train
 from hsam_medseg.training.config import DataConfig, TrainConfig
-from hsam_medseg.training.schedule import official_learning_rate
+from hsam_medseg.training.schedule import published_learning_rate
 from hsam_medseg.training.trainer import step_losses, validate
 from visioncore.errors import InputError
 from visioncore.medical.nifti import write_nifti
@@ -72,7 +72,7 @@ def write_slice(folder: Path, case: str, number: int, label: int) -> None:
 
 @pytest.fixture
 def data(tmp_path: Path) -> Path:
-    """A folder as the official Synapse one: four cases, slices of the classes 1 to 3 and one without any."""
+    """A folder as the published Synapse one: four cases, slices of the classes 1 to 3 and one without any."""
     slices = tmp_path / "synapse" / "train_npz"
     slices.mkdir(parents=True)
     for case in range(4):
@@ -338,7 +338,7 @@ def test_an_epoch_is_as_long_as_the_data(
 def test_the_schedule_of_a_recipe(recipe: Path, data: Path, tmp_path: Path, no_training: dict[str, Any]) -> None:
     run(recipe, data, tmp_path, loop__steps=40)
     rate = no_training["learning_rate"]
-    assert [rate(step) for step in range(40)] == [official_learning_rate(step, 40, 1e-3, 2) for step in range(40)]
+    assert [rate(step) for step in range(40)] == [published_learning_rate(step, 40, 1e-3, 2) for step in range(40)]
     assert (rate(0), rate(2), rate(3)) == (5e-4, 1e-3, 1e-3)
     assert rate(39) == pytest.approx(1e-3 * (1 - 36 / 40) ** 0.9)
     run(recipe, data, tmp_path, loop__steps=40, schedule="cosine")

@@ -31,7 +31,7 @@ def tiny_weights(saved: Callable[[Any], Path]) -> Path:
 
 @pytest.fixture
 def make_pairs(tmp_path: Path) -> Callable[..., Path]:
-    """Writes ``tmp_path/name/input`` and ``target`` with pictures of the given (rainy, clean) names."""
+    """Writes ``tmp_path/name/input`` and ``target`` with images of the given (rainy, clean) names."""
 
     def write(
         names: Iterable[tuple[str, str]], name: str = "data", size: tuple[int, int] = (32, 48), seed: int = 0

@@ -76,7 +76,7 @@ def test_train_and_use_what_was_trained(run: Run, data: Path, tmp_path: Path) ->
     assert said.endswith(f"weights in {out / 'best'}\n")
     again = run("train", "--recipe", "demo", "--data", data, "--out", out, "--validation", data, *options)
     assert again[0] == 2
-    assert "another run: run.pictures was 2 and is 3" in again[2]
+    assert "another run: run.images was 2 and is 3" in again[2]
     code, _, complaints = run(
         "train", "--recipe", "demo", "--data", data, "--out", out, "--validation", data, "--no-resume", *options
     )
@@ -145,7 +145,7 @@ def test_bad_input_is_one_line_and_code_two(run: Run, data: Path, tiny_weights: 
         (("predict", folder, "--weights", tmp_path / "empty", *out), "no config.json in this folder"),
         (("evaluate", "--data", data, *out), "give either --weights or --results"),
         (("evaluate", "--data", data, *weights, "--results", folder, *out), "give either --weights or --results"),
-        (("evaluate", "--data", folder, *weights, *out), "no folder of rainy pictures"),
+        (("evaluate", "--data", folder, *weights, *out), "no folder of rainy images"),
         (("evaluate", "--data", data, *weights, *out, "--protocols", "y"), "protocols"),
         (("convert", tmp_path / "file", *out), "not a checkpoint"),
         (("export", *weights, *out, "--size", "20"), "size is 20"),
@@ -157,11 +157,11 @@ def test_bad_input_is_one_line_and_code_two(run: Run, data: Path, tiny_weights: 
 # help
 
 
-def test_a_picture_of_the_wrong_kind_alone(run: Run, tiny_weights: Path, tmp_path: Path) -> None:
-    (tmp_path / "notes.txt").write_text("no picture")
+def test_a_image_of_the_wrong_kind_alone(run: Run, tiny_weights: Path, tmp_path: Path) -> None:
+    (tmp_path / "notes.txt").write_text("no image")
     code, said, complaints = run(
         "predict", tmp_path / "notes.txt", "--weights", tiny_weights, "--out", tmp_path / "out"
     )
     assert code == 1
     assert said.startswith("0 done, 0 skipped as done before, 1 failed")
-    assert "not a picture" in complaints
+    assert "not an image" in complaints

@@ -1,4 +1,4 @@
-"""From pictures on disk to patches: pairing by name, crops, the published augmentations, synthetic rain."""
+"""From images on disk to patches: pairing by name, crops, the published augmentations, synthetic rain."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ def refused(source: Path) -> str:
         pytest.param([("7_rain.png", "7_clean.png"), ("8_rain.png", "8_clean.png")], id="the role behind"),
         pytest.param([("a_rainy.png", "a_gt.png")], id="gt"),
         pytest.param([("IMG_4.PNG", "img_4.png")], id="letter case"),
-        pytest.param([("rain-x.png", "x.png"), ("x.png", "x.png")], id="the rule that leaves no rainy picture alone"),
+        pytest.param([("rain-x.png", "x.png"), ("x.png", "x.png")], id="the rule that leaves no rainy image alone"),
         pytest.param([("terrain_1.png", "terrain_1_gt.png"), ("train_1.png", "train_1_gt.png")], id="words in words"),
         pytest.param([("im_0001_s80_a04.png", "im_0001_s80_a04.png")], id="digits that are no version"),
         pytest.param([("img_1.png", "img_1.png"), ("img_2.png", "img_2.png")], id="numbers that are no version"),
@@ -66,15 +66,15 @@ def test_names_that_belong_together(make_pairs: MakePairs, names: list[tuple[str
 
 
 @pytest.mark.parametrize("clean", ["{}.png", "{}_clean.png"])
-def test_fourteen_versions_of_a_clean_picture(make_pairs: MakePairs, clean: str) -> None:
+def test_fourteen_versions_of_a_clean_image(make_pairs: MakePairs, clean: str) -> None:
     names = [(f"{n}_{version}.jpg", clean.format(n)) for n in (1, 2, 11) for version in range(1, 15)]
     assert paired(make_pairs(names)) == names
 
 
-def test_versions_are_not_taken_for_a_missing_picture(make_pairs: MakePairs) -> None:
+def test_versions_are_not_taken_for_a_missing_image(make_pairs: MakePairs) -> None:
     """One rule holds for the whole data set: a_3 has lost its partner, it is not a third version of a."""
     folder = make_pairs([("a_1.png", "a_1.png"), ("a_2.png", "a_2.png"), ("a_3.png", "a.png")])
-    assert "1 pictures have no partner in target: a_3.png" in refused(folder)
+    assert "1 images have no partner in target: a_3.png" in refused(folder)
 
 
 def test_sub_folders_keep_apart_what_has_one_name(make_pairs: MakePairs) -> None:
@@ -94,22 +94,22 @@ def test_other_names_of_the_folders(make_pairs: MakePairs, rainy: str, clean: st
     assert paired(folder) == [("1.png", "1.png")]
 
 
-def test_pictures_without_a_partner_are_listed(make_pairs: MakePairs) -> None:
+def test_images_without_a_partner_are_listed(make_pairs: MakePairs) -> None:
     folder = make_pairs([(f"{n}.png", f"{n}.png") for n in range(12)])
     for n in range(10):
         (folder / "target" / f"{n}.png").unlink()
     message = refused(folder)
-    assert message.startswith(f"{folder / 'input'}: 10 pictures have no partner in target: 0.png, 1.png")
+    assert message.startswith(f"{folder / 'input'}: 10 images have no partner in target: 0.png, 1.png")
     assert message.endswith("and 2 more")
     for n in range(11):
         (folder / "input" / f"{n}.png").unlink()
-    assert refused(folder).startswith(f"{folder / 'target'}: 1 pictures have no partner in input: 10.png")
+    assert refused(folder).startswith(f"{folder / 'target'}: 1 images have no partner in input: 10.png")
 
 
 def test_several_partners_are_refused(make_pairs: MakePairs, make_photo: MakePhoto) -> None:
     folder = make_pairs([("1.png", "1.png")])
     write_image(folder / "target" / "1.bmp", Image(make_photo(32, 48)))
-    assert "several clean pictures fit it: 1.bmp, 1.png" in refused(folder)
+    assert "several clean images fit it: 1.bmp, 1.png" in refused(folder)
 
 
 def test_sizes_that_differ_are_listed(make_pairs: MakePairs, make_photo: MakePhoto) -> None:
@@ -122,13 +122,13 @@ def test_folders_that_are_missing_empty_or_doubled(make_pairs: MakePairs, tmp_pa
     assert "no such folder" in refused(tmp_path / "none")
     folder = make_pairs([("1.png", "1.png")])
     (folder / "gt").mkdir()
-    assert "target and gt may both hold the clean pictures" in refused(folder)
+    assert "target and gt may both hold the clean images" in refused(folder)
     (folder / "target" / "1.png").unlink()
     (folder / "target").rmdir()
     assert "no file with suffix" in refused(folder)
     (folder / "gt").rename(folder / "other")
     message = refused(folder)
-    assert "no folder of clean pictures in it; it should be named target or norain" in message
+    assert "no folder of clean images in it; it should be named target or norain" in message
     assert message.endswith("there are input, other")
 
 
@@ -163,7 +163,7 @@ def test_duplicates(make_pairs: MakePairs, make_photo: MakePhoto) -> None:
 # crops and augmentation
 
 
-def test_a_crop_is_the_same_place_of_both_pictures() -> None:
+def test_a_crop_is_the_same_place_of_both_images() -> None:
     rainy = np.arange(40 * 56 * 3, dtype=np.uint32).reshape(40, 56, 3)
     places = set()
     for seed in range(20):
@@ -176,27 +176,25 @@ def test_a_crop_is_the_same_place_of_both_pictures() -> None:
 
 
 def test_every_place_can_be_cropped() -> None:
-    picture = np.zeros((17, 18, 3), np.uint8)
-    picture[..., 0] = np.arange(17)[:, None]
-    picture[..., 1] = np.arange(18)
+    image = np.zeros((17, 18, 3), np.uint8)
+    image[..., 0] = np.arange(17)[:, None]
+    image[..., 1] = np.arange(18)
     rng = np.random.default_rng(0)
-    corners = Counter(tuple(random_crop([picture], 16, rng)[0][0, 0, :2].tolist()) for _ in range(300))
+    corners = Counter(tuple(random_crop([image], 16, rng)[0][0, 0, :2].tolist()) for _ in range(300))
     assert set(corners) == {(y, x) for y in (0, 1) for x in (0, 1, 2)}
 
 
 @pytest.mark.parametrize("size", [(5, 40), (40, 5), (3, 4), (1, 9), (1, 1)])
-def test_small_pictures_are_mirrored_on_the_right_and_at_the_bottom(
-    size: tuple[int, int], make_photo: MakePhoto
-) -> None:
-    picture = make_photo(*size)
-    (patch,) = random_crop([picture], 32, np.random.default_rng(0))
+def test_small_images_are_mirrored_on_the_right_and_at_the_bottom(size: tuple[int, int], make_photo: MakePhoto) -> None:
+    image = make_photo(*size)
+    (patch,) = random_crop([image], 32, np.random.default_rng(0))
     assert patch.shape == (32, 32, 3)
     height, width = (min(side, 32) for side in size)
     if max(size) <= 32:
-        np.testing.assert_array_equal(patch[:height, :width], picture)
+        np.testing.assert_array_equal(patch[:height, :width], image)
     if size == (3, 4):
-        np.testing.assert_array_equal(patch[:3, 4:7], picture[:, 2::-1])
-        np.testing.assert_array_equal(patch[3:5, :4], picture[1::-1])
+        np.testing.assert_array_equal(patch[:3, 4:7], image[:, 2::-1])
+        np.testing.assert_array_equal(patch[3:5, :4], image[1::-1])
 
 
 @pytest.mark.parametrize(
@@ -206,12 +204,12 @@ def test_small_pictures_are_mirrored_on_the_right_and_at_the_bottom(
 def test_the_centre_is_a_multiple_of_sixteen(
     size: tuple[int, int], side: int, expected: tuple[int, int], make_photo: MakePhoto
 ) -> None:
-    picture = make_photo(*size)
-    (centre,) = centre_crop([picture], side)
+    image = make_photo(*size)
+    (centre,) = centre_crop([image], side)
     assert centre.shape[:2] == expected
     if min(size) >= 16:
         top, left = (size[0] - expected[0]) // 2, (size[1] - expected[1]) // 2
-        np.testing.assert_array_equal(centre, picture[top : top + expected[0], left : left + expected[1]])
+        np.testing.assert_array_equal(centre, image[top : top + expected[0], left : left + expected[1]])
 
 
 @pytest.mark.parametrize(
@@ -233,18 +231,18 @@ def test_the_table_of_turns(draw: int, expected: list[list[int]]) -> None:
 
 
 def test_saturation() -> None:
-    picture = torch.rand(3, 4, 4)
-    grey = 0.299 * picture[0] + 0.587 * picture[1] + 0.114 * picture[2]
-    torch.testing.assert_close(saturate(picture, 1.0), picture)
-    torch.testing.assert_close(saturate(picture, 0.0), grey.expand(3, 4, 4))
-    torch.testing.assert_close(saturate(picture, 1.2), (grey + 1.2 * (picture - grey)).clamp(0, 1))
+    image = torch.rand(3, 4, 4)
+    grey = 0.299 * image[0] + 0.587 * image[1] + 0.114 * image[2]
+    torch.testing.assert_close(saturate(image, 1.0), image)
+    torch.testing.assert_close(saturate(image, 0.0), grey.expand(3, 4, 4))
+    torch.testing.assert_close(saturate(image, 1.2), (grey + 1.2 * (image - grey)).clamp(0, 1))
 
 
 def test_how_often_each_augmentation_is_drawn(monkeypatch: pytest.MonkeyPatch) -> None:
     factors: list[float] = []
     ways: list[int] = []
-    monkeypatch.setattr(augment, "saturate", lambda picture, factor: factors.append(factor))
-    monkeypatch.setattr(augment, "turned", lambda picture, way: ways.append(way))
+    monkeypatch.setattr(augment, "saturate", lambda image, factor: factors.append(factor))
+    monkeypatch.setattr(augment, "turned", lambda image, way: ways.append(way))
     rng = np.random.default_rng(0)
     for _ in range(1800):
         augment.augment([torch.zeros(1)], rng)
@@ -253,14 +251,14 @@ def test_how_often_each_augmentation_is_drawn(monkeypatch: pytest.MonkeyPatch) -
     assert 1.18 < max(factors) <= 1.2
     counts = Counter(ways)
     assert sorted(counts) == list(range(8))
-    assert 320 < counts.pop(0) < 480  # two of nine draws leave a picture as it is
+    assert 320 < counts.pop(0) < 480  # two of nine draws leave an image as it is
     assert all(140 < count < 265 for count in counts.values())
 
 
-def test_both_pictures_are_augmented_alike() -> None:
-    picture = torch.rand(3, 8, 8)
+def test_both_images_are_augmented_alike() -> None:
+    image = torch.rand(3, 8, 8)
     for seed in range(20):
-        one, other = augment.augment([picture, picture.clone()], np.random.default_rng(seed))
+        one, other = augment.augment([image, image.clone()], np.random.default_rng(seed))
         assert torch.equal(one, other)
 
 
@@ -276,13 +274,13 @@ def test_patches_of_pairs(make_pairs: MakePairs) -> None:
     again = source.sample(1, np.random.default_rng(0))
     assert all(torch.equal(sample[name], again[name]) for name in sample)
     assert not torch.equal(sample["clean"], source.sample(1, np.random.default_rng(1))["clean"])
-    # what `make_pairs` makes of a clean picture survives turning, and saturation up to its clamp
+    # what `make_pairs` makes of a clean image survives turning, and saturation up to its clamp
     for seed in range(20):
         sample = source.sample(0, np.random.default_rng(seed))
         assert float((sample["rainy"] - sample["clean"] / 2 - 100 / 255).abs().max()) < 0.06
 
 
-def test_patches_of_clean_pictures_get_new_rain_each_time(make_pairs: MakePairs) -> None:
+def test_patches_of_clean_images_get_new_rain_each_time(make_pairs: MakePairs) -> None:
     clean = [pair.clean for pair in find_pairs(make_pairs([("1.png", "1.png")], size=(48, 48)))]
     source = RainyPatches(clean, patch=48)
     assert source.clean_files() == clean
@@ -295,7 +293,7 @@ def test_patches_of_clean_pictures_get_new_rain_each_time(make_pairs: MakePairs)
     assert float((one["rainy"] - expected).abs().mean()) > 0.005
 
 
-def test_grey_alpha_and_16_bit_pictures_become_8_bit_colour(tmp_path: Path, make_photo: MakePhoto) -> None:
+def test_grey_alpha_and_16_bit_images_become_8_bit_colour(tmp_path: Path, make_photo: MakePhoto) -> None:
     pixels = make_photo(32, 32)
     deep = (pixels.astype(np.uint16) * 257) + 128
     write_image(tmp_path / "deep.png", Image(deep))
@@ -308,7 +306,7 @@ def test_grey_alpha_and_16_bit_pictures_become_8_bit_colour(tmp_path: Path, make
         np.testing.assert_array_equal((clean * 255).round().numpy().transpose(1, 2, 0), expected)
 
 
-def test_pictures_are_kept_as_long_as_there_is_room(make_pairs: MakePairs, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_images_are_kept_as_long_as_there_is_room(make_pairs: MakePairs, monkeypatch: pytest.MonkeyPatch) -> None:
     read: list[str] = []
 
     def counted(path: Path) -> Image:

@@ -41,7 +41,7 @@ def test_what_the_demo_writes_and_measures(
     pairs = [(read_image(rainy), read_image(clean)) for rainy, clean in find_pairs(ASSETS / "samples")]
     restored = [read_image(out / "restored" / f"{name}.png") for name in ("astronaut", "coffee", "rocket")]
     values = [
-        [float(psnr(to_tensor(picture), to_tensor(clean), "y_A")) for picture in (rainy, after)]
+        [float(psnr(to_tensor(image), to_tensor(clean), "y_A")) for image in (rainy, after)]
         for (rainy, clean), after in zip(pairs, restored, strict=True)
     ]
     before, after = np.mean(values, axis=0)

@@ -1,4 +1,4 @@
-"""The protocols on pairs of pictures: means, tables, pictures restored before, and what is told of odd data."""
+"""The protocols on pairs of images: means, tables, images restored before, and what is told of odd data."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def silent(line: str) -> None:
     raise AssertionError(f"nothing was to be told: {line}")
 
 
-def test_every_picture_by_every_protocol(predictor: Predictor, make_pairs: MakePairs) -> None:
+def test_every_image_by_every_protocol(predictor: Predictor, make_pairs: MakePairs) -> None:
     data = make_pairs(NAMES)
     result = evaluate(data, predictor, say=silent)
     assert [each.labels["image"] for each in result.images] == ["rain-1.png", "rain-2.png", "rain-10.png"]
@@ -111,7 +111,7 @@ def test_only_infinite_values_have_an_infinite_mean() -> None:
     assert result.infinite == 1
 
 
-def test_pictures_restored_before(
+def test_images_restored_before(
     predictor: Predictor, make_pairs: MakePairs, make_photo: MakePhoto, tmp_path: Path
 ) -> None:
     names = [("1.png", "1.png"), ("1.bmp", "1.bmp"), ("sub/1.png", "sub/1.png"), ("sub/2[x].png", "sub/2[x].png")]
@@ -124,7 +124,7 @@ def test_pictures_restored_before(
     assert evaluate(manifest, tmp_path / "restored").made_by == str(tmp_path / "restored")
 
 
-def test_restored_pictures_that_are_missing_or_of_another_size(
+def test_restored_images_that_are_missing_or_of_another_size(
     make_pairs: MakePairs, make_photo: MakePhoto, tmp_path: Path
 ) -> None:
     data = make_pairs(NAMES)
@@ -139,7 +139,7 @@ def test_restored_pictures_that_are_missing_or_of_another_size(
         evaluate(data, tmp_path / "restored")
 
 
-def test_clean_pictures_that_are_there_twice_are_told(predictor: Predictor, make_pairs: MakePairs) -> None:
+def test_clean_images_that_are_there_twice_are_told(predictor: Predictor, make_pairs: MakePairs) -> None:
     data = make_pairs(NAMES)
     (data / "target" / "norain-10.png").write_bytes((data / "target" / "norain-1.png").read_bytes())
     said: list[str] = []
@@ -147,14 +147,12 @@ def test_clean_pictures_that_are_there_twice_are_told(predictor: Predictor, make
     assert said == [f"{data}: 1 clean images are there more than once: norain-1.png = norain-10.png"]
 
 
-def test_versions_of_one_clean_picture_are_no_duplicates(predictor: Predictor, make_pairs: MakePairs) -> None:
+def test_versions_of_one_clean_image_are_no_duplicates(predictor: Predictor, make_pairs: MakePairs) -> None:
     data = make_pairs([("1_1.png", "1.png"), ("1_2.png", "1.png")])
     assert len(evaluate(data, predictor, protocols=["rgb"], say=silent).images) == 2
 
 
-def test_16_bit_pictures_are_measured_as_saved_in_8(
-    predictor: Predictor, make_pairs: MakePairs, tmp_path: Path
-) -> None:
+def test_16_bit_images_are_measured_as_saved_in_8(predictor: Predictor, make_pairs: MakePairs, tmp_path: Path) -> None:
     data = make_pairs(NAMES[:1])
     (pair,) = find_pairs(data)
     shallow = evaluate(data, predictor, protocols=["rgb"])
@@ -165,12 +163,12 @@ def test_16_bit_pictures_are_measured_as_saved_in_8(
     )
 
 
-def test_protocols_and_pictures_that_cannot_be_measured(predictor: Predictor, make_pairs: MakePairs) -> None:
+def test_protocols_and_images_that_cannot_be_measured(predictor: Predictor, make_pairs: MakePairs) -> None:
     data = make_pairs(NAMES[:1], size=(10, 40))
     for protocols in (["y"], []):
         with pytest.raises(InputError, match=r"unknown protocol .*; known are y_A, y_B, rgb"):
             evaluate(data, predictor, protocols=protocols)
-    with pytest.raises(InputError, match=r"rain-1\.png: SSIM is undefined for a picture of 10 x 40"):
+    with pytest.raises(InputError, match=r"rain-1\.png: SSIM is undefined for an image of 10 x 40"):
         evaluate(data, predictor)
 
 

@@ -85,7 +85,7 @@ def test_a_network_without_first_estimates_has_no_term_for_them(
     assert terms["charbonnier"] == whole["charbonnier"]
 
 
-def test_the_clean_picture_costs_next_to_nothing(clean: Tensor) -> None:
+def test_the_clean_image_costs_next_to_nothing(clean: Tensor) -> None:
     full, half, quarter = gaussian_pyramid(clean)
     terms = training_losses(Restored(full, half, quarter, half, quarter), clean)
     assert terms["frequency"] == 0

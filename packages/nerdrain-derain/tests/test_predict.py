@@ -1,4 +1,4 @@
-"""Pictures and videos in, the same without rain out: what is kept, how pictures are cut up, what goes wrong."""
+"""Images and videos in, the same without rain out: what is kept, how images are cut up, what goes wrong."""
 
 from __future__ import annotations
 
@@ -32,13 +32,13 @@ def predictor(tiny: NeRDRain) -> Predictor:
 
 
 def expected(model: NeRDRain, image: Image) -> np.ndarray[Any, Any]:
-    """Return what the network makes of a picture whose sides are multiples of 16, in the picture's depth."""
+    """Return what the network makes of an image whose sides are multiples of 16, in the image's depth."""
     with torch.inference_mode():
         restored = model(to_tensor(image))[0].clamp(0, 1)
     return (restored * (2**image.bits - 1)).round().permute(1, 2, 0).numpy().astype(image.pixels.dtype)
 
 
-# a picture
+# an image
 
 
 @pytest.mark.parametrize("size", [(32, 48), (64, 16)])
@@ -110,7 +110,7 @@ def test_the_camera_s_orientation_is_applied_and_its_notes_are_kept(
         (np.zeros((32, 32, 3), np.int64), "uint8 or uint16"),
     ],
 )
-def test_what_is_no_picture_is_refused(predictor: Predictor, given: Any, told: str) -> None:
+def test_what_is_no_image_is_refused(predictor: Predictor, given: Any, told: str) -> None:
     with pytest.raises(InputError, match=told):
         predictor(given)
 
@@ -147,7 +147,7 @@ def test_every_size_in_every_mode(tiny: NeRDRain, make_photo: MakePhoto, tiles: 
         close(result.pixels, expected(tiny, result.rainy))
 
 
-def test_a_picture_smaller_than_a_window_is_run_whole(tiny: NeRDRain, make_photo: MakePhoto) -> None:
+def test_a_image_smaller_than_a_window_is_run_whole(tiny: NeRDRain, make_photo: MakePhoto) -> None:
     pixels = make_photo(100, 300)
     official, whole = (Predictor(tiny, "cpu", tiles=tiles)(pixels).pixels for tiles in ("official", "whole"))
     np.testing.assert_array_equal(official, whole)
@@ -222,7 +222,7 @@ def test_the_self_ensemble_is_the_mean_of_eight(tiny: NeRDRain) -> None:
             assert versions[one].shape != versions[other].shape or not torch.equal(versions[one], versions[other])
     mean = torch.stack([turned_back(plain.run(version), draw) for draw, version in versions.items()]).mean(dim=0)
     torch.testing.assert_close(ensemble.run(image), mean)
-    # which does not care how the picture is held
+    # which does not care how the image is held
     for draw in range(8):
         torch.testing.assert_close(turned_back(ensemble.run(versions[draw]), draw), mean, rtol=1e-4, atol=1e-5)
 
@@ -344,7 +344,7 @@ def clip(path: Path, make_photo: MakePhoto, size: tuple[int, int] = (32, 48), co
 
 
 @pytest.mark.parametrize("size", [(32, 48), (33, 47)])
-def test_a_video_keeps_its_pictures_and_their_times(
+def test_a_video_keeps_its_images_and_their_times(
     predictor: Predictor, make_photo: MakePhoto, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, size: tuple[int, int]
 ) -> None:
     clip(tmp_path / "a.mp4", make_photo, size)

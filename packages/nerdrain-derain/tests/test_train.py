@@ -17,7 +17,7 @@ from nerdrain_derain.data.pairs import Pair
 from nerdrain_derain.data.patches import RainyPatches
 from nerdrain_derain.training import trainer as train
 from nerdrain_derain.training.config import DataConfig, TrainConfig
-from nerdrain_derain.training.schedule import official_learning_rate
+from nerdrain_derain.training.schedule import published_learning_rate
 from nerdrain_derain.training.trainer import validate
 from visioncore.errors import InputError
 from visioncore.recipes import load_recipe, recipe_names
@@ -79,7 +79,7 @@ def test_a_run_leaves_weights_and_a_log(recipe: Path, data: Path, tmp_path: Path
     assert {"charbonnier", "frequency", "edge", "inr", "learning_rate"} <= set(losses[0])
     assert [line["step"] for line in lines if "validation" in line] == [2, 4]
     held_out = json.loads((tmp_path / "run" / "run.json").read_text())["run"]
-    assert held_out["pictures"] == 3
+    assert held_out["images"] == 3
     assert held_out["recipe"]["model"]["dim"] == 8
 
 
@@ -139,14 +139,14 @@ def test_the_validation_figure_is_the_mean_psnr(tiny: NeRDRain) -> None:
     assert measured["psnr_rgb_validation"] == pytest.approx(np.mean(restored), abs=1e-4)
 
 
-def test_rainy_versions_of_a_picture_stay_on_one_side(
+def test_rainy_versions_of_a_image_stay_on_one_side(
     recipe: Path, make_pairs: MakePairs, tmp_path: Path, no_training: dict[str, Any]
 ) -> None:
     data = make_pairs([(f"{n}_{version}.png", f"{n}.png") for n in range(5) for version in range(3)])
     train.train(recipe, data, tmp_path / "run", say=silent)
     source = no_training["source"]
     assert isinstance(source, RainyPatches)
-    assert len(source) == 9  # of five clean pictures, a share of 0.3 is held out: two
+    assert len(source) == 9  # of five clean images, a share of 0.3 is held out: two
     assert len(set(source.clean_files())) == 3
 
 
@@ -161,7 +161,7 @@ def test_no_more_is_held_out_than_a_test_set_has(monkeypatch: pytest.MonkeyPatch
     assert again.clean_files() == held_out.clean_files()
 
 
-def test_validation_pictures_that_are_trained_on_are_told(
+def test_validation_images_that_are_trained_on_are_told(
     recipe: Path, data: Path, make_pairs: MakePairs, tmp_path: Path, no_training: dict[str, Any]
 ) -> None:
     said: list[str] = []
@@ -188,7 +188,7 @@ def test_validation_looks_at_the_same_rain_every_time(
 
 
 def test_the_official_table_of_learning_rates() -> None:
-    rates = {epoch: official_learning_rate(epoch, 3000) for epoch in (1, 2, 3, 4, 5, 6, 1500, 3000)}
+    rates = {epoch: published_learning_rate(epoch, 3000) for epoch in (1, 2, 3, 4, 5, 6, 1500, 3000)}
     assert rates[1] == 0
     assert rates[2] == pytest.approx(1e-4 / 3)
     assert rates[3] == pytest.approx(2e-4 / 3)
@@ -205,8 +205,8 @@ def test_the_official_schedule_counts_epochs(
     other = make_pairs([("7.png", "7.png")], name="other", seed=7)
     overrides = {"schedule": "official", "loop.steps": "40", "loop.learning_rate": "1e-4"}
     train.train(recipe, data, tmp_path / "run", validation=other, overrides=overrides)
-    rate = no_training["learning_rate"]  # 4 pictures, 2 at a time: 20 epochs of 2 steps
-    expected = [official_learning_rate(epoch, 20) for epoch in range(1, 21) for _ in range(2)]
+    rate = no_training["learning_rate"]  # 4 images, 2 at a time: 20 epochs of 2 steps
+    expected = [published_learning_rate(epoch, 20) for epoch in range(1, 21) for _ in range(2)]
     assert [rate(step) for step in range(40)] == expected
     train.train(recipe, data, tmp_path / "run", validation=other)
     assert no_training["learning_rate"] is None
@@ -261,7 +261,7 @@ def test_recipes_and_data_that_will_not_do(recipe: Path, data: Path, make_pairs:
         ("nerd-rian", data, {}, "unknown recipe 'nerd-rian'; did you mean nerd-rain?"),
         (tmp_path / "none.yaml", data, {}, "this recipe cannot be read"),
         (recipe, tmp_path / "none", {}, "no such folder"),
-        (recipe, data / "target", {}, "no folder of rainy pictures in it"),
+        (recipe, data / "target", {}, "no folder of rainy images in it"),
         (recipe, alone, {}, "clean images, 1 in all: 1 would be held out for validation"),
         (recipe, data, {"data.kind": "synthetic"}, "holds rainy and clean images, and this recipe lets rain fall"),
     ):
@@ -270,7 +270,7 @@ def test_recipes_and_data_that_will_not_do(recipe: Path, data: Path, make_pairs:
         assert told in str(caught.value)
 
 
-def test_a_picture_that_breaks_later_is_named(recipe: Path, data: Path, tmp_path: Path) -> None:
+def test_a_image_that_breaks_later_is_named(recipe: Path, data: Path, tmp_path: Path) -> None:
     for path in (data / "input").iterdir():
         path.write_bytes(path.read_bytes()[:200])
     with pytest.raises(InputError, match=r"\d\.png: the PNG file is truncated"):

@@ -38,7 +38,7 @@ def installed(monkeypatch: pytest.MonkeyPatch) -> None:
     """Install methods called good, bad (its demo has a defect), wrong (bad input) and unread."""
 
     def good(out: Path) -> DemoReport:
-        (out / "figure.png").write_bytes(b"picture")
+        (out / "figure.png").write_bytes(b"image")
         return DemoReport("good", "5 dB & more", {"PSNR": 30.123456}, out / "figure.png", 1.5)
 
     def bad(out: Path) -> DemoReport:

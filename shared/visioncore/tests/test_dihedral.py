@@ -1,4 +1,4 @@
-"""The eight ways to turn a picture: all different, all undone, the same for tensors and arrays."""
+"""The eight ways to turn an image: all different, all undone, the same for tensors and arrays."""
 
 from __future__ import annotations
 

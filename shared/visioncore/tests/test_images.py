@@ -1,4 +1,4 @@
-"""Reading and writing pictures: what comes back, in every form of file, and one clear line for what is none."""
+"""Reading and writing images: what comes back, in every form of file, and one clear line for what is none."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def noise(*shape: int, bits: int = 8, seed: int = 0) -> NDArray[np.uint8] | NDAr
     return values.astype(np.uint8) if bits == 8 else values.astype(np.uint16)
 
 
-def a_picture(bits: int = 8, grey: bool = False, alpha: bool = False, size: tuple[int, int] = (13, 18)) -> Image:
+def a_image(bits: int = 8, grey: bool = False, alpha: bool = False, size: tuple[int, int] = (13, 18)) -> Image:
     pixels = noise(*size, 1 if grey else 3, bits=bits)
     return Image(
         pixels.repeat(3, axis=2) if grey else pixels, noise(*size, bits=bits, seed=1) if alpha else None, grey=grey
@@ -65,43 +65,43 @@ def refused(path: Path) -> str:
 @pytest.mark.parametrize("grey", [False, True])
 @pytest.mark.parametrize("alpha", [False, True])
 def test_lossless_formats_keep_every_bit(tmp_path: Path, suffix: str, bits: int, grey: bool, alpha: bool) -> None:
-    picture = a_picture(bits, grey, alpha)
-    write_image(tmp_path / f"a{suffix}", picture)
+    image = a_image(bits, grey, alpha)
+    write_image(tmp_path / f"a{suffix}", image)
     back = read_image(tmp_path / f"a{suffix}")
     assert back.bits == bits
     assert back.grey == (grey and not (suffix == ".tif" and bits == 16 and alpha))
-    np.testing.assert_array_equal(back.pixels, picture.pixels)
-    if picture.alpha is None:
+    np.testing.assert_array_equal(back.pixels, image.pixels)
+    if image.alpha is None:
         assert back.alpha is None
     else:
-        np.testing.assert_array_equal(back.alpha, picture.alpha)
+        np.testing.assert_array_equal(back.alpha, image.alpha)
 
 
 @pytest.mark.parametrize("suffix", [".png", ".tif"])
 @pytest.mark.parametrize("bits", [8, 16])
-def test_pictures_made_of_tensors_keep_every_bit(tmp_path: Path, suffix: str, bits: int) -> None:
-    picture = a_picture(bits)
-    made = from_tensor(to_tensor(picture, torch.float64), like=picture)
+def test_images_made_of_tensors_keep_every_bit(tmp_path: Path, suffix: str, bits: int) -> None:
+    image = a_image(bits)
+    made = from_tensor(to_tensor(image, torch.float64), like=image)
     assert not made.pixels.flags["C_CONTIGUOUS"]  # they are planes in memory
     write_image(tmp_path / f"a{suffix}", made)
-    np.testing.assert_array_equal(read_image(tmp_path / f"a{suffix}").pixels, picture.pixels)
+    np.testing.assert_array_equal(read_image(tmp_path / f"a{suffix}").pixels, image.pixels)
 
 
 @pytest.mark.parametrize("suffix", [".webp", ".bmp"])
 def test_webp_and_bmp_keep_8_bit_colours(tmp_path: Path, suffix: str) -> None:
-    picture = a_picture(alpha=True)
-    write_image(tmp_path / f"a{suffix}", picture)
+    image = a_image(alpha=True)
+    write_image(tmp_path / f"a{suffix}", image)
     back = read_image(tmp_path / f"a{suffix}")
-    np.testing.assert_array_equal(back.pixels, picture.pixels)
+    np.testing.assert_array_equal(back.pixels, image.pixels)
     assert (back.alpha is None) == (suffix == ".bmp")
     if back.alpha is not None:
-        np.testing.assert_array_equal(back.alpha, picture.alpha)
+        np.testing.assert_array_equal(back.alpha, image.alpha)
 
 
 @pytest.mark.parametrize("suffix", [".webp", ".bmp"])
 def test_16_bit_is_rounded_where_the_format_has_8(tmp_path: Path, suffix: str) -> None:
-    picture = Image(np.array([[[0, 128, 129], [32767, 65406, 65407]]], np.uint16).repeat(4, axis=0))
-    write_image(tmp_path / f"a{suffix}", picture)
+    image = Image(np.array([[[0, 128, 129], [32767, 65406, 65407]]], np.uint16).repeat(4, axis=0))
+    write_image(tmp_path / f"a{suffix}", image)
     back = read_image(tmp_path / f"a{suffix}")
     np.testing.assert_array_equal(back.pixels[0], [[0, 0, 1], [127, 254, 255]])
 
@@ -122,8 +122,8 @@ def test_jpeg_stays_close_and_grey_stays_grey(tmp_path: Path, grey: bool) -> Non
 @pytest.mark.parametrize("suffix", [".png", ".tif", ".jpg", ".webp"])
 @pytest.mark.parametrize("bits", [8, 16])
 def test_profile_and_date_survive(tmp_path: Path, suffix: str, bits: int) -> None:
-    picture = a_picture(bits)
-    write_image(tmp_path / f"a{suffix}", Image(picture.pixels, icc=PROFILE, exif=dated()))
+    image = a_image(bits)
+    write_image(tmp_path / f"a{suffix}", Image(image.pixels, icc=PROFILE, exif=dated()))
     back = read_image(tmp_path / f"a{suffix}")
     assert back.icc == PROFILE
     assert back.exif is not None
@@ -136,14 +136,14 @@ def test_profile_and_date_survive(tmp_path: Path, suffix: str, bits: int) -> Non
 
 
 def test_other_readers_see_what_sixteen_bit_files_say(tmp_path: Path) -> None:
-    picture = Image(a_picture(16).pixels, noise(13, 18, bits=16, seed=1), icc=PROFILE, exif=dated())
+    image = Image(a_image(16).pixels, noise(13, 18, bits=16, seed=1), icc=PROFILE, exif=dated())
     for suffix in (".png", ".tif"):
-        write_image(tmp_path / f"a{suffix}", picture)
+        write_image(tmp_path / f"a{suffix}", image)
         with Pillow.open(tmp_path / f"a{suffix}") as file:
             assert file.mode == "RGBA"
             assert file.info["icc_profile"] == PROFILE
             assert file.getexif()[DATE] == "2024:06:17 10:00:00"
-            np.testing.assert_allclose(np.asarray(file)[:, :, :3], picture.pixels / 257, atol=1)
+            np.testing.assert_allclose(np.asarray(file)[:, :, :3], image.pixels / 257, atol=1)
 
 
 # every form a file can have
@@ -228,10 +228,10 @@ def test_an_animation_gives_its_first_frame(tmp_path: Path) -> None:
 
 
 def test_a_wrong_suffix_does_not_matter(tmp_path: Path) -> None:
-    picture = a_picture()
-    write_image(tmp_path / "a.png", picture)
+    image = a_image()
+    write_image(tmp_path / "a.png", image)
     (tmp_path / "a.png").rename(tmp_path / "a.jpg")
-    np.testing.assert_array_equal(read_image(tmp_path / "a.jpg").pixels, picture.pixels)
+    np.testing.assert_array_equal(read_image(tmp_path / "a.jpg").pixels, image.pixels)
 
 
 # orientation: the dihedral group as cameras count it
@@ -277,10 +277,10 @@ def test_orientation_of_16_bit_colour_and_its_alpha(tmp_path: Path, orientation:
 
 
 @pytest.mark.filterwarnings("ignore:Corrupt EXIF")
-def test_a_damaged_exif_block_does_not_cost_the_picture(tmp_path: Path) -> None:
-    picture = a_picture()
-    Pillow.fromarray(picture.pixels).save(tmp_path / "a.png", exif=b"Exif\0\0II*\0\xff\xff\xff\x00garbage")
-    np.testing.assert_array_equal(read_image(tmp_path / "a.png").pixels, picture.pixels)
+def test_a_damaged_exif_block_does_not_cost_the_image(tmp_path: Path) -> None:
+    image = a_image()
+    Pillow.fromarray(image.pixels).save(tmp_path / "a.png", exif=b"Exif\0\0II*\0\xff\xff\xff\x00garbage")
+    np.testing.assert_array_equal(read_image(tmp_path / "a.png").pixels, image.pixels)
 
 
 # the size alone
@@ -288,17 +288,17 @@ def test_a_damaged_exif_block_does_not_cost_the_picture(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("suffix", [".png", ".jpg", ".bmp"])
 def test_the_size_needs_the_header_alone(tmp_path: Path, suffix: str) -> None:
-    write_image(tmp_path / f"a{suffix}", a_picture(size=(300, 401)))
+    write_image(tmp_path / f"a{suffix}", a_image(size=(300, 401)))
     whole = (tmp_path / f"a{suffix}").read_bytes()
     (tmp_path / f"a{suffix}").write_bytes(whole[: len(whole) // 2])
     assert image_size(tmp_path / f"a{suffix}") == (300, 401)
     refused(tmp_path / f"a{suffix}")
 
 
-def test_the_size_of_what_is_no_picture(tmp_path: Path) -> None:
-    (tmp_path / "a.png").write_text("no picture")
+def test_the_size_of_what_is_no_image(tmp_path: Path) -> None:
+    (tmp_path / "a.png").write_text("no image")
     (tmp_path / "b.png").write_bytes(png_announcing(60000, 40000))
-    for name, reason in (("a.png", "not a picture"), ("b.png", "2400 megapixels"), ("c.png", "cannot be read")):
+    for name, reason in (("a.png", "not an image"), ("b.png", "2400 megapixels"), ("c.png", "cannot be read")):
         with pytest.raises(InputError, match=reason):
             image_size(tmp_path / name)
 
@@ -311,22 +311,22 @@ def test_the_size_of_what_is_no_picture(tmp_path: Path) -> None:
 def test_every_value_survives_the_way_through_a_tensor(bits: int, dtype: torch.dtype) -> None:
     ramp = np.arange(2**bits).reshape(16, -1, 1).repeat(3, axis=2)
     values = ramp.astype(np.uint8) if bits == 8 else ramp.astype(np.uint16)
-    picture = Image(values, noise(*values.shape[:2], bits=bits), icc=PROFILE, exif=dated())
-    tensor = to_tensor(picture, dtype)
+    image = Image(values, noise(*values.shape[:2], bits=bits), icc=PROFILE, exif=dated())
+    tensor = to_tensor(image, dtype)
     assert tensor.shape == (1, 3, *values.shape[:2])
     assert tensor.dtype == dtype
     assert (tensor.min().item(), tensor.max().item()) == (0, 1)
-    back = from_tensor(tensor, picture)
-    np.testing.assert_array_equal(back.pixels, picture.pixels)
-    assert back.alpha is picture.alpha
-    assert (back.icc, back.exif) == (PROFILE, picture.exif)
+    back = from_tensor(tensor, image)
+    np.testing.assert_array_equal(back.pixels, image.pixels)
+    assert back.alpha is image.alpha
+    assert (back.icc, back.exif) == (PROFILE, image.exif)
 
 
 def test_channels_and_half_precision_keep_their_places() -> None:
-    picture = a_picture(16)
-    tensor = to_tensor(picture, torch.bfloat16)
+    image = a_image(16)
+    tensor = to_tensor(image, torch.bfloat16)
     assert tensor.dtype == torch.bfloat16
-    np.testing.assert_allclose(tensor[0, :, 4, 7].float().numpy() * 65535, picture.pixels[4, 7], rtol=0.005, atol=1)
+    np.testing.assert_allclose(tensor[0, :, 4, 7].float().numpy() * 65535, image.pixels[4, 7], rtol=0.005, atol=1)
 
 
 def test_a_tensor_is_clamped_and_rounded_half_to_even() -> None:
@@ -335,24 +335,24 @@ def test_a_tensor_is_clamped_and_rounded_half_to_even() -> None:
     np.testing.assert_array_equal(from_tensor(tensor).pixels[1, :, 2], [0, 0, 2, 2, 255])
 
 
-def test_a_grey_picture_stays_grey() -> None:
-    picture = a_picture(grey=True)
-    tensor = to_tensor(picture) + torch.tensor([-0.1, 0.0, 0.1]).reshape(1, 3, 1, 1)
-    back = from_tensor(tensor.clamp(0.1, 0.9), picture)
+def test_a_grey_image_stays_grey() -> None:
+    image = a_image(grey=True)
+    tensor = to_tensor(image) + torch.tensor([-0.1, 0.0, 0.1]).reshape(1, 3, 1, 1)
+    back = from_tensor(tensor.clamp(0.1, 0.9), image)
     assert back.grey
     assert (back.pixels == back.pixels[:, :, :1]).all()
-    middle = (picture.pixels > 60) & (picture.pixels < 190)
-    np.testing.assert_array_equal(back.pixels[middle], picture.pixels[middle])
+    middle = (image.pixels > 60) & (image.pixels < 190)
+    np.testing.assert_array_equal(back.pixels[middle], image.pixels[middle])
 
 
-def test_tensors_that_are_no_picture_are_refused() -> None:
-    picture = a_picture(alpha=True)
+def test_tensors_that_are_no_image_are_refused() -> None:
+    image = a_image(alpha=True)
     with pytest.raises(InputError, match=r"\(1, 3, H, W\)"):
         from_tensor(torch.zeros(3, 4, 4))
     with pytest.raises(InputError, match="not numbers"):
         from_tensor(torch.full((1, 3, 4, 4), torch.nan))
     with pytest.raises(InputError, match="alpha must be"):
-        from_tensor(torch.zeros(1, 3, 26, 36), picture)
+        from_tensor(torch.zeros(1, 3, 26, 36), image)
     with pytest.raises(InputError, match="uint8 or uint16"):
         Image(np.zeros((4, 4, 3)))  # type: ignore[arg-type]
 
@@ -365,15 +365,15 @@ def test_missing_folder_empty_and_foreign_files(tmp_path: Path) -> None:
     assert "is a folder" in refused(tmp_path)
     (tmp_path / "empty.png").touch()
     assert "empty" in refused(tmp_path / "empty.png")
-    (tmp_path / "text.png").write_text("not a picture at all, whatever the suffix says")
-    assert "not a picture" in refused(tmp_path / "text.png")
+    (tmp_path / "text.png").write_text("not an image at all, whatever the suffix says")
+    assert "not an image" in refused(tmp_path / "text.png")
     (tmp_path / "paper.jpg").write_bytes(b"%PDF-1.7\n" + bytes(100))
-    assert "not a picture" in refused(tmp_path / "paper.jpg")
+    assert "not an image" in refused(tmp_path / "paper.jpg")
 
 
 @pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() == 0, reason="the superuser may read everything")
 def test_a_file_without_permission(tmp_path: Path) -> None:
-    write_image(tmp_path / "a.png", a_picture())
+    write_image(tmp_path / "a.png", a_image())
     (tmp_path / "a.png").chmod(0)
     assert "Permission denied" in refused(tmp_path / "a.png")
 
@@ -389,8 +389,8 @@ def test_a_read_that_fails_names_the_reason(tmp_path: Path, monkeypatch: pytest.
 @pytest.mark.parametrize("bits", [8, 16])
 @pytest.mark.parametrize("suffix", [".png", ".jpg", ".tif", ".webp", ".bmp"])
 @pytest.mark.parametrize("part", [0.2, 0.6, 0.97])
-def test_a_truncated_file_gives_no_picture(tmp_path: Path, suffix: str, bits: int, part: float) -> None:
-    write_image(tmp_path / f"a{suffix}", a_picture(bits, size=(160, 200)))
+def test_a_truncated_file_gives_no_image(tmp_path: Path, suffix: str, bits: int, part: float) -> None:
+    write_image(tmp_path / f"a{suffix}", a_image(bits, size=(160, 200)))
     whole = (tmp_path / f"a{suffix}").read_bytes()
     (tmp_path / f"a{suffix}").write_bytes(whole[: int(part * len(whole))])
     assert "damaged" in refused(tmp_path / f"a{suffix}")
@@ -398,15 +398,15 @@ def test_a_truncated_file_gives_no_picture(tmp_path: Path, suffix: str, bits: in
 
 @pytest.mark.filterwarnings("ignore:Corrupt EXIF")
 @pytest.mark.parametrize("suffix", [".png", ".jpg", ".tif", ".webp", ".bmp"])
-def test_a_file_cut_in_its_header_gives_no_picture(tmp_path: Path, suffix: str) -> None:
-    write_image(tmp_path / f"a{suffix}", a_picture())
+def test_a_file_cut_in_its_header_gives_no_image(tmp_path: Path, suffix: str) -> None:
+    write_image(tmp_path / f"a{suffix}", a_image())
     (tmp_path / f"a{suffix}").write_bytes((tmp_path / f"a{suffix}").read_bytes()[:20])
     assert "damaged" in refused(tmp_path / f"a{suffix}")
 
 
 @pytest.mark.parametrize("bits", [8, 16])
-def test_a_flipped_byte_in_a_png_gives_no_picture(tmp_path: Path, bits: int) -> None:
-    write_image(tmp_path / "a.png", a_picture(bits, size=(60, 80)))
+def test_a_flipped_byte_in_a_png_gives_no_image(tmp_path: Path, bits: int) -> None:
+    write_image(tmp_path / "a.png", a_image(bits, size=(60, 80)))
     damaged = bytearray((tmp_path / "a.png").read_bytes())
     damaged[len(damaged) // 2] ^= 0xFF
     (tmp_path / "a.png").write_bytes(damaged)
@@ -425,21 +425,19 @@ def test_a_decompression_bomb_is_refused_by_its_header(tmp_path: Path, monkeypat
     assert "60000 x 40000" in message
     assert "2400 megapixels" in message
     assert "at most 500 megapixels" in message
-    write_image(tmp_path / "a.png", a_picture())
+    write_image(tmp_path / "a.png", a_image())
     monkeypatch.setattr(images, "MAX_PIXELS", 100)
     assert "18 x 13" in refused(tmp_path / "a.png")
 
 
-def test_pictures_larger_than_pillows_own_limit_are_not_refused(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    write_image(tmp_path / "a.png", a_picture())
+def test_images_larger_than_pillows_own_limit_are_not_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    write_image(tmp_path / "a.png", a_image())
     monkeypatch.setattr(Pillow, "MAX_IMAGE_PIXELS", 10)
     assert read_image(tmp_path / "a.png").width == 18
 
 
 @pytest.mark.parametrize("size", [(0, 5), (5, 0), (0, 0)])
-def test_a_picture_without_pixels(tmp_path: Path, size: tuple[int, int]) -> None:
+def test_a_image_without_pixels(tmp_path: Path, size: tuple[int, int]) -> None:
     (tmp_path / "a.png").write_bytes(png_announcing(*size))
     assert "announces no pixels" in refused(tmp_path / "a.png")
 
@@ -499,7 +497,7 @@ def test_a_tiff_of_several_pages(tmp_path: Path) -> None:
 
 
 def test_a_missing_library_is_told_with_the_command(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    write_image(tmp_path / "a.png", a_picture(16))
+    write_image(tmp_path / "a.png", a_image(16))
     monkeypatch.setitem(sys.modules, "cv2", None)
     with pytest.raises(InputError, match=r'^cv2 is not installed; run: pip install "visioncore\[images\]"$'):
         read_image(tmp_path / "a.png")
@@ -515,24 +513,24 @@ def test_a_missing_library_is_told_with_the_command(tmp_path: Path, monkeypatch:
 def test_unknown_suffixes_are_refused_with_the_known_ones(tmp_path: Path) -> None:
     for name in ("a.heic", "a.gif", "a"):
         with pytest.raises(InputError, match=r"use \.png, \.jpg") as caught:
-            write_image(tmp_path / name, a_picture())
+            write_image(tmp_path / name, a_image())
         assert "\n" not in str(caught.value)
     assert list(tmp_path.iterdir()) == []
     for suffix in IMAGE_SUFFIXES:
-        write_image(tmp_path / f"a{suffix.upper()}", a_picture())
+        write_image(tmp_path / f"a{suffix.upper()}", a_image())
         assert read_image(tmp_path / f"a{suffix.upper()}").width == 18
 
 
-def test_a_picture_that_the_format_cannot_hold(tmp_path: Path) -> None:
+def test_a_image_that_the_format_cannot_hold(tmp_path: Path) -> None:
     wide = Image(np.zeros((1, 17000, 3), np.uint8))
-    with pytest.raises(InputError, match="WEBP file cannot hold this picture"):
+    with pytest.raises(InputError, match="WEBP file cannot hold this image"):
         write_image(tmp_path / "a.webp", wide)
     assert list(tmp_path.iterdir()) == []
 
 
 def test_a_full_disk_leaves_the_old_file_and_nothing_else(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    picture = a_picture()
-    write_image(tmp_path / "a.png", picture)
+    image = a_image()
+    write_image(tmp_path / "a.png", image)
     whole = Path.write_bytes
 
     def half(path: Path, data: bytes) -> int:
@@ -541,14 +539,14 @@ def test_a_full_disk_leaves_the_old_file_and_nothing_else(tmp_path: Path, monkey
 
     monkeypatch.setattr(Path, "write_bytes", half)
     with pytest.raises(InputError, match=r"a\.png: could not be written \(No space left on device\)$"):
-        write_image(tmp_path / "a.png", a_picture(grey=True))
+        write_image(tmp_path / "a.png", a_image(grey=True))
     assert [path.name for path in tmp_path.iterdir()] == ["a.png"]
-    np.testing.assert_array_equal(read_image(tmp_path / "a.png").pixels, picture.pixels)
+    np.testing.assert_array_equal(read_image(tmp_path / "a.png").pixels, image.pixels)
 
 
 def test_a_folder_in_the_way(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     with pytest.raises(InputError, match="cannot write in this folder"):
-        write_image(tmp_path / "file" / "a.png", a_picture())
-    write_image(tmp_path / "new" / "folder" / "a.png", a_picture())
+        write_image(tmp_path / "file" / "a.png", a_image())
+    write_image(tmp_path / "new" / "folder" / "a.png", a_image())
     assert read_image(tmp_path / "new" / "folder" / "a.png").height == 13

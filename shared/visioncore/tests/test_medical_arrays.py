@@ -91,7 +91,7 @@ def test_nothing_in_a_pickle_is_run(tmp_path: Path) -> None:
 
 def test_a_pickle_of_something_else_is_refused(tmp_path: Path) -> None:
     assert "dictionary of img and label" in refused(pickled(tmp_path / "list.npy", [None, "a"]))
-    assert "no img in it, only picture" in refused(pickled(tmp_path / "other.npy", {"picture": np.ones((2, 2))}))
+    assert "no img in it, only image" in refused(pickled(tmp_path / "other.npy", {"image": np.ones((2, 2))}))
 
 
 def test_npz_and_hdf5_have_image_and_label(tmp_path: Path) -> None:

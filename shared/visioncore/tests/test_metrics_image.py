@@ -1,4 +1,4 @@
-"""The PSNR and SSIM protocols: against golden values, against plain definitions, and on pictures they must refuse."""
+"""The PSNR and SSIM protocols: against golden values, against plain definitions, and on images they must refuse."""
 
 from __future__ import annotations
 
@@ -125,11 +125,11 @@ def test_separable_ssim_equals_the_plain_definition(size: tuple[int, int]) -> No
         assert value.item() == pytest.approx(np.mean([plain_ssim(x[c], y[c], 255) for c in range(3)]), abs=1e-12)
 
 
-def plain_box_mean(picture: np.ndarray, factor: int) -> np.ndarray:
+def plain_box_mean(image: np.ndarray, factor: int) -> np.ndarray:
     """The f x f mean around every f-th pixel: a mirrored border, an even window one further right and down."""
     back, ahead = (factor - 1) // 2, factor // 2
-    padded = np.pad(picture, ((back, ahead), (back, ahead)), mode="symmetric")
-    height, width = picture.shape
+    padded = np.pad(image, ((back, ahead), (back, ahead)), mode="symmetric")
+    height, width = image.shape
     return np.array(
         [
             [padded[i : i + factor, j : j + factor].mean() for j in range(0, width, factor)]
@@ -157,7 +157,7 @@ def test_luminance_rounds_halves_away_from_zero() -> None:
 
 
 @pytest.mark.parametrize("protocol", list(PROTOCOLS))
-def test_equal_pictures_are_infinitely_good_and_batches_are_not_mixed(protocol: str) -> None:
+def test_equal_images_are_infinitely_good_and_batches_are_not_mixed(protocol: str) -> None:
     generator = torch.Generator().manual_seed(1)
     target = torch.rand(3, 1 if protocol.startswith("ct") else 3, 20, 24, generator=generator)
     restored = target.clone()
@@ -171,7 +171,7 @@ def test_equal_pictures_are_infinitely_good_and_batches_are_not_mixed(protocol: 
     assert similarity[1] < 0.9
 
 
-def test_floats_count_as_the_8_bit_picture_they_would_be_saved_as() -> None:
+def test_floats_count_as_the_8_bit_image_they_would_be_saved_as() -> None:
     generator = torch.Generator().manual_seed(2)
     target = torch.rand(1, 3, 16, 16, generator=generator)
     restored = target + 0.2 * torch.randn(target.shape, generator=generator)
@@ -213,9 +213,9 @@ def test_what_cannot_be_compared_is_refused(restored: Tensor, target: Tensor, me
 
 
 def test_an_unknown_protocol_is_told_the_known_ones() -> None:
-    picture = torch.zeros(1, 3, 12, 12)
+    image = torch.zeros(1, 3, 12, 12)
     with pytest.raises(InputError, match="'psnr'; known are y_A, y_B, rgb"):
-        measure(picture, picture, "psnr")
+        measure(image, image, "psnr")
 
 
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")

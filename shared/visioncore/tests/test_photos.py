@@ -13,7 +13,7 @@ from visioncore.images import Image, write_image
 from visioncore.images.photo_cache import Photos
 
 
-def picture(height: int = 8, width: int = 10) -> Any:
+def image(height: int = 8, width: int = 10) -> Any:
     return np.random.default_rng(0).integers(0, 256, (height, width, 3), np.uint8)
 
 
@@ -28,18 +28,18 @@ def test_photos_are_read_once_as_long_as_there_is_room(tmp_path: Path) -> None:
 
 
 def test_sixteen_bit_grey_and_alpha_become_eight_bit_rgb(tmp_path: Path) -> None:
-    write_image(tmp_path / "deep.png", Image(picture().astype(np.uint16) * 257))
-    grey = np.repeat(picture()[..., :1], 3, axis=2)
+    write_image(tmp_path / "deep.png", Image(image().astype(np.uint16) * 257))
+    grey = np.repeat(image()[..., :1], 3, axis=2)
     write_image(tmp_path / "grey.png", Image(grey, grey=True))
-    write_image(tmp_path / "alpha.png", Image(picture(), alpha=picture()[..., 0]))
+    write_image(tmp_path / "alpha.png", Image(image(), alpha=image()[..., 0]))
     read = Photos()
-    for name, expected in (("deep", picture()), ("grey", grey), ("alpha", picture())):
+    for name, expected in (("deep", image()), ("grey", grey), ("alpha", image())):
         pixels = read(tmp_path / f"{name}.png")
         assert pixels.dtype == np.uint8
         np.testing.assert_array_equal(pixels, expected)
 
 
 def test_what_is_no_photo_is_named(tmp_path: Path) -> None:
-    (tmp_path / "text.png").write_text("no picture")
-    with pytest.raises(InputError, match=r"text\.png: not a picture"):
+    (tmp_path / "text.png").write_text("no image")
+    with pytest.raises(InputError, match=r"text\.png: not an image"):
         Photos()(tmp_path / "text.png")

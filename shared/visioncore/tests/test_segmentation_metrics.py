@@ -105,7 +105,7 @@ def test_a_voxel_at_the_end_of_a_row_is_far_from_the_start_of_the_next() -> None
     assert hd95(single((4, 8, 9), 1, 3, 8), single((4, 8, 9), 1, 4, 0)) == math.hypot(1, 8)
 
 
-def test_pictures_and_lines_are_volumes_of_fewer_axes() -> None:
+def test_images_and_lines_are_volumes_of_fewer_axes() -> None:
     rng = np.random.default_rng(2)
     check(blobs(rng, (50, 40), 0.2), blobs(rng, (50, 40), 0.2))
     check(blobs(rng, (50, 40), 0.2), blobs(rng, (50, 40), 0.2), (0.3, 2.0))

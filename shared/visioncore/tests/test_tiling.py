@@ -12,7 +12,7 @@ from visioncore.errors import InputError
 from visioncore.inference.tiling import check_tiles, pad_to_multiple, parse_tiles, run_tiled, run_whole
 
 
-def picture(height: int, width: int, batch: int = 1, channels: int = 3) -> Tensor:
+def content(height: int, width: int, batch: int = 1, channels: int = 3) -> Tensor:
     return torch.rand(batch, channels, height, width, generator=torch.Generator().manual_seed(height * 1000 + width))
 
 
@@ -35,7 +35,7 @@ def test_whole_pads_runs_and_crops() -> None:
         seen.append(image.shape)
         return image + 1
 
-    image = picture(13, 30)
+    image = content(13, 30)
     assert torch.equal(run_whole(network, image, 16), image + 1)
     assert seen == [(1, 3, 16, 32)]
 
@@ -63,7 +63,7 @@ CASES = [
 @pytest.mark.parametrize(("height", "width", "size", "overlap", "multiple"), CASES)
 @pytest.mark.parametrize("batch", [1, 3])
 def test_identity_is_the_input(height: int, width: int, size: int, overlap: int, multiple: int, batch: int) -> None:
-    image = picture(height, width, batch=2)
+    image = content(height, width, batch=2)
     sizes: set[int] = set()
 
     def network(tiles: Tensor) -> Tensor:
@@ -84,7 +84,7 @@ def test_a_local_network_gives_the_same_as_on_the_whole_image(
     radius = overlap // 4
     torch.manual_seed(0)
     network = nn.Conv2d(3, 4, 2 * radius + 1, padding=radius).double()
-    image = picture(height, width, batch=2).double()
+    image = content(height, width, batch=2).double()
     whole = run_whole(network, image, multiple)
     tiled = run_tiled(network, image, size=size, overlap=overlap, multiple=multiple, batch=2)
     assert tiled.dtype == torch.float64
@@ -95,7 +95,7 @@ def test_a_network_with_strides_sees_the_grid_of_the_whole_image() -> None:
     def blocky(image: Tensor) -> Tensor:
         return nn.functional.interpolate(nn.functional.avg_pool2d(image, 8), scale_factor=8)
 
-    image = picture(70, 91)
+    image = content(70, 91)
     tiled = run_tiled(blocky, image, size=32, overlap=10, multiple=8)
     assert (tiled - run_whole(blocky, image, 8)).abs().max() <= 1e-6
 
@@ -109,7 +109,7 @@ def test_tiles_that_disagree_fade_without_a_step() -> None:
         count += 1
         return torch.full_like(tile, float(count % 2))
 
-    row = run_tiled(network, picture(32, 200), size=32, overlap=16)[0, 0, 0]
+    row = run_tiled(network, content(32, 200), size=32, overlap=16)[0, 0, 0]
     assert 0 <= row.min() < 0.01
     assert 0.99 < row.max() <= 1
     assert row.diff().abs().max() <= 1 / 8 + 1e-6
@@ -119,7 +119,7 @@ def test_a_far_reaching_network_differs_little_where_tiles_meet() -> None:
     """Beyond the dropped margin the error must fade, not jump: a wide blur, compared with the whole image."""
     blur = nn.Conv2d(1, 1, 25, padding=12, padding_mode="reflect", bias=False)
     nn.init.constant_(blur.weight, 1 / 25**2)
-    image = picture(96, 96, channels=1)
+    image = content(96, 96, channels=1)
     whole = run_whole(blur, image, 1)
     plain = (run_tiled(blur, image, size=32, overlap=0) - whole).abs().max()
     faded = (run_tiled(blur, image, size=32, overlap=16) - whole).abs().max()
@@ -133,7 +133,7 @@ def test_only_a_batch_of_tiles_is_handed_over_at_a_time() -> None:
         counts.append(len(tiles))
         return tiles
 
-    run_tiled(network, picture(64, 80), size=16, overlap=0, batch=3)
+    run_tiled(network, content(64, 80), size=16, overlap=0, batch=3)
     assert counts == [3] * 6 + [2]
 
 
@@ -149,7 +149,7 @@ def test_the_batch_shrinks_when_memory_runs_out_and_nothing_is_done_twice() -> N
         done.append(len(tiles))
         return tiles
 
-    image = picture(64, 64)
+    image = content(64, 64)
     result = run_tiled(network, image, size=16, overlap=0, batch=8, notify=said.append)
     assert (result - image).abs().max() <= 1e-6
     assert tried[:3] == [8, 4, 2]
@@ -162,7 +162,7 @@ def test_memory_that_does_not_hold_one_tile() -> None:
         raise torch.OutOfMemoryError("CUDA out of memory.")
 
     with pytest.raises(InputError, match="out of memory even at the smallest size"):
-        run_tiled(network, picture(64, 64), size=16, overlap=0, batch=4)
+        run_tiled(network, content(64, 64), size=16, overlap=0, batch=4)
 
 
 def test_other_errors_of_the_network_pass_through() -> None:
@@ -170,11 +170,11 @@ def test_other_errors_of_the_network_pass_through() -> None:
         raise RuntimeError("a bug")
 
     with pytest.raises(RuntimeError, match="a bug"):
-        run_tiled(network, picture(64, 64), size=16, overlap=0, batch=4)
+        run_tiled(network, content(64, 64), size=16, overlap=0, batch=4)
 
 
 def test_low_precision_is_summed_in_float32() -> None:
-    image = picture(50, 50)
+    image = content(50, 50)
     result = run_tiled(lambda tiles: tiles.bfloat16(), image, size=16, overlap=8)
     assert result.dtype == torch.float32
     # Every tile holds the same rounded values; sums in bfloat16 would round again.
@@ -183,14 +183,14 @@ def test_low_precision_is_summed_in_float32() -> None:
 
 def test_channels_may_change_and_no_gradient_is_kept() -> None:
     network = nn.Conv2d(3, 7, 1)
-    result = run_tiled(network, picture(20, 20), size=16, overlap=4)
+    result = run_tiled(network, content(20, 20), size=16, overlap=4)
     assert result.shape == (1, 7, 20, 20)
     assert not result.requires_grad
 
 
 def test_a_network_that_changes_the_size_is_an_error() -> None:
     with pytest.raises(ValueError, match="16x16 to 8x8"):
-        run_tiled(lambda tiles: tiles[..., ::2, ::2], picture(20, 20), size=16, overlap=4)
+        run_tiled(lambda tiles: tiles[..., ::2, ::2], content(20, 20), size=16, overlap=4)
 
 
 @pytest.mark.parametrize(
@@ -205,7 +205,7 @@ def test_a_network_that_changes_the_size_is_an_error() -> None:
 )
 def test_settings_that_do_not_go_together(options: dict[str, Any], words: str) -> None:
     with pytest.raises(InputError, match=words):
-        run_tiled(lambda tiles: tiles, picture(20, 20), **options)
+        run_tiled(lambda tiles: tiles, content(20, 20), **options)
 
 
 @pytest.mark.parametrize("image", [torch.rand(3, 20, 20), torch.rand(1, 3, 0, 20), torch.ones(1, 3, 20, 20).byte()])

@@ -245,8 +245,8 @@ class Saved(Pretrained):
         self.config = config
         self.linear = nn.Linear(36, config.width)
 
-    def forward(self, picture: Tensor) -> Tensor:
-        answer: Tensor = self.linear(picture.flatten(1)).mean(1)[:, None, None, None]
+    def forward(self, image: Tensor) -> Tensor:
+        answer: Tensor = self.linear(image.flatten(1)).mean(1)[:, None, None, None]
         return answer
 
 
@@ -437,7 +437,7 @@ def unreadable(index: int) -> dict[str, Tensor]:
 
 
 def growing(index: int) -> dict[str, Tensor]:
-    return {"picture": torch.zeros(1, 6, 6 + index), "target": torch.zeros(1, 1, 1)}
+    return {"image": torch.zeros(1, 6, 6 + index), "target": torch.zeros(1, 1, 1)}
 
 
 @pytest.mark.parametrize("workers", [0, 1])
@@ -454,10 +454,10 @@ def test_bad_samples(tmp_path: Path, workers: int) -> None:
     ("loss", "message"),
     [
         (lambda _model, _batch: {}, "no terms"),
-        (lambda model, batch: {"edge": model(batch["picture"])}, "'edge' is not a scalar"),
+        (lambda model, batch: {"edge": model(batch["image"])}, "'edge' is not a scalar"),
         (lambda _model, batch: {"edge": batch["target"].mean()}, "does not depend on any parameter"),
-        (lambda model, batch: {"step": model(batch["picture"]).mean()}, "'step' has the name of another figure"),
-        (lambda model, batch: {str(torch.rand(())): model(batch["picture"]).mean()}, "returned the terms .* after"),
+        (lambda model, batch: {"step": model(batch["image"]).mean()}, "'step' has the name of another figure"),
+        (lambda model, batch: {str(torch.rand(())): model(batch["image"]).mean()}, "returned the terms .* after"),
     ],
 )
 def test_bad_losses(tmp_path: Path, loss: Any, message: str) -> None:
@@ -514,7 +514,7 @@ def test_how_many_are_held_out(share: float, most: int, count: int) -> None:
 
 
 def test_one_at_least_is_left_to_train_on() -> None:
-    with pytest.raises(InputError, match="photos: pictures, 1 in all: 1 would be held out for validation"):
-        hold_out([7, 7, 7], 0.05, most=100, seed=0, where="photos: pictures")
+    with pytest.raises(InputError, match="photos: images, 1 in all: 1 would be held out for validation"):
+        hold_out([7, 7, 7], 0.05, most=100, seed=0, where="photos: images")
     with pytest.raises(InputError, match=r"2 in all: 2 would be .* at least one must be left to train on"):
         hold_out([7, 8], 0.9, most=100, seed=0, where="photos")

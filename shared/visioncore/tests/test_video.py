@@ -1,4 +1,4 @@
-"""Videos: pictures in and out with their colours, times and sound, and one clear line for what is no video."""
+"""Videos: frames in and out with their colours, times and sound, and one clear line for what is no video."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from visioncore.errors import InputError
 from visioncore.video import Frame, probe_video, read_frames, write_video
 
 RATE = Fraction(25)
-# upright, as cameras store them: where the right and down axes of the stored picture go on the display
+# upright, as cameras store them: where the right and down axes of the stored frame go on the display
 TURNS = {90: (0, 1, -1, 0), 180: (-1, 0, 0, -1), 270: (0, -1, 1, 0)}
 
 
@@ -45,26 +45,26 @@ def noisy(count: int) -> Iterator[Frame]:
 def with_sound(path: Path, seconds: int, codec: str = "aac") -> Path:
     """A film and a tone of equal length."""
     with av.open(str(path), "w") as container:
-        pictures = container.add_stream("libx264", rate=25)
-        pictures.width, pictures.height, pictures.pix_fmt = 64, 48, "yuv420p"
+        images = container.add_stream("libx264", rate=25)
+        images.width, images.height, images.pix_fmt = 64, 48, "yuv420p"
         sound: Any = container.add_stream(codec, rate=48000)
         sound.layout = "stereo"
         tone = (0.3 * np.sin(np.arange(1024) / 20)).astype(np.float32)
         for number in range(25 * seconds):
-            picture = av.VideoFrame.from_ndarray(patches(seed=number), format="rgb24")
-            picture.pts = number
-            container.mux(pictures.encode(picture))
+            image = av.VideoFrame.from_ndarray(patches(seed=number), format="rgb24")
+            image.pts = number
+            container.mux(images.encode(image))
         for number in range(48000 * seconds // 1024):
             piece = av.AudioFrame.from_ndarray(np.stack([tone, tone]), format="fltp", layout="stereo")
             piece.rate, piece.pts, piece.time_base = 48000, 1024 * number, Fraction(1, 48000)
             container.mux(sound.encode(piece))
-        container.mux(pictures.encode())
+        container.mux(images.encode())
         container.mux(sound.encode())
     return path
 
 
 def sound_of(path: Path) -> tuple[list[bytes], list[float]]:
-    """The packets of the sound, and when each is heard after the first picture is seen."""
+    """The packets of the sound, and when each is heard after the first frame is seen."""
     with av.open(str(path)) as container:
         first = next(container.decode(video=0)).time
     with av.open(str(path)) as container:
@@ -135,7 +135,7 @@ def test_odd_sizes_are_made_even_by_the_edge(tmp_path: Path, height: int, width:
 
 
 @pytest.mark.parametrize("angle", list(TURNS))
-def test_pictures_stand_upright(tmp_path: Path, angle: int) -> None:
+def test_images_stand_upright(tmp_path: Path, angle: int) -> None:
     write_video(tmp_path / "a.mp4", moving(2), RATE)
     file = bytearray((tmp_path / "a.mp4").read_bytes())
     a, b, c, d = (65536 * entry for entry in TURNS[angle])
@@ -154,9 +154,9 @@ def encode_plainly(path: Path, pixels: NDArray[np.uint8], matrix: str) -> None:
         stream = container.add_stream("libx264", rate=25, options={"crf": "10"})
         stream.height, stream.width = pixels.shape[:2]
         stream.pix_fmt = "yuv420p"
-        picture = av.VideoFrame.from_ndarray(pixels, format="rgb24").reformat(format="yuv420p", dst_colorspace=matrix)
-        picture.colorspace = 2
-        container.mux(stream.encode(picture))
+        image = av.VideoFrame.from_ndarray(pixels, format="rgb24").reformat(format="yuv420p", dst_colorspace=matrix)
+        image.colorspace = 2
+        container.mux(stream.encode(image))
         container.mux(stream.encode())
 
 
@@ -179,7 +179,7 @@ def test_sound_is_copied_packet_by_packet(tmp_path: Path, suffix: str) -> None:
     assert len(list(read_frames(path))) == 50
 
 
-def test_sound_lies_beside_its_pictures(tmp_path: Path) -> None:
+def test_sound_lies_beside_its_images(tmp_path: Path) -> None:
     source = with_sound(tmp_path / "source.mp4", seconds=4)
     write_video(tmp_path / "a.mp4", read_frames(source), RATE, audio_from=source)
     with av.open(str(tmp_path / "a.mp4")) as container:
@@ -283,7 +283,7 @@ def test_a_hole_in_the_middle(tmp_path: Path, suffix: str) -> None:
     assert "damaged at" in refused(tmp_path / f"a{suffix}")
 
 
-def test_a_video_without_pictures(tmp_path: Path) -> None:
+def test_a_video_without_images(tmp_path: Path) -> None:
     source = with_sound(tmp_path / "source.mp4", seconds=1)
     with av.open(str(source)) as old, av.open(str(tmp_path / "a.mkv"), "w") as new:
         new.add_stream_from_template(old.streams.video[0])
@@ -292,11 +292,11 @@ def test_a_video_without_pictures(tmp_path: Path) -> None:
             if packet.dts is not None:
                 packet.stream = track
                 new.mux(packet)
-    assert "no picture" in refused(tmp_path / "a.mkv")
+    assert "no frame" in refused(tmp_path / "a.mkv")
 
 
-def test_reading_holds_few_pictures(tmp_path: Path) -> None:
-    """The first picture arrives although the rest of the file is beyond reading."""
+def test_reading_holds_few_images(tmp_path: Path) -> None:
+    """The first frame arrives although the rest of the file is beyond reading."""
     write_video(tmp_path / "a.mkv", noisy(200), RATE)
     whole = (tmp_path / "a.mkv").read_bytes()
     (tmp_path / "a.mkv").write_bytes(whole[: len(whole) // 2])
@@ -316,8 +316,8 @@ def test_a_missing_library_is_told_with_the_command(tmp_path: Path, monkeypatch:
 def test_writing_refuses_what_makes_no_video(tmp_path: Path) -> None:
     cases: list[tuple[str, Any, str]] = [
         ("a.webm", moving(1), r"use \.mp4, "),
-        ("a.mp4", iter(()), "no pictures"),
-        ("a.mp4", iter([Frame(patches()), Frame(patches(32))]), r"picture 1 is \(32, 64, 3\)"),
+        ("a.mp4", iter(()), "no frames"),
+        ("a.mp4", iter([Frame(patches()), Frame(patches(32))]), r"frame 1 is \(32, 64, 3\)"),
         ("a.mp4", iter([Frame(patches().astype(np.float32))]), "float32"),
     ]
     for name, frames, message in cases:

@@ -19,7 +19,7 @@ from visioncore.training import FitResult, LoopConfig, fit
 
 
 class Squares:
-    """Eleven noisy pictures (1, 6, 6) and their mean square; the noise comes from the generator handed in."""
+    """Eleven noisy images (1, 6, 6) and their mean square; the noise comes from the generator handed in."""
 
     def __len__(self) -> int:
         return 11
@@ -27,7 +27,7 @@ class Squares:
     def sample(self, index: int, rng: np.random.Generator) -> dict[str, Tensor]:
         pixels = np.full((1, 6, 6), index / 10, dtype=np.float32)
         pixels += rng.standard_normal((1, 6, 6), dtype=np.float32)
-        return {"picture": torch.from_numpy(pixels), "target": torch.from_numpy(np.square(pixels).mean(keepdims=True))}
+        return {"image": torch.from_numpy(pixels), "target": torch.from_numpy(np.square(pixels).mean(keepdims=True))}
 
 
 class Network(nn.Module):
@@ -39,8 +39,8 @@ class Network(nn.Module):
         self.dropout = nn.Dropout(dropout)
         self.linear = nn.Linear(64, 1)
 
-    def forward(self, picture: Tensor) -> Tensor:
-        features: Tensor = self.dropout(F.relu(self.convolution(picture)))
+    def forward(self, image: Tensor) -> Tensor:
+        features: Tensor = self.dropout(F.relu(self.convolution(image)))
         answer: Tensor = self.linear(features.flatten(1))
         return answer[:, :, None, None]
 
@@ -55,7 +55,7 @@ class Terms:
         self.calls += 1
         if self.calls % self.accumulate == 0:
             self.events.get(self.calls // self.accumulate, lambda: None)()
-        error = model(batch["picture"]) - batch["target"]
+        error = model(batch["image"]) - batch["target"]
         return {"square": error.square().mean(), "absolute": 0.1 * error.abs().mean()}
 
 

@@ -37,7 +37,7 @@ def predict(inputs: Positional[tuple[str, ...]], weights: str, out: Path, device
 
 
 def train(recipe: str, out: Path, overrides: Mapping[str, str], data: str = "") -> None:
-    """Train a network by a recipe; the same call goes on with a run that was interrupted.
+    """Train a network by a recipe; the same call resumes an interrupted run.
 
     Args:
         recipe: a shipped recipe (demo) or a YAML file.
@@ -97,7 +97,7 @@ def bench(out: Path = Path("out/bench.json"), sizes: tuple[int, ...] = (256,), d
 
 
 def info() -> None:
-    """Tell parameters, paper, citation, licence, and where the authors publish their weights."""
+    """Print parameters, paper, citation, licence, and where the authors publish their weights."""
     from .network.model import Brighter
 
     say(f"{METHOD.title}: {METHOD.task}")

@@ -1,4 +1,4 @@
-"""What this method is and where it comes from."""
+"""The record of this method."""
 
 from __future__ import annotations
 

@@ -51,7 +51,7 @@ def predict(
     series: str = "",
     overwrite: options.Overwrite = False,
 ) -> Summary:
-    """Take the noise out of photos, or of CT scans with weights for CT.
+    """Denoise photos, or CT scans with weights for CT.
 
     Files, folders and glob patterns are taken. Photos keep depth, grey, alpha and profile. CT is DICOM, NIfTI or npy in
     Hounsfield units, and stays what it is, with its geometry and its rescaling. What is done already is skipped, a
@@ -91,7 +91,7 @@ def train(
     validation: options.Validation = HELD_OUT,
     resume: options.Resume = True,
 ) -> int:
-    """Train a network by a recipe; the same call goes on with a run that was interrupted.
+    """Train a network by a recipe; the same call resumes an interrupted run.
 
     Args:
         recipe: a shipped recipe (synthetic, srgb, ldct, demo) or a YAML file.
@@ -192,7 +192,7 @@ def analyze(
     noises: tuple[str, ...] = (),
     device: options.Device = "auto",
 ) -> None:
-    """Measure how alike the encoder's features of clean and of noisy photos are, level by level.
+    """Measure the similarity of the encoder's features of clean and of noisy photos, level by level.
 
     Args:
         data: clean photos.

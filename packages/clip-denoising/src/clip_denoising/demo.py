@@ -1,4 +1,4 @@
-"""The main job on what is bundled: photos with noise that the small network was, and was not, trained on."""
+"""The demo: the bundled network on photos with noise that it was, and was not, trained on."""
 
 from __future__ import annotations
 
@@ -23,14 +23,14 @@ from .method import METHOD, PACKAGE
 from .network.model import CLIPDenoiser
 
 TRAINED = Noise("gaussian", 15.0)
-"""What the bundled network was trained on."""
+"""Noise that the bundled network was trained on."""
 UNSEEN = (Noise("gaussian", 50.0), Noise("spatial", 50.0), Noise("poisson", 3.0), Noise("speckle", 0.04))
-"""What it never saw."""
+"""Noise that it never saw."""
 
 
 @demo_of(METHOD)
 def demo(out: Path) -> Shown:
-    """Denoise the bundled photos with the bundled weights, write a figure and report.json, and say what was gained.
+    """Denoise the bundled photos with the bundled weights, write a figure and report.json, and report the gain.
 
     Args:
         out: folder for the results.
@@ -45,21 +45,19 @@ def demo(out: Path) -> Shown:
         photos = find_photos(samples)
         for number, noise in enumerate((TRAINED, *UNSEEN)):
             for index, photo in enumerate(photos):
-                noisy, clean = (picture[None] for picture in Patches([photo], noise).centre(0).values())
-                pictures = noisy, non_local_means(noisy), predictor.run(noisy)
-                before, baseline, after = (float(psnr(picture, clean, "colour")) for picture in pictures)
+                noisy, clean = (image[None] for image in Patches([photo], noise).centre(0).values())
+                images = noisy, non_local_means(noisy), predictor.run(noisy)
+                before, baseline, after = (float(psnr(image, clean, "colour")) for image in images)
                 values[str(noise)].append((before, baseline, after))
                 name = str(noise).replace(":", "-")
-                write_image(out / "denoised" / f"{photo.stem}_{name}.png", from_tensor(pictures[2]))
+                write_image(out / "denoised" / f"{photo.stem}_{name}.png", from_tensor(images[2]))
                 if index == number % len(photos):
                     labels = (
                         f"{noise}: {before:.1f} dB",
                         f"non-local means: {baseline:.1f} dB",
                         f"denoised: {after:.1f} dB",
                     )
-                    panels += [
-                        (label, from_tensor(picture).pixels) for label, picture in zip(labels, pictures, strict=True)
-                    ]
+                    panels += [(label, from_tensor(image).pixels) for label, image in zip(labels, images, strict=True)]
                     panels.append(("truth", from_tensor(clean).pixels))
     figure = out / "demo.png"
     figure_grid(panels, figure, columns=4)

@@ -115,7 +115,7 @@ def prepare(
     cases: tuple[str, ...] = (),
     seed: int = 0,
 ) -> Summary:
-    """Cut scans with labels into slices to train on; an interrupted call is taken up again.
+    """Cut scans with labels into training slices; an interrupted call is resumed.
 
     Args:
         data: a folder with images and labels, a CSV list of image,label, or the folder of Synapse, LA or PROMISE12.
@@ -147,12 +147,12 @@ def train(
     validation: options.Validation = HELD_OUT,
     resume: options.Resume = True,
 ) -> int:
-    """Train a network by a recipe; the same call goes on with a run that was interrupted.
+    """Train a network by a recipe; the same call resumes an interrupted run.
 
     Args:
         recipe: a shipped recipe (synapse, synapse-10, la, promise12, demo) or a YAML file.
         out: folder of the run; out/last holds the weights, out/best those that validated best.
-        data: a folder that prepare wrote, or the official Synapse folder; none for synthetic volumes.
+        data: a folder that prepare wrote, or the published Synapse folder; none for synthetic volumes.
         sam: SAM's own checkpoint of the recipe's backbone, to start from; none for an encoder that is trained itself.
     """
     from .training import trainer
@@ -302,7 +302,7 @@ def _predictor(weights: str, sam: str, device: str, input_size: int, window: str
 
 
 def _wanted(cases: Sequence[str]) -> str | Sequence[str] | int | float | None:
-    """Return which cases are meant: all, how many, which part of them, a list by its name, or names."""
+    """Parse a choice of cases: all, a number, a fraction, a published list by name, or case names."""
     one = cases[0] if len(cases) == 1 else ""
     # 0001 is a name.
     if re.fullmatch(r"[1-9]\d*", one):

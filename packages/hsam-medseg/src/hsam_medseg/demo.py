@@ -1,4 +1,4 @@
-"""The main job on what is bundled: a volume that training did not see, and how far one decoder alone would come."""
+"""The demo: the bundled network on a volume that training did not see, and the gain of its second decoder."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ SHOWN = (0.3, 0.5, 0.7)
 
 @demo_of(METHOD)
 def demo(out: Path) -> Shown:
-    """Segment the bundled volume with the bundled weights, write figure, labels and report.json, and say how well.
+    """Segment the bundled volume with the bundled weights, write figure, labels and report.json, and report the Dice.
 
     The baseline is the first decoder of the same network alone.
 
@@ -75,7 +75,7 @@ def _dice(found: Volume, reference: Volume, classes: int) -> list[float]:
 
 
 def _draw(path: Path, scan: Volume, found: Sequence[tuple[str, Volume]]) -> None:
-    """Write some slices, each as it is and with what was found on it."""
+    """Write a figure of some slices, each with and without its labels."""
     shown = apply_window(scan.voxels, "unit")
     colours = organ_colours(range(1, int(max(labels.voxels.max() for _, labels in found)) + 1))
     panels = []

@@ -72,7 +72,7 @@ def train(
     validation: options.Validation = HELD_OUT,
     resume: options.Resume = True,
 ) -> int:
-    """Train a network by a recipe; the same call goes on with a run that was interrupted.
+    """Train a network by a recipe; the same call resumes an interrupted run.
 
     Args:
         recipe: a shipped recipe (nerd-rain, nerd-rain-s, nerd-rain-mprnet, demo) or a YAML file.

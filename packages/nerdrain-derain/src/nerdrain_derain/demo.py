@@ -1,4 +1,4 @@
-"""The main job on what is bundled: photos in the rain, the small network, and what plain filters make of them."""
+"""The demo: the bundled network and simple filters on photos in the rain."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from .network.model import NeRDRain
 
 @demo_of(METHOD)
 def demo(out: Path) -> Shown:
-    """Restore the bundled photos with the bundled weights, write a figure and report.json, and say what was gained.
+    """Restore the bundled photos with the bundled weights, write a figure and report.json, and report the gain.
 
     Args:
         out: folder for the results.
@@ -30,13 +30,13 @@ def demo(out: Path) -> Shown:
     """
     predictor = Predictor(bundled_model(NeRDRain, PACKAGE))
     with as_file(files(PACKAGE) / "assets" / "samples") as samples:
-        pictures = [(predictor(rainy), read_image(clean)) for rainy, clean in find_pairs(samples)]
-        for prediction, _ in pictures:
+        images = [(predictor(rainy), read_image(clean)) for rainy, clean in find_pairs(samples)]
+        for prediction, _ in images:
             prediction.save(out / "restored")
         means = evaluate(samples, out / "restored", protocols=PROTOCOLS[:1]).means()
-    name, best = best_filter((prediction.rainy, clean) for prediction, clean in pictures)
+    name, best = best_filter((prediction.rainy, clean) for prediction, clean in images)
     panels = []
-    for prediction, clean in pictures:
+    for prediction, clean in images:
         filtered = FILTERS[name](eight_bit(prediction.rainy.pixels))
         panels += [("rainy", prediction.rainy.pixels), (f"best filter: {name}", filtered)]
         panels += [("restored", prediction.pixels), ("truth", clean.pixels)]

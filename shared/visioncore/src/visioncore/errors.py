@@ -1,4 +1,4 @@
-"""The one exception that means: what was given is wrong, and here is what would be right; and help with its text."""
+"""The exception for bad input, with the one line that says what would be right; and help with its text."""
 
 from __future__ import annotations
 

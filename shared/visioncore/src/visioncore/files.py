@@ -105,7 +105,7 @@ def writable_folder(folder: str | Path) -> Path:
 
 
 def first_bytes(path: Path, number: int) -> bytes:
-    """Return what a file begins with, ``number`` bytes or all there are.
+    """Return the first ``number`` bytes of a file, or all there are.
 
     Raises:
         InputError: if it is empty or cannot be read.

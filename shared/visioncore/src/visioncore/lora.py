@@ -1,4 +1,4 @@
-"""Low-rank adapters (LoRA, Hu et al. 2022) on chosen outputs of linear layers: inject, fold, unfold, save apart."""
+"""Low-rank adapters (LoRA, Hu et al. 2022) on chosen outputs of linear layers: inject, fold, unfold, save alone."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from .weights.state_dicts import compare
 
 
 class LoRALinear(nn.Linear):
-    """A frozen linear layer with trained additions of low rank to blocks of its outputs: ``y[block] += up down x``.
+    """A frozen linear layer with trained low-rank updates of blocks of its outputs: ``y[block] += up down x``.
 
     The tensors of the layer keep their names (``weight``, ``bias``); those of the additions are ``down.0``, ``up.0``
     and so on, one pair for each block. Folded, the additions are part of the weight and cost nothing; `state_dict`
@@ -43,19 +43,19 @@ class LoRALinear(nn.Linear):
         self.reset_additions()
 
     def reset_additions(self) -> None:
-        """Set the additions as training starts from them: random down, zero up, so that they add nothing yet."""
+        """Initialise the updates for training: random down, zero up, so that they add nothing yet."""
         for down, up in zip(self.down, self.up, strict=True):
             nn.init.kaiming_uniform_(down, a=math.sqrt(5))
             nn.init.zeros_(up)
 
     @property
     def folded(self) -> bool:
-        """Whether the additions are part of the weight now."""
+        """Whether the updates are part of the weight now."""
         return self._before is not None
 
     @torch.no_grad()
     def fold(self) -> None:
-        """Make the additions part of the weight."""
+        """Fold the updates into the weight."""
         if self.folded:
             return
         self._before = self.weight.clone()
@@ -64,13 +64,13 @@ class LoRALinear(nn.Linear):
 
     @torch.no_grad()
     def unfold(self) -> None:
-        """Take the additions out of the weight again, which is then exactly what it was before."""
+        """Take the updates out of the weight again, which is then exactly what it was before."""
         if self._before is not None:
             self.weight.copy_(self._before)
             self._before = None
 
     def forward(self, x: Tensor) -> Tensor:
-        """Return the layer's output with the additions, (..., out_features) for (..., in_features)."""
+        """Return the layer's output with the updates, (..., out_features) for (..., in_features)."""
         y = F.linear(x, self.weight, self.bias)
         if self.folded:
             return y
@@ -93,7 +93,7 @@ class LoRALinear(nn.Linear):
 
 
 def inject(model: nn.Module, names: Iterable[str], rank: int, blocks: Sequence[tuple[int, int]] | None = None) -> None:
-    """Replace linear layers of ``model`` by `LoRALinear`, in place; the rest is as frozen or trained as it was.
+    """Replace linear layers of ``model`` by `LoRALinear`, in place; whether the rest is trained does not change.
 
     Args:
         model: what is adapted.
@@ -124,19 +124,19 @@ def inject(model: nn.Module, names: Iterable[str], rank: int, blocks: Sequence[t
 
 
 def fold(model: nn.Module) -> None:
-    """Make all additions in ``model`` part of their weights: inference then costs what it would without them."""
+    """Fold all updates in ``model`` into their weights: inference then costs as much as without them."""
     for _, layer in _layers(model):
         layer.fold()
 
 
 def unfold(model: nn.Module) -> None:
-    """Take all additions in ``model`` out of their weights again, for training; nothing is lost on the way."""
+    """Take all updates in ``model`` out of their weights again, for training; nothing is lost."""
     for _, layer in _layers(model):
         layer.unfold()
 
 
 def lora_state_dict(model: nn.Module) -> dict[str, Tensor]:
-    """Return the additions alone by name, to be saved apart from the model that they adapt."""
+    """Return the updates alone by name, to be saved without the model that they adapt."""
     return {
         f"{prefix}{name}": parameter.detach()
         for prefix, layer in _layers(model)
@@ -146,7 +146,7 @@ def lora_state_dict(model: nn.Module) -> dict[str, Tensor]:
 
 
 def load_lora(model: nn.Module, state: Mapping[str, Tensor], *, where: str) -> None:
-    """Fill the additions of ``model`` from what `lora_state_dict` returned, all or none; they are not folded then.
+    """Load the updates of ``model`` from `lora_state_dict`, all or none; they are not folded then.
 
     Args:
         model: with additions of the same names and shapes.
@@ -163,7 +163,7 @@ def load_lora(model: nn.Module, state: Mapping[str, Tensor], *, where: str) -> N
 
 
 def _layers(model: nn.Module) -> Iterator[tuple[str, LoRALinear]]:
-    """Yield the layers with additions, and how the names of their tensors begin."""
+    """Yield the layers with updates, and the prefix of their tensors' names."""
     for name, module in model.named_modules():
         if isinstance(module, LoRALinear):
             yield f"{name}." if name else "", module

@@ -1,4 +1,4 @@
-"""The ``visioncore`` command: which methods are installed, what they can do, and what this machine can do."""
+"""The ``visioncore`` command: installed methods, their demos, and this machine."""
 
 from __future__ import annotations
 
@@ -94,7 +94,7 @@ def _say(line: str) -> None:
 
 
 def doctor() -> None:
-    """Say what this machine can do, and which methods and optional parts are installed."""
+    """Print the properties of this machine, and the installed methods and optional parts."""
     from .devices import describe_machine
 
     machine = Table(("machine", ""))

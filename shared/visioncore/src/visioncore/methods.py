@@ -22,17 +22,17 @@ GROUP = "visioncore.methods"
 
 @dataclass(frozen=True)
 class Images:
-    """What a network from images to images takes: (B, C, H, W) in [0, 1]; C is ``channels`` of its settings, or 3."""
+    """Input of a network from images to images: (B, C, H, W) in [0, 1]; C is ``channels`` of its settings, or 3."""
 
     name: str
-    """What the network calls them, such as ``rainy``."""
+    """Their name, such as ``rainy``."""
     multiple: int
-    """What their sides must be multiples of."""
+    """Their sides must be multiples of this."""
 
 
 @dataclass(frozen=True)
 class Network:
-    """What the shared commands must know of a method's network.
+    """A method's network, as the shared commands need it.
 
     References are text, ``module:attribute`` inside the package, so that reading the record imports nothing.
     """
@@ -71,16 +71,16 @@ class Network:
 
 @dataclass(frozen=True)
 class Method:
-    """What a method is, where it comes from, and how to see it at work; text only, so that reading it is cheap."""
+    """The record of a method: name, paper, licence, demo; text only, so that reading it is cheap."""
 
     name: str
     """Name of the distribution and of its command, such as ``nerdrain-derain``."""
     module: str
     """Name of the package to import, such as ``nerdrain_derain``."""
     title: str
-    """What the authors call it, such as ``NeRD-Rain``."""
+    """The authors' name for it, such as ``NeRD-Rain``."""
     task: str
-    """What it does, in one line."""
+    """Its purpose in one line."""
     paper: str
     """Title of the paper."""
     authors: str
@@ -98,11 +98,11 @@ class Method:
     demo: str
     """Reference ``module:function`` to a function ``demo(out: Path) -> visioncore.report.DemoReport``."""
     network: Network
-    """What the shared commands must know of its network."""
+    """The network, as the shared commands need it."""
     demo_shows: str = ""
-    """What the demo does, in one line, for help."""
+    """One line for help on what the demo does."""
     notice: str = ""
-    """What help says besides, such as that it is no medical device."""
+    """A further line of help, such as that it is no medical device."""
 
     def load(self, reference: str) -> Any:
         """Import and return what a reference inside the package names.
@@ -115,12 +115,12 @@ class Method:
 
 @dataclass(frozen=True)
 class BrokenMethod:
-    """A method that announces itself and cannot be read."""
+    """An installed method whose record cannot be read."""
 
     name: str
     """Name of the entry point."""
     reason: str
-    """What went wrong, in one line."""
+    """The error in one line."""
 
 
 def load(reference: str) -> Any:

@@ -1,4 +1,4 @@
-"""Time and memory of several ways to do the same, measured in turns, so that a ratio holds when speed drifts."""
+"""Time and memory of several implementations, measured in turns, so that a ratio holds when speed drifts."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ K = TypeVar("K", bound=Hashable)
 
 @dataclass(frozen=True)
 class Timed(Generic[T]):
-    """What came of a piece of work.
+    """Time and memory of a piece of work.
 
     Attributes:
         output: what it returned.

@@ -1,6 +1,6 @@
-"""Videos in files: one upright RGB picture after the other, and back into H.264 with the sound of the source.
+"""Videos in files: reading upright RGB frames, and writing H.264 with the sound of the source.
 
-Both directions hold a few pictures at a time, however long the video is.
+Both hold a few frames at a time, however long the video is.
 """
 
 from __future__ import annotations
@@ -22,10 +22,10 @@ from .extras import require
 from .files import atomic_path, writable_folder
 
 VIDEO_SUFFIXES = (".mp4", ".m4v", ".mov", ".mkv", ".webm", ".avi")
-"""What counts as a video inside a folder."""
+"""Suffixes of videos inside a folder."""
 
 _CONTAINERS = {".mp4": "mp4", ".m4v": "mp4", ".mov": "mov", ".mkv": "matroska"}
-# FFmpeg also takes pictures, plain text and lists of other files for videos
+# FFmpeg also takes images, plain text and lists of other files for videos
 _FORMATS = "mov,mp4,m4a,3gp,3g2,mj2,matroska,webm,avi,mpeg,mpegts,ogg,flv,asf,gif,h264,hevc,mp3,wav,flac,aac"
 # swscale's bicubic | full chroma | accurate rounding: its default darkens every colour by about one level of 255
 _ACCURATE = 0x4 | 0x2000 | 0x40000
@@ -37,7 +37,7 @@ _MISSING_SECONDS = 2
 
 
 class Frame(NamedTuple):
-    """One picture of a video: ``pixels`` (H, W, 3) uint8 RGB, shown from ``time`` seconds on (None: not known)."""
+    """A frame of a video: ``pixels`` (H, W, 3) uint8 RGB, shown from ``time`` seconds on (None: not known)."""
 
     pixels: NDArray[np.uint8]
     time: Fraction | None = None
@@ -45,13 +45,13 @@ class Frame(NamedTuple):
 
 @dataclass(frozen=True)
 class VideoInfo:
-    """What a video announces about itself.
+    """The metadata of a video.
 
     Attributes:
-        width: columns of the upright picture.
-        height: rows of the upright picture.
-        frames: number of pictures, or None where the file does not say.
-        rate: average number of pictures per second.
+        width: columns of the upright image.
+        height: rows of the upright image.
+        frames: number of frames, or None where the file does not say.
+        rate: average number of frames per second.
         duration: seconds, or None where the file does not say.
     """
 
@@ -63,7 +63,7 @@ class VideoInfo:
 
 
 def probe_video(path: str | Path) -> VideoInfo:
-    """Return what the video at ``path`` announces; one picture of it is decoded.
+    """Return the metadata of the video at ``path``; one frame of it is decoded.
 
     Raises:
         InputError: as ``read_frames``.
@@ -80,14 +80,14 @@ def probe_video(path: str | Path) -> VideoInfo:
 
 
 def read_frames(path: str | Path) -> Iterator[Frame]:
-    """Yield the pictures of the first video stream in the order they are shown, rotated as the file asks.
+    """Yield the frames of the first video stream in the order they are shown, rotated upright.
 
     10-bit and HDR video is reduced to 8 bit without tone mapping. Untagged video counts as BT.709 from 720 rows on,
     as BT.601 below. The first time is 0 unless another stream of the file begins earlier.
 
     Raises:
-        InputError: if the file is missing, is no video, has no video stream or no picture in it; and, on reaching the
-            place, if a picture is damaged or the video ends more than two seconds early. Also if PyAV is not
+        InputError: if the file is missing, is no video, has no video stream or no frame in it; and, on reaching the
+            place, if a frame is damaged or the video ends more than two seconds early. Also if PyAV is not
             installed.
     """
     path = Path(path)
@@ -102,10 +102,10 @@ def write_video(
 
     Args:
         path: ``.mp4``, ``.m4v``, ``.mov`` or ``.mkv``.
-        frames: pictures of one size, as ``read_frames`` gives them: their times are kept, so that variable rates stay
+        frames: frames of one size, as ``read_frames`` gives them: their times are kept, so that variable rates stay
             what they were. One without time is shown at its number divided by ``rate``. An odd height or width is
             made even by repeating the last row or column, which 4:2:0 needs.
-        rate: pictures per second, on average; guides the encoder.
+        rate: frames per second, on average; guides the encoder.
         audio_from: the video whose first sound track is copied without being encoded again.
 
     Returns:
@@ -113,7 +113,7 @@ def write_video(
         codec (``.mkv`` holds the most).
 
     Raises:
-        InputError: if the suffix is another, there is no picture, sizes differ, a source cannot be read, PyAV is not
+        InputError: if the suffix is another, there is no frame, sizes differ, a source cannot be read, PyAV is not
             installed, or the system refuses the write; what stood at ``path`` is then still there.
     """
     av = require("av", "video")
@@ -122,7 +122,7 @@ def write_video(
         raise InputError(f"{path}: videos cannot be written as {path.suffix!r}; use {', '.join(_CONTAINERS)}")
     remaining = iter(frames)
     if (first := next(remaining, None)) is None:
-        raise InputError(f"{path}: no pictures to write, so no video")
+        raise InputError(f"{path}: no frames to write, so no video")
     writable_folder(path.parent)
     source = nullcontext() if audio_from is None else _container(Path(audio_from))
     with source as sounding, atomic_path(path) as temporary:
@@ -130,9 +130,9 @@ def write_video(
             with av.open(str(temporary), "w", format=_CONTAINERS[path.suffix.lower()]) as container:
                 stream = _h264_stream(container, first, rate)
                 sound = _Sound(container, sounding)
-                for picture in _pictures(path, itertools.chain([first], remaining), rate):
-                    container.mux(stream.encode(picture))
-                    sound.mux_until(picture.pts * picture.time_base)
+                for frame in _encodable(path, itertools.chain([first], remaining), rate):
+                    container.mux(stream.encode(frame))
+                    sound.mux_until(frame.pts * frame.time_base)
                 container.mux(stream.encode())
                 sound.mux_until(math.inf)
                 return sound.copied
@@ -156,7 +156,7 @@ def _container(path: Path) -> Iterator[Any]:
 
 @contextmanager
 def _opened(path: Path) -> Iterator[tuple[Any, Any]]:
-    """Open ``path`` and yield its container and its first stream of moving pictures."""
+    """Open ``path`` and yield its container and its first video stream."""
     av = require("av", "video")
     with _container(path) as container:
         cover = av.stream.Disposition.attached_pic
@@ -168,7 +168,7 @@ def _opened(path: Path) -> Iterator[tuple[Any, Any]]:
 
 
 def _decoded(path: Path, container: Any, stream: Any) -> Iterator[Frame]:
-    """Yield the pictures of ``stream``; complain at the place where they are damaged or end too early."""
+    """Yield the frames of ``stream``; raise `InputError` where they are damaged or end too early."""
     av = require("av", "video")
     start = _start(container)
     step = 1 / Fraction(stream.average_rate or 25)
@@ -185,7 +185,7 @@ def _decoded(path: Path, container: Any, stream: Any) -> Iterator[Frame]:
     except av.error.FFmpegError as error:
         raise InputError(f"{path}: truncated or damaged at {float(end):.2f} s ({error.strerror})") from error
     if count == 0:
-        raise InputError(f"{path}: no picture can be decoded from this video")
+        raise InputError(f"{path}: no frame can be decoded from this video")
     announced = _announced_duration(container, stream)
     if announced is not None and end < announced - _MISSING_SECONDS:
         raise InputError(f"{path}: truncated: ends at {float(end):.2f} s of {float(announced):.2f} s")
@@ -197,7 +197,7 @@ def _start(container: Any) -> Fraction:
 
 
 def _announced_duration(container: Any, stream: Any) -> Fraction | None:
-    """Return the seconds that the file gives for this stream, if it does."""
+    """Return the duration of this stream in seconds from the header, if it has one."""
     if stream.duration:
         return Fraction(stream.duration * stream.time_base)
     # Matroska keeps the end as text, hours:minutes:seconds
@@ -226,12 +226,12 @@ def _h264_stream(container: Any, first: Frame, rate: Fraction) -> Any:
 
 
 def _ticks(rate: Fraction) -> int:
-    """Return ticks per second in which every picture of a constant ``rate`` falls on a whole tick."""
+    """Return ticks per second such that every frame of a constant ``rate`` falls on a whole tick."""
     return rate.numerator * math.ceil(_TICKS_PER_SECOND / rate.numerator)
 
 
-def _pictures(path: Path, frames: Iterable[Frame], rate: Fraction) -> Iterator[Any]:
-    """Yield ``frames`` as the encoder wants them: even, 4:2:0, each later than the one before."""
+def _encodable(path: Path, frames: Iterable[Frame], rate: Fraction) -> Iterator[Any]:
+    """Yield ``frames`` as the encoder needs them: even sides, 4:2:0, each later than the one before."""
     av = require("av", "video")
     ticks, pts = _ticks(rate), -1
     shape: tuple[int, ...] | None = None
@@ -239,20 +239,20 @@ def _pictures(path: Path, frames: Iterable[Frame], rate: Fraction) -> Iterator[A
         shape = shape or pixels.shape
         if pixels.shape != shape or len(shape) != 3 or pixels.dtype != np.uint8:
             raise InputError(
-                f"{path}: picture {number} is {pixels.shape} {pixels.dtype}; all must be (H, W, 3) uint8 like the first"
+                f"{path}: frame {number} is {pixels.shape} {pixels.dtype}; all must be (H, W, 3) uint8 like the first"
             )
         height, width, _ = shape
         even = np.pad(pixels, ((0, height % 2), (0, width % 2), (0, 0)), mode="edge")
-        picture = av.VideoFrame.from_ndarray(even, format="rgb24").reformat(
+        frame = av.VideoFrame.from_ndarray(even, format="rgb24").reformat(
             format="yuv420p", dst_colorspace="ITU709", dst_color_range="MPEG", interpolation=_ACCURATE
         )
         pts = max(pts + 1, round((number / rate if time is None else time) * ticks))
-        picture.pts, picture.time_base = pts, Fraction(1, ticks)
-        yield picture
+        frame.pts, frame.time_base = pts, Fraction(1, ticks)
+        yield frame
 
 
 class _Sound:
-    """The first sound track of a source, copied packet by packet beside the pictures."""
+    """The first sound track of a source, copied packet by packet beside the frames."""
 
     def __init__(self, container: Any, source: Any) -> None:
         tracks = [] if source is None else list(source.streams.audio)
@@ -265,14 +265,14 @@ class _Sound:
         self._next = next(self._waiting, None)
 
     def mux_until(self, seconds: float | Fraction) -> None:
-        """Write the packets that begin up to ``seconds``, so that sound and pictures lie near each other."""
+        """Write the packets that begin up to ``seconds``, so that sound and frames lie near each other in the file."""
         while self._next is not None and self._next.dts * self._next.time_base <= seconds:
             self._container.mux(self._next)
             self._next = next(self._waiting, None)
 
     @staticmethod
     def _packets(source: Any, track: Any, target: Any) -> Iterator[Any]:
-        # times count from the earliest stream of the source, as they do for its pictures
+        # times count from the earliest stream of the source, as they do for its frames
         offset = round(_start(source) / track.time_base)
         for packet in source.demux(track):
             if packet.dts is None:

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 LIGHT = (0.4, 0.5, 0.3)
-"""What is left of red, green and blue in a dim photo, on average."""
+"""Share of red, green and blue that is left in a dim photo, on average."""
 
 
 def make_photos(count: int, size: int = 64) -> list[Tensor]:

@@ -1,4 +1,4 @@
-"""What comes out: a bright photo, to be saved and looked at."""
+"""The result: a bright photo, to be saved and looked at."""
 
 from __future__ import annotations
 

@@ -9,7 +9,7 @@ from visioncore.errors import InputError
 
 @dataclass(frozen=True)
 class BrighterConfig:
-    """What a network is built from; the defaults are the paper's.
+    """Settings of the network; the defaults are the paper's.
 
     Attributes:
         channels: of the images, 3 for RGB.

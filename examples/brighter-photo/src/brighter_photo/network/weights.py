@@ -1,4 +1,4 @@
-"""Where weights come from: what is bundled, what was saved, the hub, and the authors."""
+"""Loading weights: the bundled demo, a saved folder, the hub, or the authors' files."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The training configuration, and what one step does; the loop itself is `visioncore.training`."""
+"""The training configuration and one training step; the loop itself is `visioncore.training`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Bayer mosaics: one colour a pixel, and all three again by linear interpolation (Malvar, He and Cutler, 2004)."""
+"""Bayer mosaics: one colour for each pixel; demosaicing by linear interpolation (Malvar, He and Cutler, 2004)."""
 
 from __future__ import annotations
 
@@ -23,22 +23,22 @@ _DIAGONAL = [[0, 0, -1.5, 0, 0], [0, 2, 0, 2, 0], [-1.5, 0, 6, 0, -1.5], [0, 2, 
 
 
 def site(pattern: str, colour: str) -> tuple[slice, slice]:
-    """Return where in a mosaic the red (``R``) or the blue (``B``) pixels are."""
+    """Return the row and column of the red (``R``) or the blue (``B``) pixel in the 2x2 pattern."""
     row, column = divmod(pattern.index(colour), 2)
     return slice(row, None, 2), slice(column, None, 2)
 
 
-def mosaic(picture: Doubles, pattern: str) -> Doubles:
-    """Return (H, W): of each pixel of ``picture`` (H, W, 3) the colour that ``pattern`` has there."""
-    picked = picture[..., 1].copy()
+def mosaic(image: Doubles, pattern: str) -> Doubles:
+    """Return the mosaic (H, W) of ``image`` (H, W, 3): of each pixel, the colour that ``pattern`` has there."""
+    picked = image[..., 1].copy()
     for channel, colour in ((0, "R"), (2, "B")):
         where = site(pattern, colour)
-        picked[where] = picture[..., channel][where]
+        picked[where] = image[..., channel][where]
     return picked
 
 
 def demosaic(picked: Doubles, pattern: str) -> Doubles:
-    """Return (H, W, 3), not clipped, of a mosaic (H, W); beyond its border it is mirrored, the edge repeated."""
+    """Return the image (H, W, 3), not clipped, of a mosaic (H, W), which is padded symmetrically at its border."""
     import cv2
 
     along_row = np.array(_ALONG_ROW)
@@ -46,13 +46,13 @@ def demosaic(picked: Doubles, pattern: str) -> Doubles:
         cv2.filter2D(picked, cv2.CV_64F, kernel / 8, borderType=cv2.BORDER_REFLECT)
         for kernel in (np.array(_GREEN), along_row, along_row.T, np.array(_DIAGONAL))
     )
-    picture = np.repeat(picked[..., None], 3, axis=2)
+    image = np.repeat(picked[..., None], 3, axis=2)
     red, blue = site(pattern, "R"), site(pattern, "B")
     for channel, own, other in ((0, red, blue), (2, blue, red)):
-        picture[(*own, 1)] = green[own]
-        picture[(*other, channel)] = diagonal[other]
+        image[(*own, 1)] = green[own]
+        image[(*other, channel)] = diagonal[other]
         # green pixels: those in a row with this colour, and those in a column with it
         beside, below = (own[0], other[1]), (other[0], own[1])
-        picture[(*beside, channel)] = row[beside]
-        picture[(*below, channel)] = column[below]
-    return picture
+        image[(*beside, channel)] = row[beside]
+        image[(*below, channel)] = column[below]
+    return image

@@ -1,4 +1,4 @@
-"""The camera pipeline of the published sRGB training: a photo back to raw data, noise there, and developed again.
+"""The camera pipeline of the published sRGB training: a photo back to raw data, noise added, and developed again.
 
 CBDNet's simulation with its "strict" noise level. In order: inverse response curve; linear RGB to the colours of a
 camera; a Bayer mosaic; inverse white balance; noise whose standard deviation has a part that grows with the signal (not
@@ -28,7 +28,7 @@ SIGNAL, CONSTANT = 0.04, 0.03
 MOST_SIGNAL, MOST_CONSTANT, LEAST = 0.16, 0.06, 1e-4
 """Limits between which CBDNet's blind variant draws both, on a logarithmic scale."""
 CAMERAS = ("camera", "camera-blind")
-"""What stands for simulated cameras, of the fixed noise level and of varying ones, in place of a kind of noise."""
+"""Names of the simulated cameras, with a fixed noise level and with varying ones, used like the name of a noise."""
 LEAST_GAIN = 0.75
 """Of the inverse white balance; the highest is 1."""
 
@@ -56,7 +56,7 @@ def camera_matrix(weights: Doubles) -> Doubles:
 
 
 def to_camera(rgb: Doubles, matrix: Doubles) -> Doubles:
-    """Return RGB (H, W, 3) in [0, 1] as a camera of this ``matrix`` sees it, in [0, 1].
+    """Return RGB (H, W, 3) in [0, 1] in the colours of a camera with this ``matrix``, in [0, 1].
 
     The gamma of sRGB is undone first, although linear RGB comes in: as published.
     """
@@ -125,7 +125,7 @@ class Camera:
 
 @dataclass(frozen=True)
 class CameraNoise:
-    """What makes a noisy 8-bit photo of a clean one, by a camera drawn anew for each.
+    """Adds the noise of a simulated camera, drawn anew for each photo, and returns an 8-bit photo.
 
     Attributes:
         curves: response curves to draw from.
@@ -137,7 +137,7 @@ class CameraNoise:
 
     @property
     def margin(self) -> int:
-        """How many pixels around a patch decide what becomes of it."""
+        """Number of pixels around a patch that its noise depends on."""
         return REACH
 
     def draw(self, rng: Rng) -> Camera:
@@ -155,13 +155,13 @@ class CameraNoise:
         return Camera(self.curves, curve, matrix, pattern, red, blue, *levels)
 
     def __call__(self, clean: Floats, rng: Rng) -> Floats:
-        """Return a photo (H, W, 3) float32 in [0, 1] as a noisy camera would have stored it, in 8-bit steps."""
+        """Return a photo (H, W, 3) float32 in [0, 1] with a camera's noise, in 8-bit steps."""
         noisy = self.draw(rng).shoot(clean.astype(np.float64), rng)
         return (np.rint(noisy * 255) / 255).astype(np.float32)
 
 
 def parse_corruption(text: str, curves: str | Path | None = None) -> Corruption:
-    """Return what ``text`` names: simulated cameras, by one of `CAMERAS`, or noise, see `noise.parse_noise`.
+    """Return the corruption that ``text`` names: one of `CAMERAS`, or noise as for `noise.parse_noise`.
 
     Args:
         text: such as ``camera`` or ``gaussian:25``.

@@ -1,4 +1,4 @@
-"""Camera response curves: what a camera's brightness is of the light, and back, by look-up in tables."""
+"""Camera response curves: light to recorded brightness and back, by look-up in tables."""
 
 from __future__ import annotations
 
@@ -61,11 +61,11 @@ class ResponseCurves:
         return len(self.light)
 
     def respond(self, light: Doubles, camera: int) -> Doubles:
-        """Return what a camera makes of light of any shape in [0, 1]."""
+        """Return the brightness that a camera records for light of any shape in [0, 1]."""
         return look_up(light, self.light[camera], self.brightness[camera])
 
     def invert(self, brightness: Doubles, camera: int) -> Doubles:
-        """Return the light of which a camera makes brightness of any shape in [0, 1]."""
+        """Return the light for which a camera records a brightness of any shape in [0, 1]."""
         return look_up(brightness, self.inverse_brightness[camera], self.inverse_light[camera])
 
 
@@ -126,7 +126,7 @@ def _read_mat(path: Path, names: tuple[str, str]) -> tuple[Table, Table]:
 
 
 def smooth_curves() -> ResponseCurves:
-    """Return 201 made-up curves, for use where the published ones are not at hand: no camera was measured for them.
+    """Return 201 synthetic curves, of no real camera, for use where the published ones are not at hand.
 
     Powers from 1 / 1.6 to 1 / 2.8, as many cameras come close to, bent towards an S by 0 to 0.6. Training on them is
     like the published one, not the same.

@@ -23,11 +23,11 @@ if TYPE_CHECKING:
 CT_SCANS = ScanReader("CT scan", ("DICOM", "NIfTI", "npy"), modality="CT", placed=False)
 """Finds CT scans and reads them; each slice is denoised by itself, so they need not make a stack."""
 MOST_HU = 31743
-"""What signed numbers of 16 bit hold at the usual intercept of -1024; even metal has less."""
+"""Largest value of signed 16-bit numbers at the usual intercept of -1024; even metal has less."""
 
 
 def read_ct(path: str | Path, *, series: str | None = None) -> Volume:
-    """Read a CT volume, whatever it is stored as.
+    """Read a CT volume of any supported format.
 
     Args:
         path: a DICOM file, or a folder with the files of a series; a NIfTI file; or an npy file with (H, W) or

@@ -54,7 +54,7 @@ def find_doses(folder: str | Path, patients: Sequence[str] | None = None) -> lis
 
 
 def patient_of(path: Path) -> str:
-    """Return whose slice a file is.
+    """Patient id of a slice file.
 
     Raises:
         InputError: if its name does not say.

@@ -1,4 +1,4 @@
-"""The data sets of the paper and others laid out alike: clean photos, and noisy ones with their clean partners."""
+"""The data sets of the paper, and others in their layout: clean photos, and pairs of noisy and clean photos."""
 
 from __future__ import annotations
 
@@ -29,19 +29,19 @@ REAL_SETS: Mapping[str, Sequence[str]] = {
 }
 """The published test sets of real noise, and what their folders may be called; "SSID" is the authors' spelling."""
 
-# a real noisy picture and the mean of many shots, at the end of a name
+# a real noisy image and the mean of many shots, at the end of a name
 _ROLE = re.compile(r"(?i)[_-]?(real|mean)$")
 
 
 class Pair(NamedTuple):
-    """A noisy picture and its clean one."""
+    """A noisy image and the clean one."""
 
     noisy: Path
     clean: Path
 
 
 def find_photos(source: str | Path) -> list[Path]:
-    """Return the photos in a folder, to any depth and in natural order, or those that a pattern names.
+    """Return the photos in a folder and its sub-folders, in natural order, or those that match a pattern.
 
     Raises:
         InputError: if there are none; or if the folder holds noisy and clean ones, of which only the latter will do.
@@ -52,15 +52,15 @@ def find_photos(source: str | Path) -> list[Path]:
 
 
 def find_pairs(source: str | Path) -> list[Pair]:
-    """Return the pairs of noisy and clean pictures of a data set, in natural order, every pair of one size.
+    """Return the pairs of noisy and clean images of a data set, in natural order; both of a pair have one size.
 
     Args:
-        source: a folder with ``noisy`` and ``clean`` (or ``GT``) and pictures of the same names in both, suffixes
+        source: a folder with ``noisy`` and ``clean`` (or ``GT``) and images of the same names in both, suffixes
             aside, such as the stored sRGB training set and SIDD; or a folder in which one name ends in ``real`` and
             the other in ``mean``, such as PolyU and CC.
 
     Raises:
-        InputError: if there are no such pictures, one has no partner or several, or sizes differ; the text lists them.
+        InputError: if there are no such images, one has no partner or several, or sizes differ; the text lists them.
     """
     source = Path(source)
     if not source.is_dir():
@@ -85,7 +85,7 @@ def find_pairs(source: str | Path) -> list[Pair]:
 
 
 def clean_sets(source: str | Path) -> dict[str, list[Path]]:
-    """Return the published test sets of clean photos that lie in a folder; else the folder's photos under its name.
+    """Return the published test sets of clean photos in a folder; without any, the folder's photos as one set.
 
     Raises:
         InputError: as `find_photos`.
@@ -95,7 +95,7 @@ def clean_sets(source: str | Path) -> dict[str, list[Path]]:
 
 
 def real_sets(source: str | Path) -> dict[str, list[Pair]]:
-    """Return the published test sets of real noise that lie in a folder; else the folder's pairs under its name.
+    """Return the published test sets of real noise in a folder; without any, the folder's pairs as one set.
 
     Raises:
         InputError: as `find_pairs`.
@@ -105,12 +105,12 @@ def real_sets(source: str | Path) -> dict[str, list[Pair]]:
 
 
 def holds_clean_sets(source: Path) -> bool:
-    """Tell whether published test sets of clean photos lie in a folder."""
+    """Return whether published test sets of clean photos lie in a folder."""
     return bool(_published(source, CLEAN_SETS))
 
 
 def holds_pairs(source: Path) -> bool:
-    """Tell whether noisy photos lie in a folder, in one of `NOISY_FOLDERS`, named ``*real``, or in a published set."""
+    """Return whether noisy photos lie in a folder: in one of `NOISY_FOLDERS`, in ``*real``, or in a published set."""
     if not source.is_dir():
         return False
     named = (path for path in source.rglob("*") if path.suffix.lower() in IMAGE_SUFFIXES and _ROLE.search(path.stem))
@@ -139,7 +139,7 @@ def _sub_folders(folder: Path, names: Sequence[str]) -> list[Path]:
 
 
 def _by_name(folder: Path) -> dict[str, list[Path]]:
-    """Return the pictures below a folder by their place in it, without suffix."""
+    """Return the images below a folder by their relative path without suffix."""
     found: defaultdict[str, list[Path]] = defaultdict(list)
     for path in expand_inputs([folder], IMAGE_SUFFIXES):
         found[path.relative_to(folder).with_suffix("").as_posix()].append(path)
@@ -147,7 +147,7 @@ def _by_name(folder: Path) -> dict[str, list[Path]]:
 
 
 def _by_role(folder: Path) -> tuple[dict[str, list[Path]], dict[str, list[Path]]]:
-    """Return the pictures ``*real`` and ``*mean`` below a folder, by the rest of their names."""
+    """Return the images ``*real`` and ``*mean`` below a folder, by the rest of their names."""
     found: dict[str, defaultdict[str, list[Path]]] = {"real": defaultdict(list), "mean": defaultdict(list)}
     for path in expand_inputs([folder], IMAGE_SUFFIXES):
         if role := _ROLE.search(path.stem):
@@ -155,8 +155,8 @@ def _by_role(folder: Path) -> tuple[dict[str, list[Path]], dict[str, list[Path]]
             found[role[1].lower()][name].append(path)
     if not found["real"] and not found["mean"]:
         raise InputError(
-            f"{folder}: no pairs in it; there should be folders noisy and clean (or GT) with pictures of the same "
-            "names, or pictures *real and *mean"
+            f"{folder}: no pairs in it; there should be folders noisy and clean (or GT) with images of the same "
+            "names, or images *real and *mean"
         )
     return found["real"], found["mean"]
 
@@ -165,8 +165,8 @@ def _match(noisy: Mapping[str, list[Path]], clean: Mapping[str, list[Path]], sou
     for these, those, what in ((noisy, clean, "clean"), (clean, noisy, "noisy")):
         alone = [paths[0].name for name, paths in these.items() if name not in those]
         if alone:
-            raise InputError(f"{source}: {len(alone)} pictures have no {what} partner: {some(alone)}")
+            raise InputError(f"{source}: {len(alone)} images have no {what} partner: {some(alone)}")
         doubled = [path.name for paths in these.values() if len(paths) > 1 for path in paths]
         if doubled:
-            raise InputError(f"{source}: pictures that differ in their suffix alone: {some(doubled)}; keep one of each")
+            raise InputError(f"{source}: images that differ in their suffix alone: {some(doubled)}; keep one of each")
     return [Pair(paths[0], clean[name][0]) for name, paths in noisy.items()]

@@ -1,4 +1,4 @@
-"""What CT networks see of Hounsfield units: -1024 to 3072 HU as 0 to 1, nothing clipped."""
+"""Hounsfield units as CT networks see them: -1024 to 3072 HU as 0 to 1, nothing clipped."""
 
 from __future__ import annotations
 

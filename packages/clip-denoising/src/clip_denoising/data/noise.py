@@ -1,7 +1,7 @@
-"""Noise to train on and to test with: a model of noise for each name, its published levels, and how it is written.
+"""Noise for training and tests: a model for each name, its published levels, and its notation.
 
 ========================= ================= ========================================================================
-name                      level             noisy picture, of the clean one x in [0, 1]
+name                      level             noisy image, of the clean one x in [0, 1]
 ========================= ================= ========================================================================
 gaussian                  sigma / 255       x + n, n ~ N(0, sigma^2)
 spatial                   sigma / 255       x + n averaged over 3 x 3 pixels (so about sigma / 3 is left)
@@ -42,15 +42,15 @@ Level = float | tuple[float, float]
 
 
 class Corruption(Protocol):
-    """What makes a noisy picture of a clean one: `Noise`, or `camera.CameraNoise`."""
+    """Makes a noisy image from a clean one: `Noise`, or `camera.CameraNoise`."""
 
     @property
     def margin(self) -> int:
-        """How many pixels around a patch decide what becomes of it."""
+        """Number of pixels around a patch that its noise depends on."""
         ...
 
     def __call__(self, clean: Floats, rng: Rng) -> Floats:
-        """Return ``clean`` (H, W, C) float32 in [0, 1] as it would look."""
+        """Return the noisy version of ``clean`` (H, W, C) float32 in [0, 1]."""
         ...
 
 
@@ -62,7 +62,7 @@ class NoiseModel:
         name: what it is called by.
         unit: what a level is.
         levels: those of the tests.
-        make: clean picture (H, W, C) float32 in [0, 1], level, source of randomness -> noisy picture, the same shape.
+        make: clean image (H, W, C) float32 in [0, 1], level, source of randomness -> noisy image, the same shape.
         most: the highest level that means something.
     """
 
@@ -73,7 +73,7 @@ class NoiseModel:
     most: float = math.inf
 
     def check(self, level: Level) -> None:
-        """Refuse a level that this kind of noise cannot have.
+        """Validate a level of this kind of noise.
 
         Raises:
             InputError: if it is one.
@@ -110,13 +110,13 @@ class Noise:
     def __call__(self, clean: Floats, rng: Rng) -> Floats:
         """Return ``clean`` (H, W, C) float32 in [0, 1] with the noise that ``rng`` draws, float32.
 
-        The published tests start ``np.random.RandomState(0)`` anew for each picture.
+        The published tests start ``np.random.RandomState(0)`` anew for each image.
 
         Raises:
             InputError: if ``clean`` has another form.
         """
         if clean.ndim != 3 or clean.dtype != np.float32:
-            raise InputError(f"a clean picture must be (H, W, C) float32, got {clean.shape} {clean.dtype}")
+            raise InputError(f"a clean image must be (H, W, C) float32, got {clean.shape} {clean.dtype}")
         return NOISES[self.name].make(clean, self.level, rng)
 
     def __str__(self) -> str:
@@ -149,7 +149,7 @@ def as_floats(pixels: NDArray[Any]) -> Floats:
 
 
 def counts(clean: Floats) -> tuple[Floats, float]:
-    """Return ``clean`` rounded to 8 bit, and V, what the Poisson noise of this picture counts up to at 1.
+    """Return ``clean`` rounded to 8 bit, and V, the number of counts that stands for 1 in this image's Poisson noise.
 
     V is the number of different values, over all channels, raised to a power of two: 256 for ordinary photos.
     """

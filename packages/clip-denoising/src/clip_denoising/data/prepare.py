@@ -33,7 +33,7 @@ class Doses(NamedTuple):
 
 
 def find_patients(data: str | Path, thickness: str | None = None) -> list[Doses]:
-    """Return whose scans lie in a folder that has one for each patient, such as ``L067/quarter_1mm``.
+    """Scans of each patient in a folder with one sub-folder for each, such as ``L067/quarter_1mm``.
 
     Which scan is which dose is told by ``full`` (or normal) and ``quarter`` (or low) in a folder's or file's name below
     the patient's. A patient with one scan of no such name has full dose alone.

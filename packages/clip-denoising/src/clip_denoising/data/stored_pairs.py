@@ -1,4 +1,4 @@
-"""Clean photos -> a training set on disk: clean and noisy ones of the same names, cut into squares if wanted."""
+"""Clean photos -> a training set on disk: clean and noisy images of the same names, optionally cut into squares."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     Pixels = NDArray[np.uint8]
 
 RECORD = "made_by.json"
-"""What in a folder of pairs says how they were made."""
+"""Name of the record in a folder of pairs of how they were made."""
 SIDE, STEP = 480, 240
 """Of the squares of the published training set, in pixels: overlapping by half."""
 
@@ -92,7 +92,7 @@ def store_pairs(
 
 
 def _check_record(record: Path, settings: dict[str, object]) -> None:
-    """Refuse a folder whose pairs were made by other settings; in a new one, write down these."""
+    """Validate that a folder's pairs were made with these settings; in a new folder, record them."""
     content = json.dumps(settings, indent=1) + "\n"
     if not record.is_file():
         write_text(record, content)
@@ -119,7 +119,7 @@ def _parts(name: str, pixels: Pixels, side: int | None, step: int) -> Iterator[t
 
 
 def _starts(length: int, side: int, step: int) -> list[int]:
-    """Return where squares begin along an axis; a photo that is smaller than one is taken as it is."""
+    """Return the starts of the squares along an axis; a photo that is smaller than a square is taken as it is."""
     starts = list(range(0, max(1, length - side + 1), step))
     if starts[-1] + side < length:
         starts.append(length - side)

@@ -1,4 +1,4 @@
-"""How far features stay what they are when noise comes in: the observation that the method rests on."""
+"""Robustness of features to noise: similarity between those of clean and noisy images, the method's motivation."""
 
 from __future__ import annotations
 
@@ -23,12 +23,12 @@ Features = Callable[[Tensor], Sequence[Tensor]]
 """Image (1, C, H, W) in [0, 1], its sides multiples of 32 -> features (1, C_i, H_i, W_i), from fine to coarse."""
 
 LEVELS = ("image", "stem", "layer1", "layer2", "layer3")
-"""What the features of the encoder are called; the first is the noisy image itself."""
+"""Names of the encoder's features; the first is the noisy image itself."""
 
 
 @dataclass(frozen=True)
 class Similarity:
-    """How alike the features of clean and of noisy images are: 1 where noise changes nothing.
+    """Similarity of the features of clean and of noisy images: 1 where noise changes nothing.
 
     Attributes:
         noises: kinds and levels.

@@ -1,4 +1,4 @@
-"""What the errors of a picture look like: their power at each spatial frequency, as for CT scanners."""
+"""Noise power spectrum of an image's errors, as for CT scanners."""
 
 from __future__ import annotations
 

@@ -140,7 +140,7 @@ def _items(protocol: str, data: str | Path, noises: Sequence[Noise], patients: S
 
 def _set_items(data: str | None, noise: str, source: Patches) -> Iterator[Item]:
     """Yield the images of a set with one noise; the set of a slice of CT is its patient."""
-    for index, (entry, clean) in enumerate(zip(source.pictures, source.clean_files(), strict=True)):
+    for index, (entry, clean) in enumerate(zip(source.images, source.clean_files(), strict=True)):
         path = entry.noisy if isinstance(entry, Pair) else entry
         labels = {"set": patient_of(clean) if data is None else data, "noise": noise, "image": path.name}
         yield Item(labels, path, partial(source.centre, index))

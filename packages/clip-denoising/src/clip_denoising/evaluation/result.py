@@ -1,4 +1,4 @@
-"""What was measured, as tables: of each image, of each set and noise, and of CT by spatial frequency."""
+"""Measured values as tables: of each image, of each set and noise, and of CT by spatial frequency."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ class Evaluation(ImageEvaluation):
         return table
 
     def noise_power(self) -> Table:
-        """Return how the errors of CT slices, in HU^2, spread over spatial frequencies, a row for each set, noise and
+        """Return the noise power spectrum of CT slices, in HU^2, a row for each set, noise and
         frequency: means over the slices, see `noise_power.noise_power`. No row for photos and slices too small."""
         table = Table(["set", "noise", "cycles_per_pixel", "hu2_noisy", "hu2_denoised"])
         for group, members in self._groups().items():

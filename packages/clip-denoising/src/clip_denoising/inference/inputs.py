@@ -1,4 +1,4 @@
-"""What can be given to be denoised, and how it is told apart: images and CT, as files or as arrays."""
+"""Inputs of the predictor and how they are recognised: images and CT, as files or as arrays."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 Noisy: TypeAlias = "str | Path | Image | Volume | NDArray[Any]"
-"""What can be given: a file (for CT also a folder), an image, a volume, or an array."""
+"""Types of input: a file (for CT also a folder), an image, a volume, or an array."""
 
 
 def as_image(noisy: Noisy) -> Image:

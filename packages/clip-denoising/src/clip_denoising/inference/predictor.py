@@ -1,4 +1,4 @@
-"""A noisy image or CT scan in, the same with less noise out."""
+"""Prediction: noisy images or CT scans -> denoised results."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ __all__ = ["CTPrediction", "Denoised", "Prediction", "Predictor", "predict_files
 
 
 class Predictor(ImagePredictor[Prediction]):
-    """Takes noise out of images, or CT scans, of any size.
+    """Denoises images, or CT scans, of any size.
 
     Args:
         model: the network; it is not changed. One of three channels is for images, one of one channel for CT.
@@ -41,7 +41,7 @@ class Predictor(ImagePredictor[Prediction]):
         tiles: ``whole``, or (size, overlap) for images that are too large for the memory, 0.3 GB a megapixel on a CPU.
             An approximation: the network's upsampling depends on the size of what it is given, so tiles change results
             a little everywhere, not only where they meet.
-        self_ensemble: average over the eight turned and mirrored versions, at eight times the cost.
+        self_ensemble: average over the eight rotated and flipped versions, at eight times the cost.
         compile: compile the network first; for GPUs.
         batch: images, CT slices or tiles on the device at a time; fewer, of images for good, after memory ran out.
         notify: told, in one line, when the batch is halved, and what is odd about a CT scan; default: a warning.
@@ -80,14 +80,14 @@ class Predictor(ImagePredictor[Prediction]):
         self.network = torch.compile(fast) if compile else fast
 
     def __call__(self, noisy: Noisy) -> Denoised:
-        """Take the noise out of what the network is for: as `volume` if it has one channel, else as `image`."""
+        """Denoise an input of the network's kind: as `volume` if it has one channel, else as `image`."""
         return self.volume(noisy) if self.channels == 1 else self.image(noisy)
 
     def read(self, given: Noisy) -> Image:
         return as_image(given)
 
     def volume(self, noisy: Noisy, *, series: str | None = None, show_progress: bool = False) -> CTPrediction:
-        """Take the noise out of a CT volume, slice by slice.
+        """Denoise a CT volume, slice by slice.
 
         What scanners mark as outside of what they see, -2000 HU and less, is air to the network and stays as it is.
 
@@ -119,7 +119,7 @@ class Predictor(ImagePredictor[Prediction]):
         return CTPrediction(volume, hu)
 
     def run(self, images: Tensor) -> Tensor:
-        """Return images with less noise, not clamped, in float32 and on the device where they were.
+        """Return denoised images, not clamped, in float32 and on the device where they were.
 
         Args:
             images: (B, C, H, W) in floating point, of any size: RGB in [0, 1], which noise may exceed; or CT with
@@ -155,7 +155,7 @@ def predict_files(
     overwrite: bool = False,
     say: Callable[[str], None] = print,
 ) -> Summary:
-    """Take the noise out of many images, or of many CT scans, as the network is for the one or the other.
+    """Denoise many images or many CT scans, whichever the network is for.
 
     Args:
         inputs: files, folders, glob patterns; of CT, see `visioncore.medical.ScanReader.find`.

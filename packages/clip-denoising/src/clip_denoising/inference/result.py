@@ -1,4 +1,4 @@
-"""What comes out: an image or a CT volume with less noise, to be saved and looked at."""
+"""Results: a denoised image or CT volume, with ``save`` and ``plot``."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ DIFFERENCE = 100.0
 
 
 class Denoised(ABC):
-    """An image or a CT volume with less noise."""
+    """A denoised image or CT volume."""
 
     @abstractmethod
     def save(self, target: str | Path) -> Path:
@@ -39,13 +39,13 @@ class Denoised(ABC):
 
 
 class Prediction(ImageResult, Denoised):
-    """An image, and the same with less noise."""
+    """An image and its denoised version."""
 
     names = "noisy", "denoised"
 
     @property
     def noisy(self) -> Image:
-        """What was given."""
+        """The input."""
         return self.before
 
     @property
@@ -56,7 +56,7 @@ class Prediction(ImageResult, Denoised):
 
 @dataclass(frozen=True, eq=False)
 class CTPrediction(Denoised):
-    """A CT volume, and the same with less noise.
+    """A CT volume and its denoised version.
 
     Attributes:
         noisy: what was given.
@@ -90,7 +90,7 @@ class CTPrediction(Denoised):
         return path
 
     def plot(self, path: str | Path, index: int | None = None) -> None:
-        """Write a figure of a slice, the middle one if ``index`` does not say: before, after, and what was taken away.
+        """Write a figure of a slice, by default the middle one: before, after, and the noise that was removed.
 
         Shown are soft tissue, -160 to 240 HU, and changes up to 100 HU, turned as the file has them.
 

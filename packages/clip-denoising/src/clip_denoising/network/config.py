@@ -1,4 +1,4 @@
-"""The settings of the network and the published variants."""
+"""Configuration of the network, and the published variants."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ class CLIPDenoiserConfig:
 
 
 def check_tower(width: int, blocks: Sequence[int]) -> None:
-    """Refuse what is no shape of an encoder.
+    """Validate the shape of an encoder.
 
     Raises:
         InputError: if ``width`` is not positive and even, or ``blocks`` are not four, each at least 1.
@@ -81,5 +81,5 @@ def published_config(variant: str) -> CLIPDenoiserConfig:
 
 
 def facts(config: CLIPDenoiserConfig) -> dict[str, str]:
-    """Return what info tells of a network besides its settings."""
+    """Return further lines of info for a network, besides its settings."""
     return {"trained on": config.noise or "not said"}

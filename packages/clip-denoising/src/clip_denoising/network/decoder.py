@@ -1,4 +1,4 @@
-"""The learnable decoder (paper, section 3.2): from the coarsest feature to the image, finer ones joined on the way."""
+"""The learnable decoder (paper, section 3.2): from the coarsest feature to the image, with finer ones as skips."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ SLOPE = 0.2
 
 
 def upsample(x: Tensor) -> Tensor:
-    """Return a map (B, C, H, W) at twice the size, bilinear with the corners aligned.
+    """Upsample a map (B, C, H, W) to twice the size, bilinear with aligned corners.
 
     Where it samples therefore depends on the size: the network is not equivariant to translation.
     """
@@ -23,17 +23,17 @@ def upsample(x: Tensor) -> Tensor:
 
 
 def centre_crop(x: Tensor, size: Sequence[int]) -> Tensor:
-    """Return the middle of a map, ``size`` rows and columns of it; of two middles the upper and left one."""
+    """Return the centre of a map, ``size`` rows and columns; of two centres the upper left one."""
     top, left = ((length - wanted) // 2 for length, wanted in zip(x.shape[2:], size, strict=True))
     return x[..., top : top + size[0], left : left + size[1]]
 
 
 class ConvBlock(nn.Module):
-    """Two 3x3 convolutions without bias, a leaky ReLU after each; before them the map may be enlarged and joined.
+    """Two 3x3 convolutions without bias, a leaky ReLU after each; before them, optional upsampling and a skip.
 
     Args:
         channels: of the map.
-        skip: of the finer feature that joins the enlarged map; 0 for neither.
+        skip: channels of the finer feature that is concatenated with the upsampled map; 0 for neither.
         outputs: channels that come out.
     """
 

@@ -1,4 +1,4 @@
-"""CLIP's image tower as a source of dense features (paper, section 3.2): frozen, and fed the noisy image as it is."""
+"""CLIP's frozen image tower as a source of dense features of the noisy image (paper, section 3.2)."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from .config import CLIPDenoiserConfig
 
 
 class DenseEncoder(CLIPResNet):
-    """The tower up to its third stage; its weights are not trained unless the configuration says so.
+    """The tower up to its third stage, frozen unless the configuration says otherwise.
 
     "Frozen" holds for weights alone: as published, batch norms use the statistics of the batch in training and
     re-estimate their running ones, which are then those of noisy images in [0, 1].
@@ -46,5 +46,5 @@ class DenseEncoder(CLIPResNet):
         return [image, *features]
 
     def train(self, mode: bool = True) -> Self:
-        """Switch to training mode, in which batch norms that are frozen stay as they are."""
+        """Switch to training mode, except for frozen batch norms."""
         return super().train(mode and self.config.encoder_bn == "batch")

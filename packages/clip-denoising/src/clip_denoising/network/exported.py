@@ -11,7 +11,7 @@ from .model import MULTIPLE, CLIPDenoiser
 
 
 def exported(model: CLIPDenoiser) -> Exported:
-    """Return what becomes a file, compared with the model at another size than it is traced with.
+    """Return the network and inputs to export, compared with the model at another size than it is traced with.
 
     In go images ``noisy`` (B, C, H, W), any number and of any size in multiples of 32; ``denoised`` comes out alike,
     not clamped. How to bring other sizes there: mirror at the right and at the bottom, and crop the result.

@@ -1,9 +1,9 @@
-"""The network as inference runs it: what can be computed beforehand is, and on a CPU with fewer multiplications.
+"""The fast path: whatever can be computed beforehand is, and on a CPU with fewer multiplications.
 
 Batch norms are part of the convolutions before them, CT's first convolution of those behind it; nothing is
-concatenated; maps are channels-last. On a CPU, wide 3x3 convolutions run by `winograd`, those of enlarged maps before
-they are enlarged (`enlarged`), and what works at full size a few rows at a time. The result is that of the network in
-evaluation mode, to rounding.
+concatenated; maps are channels-last. On a CPU, wide 3x3 convolutions run by `winograd`, those of upsampled maps before
+upsampling (`upsampled_convolution`), and what works at full size a few rows at a time. The result is that of the
+network in evaluation mode, to rounding.
 """
 
 from __future__ import annotations
@@ -21,11 +21,11 @@ from visioncore.backbones.clip import STAGES, Bottleneck
 from .decoder import SLOPE, ConvBlock, Decoder, upsample
 from .encoder import DenseEncoder
 from .fused_convolution import Convolution
-from .upsampled_convolution import EnlargedConvolution
+from .upsampled_convolution import UpsampledConvolution
 from .winograd import Winograd3x3
 
 WINOGRAD_CHANNELS = 128
-ENLARGED_CHANNELS = 64
+UPSAMPLED_CHANNELS = 64
 """Narrower maps are convolved directly: there the detours cost more than they save."""
 STRIP = 2**16
 """Pixels of a strip that is worked on at full size at a time."""
@@ -42,7 +42,7 @@ class Denoiser(Protocol):
 def for_inference(
     model: Denoiser, device: torch.device | str = "cpu", dtype: torch.dtype | None = None
 ) -> FastDenoiser:
-    """Return a network with the weights of another, for inference alone.
+    """Return a network with the same weights for inference alone.
 
     Args:
         model: a `CLIPDenoiser`; it is not changed, and later changes of its weights are not seen.
@@ -120,17 +120,17 @@ class FastBottleneck(nn.Module):
 
 
 class JoiningBlock(nn.Module):
-    """One of the decoder's blocks behind the first: the enlarged map and the skip are convolved apart, and added."""
+    """One of the decoder's blocks behind the first: the upsampled map and the skip are convolved apart, and added."""
 
     def __init__(self, make: _Maker, block: ConvBlock, adapter: nn.Conv2d | None = None) -> None:
         super().__init__()
         weight, skip_weight = block.conv1.weight.split([block.channels, block.skip], dim=1)
         self.skip = make.conv3x3(_composed(skip_weight, adapter), None, None)
-        self.enlarged = make.enlarged(weight, SLOPE)
+        self.upsampled = make.upsampled(weight, SLOPE)
         self.conv2 = make.conv3x3(block.conv2.weight, None, SLOPE)
 
     def forward(self, x: Tensor, skip: Tensor) -> Tensor:
-        y: Tensor = self.conv2(self.enlarged(x, self.skip(skip)))
+        y: Tensor = self.conv2(self.upsampled(x, self.skip(skip)))
         return y
 
 
@@ -142,7 +142,7 @@ class Finish(JoiningBlock):
         self.last = make.to_image(last.weight)
 
     def forward(self, x: Tensor, skip: Tensor) -> Tensor:
-        if not isinstance(self.enlarged, EnlargedConvolution):
+        if not isinstance(self.upsampled, UpsampledConvolution):
             whole: Tensor = self.last(super().forward(x, skip))
             return whole
         height, width = skip.shape[2:]
@@ -163,12 +163,12 @@ class Finish(JoiningBlock):
         start, stop = max(0, top - 2), min(height, bottom + 2)
         before = max(0, start - 1)
         base = self.skip(skip[:, :, before : stop + 1])[:, :, start - before : stop - before]
-        image: Tensor = self.last(self.conv2(self.enlarged(x, base, start)))
+        image: Tensor = self.last(self.conv2(self.upsampled(x, base, start)))
         return image[:, :, top - start : bottom - start]
 
 
-class DirectEnlarged(nn.Module):
-    """What `EnlargedConvolution` does as it reads: enlarge, convolve, add."""
+class DirectUpsampled(nn.Module):
+    """The same as `UpsampledConvolution`, step by step: upsample, convolve, add."""
 
     def __init__(self, weight: Tensor, slope: float) -> None:
         super().__init__()
@@ -247,12 +247,12 @@ class _Maker:
             return Winograd3x3(weight, bias, slope, tile)
         return Convolution(weight, bias, slope)
 
-    def enlarged(self, weight: Tensor, slope: float) -> nn.Module:
-        """Return what adds the 3x3 convolution of an enlarged map to another map, with a leaky ReLU behind it."""
+    def upsampled(self, weight: Tensor, slope: float) -> nn.Module:
+        """Return a layer that adds the 3x3 convolution of an upsampled map to another map, followed by a leaky ReLU."""
         weight = self._cast(weight)
-        if self.detours and weight.shape[1] >= ENLARGED_CHANNELS:
-            return EnlargedConvolution(weight, slope)
-        return DirectEnlarged(weight, slope)
+        if self.detours and weight.shape[1] >= UPSAMPLED_CHANNELS:
+            return UpsampledConvolution(weight, slope)
+        return DirectUpsampled(weight, slope)
 
     def to_image(self, weight: Tensor) -> nn.Module:
         """Return the last convolution, in float32 or better."""
@@ -271,7 +271,7 @@ def _composed(weight: Tensor, adapter: nn.Conv2d | None) -> Tensor:
 
 
 def _stage(make: _Maker, stage: nn.Sequential, tile: int) -> nn.Sequential:
-    """Return a stage; ``tile`` is for its maps, which the first block alone does not work on before it shrinks them."""
+    """Return a stage; ``tile`` is for its maps, which only the first block downsamples before it works on them."""
     return nn.Sequential(
         *(FastBottleneck(make, cast(Bottleneck, block), tile if index else 4) for index, block in enumerate(stage))
     )

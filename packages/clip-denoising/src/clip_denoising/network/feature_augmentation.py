@@ -9,7 +9,7 @@ from torch import Tensor
 
 
 def augment(features: Sequence[Tensor], level: float) -> list[Tensor]:
-    """Return dense features with a Gaussian factor of mean 1 on every element; the deeper, the stronger.
+    """Multiply every element of dense features by a Gaussian factor of mean 1; the deeper, the stronger.
 
     Feature i gets factors of standard deviation ``level * i``, drawn from the fine to the coarse; feature 0, the image,
     is handed on as it is.

@@ -1,4 +1,4 @@
-"""Convolutions together with what follows them: an addition, a leaky ReLU; for inference, without gradients.
+"""Convolutions fused with a following addition and leaky ReLU; for inference, without gradients.
 
 On a CPU, oneDNN does all of that in one pass over the result. PyTorch has no public name for it, but an operator that
 its own compiler uses; where that is missing or has changed, the same is done one after the other.
@@ -52,7 +52,7 @@ class Convolution(nn.Module):
 
 @lru_cache(maxsize=4)
 def fusion_works(dtype: torch.dtype) -> bool:
-    """Tell whether oneDNN's operator is there and does what it should."""
+    """Return whether oneDNN's operator is there and gives the right result."""
     x, weight, bias = (torch.full(shape, value, dtype=dtype) for shape, value in _TRIAL)
     x = x.contiguous(memory_format=torch.channels_last)
     try:

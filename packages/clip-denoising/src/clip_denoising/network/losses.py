@@ -1,4 +1,4 @@
-"""What training minimises (paper, section 3.4): the mean absolute difference to the clean image."""
+"""The training loss (paper, section 3.4): the mean absolute difference to the clean image."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from torch import Tensor
 
 
 def training_losses(denoised: Tensor, clean: Tensor) -> dict[str, Tensor]:
-    """Return the only term, ``l1``: the mean over all elements, in float32 or better.
+    """Return the only loss term, ``l1``: the mean over all elements, in float32 or better.
 
     Args:
         denoised: the network's output (B, C, H, W), not clamped.

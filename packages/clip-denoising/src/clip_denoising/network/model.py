@@ -1,4 +1,4 @@
-"""The denoiser as a whole: CLIP's dense features of the noisy image, and a decoder that makes the clean one of them."""
+"""The whole denoiser: CLIP's dense features of the noisy image, and a decoder from them to the clean image."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from .published import fill_from_published, read_published
 MULTIPLE = 32
 """The sides of an image must be multiples of this."""
 OPEN_CLIP = "openai"
-"""What stands for OpenAI's own weights, downloaded by the package open_clip, in place of a file."""
+"""Name for OpenAI's own weights, downloaded by the package open_clip, in place of a file."""
 
 
 class CLIPDenoiser(Pretrained):
@@ -56,7 +56,7 @@ class CLIPDenoiser(Pretrained):
         keep_layer4: bool = False,
         say: Callable[[str], None] = warnings.warn,
     ) -> Self:
-        """Read a checkpoint of the authors and return the model in evaluation mode, on the CPU, in float32.
+        """Load a checkpoint of the authors; the model is in evaluation mode, on the CPU, in float32.
 
         No file of CLIP is needed beside it.
 
@@ -79,7 +79,7 @@ class CLIPDenoiser(Pretrained):
 
     @classmethod
     def from_clip(cls, config: CLIPDenoiserConfig | str, clip: str | Path) -> Self:
-        """Return a network to be trained: CLIP's image tower as the encoder, the rest random.
+        """Return a network for training: CLIP's image tower as the encoder, the rest random.
 
         Args:
             config: the settings, or the name of a published variant.

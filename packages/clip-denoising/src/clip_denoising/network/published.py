@@ -1,4 +1,4 @@
-"""The authors' checkpoints <-> this model: every published tensor has its place, and none is lost on the way back."""
+"""The authors' checkpoints <-> this model: names of all published tensors, none lost in either direction."""
 
 from __future__ import annotations
 

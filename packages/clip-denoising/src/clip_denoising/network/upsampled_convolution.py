@@ -1,8 +1,8 @@
-"""3x3 convolutions of enlarged maps, computed before they are enlarged: a quarter of the multiplications.
+"""3x3 convolutions of upsampled maps, computed before upsampling: a quarter of the multiplications.
 
-A convolution mixes channels, at nine shifts; bilinear enlarging mixes positions, alike in all channels. So the channels
-can be mixed first, on the small map, and what comes of each shift be enlarged and moved to its place: two products with
-matrices that are zero but for a band, one along the columns and one along the rows, done in blocks along the band.
+A convolution mixes channels, at nine shifts; bilinear upsampling mixes positions, alike in all channels. So channels
+can be mixed first, on the small map, and the result of each shift is upsampled and moved to its place: two products
+with matrices that are zero but for a band, one along the columns and one along the rows, done in blocks of the band.
 """
 
 from __future__ import annotations
@@ -22,13 +22,13 @@ TOGETHER = 4
 
 
 class Band(NamedTuple):
-    """What some neighbouring places along a side of the enlarged map, and those beside them, are made of.
+    """Interpolation weights of some neighbouring positions, and those beside them, along a side of the upsampled map.
 
     Attributes:
-        start: the first of the R places.
-        first: the first of the K places of the small map that they depend on.
-        weights: (3, R, K): of the place before, of the place itself, and of the one behind; zero outside the map.
-        flat: the same as (R, 3K), the three next to each other for every place that they are of.
+        start: the first of the R positions.
+        first: the first of the K positions of the small map that they depend on.
+        weights: (3, R, K): of the position before, of the position itself, and of the next one; zero outside the map.
+        flat: the same as (R, 3K), the three next to each other for every position.
     """
 
     start: int
@@ -49,7 +49,7 @@ class Band(NamedTuple):
 
 @lru_cache(maxsize=64)
 def bands(length: int, start: int, stop: int, dtype: torch.dtype) -> tuple[Band, ...]:
-    """Return the blocks of places ``start`` to ``stop`` of a side that was ``length`` long and is doubled.
+    """Return the blocks of positions ``start`` to ``stop`` along a side that was ``length`` long and is doubled.
 
     It is doubled as `decoder.upsample` does: bilinear, with the corners aligned.
     """
@@ -73,8 +73,8 @@ def bands(length: int, start: int, stop: int, dtype: torch.dtype) -> tuple[Band,
     return tuple(found)
 
 
-class EnlargedConvolution(nn.Module):
-    """Adds the 3x3 convolution, zero padding 1, of an enlarged map to another map, with a leaky ReLU behind it.
+class UpsampledConvolution(nn.Module):
+    """Adds the 3x3 convolution, zero padding 1, of an upsampled map to another map, with a leaky ReLU behind it.
 
     Without gradients, on the CPU.
 
@@ -90,12 +90,12 @@ class EnlargedConvolution(nn.Module):
         self.register_buffer("mix", weight.permute(2, 1, 3, 0).flatten(2).contiguous())
 
     def forward(self, x: Tensor, base: Tensor, top: int = 0) -> Tensor:
-        """Return ``base`` as it has become.
+        """Return ``base``, changed in place.
 
         Args:
             x: the map (B, C, H, W), channels-last.
             base: rows from ``top`` on of what is added to, (B, O, rows, 2W), channels-last.
-            top: their first row's place among the 2H rows of the enlarged map.
+            top: their first row's place among the 2H rows of the upsampled map.
         """
         B, _, H, W = x.shape
         pixels, result = x.permute(0, 2, 3, 1), base.permute(0, 2, 3, 1)
@@ -106,7 +106,7 @@ class EnlargedConvolution(nn.Module):
             chosen = blocks[block : block + TOGETHER]
             start, stop = chosen[0].start - top, chosen[-1].start + chosen[-1].rows - top
             for image in range(B):
-                lines = self._enlarge_rows(pixels[image], chosen, buffers)
+                lines = self._upsample_rows(pixels[image], chosen, buffers)
                 part = result[image, start:stop]
                 for band in bands(W, 0, 2 * W, x.dtype):
                     known = lines[:, 3 * band.first : 3 * (band.first + band.depth)]
@@ -115,8 +115,8 @@ class EnlargedConvolution(nn.Module):
                 F.leaky_relu_(part, self.slope)
         return base
 
-    def _enlarge_rows(self, pixels: Tensor, blocks: Sequence[Band], buffers: tuple[Tensor, Tensor]) -> Tensor:
-        """Return rows (R, 3W, O) of the enlarged map, mixed for each of the three columns that a result depends on.
+    def _upsample_rows(self, pixels: Tensor, blocks: Sequence[Band], buffers: tuple[Tensor, Tensor]) -> Tensor:
+        """Return rows (R, 3W, O) of the upsampled map, mixed for each of the three columns that a result depends on.
 
         Args:
             pixels: the map (H, W, C).

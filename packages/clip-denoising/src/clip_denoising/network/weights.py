@@ -11,7 +11,7 @@ from .model import CLIPDenoiser
 
 
 def load_model(weights: str | Path, variant: str | None = None) -> CLIPDenoiser:
-    """Return a model in evaluation mode, on the CPU, from whatever holds its weights.
+    """Return a model in evaluation mode, on the CPU, from any source of weights.
 
     Args:
         weights: ``demo`` for the small bundled network, a folder, file or hub id that `CLIPDenoiser.from_pretrained`

@@ -100,7 +100,7 @@ class Winograd3x3(nn.Module):
         return out[:, :H, :W].permute(0, 3, 1, 2)
 
     def _convolve(self, window: Tensor, out: Tensor, buffers: tuple[Tensor, Tensor]) -> None:
-        """Fill ``out`` (B, H, W, O) from its surroundings (B, H + 2, W + 2, C); sides are multiples of the tile's."""
+        """Fill ``out`` (B, H, W, O) from the padded input (B, H + 2, W + 2, C); sides are multiples of the tile's."""
         tile, (positions, C, outputs) = self.tile, self.filters.shape
         B, H, W, _ = out.shape
         shape = (B, H // tile, W // tile)

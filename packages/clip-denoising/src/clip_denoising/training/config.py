@@ -23,7 +23,7 @@ MOST_HELD_OUT = 68
 
 @dataclass(frozen=True)
 class DataConfig:
-    """What is trained on.
+    """Training data.
 
     Attributes:
         kind: clean ``photos`` to which noise is added; ``pairs`` of noisy and clean photos; or ``slices`` of CT at full
@@ -71,7 +71,7 @@ class TrainConfig:
     """A recipe.
 
     Attributes:
-        loop: steps, batch, optimizer, precision, checkpoints.
+        loop: steps, batch, optimizer, precision, run states.
         model: the network.
         data: the samples.
         schedule: ``cyclic`` as for the published RGB networks, see `schedule.cyclic_learning_rate`, without a warm-up;

@@ -1,7 +1,7 @@
-"""Encoders without captions: views of one photo are told from those of others (SimCLR, Chen et al., ICML 2020).
+"""Encoders without captions: contrastive learning from two views of each photo (SimCLR, Chen et al., ICML 2020).
 
-CLIP's weights are published for its own sizes alone. A smaller tower, or one for other pictures, is trained by this
-instead: like CLIP it learns from clean pictures what is in them, and never sees noise.
+CLIP's weights are published for its own sizes alone. A smaller tower, or one for other images, is trained by this
+instead: like CLIP it learns from clean images what is in them, and never sees noise.
 """
 
 from __future__ import annotations
@@ -34,12 +34,12 @@ JITTER, JITTERED = 0.4, 0.8
 GREY, BLURRED = 0.2, 0.5
 """How often a view loses its colours, and its sharpness."""
 LUMA = np.array([0.299, 0.587, 0.114], np.float32)
-"""What red, green and blue weigh in a grey."""
+"""Weights of red, green and blue in a grey."""
 
 
 @dataclass(frozen=True)
 class ContrastiveConfig:
-    """The tower and what is put on it for training.
+    """The tower and its projection head.
 
     Attributes:
         width: channels of the tower's stem.
@@ -137,8 +137,8 @@ def random_view(pixels: NDArray[np.uint8], side: int, rng: np.random.Generator) 
     length = max(1, round(shorter * float(np.sqrt(rng.uniform(LEAST_AREA, 1)))))
     top, left = (int(rng.integers(whole - length + 1)) for whole in pixels.shape[:2])
     square = pixels[top : top + length, left : left + length]
-    shrinks = length > side
-    view = cv2.resize(square, (side, side), interpolation=cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR)
+    downsamples = length > side
+    view = cv2.resize(square, (side, side), interpolation=cv2.INTER_AREA if downsamples else cv2.INTER_LINEAR)
     view = view.astype(np.float32) / np.float32(255)
     if rng.random() < 0.5:
         view = view[:, ::-1]

@@ -1,4 +1,4 @@
-"""Mixup: in half of the batches, every pair of a noisy and a clean image is blended with another one."""
+"""Mixup: in half of the batches, every pair of a noisy and a clean image is blended with another pair."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ CONCENTRATION = 1.2
 
 
 def mix(images: Tensor, share: float, order: Tensor) -> Tensor:
-    """Return ``share`` of images (B, ...) with the rest taken from those in ``order`` (B,)."""
+    """Blend images (B, ...) with those at ``order`` (B,); ``share`` is the weight of the former."""
     return share * images + (1 - share) * images[order]
 
 
 def mixup(noisy: Tensor, clean: Tensor, rng: np.random.Generator) -> tuple[Tensor, Tensor]:
-    """Return a batch as it is, or, with probability 1/2, blended with itself in another order.
+    """Return a batch unchanged, or, with probability 1/2, blended with itself in another order.
 
     Args:
         noisy: (B, C, H, W).

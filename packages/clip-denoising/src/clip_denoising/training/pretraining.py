@@ -24,7 +24,7 @@ class PretrainConfig:
     """A recipe for an encoder.
 
     Attributes:
-        loop: steps, batch (in photos, of two views each), optimizer, precision, checkpoints.
+        loop: steps, batch (in photos, of two views each), optimizer, precision, run states.
         model: the tower.
         side: of the views, in pixels.
         temperature: of the loss, see `contrast.contrastive_loss`.
@@ -62,7 +62,7 @@ def pretrain(
     overrides: Mapping[str, str] | None = None,
     resume: bool = True,
 ) -> FitResult:
-    """Train an encoder on clean photos; an interrupted run goes on where it was.
+    """Train an encoder on clean photos; an interrupted run is resumed.
 
     Args:
         data: folder of clean photos.
@@ -96,5 +96,5 @@ def pretrain(
         config=config.loop,
         out=Path(out),
         resume=resume,
-        run_description=describe_run(f"{METHOD.name} encoder", config, pictures=len(photos)),
+        run_description=describe_run(f"{METHOD.name} encoder", config, images=len(photos)),
     )

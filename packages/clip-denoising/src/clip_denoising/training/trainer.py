@@ -1,4 +1,4 @@
-"""What is trained on and what one step does; the loop itself is `visioncore.training`."""
+"""Training data and one training step; the loop itself is `visioncore.training`."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def train(
     resume: bool = True,
     say: Callable[[str], None] = warnings.warn,
 ) -> FitResult:
-    """Train a network by a recipe; an interrupted run goes on where it was.
+    """Train a network by a recipe; an interrupted run is resumed.
 
     Args:
         recipe: name of a shipped recipe or path of a YAML file.
@@ -81,7 +81,7 @@ def train(
         validate=(lambda network: validate(network, _centres(held_out, side))) if held_out else None,
         best="psnr" if held_out else None,
         resume=resume,
-        run_description=describe_run(METHOD.name, config, {"clip": clip, "weights": weights}, pictures=len(source)),
+        run_description=describe_run(METHOD.name, config, {"clip": clip, "weights": weights}, images=len(source)),
         memory_advice="loop.accumulate as large as loop.batch_size with model.encoder_bn frozen, loop.precision "
         "bfloat16, a smaller data.patch",
     )
@@ -150,14 +150,14 @@ def _initial(config: CLIPDenoiserConfig, clip: str | Path | None, weights: str |
 
 
 def _sources(config: TrainConfig, data: Path, validation: Path | None) -> tuple[Patches, Patches | None]:
-    """Return what is trained on and what is held out, if anything is."""
+    """Return the training samples and the held-out ones, if there are any."""
     wanted = config.data
-    source = _patches(wanted, _pictures(wanted, data), wanted.noise)
+    source = _patches(wanted, _find_images(wanted, data), wanted.noise)
     checked = wanted.validation_noise or wanted.noise
     if validation is not None:
         if wanted.kind == "slices":
             return source, Patches(find_doses(validation), read=read_slice)
-        return source, _patches(wanted, _pictures(wanted, validation), checked)
+        return source, _patches(wanted, _find_images(wanted, validation), checked)
     if not wanted.held_out:
         return source, None
     ct, clean = wanted.kind == "slices", source.clean_files()
@@ -168,23 +168,23 @@ def _sources(config: TrainConfig, data: Path, validation: Path | None) -> tuple[
         seed=config.loop.seed,
         where=f"{data}: {'patients' if ct else 'clean images'}",
     )
-    return source.subset(inside), _patches(wanted, [source.pictures[i] for i in outside], checked)
+    return source.subset(inside), _patches(wanted, [source.images[i] for i in outside], checked)
 
 
-def _pictures(config: DataConfig, data: Path) -> Sequence[Pair | Path]:
+def _find_images(config: DataConfig, data: Path) -> Sequence[Pair | Path]:
     if config.kind == "pairs":
         return find_pairs(data)
     return find_full_dose(data, config.patients) if config.kind == "slices" else find_photos(data)
 
 
-def _patches(config: DataConfig, pictures: Sequence[Pair | Path], noise: str) -> Patches:
+def _patches(config: DataConfig, images: Sequence[Pair | Path], noise: str) -> Patches:
     if config.kind == "slices":
-        return Patches(pictures, parse_noise(noise), patch=config.patch, read=read_slice)
+        return Patches(images, parse_noise(noise), patch=config.patch, read=read_slice)
     made = None if config.kind == "pairs" else parse_corruption(noise, config.curves)
-    return Patches(pictures, made, patch=config.patch, read=Photos(config.cache_mb))
+    return Patches(images, made, patch=config.patch, read=Photos(config.cache_mb))
 
 
 def _centres(held_out: Patches, side: int | None) -> Iterator[dict[str, Tensor]]:
-    """Yield the centres of the images that are held out, with the same noise every time."""
+    """Yield the centres of the held-out images, with the same noise every time."""
     for index in range(len(held_out)):
         yield held_out.centre(index, side)

@@ -1,4 +1,4 @@
-"""The published augmentations of a slice and its labels: turned, cropped, bent, or left as they are."""
+"""The published augmentations of a slice and its labels: rotated, cropped, elastically deformed, or unchanged."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 def augment(image: Floats, labels: Labels, rng: np.random.Generator) -> tuple[Floats, Labels]:
-    """Return a slice and its labels with one change: 45 % turned, 41.25 % cropped, 11.7 % bent, 2.1 % none.
+    """Augment a slice and its labels: 45 % rotated, 41.25 % cropped, 11.7 % elastically deformed, 2.1 % unchanged.
 
     Args:
         image: (H, W) or (H, W, channels).
@@ -23,23 +23,23 @@ def augment(image: Floats, labels: Labels, rng: np.random.Generator) -> tuple[Fl
         rng: draws the change. The three draws are nested, as in the published code.
     """
     if rng.random() < 0.45:
-        return turned(image, labels, int(rng.integers(-20, 20)))
+        return rotated(image, labels, int(rng.integers(-20, 20)))
     if rng.random() < 0.75:
         return cropped(image, labels, rng)
     if rng.random() < 0.85:
-        return bent(image, labels, rng)
+        return deformed(image, labels, rng)
     return image, labels
 
 
-def turned(image: Floats, labels: Labels, degrees: float) -> tuple[Floats, Labels]:
-    """Return both turned about their centre, counter-clockwise; the nearest pixel's value, 0 from outside."""
+def rotated(image: Floats, labels: Labels, degrees: float) -> tuple[Floats, Labels]:
+    """Rotate both about their centre, counter-clockwise; nearest neighbour, 0 outside."""
     from scipy.ndimage import rotate
 
     return rotate(image, degrees, order=0, reshape=False), rotate(labels, degrees, order=0, reshape=False)
 
 
 def cropped(image: Floats, labels: Labels, rng: np.random.Generator) -> tuple[Floats, Labels]:
-    """Return the same part of both at random, its sides 0.2 to 0.8 of the whole's (one ratio for both sides)."""
+    """Cut the same random part out of both, its sides 0.2 to 0.8 of the whole's (one ratio for both sides)."""
     ratio = rng.uniform(0.2, 0.8)
     height, width = (max(1, int(length * ratio)) for length in labels.shape)
     top = rng.integers(labels.shape[0] - height, endpoint=True)
@@ -48,8 +48,8 @@ def cropped(image: Floats, labels: Labels, rng: np.random.Generator) -> tuple[Fl
     return image[part], labels[part]
 
 
-def bent(image: Floats, labels: Labels, rng: np.random.Generator) -> tuple[Floats, Labels]:
-    """Return both after the same elastic deformation (Simard et al., 2003): an affine map, then a smooth displacement.
+def deformed(image: Floats, labels: Labels, rng: np.random.Generator) -> tuple[Floats, Labels]:
+    """Apply the same elastic deformation to both (Simard et al., 2003): an affine map, then a smooth displacement.
 
     The affine map moves three points by up to 0.08 of the width each way. The displacement is uniform noise of up to
     twice the width, smoothed by a Gaussian of 0.08 of the width: about 4 pixels. Images are sampled linearly, mirrored
@@ -82,7 +82,7 @@ def bent(image: Floats, labels: Labels, rng: np.random.Generator) -> tuple[Float
 
 @lru_cache(maxsize=8)
 def _smoothing(length: int, sigma: float) -> NDArray[np.float64]:
-    """Return the matrix that smooths rows of pixels by a Gaussian: several times faster than the filter itself, which
+    """Return the matrix of a Gaussian filter of rows of pixels: several times faster than the filter itself, which
     is wide here."""
     from scipy.ndimage import gaussian_filter1d
 

@@ -1,4 +1,4 @@
-"""Which scans a data set has and which labels belong to them, in the layouts that people have."""
+"""Data sets: pairs of a scan and its labels, found in the usual folder layouts."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ CASES_FILE = "cases.csv"
 """The list of cases that `prepare` writes into its folder."""
 
 SYNAPSE_TEST = "test_vol_h5"
-"""Where the official Synapse folder has its test volumes."""
+"""Where the published Synapse folder has its test volumes."""
 
 FOLDERS = (("images", "labels"), ("imagesTr", "labelsTr"), ("img", "label"))
 """Folders of scans and of labels: the usual names, those of nnU-Net and the Medical Decathlon, those of BTCV."""
@@ -42,7 +42,7 @@ _ROLE = re.compile(r"(?<![a-z])(img|images?|labels?|seg|segmentation|masks?|gt)(
 
 
 class Case(NamedTuple):
-    """A scan and its labels: two files or folders, or twice the same file that holds both."""
+    """A scan and its labels: two files or folders, or twice the same file if it holds both."""
 
     name: str
     image: Path
@@ -59,10 +59,10 @@ def find_cases(
     """Return the cases of a data set in natural order.
 
     Args:
-        data: a folder with two folders of one volume (file, or folder of DICOM or picture slices) for each case,
+        data: a folder with two folders of one volume (file, or folder of DICOM or image slices) for each case,
             ``images`` and ``labels``, ``imagesTr`` and ``labelsTr``, or ``img`` and ``label``, where names are alike
             but for words such as ``label`` and nnU-Net's ``_0000``; a folder of npz, h5 or npy files that each hold
-            an image and its label; the official Synapse folder (its test volumes) or that of LA (folders with
+            an image and its label; the published Synapse folder (its test volumes) or that of LA (folders with
             ``mri_norm2.h5``); a folder that `prepare` wrote; or a CSV file of image,label, relative to it.
         labelled: every case must have labels; else those without are returned with None.
         wanted: which of them, see `fewshot.choose_cases`; None for all.
@@ -89,7 +89,7 @@ def find_cases(
 
 
 def read_case(case: Case) -> tuple[Volume, Volume | None]:
-    """Return a scan as it is stored, and its labels in the same order of axes and the same place.
+    """Return a scan as it is stored, and its labels on the same voxel grid.
 
     Where only one of the two files says where its voxels lie, the voxels are taken to be in one order.
 
@@ -121,7 +121,7 @@ def _by(shape: Iterable[int]) -> str:
 
 
 def _apart(image: Volume, labels: Volume) -> float:
-    """Return how far the corners of one volume are from those of the other, in its voxels."""
+    """Return the distance between the corners of two volumes, in voxels of the first."""
     last = np.array(image.voxels.shape[2::-1]) - 1
     corners = np.array([[*(corner * last), 1] for corner in np.ndindex(2, 2, 2)]).T
     return float(np.abs(np.linalg.solve(image.affine, labels.affine @ corners) - corners).max())
@@ -169,7 +169,7 @@ def _unique(cases: list[Case], where: Path) -> list[Case]:
 
 
 def _pair(images: Path, labels: Path) -> list[Case]:
-    """Return the case of every scan, by the rule for names that leaves the fewest files alone."""
+    """Pair scans and labels by the rule for names that leaves the fewest files without a partner."""
     scans, files = _entries(images), _entries(labels)
     if not scans:
         raise InputError(f"{images}: no volumes in it")
@@ -188,7 +188,7 @@ def _pair(images: Path, labels: Path) -> list[Case]:
 def _match(
     scans: list[Path], files: list[Path], key: Callable[[Path], str]
 ) -> tuple[dict[Path, list[Path]], list[Path]]:
-    """Return the labels with the key of each scan, and those that are no scan's."""
+    """Return the labels of each scan by its key, and the labels without a scan."""
     by_key: defaultdict[str, list[Path]] = defaultdict(list)
     for path in files:
         by_key[key(path)].append(path)

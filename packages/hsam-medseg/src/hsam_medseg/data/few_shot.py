@@ -1,4 +1,4 @@
-"""The few that are labelled: named cases, or a random part of slices or cases, the same for the same seed."""
+"""Few-shot subsets: named cases, or a random part of slices or cases, the same for the same seed."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ PUBLISHED: Mapping[str, tuple[str, ...]] = {
 
 
 def choose(items: Sequence[T], wanted: int | float, seed: int) -> list[T]:
-    """Return some of ``items`` (slices, cases, their names) drawn at random, in the order they had.
+    """Draw some of ``items`` (slices, cases, their names) at random; their order is kept.
 
     Args:
         items: what there is to choose from.
@@ -51,7 +51,7 @@ def choose(items: Sequence[T], wanted: int | float, seed: int) -> list[T]:
 
 
 def choose_cases(names: Sequence[str], wanted: str | Sequence[str] | int | float, seed: int = 0) -> list[str]:
-    """Return some of the cases ``names``, in the order they had.
+    """Choose some of the cases ``names``; their order is kept.
 
     Args:
         names: what there is to choose from.

@@ -1,4 +1,4 @@
-"""Windows: which intensities become 0 to 1."""
+"""Intensity windows: which intensities are mapped to 0 and 1."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from visioncore.errors import InputError
 
 @dataclass(frozen=True)
 class Window:
-    """What becomes 0 and what becomes 1.
+    """The intensities that are mapped to 0 and to 1.
 
     Attributes:
         low: becomes 0, as does what is below.
@@ -44,7 +44,7 @@ class Window:
             return float(low), float(high)
         least, most = voxels.min(), voxels.max()
         if self.scale == "hounsfield":
-            # As in the official Synapse volumes, of which all would become one grey.
+            # As in the published Synapse volumes, of which all would become one grey.
             if voxels.dtype.kind == "f" and 0 <= least < most <= 1:
                 raise InputError(
                     f"the window is for Hounsfield units, but values are {least:g} to {most:g}, as if they were "

@@ -1,4 +1,4 @@
-"""What label values mean: the classes that are segmented, and which values of a file belong to each."""
+"""Label maps: the classes that are segmented, and which label values of a file belong to each."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ MOST_CLASSES = 255
 
 @dataclass(frozen=True)
 class LabelMap:
-    """Which classes there are, and which label values belong to them.
+    """The classes, and the label values that belong to each.
 
     Attributes:
         classes: names of the C classes, background not counted.
@@ -47,12 +47,12 @@ class LabelMap:
 
     @classmethod
     def of(cls, classes: Iterable[str], ignore: Iterable[int] = ()) -> LabelMap:
-        """Return the map of files whose value i is class i, and where the values of ``ignore`` are background."""
+        """Return the map of files in which value i is class i, and the values in ``ignore`` are background."""
         names = tuple(classes)
         return cls(names, {**dict.fromkeys(ignore, 0), **{label: label for label in range(len(names) + 1)}})
 
     def apply(self, labels: NDArray[np.integer[Any]], where: str | Path = "labels") -> NDArray[np.uint8]:
-        """Return label values of any shape as 0 to C.
+        """Map label values of any shape to classes 0 to C.
 
         Args:
             labels: whole numbers.

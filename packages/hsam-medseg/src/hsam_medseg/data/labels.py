@@ -19,7 +19,7 @@ from .scans import read_volume
 
 
 def read_labels(path: str | Path) -> Volume:
-    """Read labels: whole numbers for every voxel, in any of the ways of `read_volume` but DICOM.
+    """Read labels: an integer for every voxel, in any format of `read_volume` but DICOM.
 
     Of an npz or HDF5 file this is the array ``label``; of palette images, the numbers behind the colours.
 
@@ -44,7 +44,7 @@ def read_labels(path: str | Path) -> Volume:
 
 
 def write_labels(path: str | Path, volume: Volume) -> None:
-    """Write labels, in the place of the volume they were made from; missing folders are made.
+    """Write labels with the geometry of the volume they were made from; missing folders are made.
 
     Args:
         path: ``.nii.gz`` or ``.nii`` (with the header that the volume was read with, its affine, codes and units);
@@ -76,7 +76,7 @@ def write_labels(path: str | Path, volume: Volume) -> None:
 
 
 def write_probabilities(path: str | Path, probabilities: NDArray[Any], volume: Volume) -> None:
-    """Write probabilities as a 4-D NIfTI file (i, j, k, channel) of float32 in the place of ``volume``.
+    """Write probabilities as a 4-D NIfTI file (i, j, k, channel) of float32 with the geometry of ``volume``.
 
     Args:
         path: ``.nii`` or ``.nii.gz``.

@@ -1,4 +1,4 @@
-"""Scans with labels -> slices to train on: in one orientation, windowed to [0, 1], with labels 0 to C."""
+"""Scans with labels -> training slices: in one orientation, windowed to [0, 1], with labels 0 to C."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ THREADS = 2
 
 @dataclass(frozen=True)
 class Preparation:
-    """What is done to every scan.
+    """The preparation of every scan.
 
     Attributes:
         label_map: what label values mean.
@@ -115,7 +115,7 @@ def prepare(
 
 
 def _keep_settings(out: Path, preparation: Preparation) -> None:
-    """Write what is done to scans, or make sure that it is what was done before."""
+    """Write the settings of the preparation, or validate that they are those of an earlier call."""
     import yaml
 
     settings = preparation.settings()
@@ -134,7 +134,7 @@ def _record(out: Path, case: Case) -> Path:
 
 
 def _prepare_case(case: Case, out: Path, preparation: Preparation) -> str | None:
-    """Write a case's slices, and when all are there its record; return what is to be said, None if it was done."""
+    """Write the slices of a case and then its record; return a note, None if it was done before."""
     record = _record(out, case)
     if _newer(record, case):
         return None
@@ -166,7 +166,7 @@ def _prepare_case(case: Case, out: Path, preparation: Preparation) -> str | None
 
 
 def _newer(record: Path, case: Case) -> bool:
-    """Whether the slices were made of what the scan and its labels are now."""
+    """Whether the slices are newer than the scan and its labels."""
     sources = {case.image, case.label or case.image}
     return record.is_file() and record.stat().st_mtime >= max(path.stat().st_mtime for path in sources)
 

@@ -1,4 +1,4 @@
-"""Slices made larger and smaller as published: SciPy's spline zoom, corner pixels onto corner pixels.
+"""Resizing of slices as published: SciPy's spline zoom, corner pixels onto corner pixels.
 
 A spline zoom treats rows and columns alike and is linear, so it is a matrix on either side of the slice. As a product
 of matrices it takes a fifth of the time of `scipy.ndimage.zoom`; both round from the same float64 values.
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 
 def resize_image(image: Floats, size: tuple[int, int]) -> Floats:
-    """Return a slice (H, W) or (H, W, channels) as ``size`` (rows, columns), by cubic splines, in its own dtype.
+    """Resize a slice (H, W) or (H, W, channels) to ``size`` (rows, columns) by cubic splines, in its own dtype.
 
     The same as ``scipy.ndimage.zoom`` of order 3: values overshoot at edges and are not clipped; and for some sizes,
     512 to 224 among them, the last row and column are 0, because rounding takes them for outside. A slice that has
@@ -42,7 +42,7 @@ def resize_image(image: Floats, size: tuple[int, int]) -> Floats:
 
 
 def resize_labels(labels: Labels, size: tuple[int, int]) -> Labels:
-    """Return labels (H, W) as ``size`` (rows, columns), each pixel that of the nearest one, in their own dtype.
+    """Resize labels (H, W) to ``size`` (rows, columns) by nearest neighbour, in their own dtype.
 
     The same as ``scipy.ndimage.zoom`` of order 0, with the last row and column as in `resize_image`. Labels
     that have the size already are returned themselves.
@@ -67,7 +67,7 @@ def _check(shape: tuple[int, ...], size: tuple[int, int]) -> None:
 
 
 def _positions(length: int, wanted: int) -> NDArray[np.float64]:
-    """Return where each of ``wanted`` pixels lies among ``length``; rounding may put the last one just outside."""
+    """Return the position of each of ``wanted`` pixels among ``length``; rounding may put the last one just outside."""
     return np.arange(wanted, dtype=np.float64) * ((length - 1) / max(1, wanted - 1))
 
 

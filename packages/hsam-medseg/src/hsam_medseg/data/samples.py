@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 
 class Slices(Protocol):
-    """Slices and their labels: a list of both, or something that reads them when asked for."""
+    """Slices and their labels: a sequence of both, or an object that reads them on demand."""
 
     def __len__(self) -> int:
         """Return the number of slices."""
@@ -39,7 +39,7 @@ class SliceSamples:
     Args:
         slices: where slices come from.
         image_size: side S of the network's input in pixels.
-        augmented: how often a slice is turned, cropped or bent at random as published, from 0 (never) to 1 (always).
+        augmented: how often a slice is augmented at random as published, from 0 (never) to 1 (always).
         balanced: draw a class first, each as often, then one of the slices that it is on (of those without any class
             as if this were a class too), whatever item is asked for. Not published; the authors advise the like.
     """
@@ -63,7 +63,7 @@ class SliceSamples:
 
 
 def _by_class(slices: Slices) -> list[list[int]]:
-    """Return the indices of the slices that each class is on; first, of those that none is on."""
+    """Return the indices of the slices that show each class; first, of those that show none."""
     if isinstance(slices, SliceFiles):
         present = slices.present()
     else:

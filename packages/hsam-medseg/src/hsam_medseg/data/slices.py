@@ -1,4 +1,4 @@
-"""Slices on disk that are ready to be trained on: what `prepare` wrote, or the official Synapse folder."""
+"""Training slices on disk: a folder that `prepare` wrote, or the published Synapse folder."""
 
 from __future__ import annotations
 
@@ -26,17 +26,17 @@ if TYPE_CHECKING:
     Labels = NDArray[np.uint8]
 
 SETTINGS_FILE, SLICES, CASES = "dataset.yaml", "slices", "cases"
-"""What `prepare` writes: the classes and what was done to the scans; the slices; of what each case was made."""
+"""Files that `prepare` writes: classes and settings; the folder of slices; the sources of each case."""
 
 SYNAPSE_TRAIN, SYNAPSE_LISTS = "train_npz", "lists/lists_Synapse"
-"""Where the official Synapse folder has its training slices and the lists of their names."""
+"""Where the published Synapse folder has its training slices and the lists of their names."""
 
 MOST = 3.0
 """Values beyond this are no slice in [0, 1], whatever splines made of it; the published code stops there too."""
 
 
 class SliceFiles:
-    """Slices with labels in npz files, read when asked for: a `data.Slices`.
+    """Slices with labels in npz files, read on demand: a `data.Slices`.
 
     Args:
         folder: where the files ``CASE_sliceNNN.npz`` are, with the arrays ``image`` and ``label``.
@@ -79,7 +79,7 @@ class SliceFiles:
 
     @property
     def cases(self) -> list[str]:
-        """Names of the cases that the slices are of, in the order of the slices."""
+        """Names of the cases, in the order of their slices."""
         return list(dict.fromkeys(map(case_of, self.names)))
 
     def subset(self, indices: Sequence[int]) -> SliceFiles:
@@ -100,7 +100,7 @@ class SliceFiles:
         slices: int | float | None = None,
         seed: int = 0,
     ) -> SliceFiles:
-        """Return a part of the slices: of some cases; of these, those with a class; of these, so many at random.
+        """Select slices: of some cases; of these, those that show a class; of these, a number at random.
 
         Args:
             cases: what `choose_cases` takes; None for all.
@@ -121,7 +121,7 @@ class SliceFiles:
         return chosen if slices is None else chosen.subset(choose(range(len(chosen)), slices, seed))
 
     def present(self) -> list[list[int]]:
-        """Return the classes on each slice, background aside."""
+        """Return the classes on each slice, without the background."""
         if self._known is None:
             self._known = [
                 classes_on(self._checked(self._read(index, "label")[0], self.path(index))) for index in range(len(self))
@@ -167,7 +167,7 @@ class SliceFiles:
 
 
 def open_slices(data: str | Path, listed: str = "train") -> SliceFiles:
-    """Return the slices of a folder that `prepare` wrote, or the training slices of the official Synapse folder.
+    """Return the slices of a folder that `prepare` wrote, or the training slices of the published Synapse folder.
 
     Args:
         data: the folder.
@@ -198,22 +198,22 @@ def open_slices(data: str | Path, listed: str = "train") -> SliceFiles:
 
 
 def case_of(name: str) -> str:
-    """Return the case that a slice is of."""
+    """Case of a slice."""
     return name.rpartition("_slice")[0]
 
 
 def slice_name(case: str, number: int) -> str:
-    """Return what slice ``number`` of a case is called."""
+    """Name of slice ``number`` of a case."""
     return f"{case}_slice{number:03d}"
 
 
 def classes_on(labels: NDArray[np.integer[Any]]) -> list[int]:
-    """Return the classes among labels, background aside."""
+    """Return the classes among labels, without the background."""
     return [int(label) for label in np.flatnonzero(np.bincount(labels.ravel())) if label]
 
 
 def read_settings(folder: Path) -> dict[str, Any]:
-    """Return what `prepare` wrote of what it did.
+    """Return the settings that `prepare` recorded.
 
     Raises:
         InputError: if it cannot be read.

@@ -1,6 +1,6 @@
-"""Volumes of our own making, for tests and the demo: a body with four organs that look much alike.
+"""Synthetic volumes for tests and the demo: a body with four organs that look much alike.
 
-Organs are bent ellipsoids at their usual place, with brightness and texture of their own. So that brightness alone
+Organs are deformed ellipsoids at their usual place, with brightness and texture of their own. So that brightness alone
 does not tell them, other things have theirs too: vessels, gut with a dark inside, and the tissue around.
 """
 
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Organ:
-    """Where an organ lies and how it looks. Places and radii: (slice, row, column), where the volume is -1 to 1.
+    """Position and look of an organ. Positions and radii: (slice, row, column), where the volume is -1 to 1.
 
     Attributes:
         name: what it is called.
@@ -69,14 +69,14 @@ def synthetic_volume(seed: int | Sequence[int], shape: tuple[int, int, int] = (2
     coarse = _smooth_noise(shape, (12, 24, 24), rng)
     fine = rng.standard_normal(shape, dtype=np.float32)
 
-    def inside(centre: Vector, radii: Vector, bent: float = 0.0) -> Floats:
+    def inside(centre: Vector, radii: Vector, deformed: float = 0.0) -> Floats:
         """Return the squared distance from the centre, 1 on the surface."""
         dz, dy, dx = (((axis - c) / r) ** 2 for axis, c, r in zip((z, y, x), centre, radii, strict=True))
         # rows and columns first: only the sum with the slices is over the whole volume
         distance: Floats = dz + (dy + dx)
-        return distance + bent * bend if bent else distance
+        return distance + deformed * bend if deformed else distance
 
-    body = inside((0, 0, 0), _BODY, bent=0.08) < 1
+    body = inside((0, 0, 0), _BODY, deformed=0.08) < 1
     tissue = np.where(body, _TISSUE + 0.045 * coarse, 0.03).astype(np.float32)
     for _ in range(rng.integers(5, 8)):
         distance = inside(rng.uniform(-0.55, 0.55, 3), rng.uniform((0.2, 0.07, 0.07), (0.5, 0.16, 0.2)))
@@ -85,11 +85,11 @@ def synthetic_volume(seed: int | Sequence[int], shape: tuple[int, int, int] = (2
     for _ in range(rng.integers(5, 9)):
         vessel = inside(rng.uniform(-0.5, 0.5, 3), (rng.uniform(0.5, 3), *rng.uniform(0.04, 0.09, 2))) < 1
         tissue[vessel & body] = rng.uniform(0.52, 0.68)
-    tissue[inside((0, 0.47, 0), (9, 0.12, 0.13), bent=0.05) < 1] = _BONE
+    tissue[inside((0, 0.47, 0), (9, 0.12, 0.13), deformed=0.05) < 1] = _BONE
     labels = np.zeros(shape, np.uint8)
     for label, organ in enumerate(ORGANS, start=1):
         centre = np.add(organ.centre, rng.normal(0, 0.025, 3))
-        where = (inside(centre, organ.radii * rng.uniform(0.88, 1.12, 3), bent=0.12) < 1) & body
+        where = (inside(centre, organ.radii * rng.uniform(0.88, 1.12, 3), deformed=0.12) < 1) & body
         brightness = organ.brightness + rng.normal(0, 0.015)
         tissue[where] = brightness + organ.coarse * coarse[where] + organ.fine * fine[where]
         labels[where] = label
@@ -97,7 +97,7 @@ def synthetic_volume(seed: int | Sequence[int], shape: tuple[int, int, int] = (2
 
 
 def _patient(shape: tuple[int, int, int], rng: np.random.Generator) -> tuple[Floats, Floats, Floats]:
-    """Return the coordinates of a body turned, moved and stretched a little: (D, 1, 1), (1, H, W), (1, H, W)."""
+    """Return the coordinates of a slightly rotated, shifted and stretched body: (D, 1, 1), (1, H, W), (1, H, W)."""
     z, y, x = (np.linspace(-1, 1, length, dtype=np.float32) for length in shape)
     angle, (dz, dy, dx) = np.radians(rng.normal(0, 4)), rng.normal(0, 0.03, 3)
     stretch = rng.uniform(0.93, 1.07, 2)
@@ -108,7 +108,7 @@ def _patient(shape: tuple[int, int, int], rng: np.random.Generator) -> tuple[Flo
 
 
 def _smooth_noise(shape: tuple[int, ...], cells: tuple[int, ...], rng: np.random.Generator) -> Floats:
-    """Return noise of deviation about 1 that changes over ``cells`` cells along each axis."""
+    """Return smooth noise of standard deviation about 1, interpolated from ``cells`` cells along each axis."""
     noise = rng.standard_normal(cells, dtype=np.float32)
     for length, count in zip(shape, cells, strict=True):
         at = np.linspace(0, count - 1, length, dtype=np.float32)
@@ -120,7 +120,7 @@ def _smooth_noise(shape: tuple[int, ...], cells: tuple[int, ...], rng: np.random
 
 
 def _scanned(tissue: Floats, rng: np.random.Generator) -> Floats:
-    """Return what a scanner makes of the tissue: partial volume, a field that is not even, and noise; in [0, 1]."""
+    """Simulate a scanner: partial volume, an uneven bias field, and noise; in [0, 1]."""
     from scipy.ndimage import gaussian_filter
 
     blurred = gaussian_filter(tissue, (0.4, 0.7, 0.7), truncate=2.5)
@@ -132,7 +132,7 @@ def _scanned(tissue: Floats, rng: np.random.Generator) -> Floats:
 def synthetic_slices(
     seeds: Sequence[int], labelled: float = 0.1, seed: int = 0, shape: tuple[int, int, int] = (24, 96, 96)
 ) -> list[tuple[Floats, Labels]]:
-    """Return slices of synthetic volumes with their labels (rows, columns), as if few had been labelled.
+    """Return slices of synthetic volumes with their labels (rows, columns), as in few-shot training.
 
     Args:
         seeds: one volume each.

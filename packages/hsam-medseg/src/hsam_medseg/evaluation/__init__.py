@@ -1,1 +1,1 @@
-"""The paper's protocols and what only they measure."""
+"""The paper's protocols, and the metrics that only they need."""

@@ -1,4 +1,4 @@
-"""Scans with labels -> how well each organ is found: case by case, and on average with its spread."""
+"""The protocols: scans with reference labels -> scores of each organ, case by case and on average."""
 
 from __future__ import annotations
 
@@ -32,12 +32,12 @@ if TYPE_CHECKING:
     Labels = NDArray[np.integer[Any]]
 
 _SUFFIXES = (*SCANS.suffixes, *IMAGE_SUFFIXES, "")
-"""Of label volumes; folders of slices last, and pictures after what they may be previews of."""
+"""Of label volumes; folders of slices last, and images after what they may be previews of."""
 
 
 @dataclass(frozen=True, eq=False)
 class Evaluation:
-    """What every organ of every case scores; arrays are (cases, organs), NaN where a value is undefined.
+    """Scores of every organ of every case; arrays are (cases, organs), NaN where a value is undefined.
 
     Attributes:
         cases: their names.
@@ -70,7 +70,7 @@ class Evaluation:
         return {name: _spread(np.array([*map(_mean, values)])) for name, values in self.scores.items()}
 
     def table(self) -> Table:
-        """Return a row for every case and organ: what it scores, and its size where that is known."""
+        """Return a row for every case and organ: its scores, and its size where that is known."""
         table = Table(["case", "organ", *self.scores, "voxels", "reference_voxels", "ml", "reference_ml"])
         for row, case in enumerate(self.cases):
             for column, organ in enumerate(self.organs):
@@ -81,7 +81,7 @@ class Evaluation:
         return table
 
     def summary(self) -> Table:
-        """Return a row for every organ, and one for all: means, standard deviations between cases, and mishaps.
+        """Return a row for every organ, and one for all: means, standard deviations between cases, and failures.
 
         An organ is ``absent`` from a case that has it neither in the prediction nor in the reference, ``missed`` where
         only the reference has it, ``invented`` where only the prediction does.
@@ -132,7 +132,7 @@ def evaluate(
     cases: str | Sequence[str] | int | float | None = None,
     say: Callable[[str], None] = warnings.warn,
 ) -> Evaluation:
-    """Measure segmentations against reference labels, at the scans' own resolution.
+    """Evaluate segmentations against reference labels, at the scans' own resolution.
 
     Args:
         data: scans with labels, as `find_cases` takes them.
@@ -194,7 +194,7 @@ def _hd95_name(protocol: str) -> str:
 
 
 def _label_map(data: str | Path, segment: Predictor | str | Path, labels: LabelMap | None) -> LabelMap:
-    """Return what the values of reference labels mean: what was given, what the data were prepared with, or 0 to C."""
+    """Return the label map of the reference labels: the given one, that of the prepared data, or values 0 to C."""
     if labels is None and (Path(data) / SETTINGS_FILE).is_file():
         settings = read_settings(Path(data))
         labels = LabelMap(tuple(settings["classes"]), settings["values"], settings["others"])
@@ -209,7 +209,7 @@ def _label_map(data: str | Path, segment: Predictor | str | Path, labels: LabelM
 
 
 def _find_made(folder: Path, cases: Sequence[Case]) -> dict[str, Path]:
-    """Return the label volume of each case: the one called as the case, its scan or its reference labels are."""
+    """Return the label volume of each case, found by the name of the case, its scan or its reference labels."""
     options: dict[str, list[str]] = {}
     for case in cases:
         scan = volume_name(case.image)
@@ -237,13 +237,13 @@ def _describe(segment: Predictor | str | Path) -> str:
 
 
 def _mean(values: Values) -> float:
-    """Return the mean of what is defined."""
+    """Return the mean of the values that are not NaN."""
     defined = values[~np.isnan(values)]
     return float(defined.mean()) if defined.size else math.nan
 
 
 def _spread(values: Values) -> float:
-    """Return the standard deviation of what is defined, as of a sample; undefined for fewer than two values."""
+    """Return the sample standard deviation of the values that are not NaN; NaN for fewer than two."""
     defined = values[~np.isnan(values)]
     return float(defined.std(ddof=1)) if defined.size > 1 else math.nan
 

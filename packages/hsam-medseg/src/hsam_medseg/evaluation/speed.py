@@ -54,7 +54,7 @@ def bench(
     sam: str = "",
     say: Callable[[str], None] = warnings.warn,
 ) -> Table:
-    """Measure slices and a volume through `Predictor`, and if asked for training, and write the figures as JSON.
+    """Measure slices and a volume through `Predictor`, optionally training too, and write the numbers as JSON.
 
     Work ``slice`` is a slice at the network's size, ``volume`` is a synthetic volume of 512x512 slices, resizing
     included, ``training`` is forward and backward pass of a slice in float32, with and without `HSAM.recompute`. The

@@ -1,1 +1,1 @@
-"""From an input to a result."""
+"""Input -> result."""

@@ -1,4 +1,4 @@
-"""Labels as a DICOM segmentation object, which belongs to the series it was made from."""
+"""Labels as a DICOM segmentation object of the series they were made from."""
 
 from __future__ import annotations
 
@@ -120,7 +120,7 @@ def _version() -> str:
 
 
 def _concept(concepts: Any, name: str) -> Any:
-    """Return the SNOMED concept of an organ, as ``Liver`` of liver and ``Kidney`` of left kidney."""
+    """Return the SNOMED concept of an organ, such as ``Liver`` for liver and ``Kidney`` for left kidney."""
     words = [word.capitalize() for word in name.replace("_", " ").split()]
     sides = {"Left", "Right"}
     for keyword in ("".join(words), "".join(word for word in words if word not in sides)):
@@ -130,7 +130,7 @@ def _concept(concepts: Any, name: str) -> Any:
 
 
 def _completed(dataset: Any) -> Any:
-    """Return a data set with all that a segmentation takes over, empty where it was taken out."""
+    """Return a data set with all attributes that a segmentation copies, empty where they were removed."""
     missing = [name for name in _MAY_BE_EMPTY if name not in dataset]
     if not missing:
         return dataset

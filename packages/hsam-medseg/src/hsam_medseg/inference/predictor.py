@@ -1,4 +1,4 @@
-"""A scan in, its organs out."""
+"""Prediction: scans -> segmented organs."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ __all__ = ["Predictor", "Segmentation", "Stage", "predict_files"]
 
 
 class Predictor:
-    """Finds organs in scans of any size.
+    """Segments organs in scans of any size.
 
     Args:
         model: the network; it is moved to the device, put into evaluation mode and folded (`HSAM.unfold` takes that
@@ -51,7 +51,7 @@ class Predictor:
             weights expect. The network's own size means that they go there directly.
         window: intensities that become 0 and 1, a name in `windows.WINDOWS` or ``LOW,HIGH``; by default what the
             weights expect.
-        self_ensemble: average over the eight turned and mirrored versions of each slice, at eight times the cost; not
+        self_ensemble: average over the eight rotated and flipped versions of each slice, at eight times the cost; not
             published.
         compile: compile the network first (pays off for many slices).
         notify: told, in one line, when the batch is halved, and of a scan in which nothing was found; default: a
@@ -110,7 +110,7 @@ class Predictor:
         probabilities: bool = False,
         show_progress: bool = False,
     ) -> Segmentation:
-        """Find the organs of a scan.
+        """Segment a scan.
 
         Args:
             scan: a file or folder, see `scans.read_volume`; a `Volume`; or an array (H, W), (D, H, W), or
@@ -160,7 +160,7 @@ class Predictor:
         return result
 
     def segment(self, slices: NDArray[np.float32]) -> Labels:
-        """Return the labels (D, H, W) of slices that are oriented and windowed already.
+        """Segment slices that are oriented and windowed already; labels are (D, H, W).
 
         Args:
             slices: (D, H, W), or (D, H, W, 3) for RGB, float32 with values in [0, 1].
@@ -173,7 +173,7 @@ class Predictor:
         return self.segmenter(_checked(slices).voxels, lambda piece: piece)[0]
 
     def run(self, images: Tensor) -> Tensor:
-        """Return the logits that decide, (B, K, S, S) in float32 or better, on the device where the images were.
+        """Return the final logits, (B, K, S, S) in float32 or better, on the device where the images were.
 
         Args:
             images: (B, 3, S, S) in floating point with values in [0, 1], S the image size of the network.
@@ -201,7 +201,7 @@ def predict_files(
     overwrite: bool = False,
     say: Callable[[str], None] = print,
 ) -> Summary:
-    """Find the organs of many scans.
+    """Segment many scans.
 
     For each there are ``<name>.nii.gz`` (labels), ``<name>.json`` (volumes of organs and how they were found), and what
     else is asked for; inside a folder their place is kept. What is there already and newer than its scan is
@@ -258,7 +258,7 @@ def predict_files(
 
 
 def _checked(scan: Volume | NDArray[Any]) -> Volume:
-    """Return a volume that did not come from a file, or an array as one; refuse what files are refused for."""
+    """Return a volume or array that did not come from a file as a valid volume."""
     if isinstance(scan, Volume):
         volume = scan
     else:

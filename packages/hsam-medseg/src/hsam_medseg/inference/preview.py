@@ -1,4 +1,4 @@
-"""A figure of a segmented scan: one slice through each of three planes, organs in colour, their sizes in the legend."""
+"""A figure of a segmented scan: an axial, a coronal and a sagittal slice, organs in colour, sizes in the legend."""
 
 from __future__ import annotations
 
@@ -35,19 +35,19 @@ class Plane:
 
     Attributes:
         name: what it is called.
-        picture: (rows, columns, 3) in [0, 1], organs coloured.
+        image: (rows, columns, 3) in [0, 1], organs coloured.
         millimetres: its height and width; voxels, where sizes are unknown.
         letters: where its top, bottom, left and right lie in the patient, such as ``APRL``; or nothing.
     """
 
     name: str
-    picture: Floats
+    image: Floats
     millimetres: tuple[float, float]
     letters: str
 
 
 def plot_preview(path: str | Path, scan: Volume, labels: Volume, legend: Mapping[int, str], window: str) -> None:
-    """Write a figure of three planes where most of the organs are: axial, coronal and sagittal, as radiologists look.
+    """Write a figure of the axial, coronal and sagittal slice with most organs, in the radiological view.
 
     Patients are seen from their feet and from the front: their right is on the left. Where the scan does not say how
     it lies, planes are shown as they are stored.
@@ -108,19 +108,19 @@ def cut_planes(
     names = ("axial", "coronal", "sagittal") if scan.located else ("rows, columns", "slices, columns", "slices, rows")
     letters = ("APRL", "SIRL", "SIAP") if scan.located else ("", "", "")
     planes = []
-    for axis, index in enumerate(telling_slices(labels.voxels, list(colours))):
+    for axis, index in enumerate(slices_to_show(labels.voxels, list(colours))):
         shown, organs = (np.take(volume.voxels, index, axis) for volume in (scan, labels))
         if axis > 0 and 1 in organs.shape:
             continue
-        picture = overlay(apply_window(shown, window), organs, colours)
+        image = overlay(apply_window(shown, window), organs, colours)
         if axis > 0 and scan.located:
-            picture = picture[::-1]  # slices lead upwards, rows of a picture downwards
-        planes.append(Plane(names[axis], picture, sizes[axis], letters[axis]))
+            image = image[::-1]  # slices lead upwards, rows of an image downwards
+        planes.append(Plane(names[axis], image, sizes[axis], letters[axis]))
     return planes
 
 
-def telling_slices(labels: NDArray[Any], wanted: list[int]) -> tuple[int, int, int]:
-    """Return the index along each axis where the most of the wanted labels is cut, each measured by its largest cut.
+def slices_to_show(labels: NDArray[Any], wanted: list[int]) -> tuple[int, int, int]:
+    """Return the slice along each axis that shows most of the wanted labels, relative to their largest areas.
 
     Args:
         labels: (D, H, W) whole numbers.
@@ -144,7 +144,7 @@ def telling_slices(labels: NDArray[Any], wanted: list[int]) -> tuple[int, int, i
 
 def overlay(shown: Floats, organs: NDArray[Any], colours: Mapping[int, tuple[float, float, float]]) -> Floats:
     """Return a slice, (H, W) or (H, W, 3) in [0, 1], as (H, W, 3) with organs tinted and outlined."""
-    picture = np.repeat(shown[..., None], 3, axis=-1) if shown.ndim == 2 else shown.copy()
+    image = np.repeat(shown[..., None], 3, axis=-1) if shown.ndim == 2 else shown.copy()
     padded = np.pad(organs, 1, mode="edge")
     inside = np.ones(organs.shape, bool)
     for neighbour in (padded[:-2, 1:-1], padded[2:, 1:-1], padded[1:-1, :-2], padded[1:-1, 2:]):
@@ -152,14 +152,14 @@ def overlay(shown: Floats, organs: NDArray[Any], colours: Mapping[int, tuple[flo
     for label, colour in colours.items():
         organ = organs == label
         tinted, outline = organ & inside, organ & ~inside
-        picture[tinted] += FILL * (np.asarray(colour, np.float32) - picture[tinted])
-        picture[outline] = colour
-    return picture
+        image[tinted] += FILL * (np.asarray(colour, np.float32) - image[tinted])
+        image[outline] = colour
+    return image
 
 
 def _draw(axes: Any, plane: Plane) -> None:
-    """Show a plane in axes that have its shape, whatever the shape of its voxels."""
-    axes.imshow(plane.picture, aspect="auto", interpolation="nearest")
+    """Draw a plane with its true aspect ratio."""
+    axes.imshow(plane.image, aspect="auto", interpolation="nearest")
     axes.set_title(plane.name, color="white", fontsize=10)
     axes.axis("off")
     places = (

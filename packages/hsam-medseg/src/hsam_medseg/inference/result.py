@@ -1,4 +1,4 @@
-"""What was found in a scan: labels in the scan's own place, how large each organ is, and how all of it is written."""
+"""The result of a segmentation: labels with the scan's geometry, organ sizes, and writing them."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ class Segmentation:
 
     @cached_property
     def voxels(self) -> dict[str, int]:
-        """How many voxels each class has."""
+        """Number of voxels of each class."""
         counts = np.zeros(len(self.classes) + 1, np.int64)
         for labels in self.labels.voxels:  # one slice at a time: counting needs eight bytes a voxel
             counts += np.bincount(labels.ravel(), minlength=len(counts))
@@ -58,13 +58,13 @@ class Segmentation:
 
     @property
     def volumes_ml(self) -> dict[str, float | None]:
-        """How large each class is in millilitres; None where the scan does not say how large its voxels are."""
+        """Size of each class in millilitres; None where the spacing is unknown."""
         unit = self.labels.voxel_ml
         return {name: None if unit is None else unit * count for name, count in self.voxels.items()}
 
     @property
     def note(self) -> str | None:
-        """A line if nothing was found; else None."""
+        """A one-line note if no organ was found, else None."""
         if any(self.voxels.values()):
             return None
         low, high = self.intensities
@@ -75,7 +75,7 @@ class Segmentation:
 
     @property
     def report(self) -> dict[str, Any]:
-        """All about it that numbers and words can say, ready for JSON."""
+        """The result as plain values for JSON."""
         located, volumes = self.scan.located, self.volumes_ml
         organs = {
             name: {"label": label, "voxels": self.voxels[name], "ml": volumes[name]}
@@ -94,7 +94,7 @@ class Segmentation:
         }
 
     def save(self, target: str | Path) -> Path:
-        """Write the labels, beside them what `report` says and the probabilities if there are any.
+        """Write the labels, and beside them the `report` and the probabilities if there are any.
 
         Args:
             target: a file such as ``labels.nii.gz``, or a folder, in which the name is that of the scan.
@@ -137,7 +137,7 @@ class Segmentation:
 
 
 def beside(labels: Path, ending: str) -> Path:
-    """Return the file beside that of the labels which has another ending."""
+    """Return the path beside the labels' file with another suffix."""
     name = labels.name.removesuffix(LABELS)
     return labels.with_name((Path(name).stem if name == labels.name else name) + ending)
 

@@ -1,4 +1,4 @@
-"""A network on slices of any size: made ready in threads, run in batches, labels brought back to their size."""
+"""Segmentation slice by slice: slices are resized in threads, run in batches, and their labels resized back."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     Slices = NDArray[Any]
 
 Stage = Literal["fused", "fine", "coarse"]
-"""Whose logits decide: the mean of both decoders', the second one's, or the first one's, upsampled."""
+"""Which logits are final: the mean of both decoders', the second decoder's, or the upsampled ones of the first."""
 
 
 class SliceSegmenter:
@@ -43,7 +43,7 @@ class SliceSegmenter:
         batch: slices on the device at a time; halved, for good, when memory runs out.
         stage: whose logits decide, see `Stage`.
         input_size: side in pixels to which slices are resized first; None to go to the network's size directly.
-        self_ensemble: average the logits over the eight turned and mirrored versions of each slice.
+        self_ensemble: average the logits over the eight rotated and flipped versions of each slice.
         compile: compile the network first.
         notify: told, in one line, when the batch is halved.
     """
@@ -115,7 +115,7 @@ class SliceSegmenter:
 
     @torch.no_grad()
     def run(self, images: Tensor) -> Tensor:
-        """Return the logits that decide, (B, K, S, S), for images (B, 3, S, S), on the device where these are."""
+        """Return the final logits, (B, K, S, S), for images (B, 3, S, S), on the device where these are."""
         return self._in_parts(lambda part: [self._logits(part).to(images.device)], images)[0]
 
     def _prepare(self, piece: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -126,7 +126,7 @@ class SliceSegmenter:
         return np.moveaxis(piece.reshape(side, side, -1), -1, 0)
 
     def _places(self, height: int, width: int) -> Tensor | None:
-        """Return where in S x S each of H x W pixels is taken from, counted from 1, 0 for none; None if H = W = S."""
+        """Return the index in S x S of each of H x W pixels, counted from 1, 0 for none; None if H = W = S."""
         side = self.model.config.image_size
         if (height, width) == (side, side):
             return None
@@ -134,7 +134,7 @@ class SliceSegmenter:
         return torch.from_numpy(resize_labels(numbers, (height, width))).to(self.device)
 
     def _decide(self, images: Tensor, *, places: Tensor | None, probabilities: bool) -> Sequence[Tensor]:
-        """Return what images (B, 1 or 3, S, S) show, on the device.
+        """Return the labels of images (B, 1 or 3, S, S), on the device.
 
         Returns:
             Labels (B, H, W); whether the logits of each slice are finite (B,); and, if asked for, probabilities
@@ -152,7 +152,7 @@ class SliceSegmenter:
         return found
 
     def _logits(self, images: Tensor) -> Tensor:
-        """Return the logits that decide, (B, K, S, S), of images (B, 1 or 3, S, S), on the device."""
+        """Return the final logits, (B, K, S, S), of images (B, 1 or 3, S, S), on the device."""
         images = images.to(self.device, self._weights_dtype)
         return run_all_ways(self._logits_once, images) if self.self_ensemble else self._logits_once(images)
 
@@ -165,7 +165,7 @@ class SliceSegmenter:
         return _exact(fine) if self.stage == "fine" else Output(coarse, _exact(fine)).logits
 
     def _in_parts(self, work: Callable[[Tensor], Sequence[Tensor]], images: Tensor) -> Sequence[Tensor]:
-        """Return what ``work`` makes of images, of as many at a time as memory has room for."""
+        """Return ``work(images)``, computed for as many images at a time as memory has room for."""
 
         def run(size: int) -> Sequence[Tensor]:
             self.batch = size

@@ -1,4 +1,4 @@
-"""Steps that go on at the same time: threads make things ready while a device works on others."""
+"""Overlapping work: threads prepare the next inputs while a device works on others."""
 
 from __future__ import annotations
 

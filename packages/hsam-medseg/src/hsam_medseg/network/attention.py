@@ -7,7 +7,7 @@ from torch import Tensor, nn
 
 
 class Attention(nn.Module):
-    """Multi-head attention with projections of queries, keys and values to a width of its own.
+    """Multi-head attention with its own width for queries, keys and values.
 
     Args:
         width: channels of what comes in and goes out.
@@ -25,7 +25,7 @@ class Attention(nn.Module):
         self.out_proj = nn.Linear(inner, width)
 
     def forward(self, q: Tensor, k: Tensor, v: Tensor) -> Tensor:
-        """Return what the queries gather, (B, Q, width) for queries (B, Q, width), keys and values (B, N, width)."""
+        """Return the attended values, (B, Q, width), for queries (B, Q, width), keys and values (B, N, width)."""
         q, k, v = self.project(q, k, v)
         return self.merge(F.scaled_dot_product_attention(q, k, v))
 

@@ -1,4 +1,4 @@
-"""The settings of the network, of what it is fed, and the published variants."""
+"""Configuration of the network and its preprocessing, and the published variants."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ SYNAPSE_CLASSES = (
 
 @dataclass(frozen=True)
 class Preprocessing:
-    """What is done to a volume before the network sees its slices.
+    """Preprocessing of a volume: orientation, intensity window, label map.
 
     Attributes:
         window: how intensities become values in [0, 1]: a preset of `windows.WINDOWS`, or ``low,high``.
@@ -97,7 +97,7 @@ class HSAMConfig:
 
     @property
     def grid(self) -> int:
-        """Positions g of the image embedding along one side."""
+        """Side g of the image embedding."""
         return self.image_size // PATCH
 
     @property

@@ -1,4 +1,4 @@
-"""The hierarchy of two mask decoders (paper, section 3.2): the first one's masks guide the second."""
+"""The hierarchy of two mask decoders (paper, section 3.2): the masks of the first guide the second."""
 
 from __future__ import annotations
 
@@ -22,12 +22,12 @@ NOISE = 0.2
 
 
 class Coarse(NamedTuple):
-    """What the first decoder hands on.
+    """Output of the first decoder.
 
     Attributes:
         logits: (B, K, 4g, 4g).
         features: (B, K, N) how well each position of the image matches each mask token.
-        maps: (B, 16 N, width / 8) the enlarged embedding, on nested positions.
+        maps: (B, 16 N, width / 8) the upsampled embedding, on nested positions.
     """
 
     logits: Tensor
@@ -36,7 +36,7 @@ class Coarse(NamedTuple):
 
 
 class CoarseDecoder(nn.Module):
-    """The first decoder: SAM's, with a mask token for each class and the order of its blocks changed.
+    """The first decoder: SAM's, with a mask token for each class and another order inside its blocks.
 
     Args:
         channels: classes K, background included.
@@ -55,7 +55,7 @@ class CoarseDecoder(nn.Module):
         self.hypernetworks = Hypernetworks(channels, (width, width, width, width // 8))
 
     def forward(self, image: Tensor, code: Tensor) -> Coarse:
-        """Return coarse logits and what the second decoder needs.
+        """Return coarse logits and the inputs of the second decoder.
 
         Args:
             image: (B, N, width), the image embedding with the missing prompt.
@@ -70,7 +70,7 @@ class CoarseDecoder(nn.Module):
 
 
 class FineDecoder(nn.Module):
-    """The second decoder: mask tokens of its own, attention guided by the first decoder's masks, full resolution.
+    """The second decoder: its own mask tokens, attention guided by the first decoder's masks, full resolution.
 
     Args:
         channels: classes K, background included.

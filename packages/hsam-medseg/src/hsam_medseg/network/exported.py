@@ -40,7 +40,7 @@ def slices(config: HSAMConfig) -> dict[str, Tensor]:
 
 
 def exported(model: HSAM) -> Exported:
-    """Return what becomes a file.
+    """Return the network and inputs to export.
 
     In go ``images`` (B, 3, S, S) in [0, 1], S the image size of the network; out come ``logits`` (B, K, S, S),
     ``coarse_logits`` (B, K, S/4, S/4) and ``fine_logits`` (B, K, S, S). What is done to scans before, and to labels
@@ -71,7 +71,7 @@ def plain_layers(model: HSAM) -> HSAM:
 
 
 def _merged(layer: lora.LoRALinear) -> nn.Linear:
-    """Return a folded layer without the additions that are part of its weight."""
+    """Return a folded layer as a standard one."""
     linear = nn.Linear(layer.in_features, layer.out_features, device="meta")
     linear.weight, linear.bias = layer.weight, layer.bias
     return linear

@@ -1,4 +1,4 @@
-"""What info tells of a network besides its size."""
+"""Further lines of info for a network, besides its size."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def facts(config: HSAMConfig) -> dict[str, str]:
 
 
 def _published(config: HSAMConfig) -> dict[str, str]:
-    """Return how much more the published layout of a network holds; nothing for networks without one."""
+    """Return the number of further values in the published layout of a network; nothing for networks without one."""
     if config.backbone not in SAM_ENCODERS or config.decoder != "hierarchical":
         return {}
     more = sum(math.prod(shape) for shape in unused_shapes(config).values())

@@ -1,4 +1,4 @@
-"""The network as inference runs it: low-rank additions folded, the encoder's products in the precision asked for."""
+"""The fast path: low-rank updates folded, the encoder's matrix products in the precision asked for."""
 
 from __future__ import annotations
 

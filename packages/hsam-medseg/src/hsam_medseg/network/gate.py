@@ -1,4 +1,4 @@
-"""Class-balanced mask-guided self attention (paper, section 3.3), as a gate over positions that works.
+"""Class-balanced mask-guided self attention (paper, section 3.3), as a gate over positions.
 
 The authors' code normalises the gate over an axis of length one, so that it is 1 everywhere and the whole branch has no
 effect. Here it is normalised over positions, to a mean of 1, so that training starts close to what was released. This,
@@ -25,7 +25,7 @@ def attention_heads(positions: int) -> int:
 
 
 class ClassBalancedGate(nn.Module):
-    """Where to look again: a factor for each position, from the features of all classes' masks.
+    """A factor for each position, from the features of all classes' masks.
 
     Args:
         channels: classes K, background included.
@@ -60,7 +60,7 @@ class ClassBalancedGate(nn.Module):
 
 
 def noise_levels(prior: Tensor) -> Tensor:
-    """Return the standard deviation of the noise for each class, (K,): the rarer a class in the batch, the more.
+    """Return the standard deviation of the noise for each class, (K,), larger for rarer classes in the batch.
 
     Args:
         prior: (B, K, N) probabilities.

@@ -1,4 +1,4 @@
-"""One small network for each class that turns its mask token into the weights of its logits."""
+"""Hypernetworks: one MLP for each class, from its mask token to the weights of its logits."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What training minimises (paper, section 3.4): cross entropy and Dice of both decoders, the second ever more."""
+"""The training losses (paper, section 3.4): cross entropy and Dice of both decoders, the second with growing weight."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def training_losses(output: Output, label: Tensor, low_label: Tensor, epoch: int
     Args:
         output: of the network in training.
         label: (B, S, S) integers from 0 to C.
-        low_label: (B, S/4, S/4), the same shrunk, for the first decoder.
+        low_label: (B, S/4, S/4), the same downsampled, for the first decoder.
         epoch: counted from 0; decides the decoders' weights.
 
     Returns:

@@ -1,4 +1,4 @@
-"""Mask-guided cross attention (paper, section 3.2): attention weighted by where the first decoder saw each class."""
+"""Mask-guided cross attention (paper, section 3.2): attention weighted by the first decoder's class probabilities."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from .attention import Attention
 
 
 class MaskedAttention(Attention):
-    """Attention between mask tokens and image whose weights are multiplied by a prior, and not normalised again."""
+    """Attention between mask tokens and image; its weights are multiplied by a prior and not renormalised."""
 
     def forward(self, q: Tensor, k: Tensor, v: Tensor, prior: Tensor | None = None) -> Tensor:
-        """Return what the queries gather, (B, Q, width).
+        """Return the attended values, (B, Q, width).
 
         Args:
             q: (B, Q, width).

@@ -1,4 +1,4 @@
-"""H-SAM as a whole: SAM's image encoder with low-rank additions, and two mask decoders, one guiding the other."""
+"""The whole of H-SAM: SAM's image encoder with LoRA, and two mask decoders, the first guiding the second."""
 
 from __future__ import annotations
 
@@ -75,7 +75,7 @@ class HSAM(Pretrained):
         preprocessing: Preprocessing | None = None,
         device: str | torch.device = "cpu",
     ) -> Self:
-        """Return the network of a checkpoint of the authors, in eval mode.
+        """Load a checkpoint of the authors; the network is in eval mode.
 
         Backbone, rank, number of classes and image size are read from the adapter's tensors.
 
@@ -108,7 +108,7 @@ class HSAM(Pretrained):
 
     @classmethod
     def from_sam(cls, config: HSAMConfig, sam: str | Path | None) -> Self:
-        """Return a network to be trained, filled from SAM's own checkpoint as far as the authors do.
+        """Return a network for training, filled from SAM's own checkpoint as the authors do.
 
         Args:
             config: the settings; the backbone says which of SAM's files is needed.
@@ -159,23 +159,23 @@ class HSAM(Pretrained):
         return Output(coarse.logits, self.fine_decoder(image, code, coarse))
 
     def fold(self) -> Self:
-        """Make the low-rank additions part of the encoder's weights, for inference."""
+        """Fold the low-rank updates into the encoder's weights, for inference."""
         lora.fold(self)
         return self
 
     def unfold(self) -> Self:
-        """Take the low-rank additions out of the encoder's weights again, for training; nothing is lost."""
+        """Take the low-rank updates out of the encoder's weights again, for training; nothing is lost."""
         lora.unfold(self)
         return self
 
     def recompute(self, on: bool = True) -> Self:
-        """Compute the encoder's blocks again in the backward pass of training, which then takes far less memory."""
+        """Recompute the encoder's blocks in the backward pass of training, which then takes far less memory."""
         self.encoder.recompute = on
         return self
 
 
 def encoder_config(config: HSAMConfig) -> SAMEncoderConfig:
-    """Return the shape of the image encoder."""
+    """Return the configuration of the image encoder."""
     if config.backbone == "vit_micro":
         return replace(MICRO, out_channels=config.decoder_width)
     return SAM_ENCODERS[config.backbone]

@@ -1,4 +1,4 @@
-"""What the network says of a slice."""
+"""Output of the network."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ class Output(NamedTuple):
 
     @property
     def logits(self) -> Tensor:
-        """Both decoders fused, (B, K, S, S): the mean of the first one's, enlarged bilinearly, and the second one's."""
+        """Mean of both decoders' logits, (B, K, S, S); those of the first are upsampled bilinearly."""
         size = [4 * side for side in self.coarse_logits.shape[-2:]]
-        enlarged = F.interpolate(self.coarse_logits, size=size, mode="bilinear")
-        return enlarged if self.fine_logits is None else (enlarged + self.fine_logits) / 2
+        upsampled = F.interpolate(self.coarse_logits, size=size, mode="bilinear")
+        return upsampled if self.fine_logits is None else (upsampled + self.fine_logits) / 2

@@ -1,4 +1,4 @@
-"""What the decoders know of positions when nobody points at anything: SAM's prompt encoder without a prompt."""
+"""Position code of the decoders: SAM's prompt encoder without a prompt."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 
 class EmptyPrompt(nn.Module):
-    """The position code of the image embedding, and what stands for the missing mask prompt.
+    """The position code of the image embedding, and the embedding of the missing mask prompt.
 
     Args:
         width: channels of the image embedding.

@@ -1,4 +1,4 @@
-"""The authors' checkpoints <-> this model: every published tensor has its place, and none is lost on the way back.
+"""The authors' checkpoints <-> this model: names of all published tensors, none lost in either direction.
 
 A published file is an adapter: low-rank additions, prompt encoder and both decoders. The image encoder is in SAM's own.
 """
@@ -47,7 +47,7 @@ _RENAMED = (
 _STACKED = re.compile(r"(.+\.output_hypernetworks_mlps2?)\.(weight|bias)e?s\.(\d)")
 _PROMPT, _SECOND_PROMPT = "prompt_encoder.", "prompt_encoder2."
 _FRESH = ("mask_tokens", "output_hypernetworks_mlps", "iou_prediction_head")
-"""What the authors do not take from SAM's checkpoint."""
+"""Tensors that the authors do not take from SAM's checkpoint."""
 
 
 def published_views(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
@@ -174,7 +174,7 @@ def fill_adapter(model: Pretrained, state: Mapping[str, Tensor], where: str) -> 
 
 
 def fill_from_sam(model: Pretrained, state: Mapping[str, Tensor]) -> None:
-    """Fill what the authors take from SAM's checkpoint beside the image encoder, before an `HSAM` is trained.
+    """Fill the tensors that the authors take from SAM's checkpoint beside the image encoder, before training.
 
     That is the first decoder's transformer, IoU token and upscaling, and the prompt encoder. Mask tokens and
     hypernetworks stay random, and so does the second decoder; decoders of another width take nothing.

@@ -1,4 +1,4 @@
-"""The network computed as the paper and the published layout write it down: slow, and what the fast path is held to."""
+"""The reference path: the network computed as the paper and the published layout have it, slow and obviously right."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""SAM's own mask decoder in the place of the first decoder: the baseline that the paper's decoders are held against."""
+"""SAM's own mask decoder in place of the first decoder: the baseline of the paper's decoders."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ class SAMDecoder(nn.Module):
         self.decoder.iou_prediction_head.requires_grad_(False)
 
     def forward(self, image: Tensor, code: Tensor) -> Coarse:
-        """Return coarse logits; of what a second decoder would need there is nothing.
+        """Return coarse logits, without inputs for a second decoder.
 
         Args:
             image: (B, N, width), the image embedding with the missing prompt.

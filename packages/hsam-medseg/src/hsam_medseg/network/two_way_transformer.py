@@ -1,6 +1,6 @@
-"""The two-way transformer of the decoders: tokens look at the image, then at each other, then the image at them.
+"""The two-way transformer of the decoders: tokens attend to the image, then to each other, then the image to them.
 
-SAM's (Kirillov et al. 2023) with the first two swapped: there the tokens look at each other first. The names of the
+SAM's (Kirillov et al. 2023) with the first two swapped: there the tokens attend to each other first. The names of the
 norms are SAM's, and so not in the order in which they are used.
 """
 
@@ -77,7 +77,7 @@ class TwoWayBlock(nn.Module):
 
 
 class TwoWayTransformer(nn.Module):
-    """Two blocks, and a last look of the tokens at the image.
+    """Two blocks, and a final attention of the tokens to the image.
 
     Args:
         width: channels of tokens and image.
@@ -94,7 +94,7 @@ class TwoWayTransformer(nn.Module):
     def forward(
         self, tokens: Tensor, image: Tensor, image_code: Tensor, prior: Tensor | None = None
     ) -> tuple[Tensor, Tensor]:
-        """Return the tokens (B, T, width) and the image (B, N, width) after they have looked at each other.
+        """Return the tokens (B, T, width) and the image (B, N, width) after all blocks.
 
         Args:
             tokens: (1, T, width).

@@ -1,4 +1,4 @@
-"""Published tensors without any effect on the masks, kept so that a checkpoint can be written again as it was.
+"""Published tensors without any effect on the masks, kept so that a checkpoint can be written back unchanged.
 
 They are the branch behind the gate that is constant, the heads that should tell the quality of masks and were never
 trained, norms that the masked attention owns but does not call, and the prompts that nobody gives.
@@ -44,7 +44,7 @@ class UnusedTensors(nn.Module):
 
 
 def unused_shapes(config: HSAMConfig) -> dict[str, Shape]:
-    """Return the shapes of the published tensors that a network does not compute with, by their published names."""
+    """Return the shapes of the published tensors that a network does not use, by their published names."""
     width, channels, positions = config.decoder_width, config.channels, config.grid**2
     shapes: dict[str, Shape] = {
         **{f"{PROMPT}.point_embeddings.{index}.weight": (1, width) for index in range(POINTS)},

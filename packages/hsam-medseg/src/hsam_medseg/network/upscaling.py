@@ -1,4 +1,4 @@
-"""Maps of the decoders, enlarged by transposed convolutions whose 2x2 patches do not overlap.
+"""Upsampling of the decoders' maps by transposed convolutions with 2x2 patches that do not overlap.
 
 Such a convolution is a matrix product for each position, and all that stands between two of them treats positions one
 by one. So positions stay in one axis, those that come from one position next to each other (*nested*), and only the

@@ -18,7 +18,7 @@ HELD_OUT_SEED = 10_000
 
 @dataclass(frozen=True)
 class DataConfig:
-    """What is trained on.
+    """Training data.
 
     Attributes:
         kind: slices of scans, from a ``folder`` that `prepare` wrote or Synapse's own, or ``synthetic`` volumes.
@@ -65,7 +65,7 @@ class TrainConfig:
     """A recipe.
 
     Attributes:
-        loop: steps, batch, optimizer, precision, checkpoints. The Dice loss is of what is in memory at a time, as is
+        loop: steps, batch, optimizer, precision, run states. The Dice loss is of what is in memory at a time, as is
             the scale of the second decoder's noise: ``batch_size / accumulate`` slices in each process.
         model: the network; its classes, window and orientation are those of the data.
         data: the slices.

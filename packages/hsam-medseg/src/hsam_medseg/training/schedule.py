@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 
-def official_learning_rate(step: int, steps: int, highest: float, warmup: int = 250) -> float:
+def published_learning_rate(step: int, steps: int, highest: float, warmup: int = 250) -> float:
     """Return the authors' learning rate of a step counted from 0: linear up, then a polynomial of power 0.9 down.
 
     Args:

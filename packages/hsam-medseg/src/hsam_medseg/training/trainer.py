@@ -1,4 +1,4 @@
-"""What is trained on and what one step does; the loop itself is `visioncore.training`."""
+"""Training data and one training step; the loop itself is `visioncore.training`."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ from ..network.losses import training_losses
 from ..network.model import HSAM
 from ..network.weights import load_model
 from .config import HELD_OUT_SEED, VOLUMES_PER_SEED, TrainConfig
-from .schedule import official_learning_rate
+from .schedule import published_learning_rate
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -50,11 +50,11 @@ def train(
     resume: bool = True,
     say: Callable[[str], None] = print,
 ) -> FitResult:
-    """Train a network by a recipe; an interrupted run goes on where it was.
+    """Train a network by a recipe; an interrupted run is resumed.
 
     Args:
         recipe: name of a shipped recipe or path of a YAML file.
-        data: a folder that `prepare` wrote, or the official Synapse folder; None for synthetic volumes.
+        data: a folder that `prepare` wrote, or the published Synapse folder; None for synthetic volumes.
         out: the run's folder; ``out/last`` and, with validation, ``out/best`` hold the weights.
         sam: SAM's own checkpoint of the recipe's backbone, to start from; none for an encoder that is trained itself.
         weights: start from a trained network of the recipe's shape instead, whatever `load_model` takes but an adapter.
@@ -169,7 +169,7 @@ def _schedule(config: TrainConfig) -> Callable[[int], float]:
     loop = config.loop
     if config.schedule == "cosine":
         return warmup_cosine(loop)
-    return lambda step: official_learning_rate(step, loop.steps, loop.learning_rate, loop.warmup_steps)
+    return lambda step: published_learning_rate(step, loop.steps, loop.learning_rate, loop.warmup_steps)
 
 
 def _open(
@@ -252,7 +252,7 @@ def _validation_volumes(
 
 
 def _preprocessing(wanted: Preprocessing, data: Path) -> Preprocessing:
-    """Return what was done to the scans that slices are of, to be done to those that are predicted on."""
+    """Return the preprocessing of the scans that the slices are from, for use in prediction."""
     if not (data / SETTINGS_FILE).is_file():
         return replace(wanted, window="abdomen", orientation="stored")
     settings = read_settings(data)

@@ -1,1 +1,1 @@
-"""From files to samples."""
+"""Files -> samples."""

@@ -1,4 +1,4 @@
-"""The published augmentations, drawn once and done to the rainy and the clean picture alike."""
+"""The published augmentations, drawn once and applied to the rainy and the clean image alike."""
 
 from __future__ import annotations
 
@@ -22,8 +22,8 @@ _WAYS = (0, 1, 5, 2, 4, 6, 3, 7, 0)
 
 
 def random_crop(pair: list[Pixels], patch: int, rng: np.random.Generator) -> list[Pixels]:
-    """Cut the same random square of ``patch`` pixels out of pictures (H, W, 3); short sides are mirrored, on the right
-    and at the bottom."""
+    """Cut the same random square of ``patch`` pixels out of images (H, W, 3); short sides are padded by reflection, on
+    the right and at the bottom."""
     height, width = pair[0].shape[:2]
     missing = [(0, max(0, patch - height)), (0, max(0, patch - width)), (0, 0)]
     if min(height, width) < patch:
@@ -33,8 +33,8 @@ def random_crop(pair: list[Pixels], patch: int, rng: np.random.Generator) -> lis
 
 
 def centre_crop(pair: list[Pixels], side: int) -> list[Pixels]:
-    """Cut the same centre out of pictures (H, W, 3): at most ``side`` wide and high, and multiples of 16 (at least 16,
-    a shorter side being mirrored to length)."""
+    """Cut the same centre out of images (H, W, 3): at most ``side`` wide and high, and multiples of 16 (at least 16;
+    a shorter side is padded symmetrically)."""
     height, width = pair[0].shape[:2]
     tall, wide = (max(16, min(side, length) // 16 * 16) for length in (height, width))
     pair = [np.pad(p, [(0, max(0, tall - height)), (0, max(0, wide - width)), (0, 0)], mode="symmetric") for p in pair]
@@ -43,20 +43,20 @@ def centre_crop(pair: list[Pixels], side: int) -> list[Pixels]:
 
 
 def augment(pair: list[Tensor], rng: np.random.Generator) -> list[Tensor]:
-    """Change the saturation in a third of the cases, then turn or mirror in seven of nine (paper, 4.1).
+    """Change the saturation in a third of the cases, then rotate or flip in seven of nine (paper, 4.1).
 
     Args:
-        pair: pictures (3, H, H) in [0, 1].
+        pair: images (3, H, H) in [0, 1].
         rng: draws what is done.
     """
     if rng.random() < 1 / 3:
         factor = float(rng.uniform(0.8, 1.2))
-        pair = [saturate(picture, factor) for picture in pair]
+        pair = [saturate(image, factor) for image in pair]
     way = _WAYS[int(rng.integers(len(_WAYS)))]
-    return [turned(picture, way) for picture in pair]
+    return [turned(image, way) for image in pair]
 
 
-def saturate(picture: Tensor, factor: float) -> Tensor:
-    """Return (3, H, W) with its distance from grey times ``factor``, in [0, 1]."""
-    grey = torch.einsum("c,chw->hw", picture.new_tensor(_LUMA), picture)
-    return torch.lerp(grey, picture, factor).clamp(0, 1)
+def saturate(image: Tensor, factor: float) -> Tensor:
+    """Scale the saturation of an image (3, H, W), its distance from grey, by ``factor``; the result is in [0, 1]."""
+    grey = torch.einsum("c,chw->hw", image.new_tensor(_LUMA), image)
+    return torch.lerp(grey, image, factor).clamp(0, 1)

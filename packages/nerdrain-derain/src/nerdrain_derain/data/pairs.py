@@ -1,4 +1,4 @@
-"""Which rainy picture belongs to which clean one: by name, forgiving of the habits of the public data sets."""
+"""Pairs of rainy and clean images, found by name in the layouts of the public data sets."""
 
 from __future__ import annotations
 
@@ -24,19 +24,19 @@ Key = Callable[[str], str]
 
 
 class Pair(NamedTuple):
-    """A rainy picture and its clean one."""
+    """A rainy image and the clean one."""
 
     rainy: Path
     clean: Path
 
 
 def find_pairs(source: str | Path) -> list[Pair]:
-    """Return the pairs of a data set, in natural order of the rainy pictures, every pair of one size.
+    """Return the pairs of a data set, in natural order of the rainy images; both of a pair have one size.
 
-    Names are compared as they are; or, where this leaves pictures alone, without words such as ``rain``, ``norain`` and
-    a trailing ``x2``; or else also without the number of a version at the end of the rainy name (``7_3`` is the third
-    rainy version of ``7``). One rule holds for a whole data set. Pictures in sub-folders have partners in sub-folders
-    of the same name.
+    Names are compared as they are; or, where this leaves images without a partner, without words such as ``rain``,
+    ``norain`` and a trailing ``x2``; or else also without the number of a version at the end of the rainy name
+    (``7_3`` is the third rainy version of ``7``). One rule holds for a whole data set. Images in sub-folders have
+    partners in sub-folders of the same name.
 
     Args:
         source: a folder with ``input`` and ``target`` (the layout of the published data sets; ``rain``/``norain``,
@@ -44,8 +44,8 @@ def find_pairs(source: str | Path) -> list[Pair]:
             relative to it.
 
     Raises:
-        InputError: if folders or pictures are missing, a picture has no partner or several, or sizes differ; the
-            text lists the pictures.
+        InputError: if folders or images are missing, an image has no partner or several, or sizes differ; the
+            text lists the images.
     """
     source = Path(source)
     pairs = _read_manifest(source) if source.is_file() else _pair_folders(*_two_folders(source))
@@ -60,7 +60,7 @@ def find_pairs(source: str | Path) -> list[Pair]:
 
 
 def rainy_root(source: str | Path) -> Path:
-    """Return the folder of rainy pictures of a data set; of a CSV file, the folder they all lie below."""
+    """Return the folder of a data set's rainy images; for a CSV file, their common parent."""
     source = Path(source)
     if source.is_file():
         return Path(os.path.commonpath([pair.rainy.parent.absolute() for pair in _read_manifest(source)]))
@@ -68,7 +68,7 @@ def rainy_root(source: str | Path) -> Path:
 
 
 def holds_pairs(folder: Path) -> bool:
-    """Tell whether a folder has sub-folders of rainy and of clean pictures."""
+    """Whether a folder has sub-folders of rainy and of clean images."""
     try:
         _two_folders(folder)
     except InputError:
@@ -86,31 +86,31 @@ def _two_folders(source: Path) -> tuple[Path, Path]:
         if not found:
             hint = f"; there are {some(sorted(inside))}" if inside else ""
             raise InputError(
-                f"{source}: no folder of {role} pictures in it; it should be named {' or '.join(names)}{hint}"
+                f"{source}: no folder of {role} images in it; it should be named {' or '.join(names)}{hint}"
             )
         if len(found) > 1:
             several = " and ".join(folder.name for folder in found)
-            raise InputError(f"{source}: {several} may both hold the {role} pictures; give a CSV list of pairs instead")
+            raise InputError(f"{source}: {several} may both hold the {role} images; give a CSV list of pairs instead")
         chosen += found
     return chosen[0], chosen[1]
 
 
 def _pair_folders(rainy_folder: Path, clean_folder: Path) -> list[Pair]:
-    rainy, clean = _pictures(rainy_folder), _pictures(clean_folder)
+    rainy, clean = _find_images(rainy_folder), _find_images(clean_folder)
     attempts = [_match(rainy, clean, *rule) for rule in _RULES]
     matches, alone, unused = min(attempts, key=lambda attempt: len(attempt[1]) + len(attempt[2]))
-    for pictures, folder, other in ((alone, rainy_folder, clean_folder), (unused, clean_folder, rainy_folder)):
-        if pictures:
-            names = [picture.name for picture in pictures]
-            raise InputError(f"{folder}: {len(names)} pictures have no partner in {other.name}: {some(names)}")
+    for images, folder, other in ((alone, rainy_folder, clean_folder), (unused, clean_folder, rainy_folder)):
+        if images:
+            names = [image.name for image in images]
+            raise InputError(f"{folder}: {len(names)} images have no partner in {other.name}: {some(names)}")
     for path, partners in matches.items():
         if len(partners) > 1:
-            raise InputError(f"{path}: several clean pictures fit it: {some([p.name for p in partners])}")
+            raise InputError(f"{path}: several clean images fit it: {some([p.name for p in partners])}")
     return [Pair(path, partners[0]) for path, partners in matches.items()]
 
 
-def _pictures(folder: Path) -> dict[Path, str]:
-    """Return the pictures below a folder in natural order, each with its place in it, without the suffix."""
+def _find_images(folder: Path) -> dict[Path, str]:
+    """Return the images below a folder in natural order, each with its relative path without suffix."""
     return {
         path: path.relative_to(folder).with_suffix("").as_posix() for path in expand_inputs([folder], IMAGE_SUFFIXES)
     }
@@ -119,7 +119,7 @@ def _pictures(folder: Path) -> dict[Path, str]:
 def _match(
     rainy: dict[Path, str], clean: dict[Path, str], rainy_key: Key, clean_key: Key
 ) -> tuple[dict[Path, list[Path]], list[Path], list[Path]]:
-    """Return the clean pictures with the key of each rainy one, the rainy pictures without any, the clean ones left."""
+    """Return the clean images by rainy image, the rainy images without any, and the clean ones left over."""
     by_key: defaultdict[str, list[Path]] = defaultdict(list)
     for path, name in clean.items():
         by_key[clean_key(name)].append(path)

@@ -1,4 +1,4 @@
-"""Rain of our own making, for tests, the demo and clean photos."""
+"""Synthetic rain for tests, the demo and clean photos."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Rain:
-    """What rain may look like; each photo draws from these ranges. Lengths and widths are in pixels.
+    """Ranges of the look of rain, from which each photo draws. Lengths and widths are in pixels.
 
     Attributes:
         layers: how many depths of streaks, each with its own look, at most.
@@ -66,7 +66,7 @@ class Rain:
         return np.clip(opacity, 0, 1) * np.float32(rng.uniform(*self.brightness))
 
     def fall_on(self, clean: Floats, rng: np.random.Generator) -> Floats:
-        """Return ``clean`` (H, W, 3), values in [0, 1], as it would look in the rain that ``rng`` draws."""
+        """Add the rain that ``rng`` draws to ``clean`` (H, W, 3) with values in [0, 1]."""
         height, width = clean.shape[:2]
         light = np.float32(rng.uniform(0.75, 1.0))  # of the sky, which drops and mist scatter
         wind = rng.uniform(-self.angle, self.angle)
@@ -78,7 +78,7 @@ class Rain:
 
 
 def streak_kernel(length: float, sigma: float, angle: float) -> Floats:
-    """Return a streak (odd square, peak 1), Gaussian of ``sigma`` across, ``angle`` degrees off the vertical."""
+    """Return the kernel (odd square, peak 1) of a streak, ``sigma`` wide, ``angle`` degrees off the vertical."""
     reach = int(np.ceil(length / 2 + 2 * sigma)) + 1
     y, x = np.mgrid[-reach : reach + 1, -reach : reach + 1].astype(np.float32)
     sine, cosine = np.sin(np.radians(angle)), np.cos(np.radians(angle))

@@ -1,4 +1,4 @@
-"""What plain filters make of rain: the bar that a network has to clear."""
+"""The baselines of the evaluation: classical filters."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def guided(pixels: Pixels, epsilon: float, reach: int = 4) -> Pixels:
     """Guided filter of each channel of (H, W, 3) by itself (He, Sun and Tang, 2010).
 
     Args:
-        pixels: the picture.
+        pixels: the image.
         epsilon: variance, of values in [0, 1], up to which structure is smoothed.
         reach: half side of its windows.
     """
@@ -57,11 +57,11 @@ FILTERS: dict[str, Callable[[Pixels], Pixels]] = {
     **{f"bilateral {strength:g}": partial(bilateral, strength=strength) for strength in (25.0, 50.0, 100.0)},
     **{f"guided {epsilon}": partial(guided, epsilon=epsilon) for epsilon in (0.001, 0.01, 0.04)},
 }
-"""Filters by name, each with settings from careful to strong; the bar is the best of them on the pictures at hand."""
+"""Filters by name, each with settings from careful to strong; the bar is the best of them on the images at hand."""
 
 
 def best_filter(pairs: Iterable[tuple[Image, Image]], protocol: str = "y_A") -> tuple[str, float]:
-    """Return the filter with the highest mean PSNR over (rainy, clean) pictures in 8 bit, and that PSNR in dB."""
+    """Return the filter with the highest mean PSNR over (rainy, clean) images in 8 bit, and that PSNR in dB."""
     values: dict[str, list[float]] = {name: [] for name in FILTERS}
     for rainy, clean in pairs:
         target = to_tensor(clean)

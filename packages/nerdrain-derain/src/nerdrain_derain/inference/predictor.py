@@ -1,4 +1,4 @@
-"""An image or a video in, the same without rain out."""
+"""Prediction: rainy images and videos -> restored results."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ class Predictor(ImagePredictor[Prediction]):
             larger than a tile is run whole, and for ``official`` so is one with a side under 256, which the authors'
             code cannot take.
         batch: images or tiles on the device at a time; fewer after memory ran out.
-        self_ensemble: average over the eight turned and mirrored versions, at eight times the cost.
+        self_ensemble: average over the eight rotated and flipped versions, at eight times the cost.
         compile: compile the network for the tile size first (pays off for many tiles).
         notify: told, in one line, when the batch is halved; default: a warning.
 

@@ -1,4 +1,4 @@
-"""What comes out: an image without rain, to be saved and looked at."""
+"""The result: an image without rain, to be saved and looked at."""
 
 from __future__ import annotations
 
@@ -7,13 +7,13 @@ from visioncore.inference.result import ImageResult
 
 
 class Prediction(ImageResult):
-    """An image and what is left of it without the rain."""
+    """An image and its restored version."""
 
     names = "rainy", "restored"
 
     @property
     def rainy(self) -> Image:
-        """What was given."""
+        """The input."""
         return self.before
 
     @property

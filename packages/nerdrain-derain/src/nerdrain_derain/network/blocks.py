@@ -1,4 +1,4 @@
-"""What a level of an encoder or decoder repeats: the transformer block, or the CNN block of the paper's Table 6."""
+"""The blocks of an encoder or decoder level: the transformer block, or the CNN block of the paper's Table 6."""
 
 from __future__ import annotations
 

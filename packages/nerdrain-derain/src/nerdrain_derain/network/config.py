@@ -1,4 +1,4 @@
-"""The settings of the network and the published variants."""
+"""Configuration of the network, and the published variants."""
 
 from __future__ import annotations
 

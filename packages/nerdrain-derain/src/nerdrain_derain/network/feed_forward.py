@@ -1,4 +1,4 @@
-"""The gated feed-forward network of a transformer block: one half of the hidden channels opens or shuts the other."""
+"""The gated feed-forward network of a transformer block: one half of the hidden channels gates the other."""
 
 from __future__ import annotations
 

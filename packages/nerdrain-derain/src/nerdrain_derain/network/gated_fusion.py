@@ -32,8 +32,8 @@ class GatedFusion(nn.Module):
     @staticmethod
     def _gated(x: Tensor, agreement: Tensor, gate: nn.Module) -> Tensor:
         agreed = x * agreement
-        plain_weight, agreed_weight = gate(torch.cat([x, agreed], dim=1)).split(1, dim=1)
-        return x * plain_weight + agreed * agreed_weight
+        own_weight, agreed_weight = gate(torch.cat([x, agreed], dim=1)).split(1, dim=1)
+        return x * own_weight + agreed * agreed_weight
 
 
 class SumFusion(nn.Module):

@@ -34,7 +34,7 @@ class Pointwise(nn.Conv2d):
         return to_map(to_pixels(x) @ self.matrix())
 
     def matrix(self) -> Tensor:
-        """Return the weights as they lie best for products with pixels: (C_in, C_out), contiguous."""
+        """Return the weights in the layout for products with pixels: (C_in, C_out), contiguous."""
         return self.weight.flatten(1).t().contiguous()
 
 

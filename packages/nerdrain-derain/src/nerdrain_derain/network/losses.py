@@ -1,4 +1,4 @@
-"""What training minimises: four terms over three scales against a Gaussian pyramid of the clean image (paper, 3.4)."""
+"""The training losses: four terms over three scales against a Gaussian pyramid of the clean image (paper, 3.4)."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def gaussian_pyramid(image: Tensor) -> tuple[Tensor, Tensor, Tensor]:
 
 
 def laplacian(image: Tensor) -> Tensor:
-    """Return what a blur of every second pixel cannot rebuild of an image (B, C, H, W): its edges."""
+    """Return the Laplacian of an image (B, C, H, W), its edges: the image minus a blur of every second pixel."""
     sparse = torch.zeros_like(image)
     sparse[..., ::2, ::2] = 4 * nearest_down(blur(image, _LAPLACE_TAPS, "replicate"), 2)
     return image - blur(sparse, _LAPLACE_TAPS, "replicate")

@@ -1,4 +1,4 @@
-"""NeRD-Rain as a whole: three scales, first estimates handed up, deep features fed back down (paper, Figure 2)."""
+"""The whole of NeRD-Rain: three scales, first estimates passed up, deep features fed back down (paper, Figure 2)."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ MULTIPLE = 16
 
 
 class Restored(NamedTuple):
-    """What the network makes of an image (B, 3, H, W); values in [0, 1] up to its errors, not clamped.
+    """Outputs of the network for images (B, 3, H, W); values in [0, 1] up to its errors, not clamped.
 
     Attributes:
         full: the restored image (B, 3, H, W).
@@ -43,7 +43,7 @@ class Restored(NamedTuple):
 
 
 class QuarterScale(nn.Module):
-    """What works on the image at a quarter of its sides."""
+    """The layers at a quarter of the image's sides."""
 
     def __init__(self, dim: int, level: Level) -> None:
         super().__init__()
@@ -54,7 +54,7 @@ class QuarterScale(nn.Module):
 
 
 class HalfScale(nn.Module):
-    """What works on the image at half its sides: two passes."""
+    """The layers at half the image's sides: two passes."""
 
     def __init__(self, dim: int, level: Level) -> None:
         super().__init__()
@@ -68,7 +68,7 @@ class HalfScale(nn.Module):
 
 
 class FullScale(nn.Module):
-    """What works on the image at full size: three passes.
+    """The layers at full size: three passes.
 
     In the published network the last decoder merges its first level with the layer of the second; its own is in the
     weights and does nothing. It is kept for exchange and not trained.
@@ -112,7 +112,7 @@ class NeRDRain(Pretrained):
 
     @classmethod
     def from_published(cls, path: str | Path, variant: str | None = None) -> Self:
-        """Read a checkpoint of the authors and return the model in evaluation mode, on the CPU, in float32.
+        """Load a checkpoint of the authors; the model is in evaluation mode, on the CPU, in float32.
 
         Args:
             path: the ``.pth`` file; which of the published variants it is of is found from its tensors.
@@ -127,14 +127,14 @@ class NeRDRain(Pretrained):
         return model.eval()
 
     def recompute(self, enabled: bool = True) -> Self:
-        """Trade time for memory in training: keep no maps inside the levels, compute them again on the way back."""
+        """Trade time for memory in training: recompute the maps inside the levels in the backward pass."""
         for module in self.modules():
             if isinstance(module, Blocks):
                 module.recompute = enabled
         return self
 
     def forward(self, image: Tensor) -> Tensor | Restored:
-        """Return the restored image in evaluation mode, all that the losses look at in training mode.
+        """Return the restored image in evaluation mode, all outputs that the losses need in training mode.
 
         Args:
             image: rainy RGB images (B, 3, H, W) with values in [0, 1]; H and W multiples of 16.
@@ -195,7 +195,7 @@ class NeRDRain(Pretrained):
 
     @staticmethod
     def _feed_back(fuse: nn.Module | None, earlier: Tensor, later: Tensor, encoded: Encoded) -> Encoded:
-        """Add what two stages of a finer scale have found to the deep features of this one."""
+        """Add the fused deep features of two stages of a finer scale to those of this one."""
         if fuse is None:
             return encoded
         return encoded._replace(latent=encoded.latent + nearest_down(fuse(earlier, later), 2))

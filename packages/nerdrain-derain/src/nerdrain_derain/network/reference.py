@@ -1,4 +1,4 @@
-"""The network as the paper writes it, step by step, on the same weights: what the fast path is held against.
+"""The reference path: the network as the paper writes it, step by step, on the same weights.
 
 `as_reference` returns a copy of a model in which every shortcut is undone: 1x1 convolutions are convolutions, queries
 and keys are normalised as whole maps, the attention matrix meets the values before the projection does, the norm is

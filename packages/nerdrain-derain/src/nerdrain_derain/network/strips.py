@@ -1,4 +1,4 @@
-"""Layers over a map a few rows at a time, so that what lies between them never leaves the processor's cache.
+"""Layers over a map a few rows at a time, so that maps between them never leave the processor's cache.
 
 A block widens a map fivefold before it narrows it again. On a CPU, writing those wide maps to memory and fetching them
 back costs more than the arithmetic, and they decide the peak memory. Without gradients nobody needs them whole.
@@ -20,7 +20,7 @@ FEWEST_ROWS = 8
 
 
 class Strip(NamedTuple):
-    """Rows of one image of a map, and where they lie once the rows around them have served their purpose.
+    """Rows of one image of a map, and their place among the rows that are computed with them.
 
     Attributes:
         image: index in the batch.
@@ -36,7 +36,7 @@ class Strip(NamedTuple):
 
 
 def pays(x: Tensor) -> bool:
-    """Return whether a map is better worked on in strips: on a CPU, and with no gradient or graph recorded."""
+    """Whether strips are faster for a map: on a CPU, with no gradient or graph recorded."""
     return x.device.type == "cpu" and not torch.is_grad_enabled() and not torch.compiler.is_compiling()
 
 

@@ -15,7 +15,7 @@ Level = Callable[[int], nn.Module]
 
 
 class Encoded(NamedTuple):
-    """What an encoder hands on: ``latent`` (B, 4C, H/4, W/4), ``level1`` (B, C, H, W), ``level2`` (B, 2C, H/2, W/2)."""
+    """Outputs of an encoder: ``latent`` (B, 4C, H/4, W/4), ``level1`` (B, C, H, W), ``level2`` (B, 2C, H/2, W/2)."""
 
     latent: Tensor
     level1: Tensor

@@ -11,7 +11,7 @@ from .model import NeRDRain
 
 
 def load_model(weights: str | Path) -> NeRDRain:
-    """Return a model in evaluation mode, on the CPU, from whatever holds its weights.
+    """Return a model in evaluation mode, on the CPU, from any source of weights.
 
     Args:
         weights: ``demo`` for the small bundled network, a folder, file or hub id that `NeRDRain.from_pretrained` takes,

@@ -1,1 +1,1 @@
-"""The training configuration and what one step does."""
+"""Training configuration and one training step."""

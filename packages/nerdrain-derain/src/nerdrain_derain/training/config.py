@@ -18,7 +18,7 @@ MOST_HELD_OUT = 200
 
 @dataclass(frozen=True)
 class DataConfig:
-    """What is trained on.
+    """Training data.
 
     Attributes:
         kind: ``pairs`` of rainy and clean images, or clean images on which ``synthetic`` rain falls.
@@ -27,7 +27,7 @@ class DataConfig:
             `MOST_HELD_OUT`; all rainy versions of a clean image stay on one side.
         validation_patch: side of the centre crop that validation looks at.
         cache_mb: memory for decoded images in each loading process.
-        rain: what synthetic rain may look like.
+        rain: the look of synthetic rain.
     """
 
     kind: Literal["pairs", "synthetic"] = "pairs"
@@ -55,7 +55,7 @@ class TrainConfig:
     Attributes:
         model: the network.
         data: the samples.
-        loop: steps, batch, optimizer, precision, checkpoints.
+        loop: steps, batch, optimizer, precision, run states.
         schedule: ``cosine`` by steps with a warm-up above zero, or the ``official`` table by epochs, whose first epoch
             has a learning rate of zero; there ``loop.steps`` is divided into epochs of the size of the training data,
             and ``loop.warmup_steps`` has no meaning.

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 
 
-def official_learning_rate(epoch: int, epochs: int, highest: float = 1e-4, lowest: float = 1e-6) -> float:
+def published_learning_rate(epoch: int, epochs: int, highest: float = 1e-4, lowest: float = 1e-6) -> float:
     """Return the authors' learning rate of an ``epoch`` counted from 1: three epochs up from zero, then a cosine."""
     warmup = 3
     if epoch <= warmup:

@@ -1,4 +1,4 @@
-"""What is trained on and what one step does; the loop itself is `visioncore.training`."""
+"""Training data and one training step; the loop itself is `visioncore.training`."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from ..network.losses import training_losses
 from ..network.model import NeRDRain
 from ..network.weights import load_model
 from .config import MOST_HELD_OUT, DataConfig, TrainConfig
-from .schedule import official_learning_rate
+from .schedule import published_learning_rate
 
 
 def train(
@@ -39,7 +39,7 @@ def train(
     resume: bool = True,
     say: Callable[[str], None] = warnings.warn,
 ) -> FitResult:
-    """Train a network by a recipe; an interrupted run goes on where it was.
+    """Train a network by a recipe; an interrupted run is resumed.
 
     Args:
         recipe: name of a shipped recipe or path of a YAML file.
@@ -73,7 +73,7 @@ def train(
         validate=lambda network: validate(network, _validation_samples(config, held_out)),
         best="psnr_rgb_validation",
         resume=resume,
-        run_description=describe_run(METHOD.name, config, {"weights": weights}, pictures=len(source)),
+        run_description=describe_run(METHOD.name, config, {"weights": weights}, images=len(source)),
         memory_advice="loop.accumulate as large as loop.batch_size, recompute true, loop.precision bfloat16, a smaller "
         "data.patch",
     )
@@ -99,13 +99,13 @@ def _schedule(config: TrainConfig, samples: int) -> Callable[[int], float] | Non
         return None
     loop, steps_per_epoch = config.loop, max(1, samples // config.loop.batch_size)
     epochs = max(4, loop.steps // steps_per_epoch)
-    return lambda step: official_learning_rate(
+    return lambda step: published_learning_rate(
         step // steps_per_epoch + 1, epochs, loop.learning_rate, loop.min_learning_rate
     )
 
 
 def _sources(config: TrainConfig, data: Path, validation: Path | None) -> tuple[RainyPatches, RainyPatches]:
-    """Return what is trained on and what is held out."""
+    """Return the training samples and the held-out ones."""
     source = _source(config.data, data)
     if validation is not None:
         return source, _source(config.data, validation)
@@ -131,7 +131,7 @@ def _source(config: DataConfig, data: Path) -> RainyPatches:
 
 
 def _validation_samples(config: TrainConfig, held_out: RainyPatches) -> Iterator[dict[str, Tensor]]:
-    """Yield the centres of the images that are held out, with the same rain every time."""
+    """Yield the centres of the held-out images, with the same rain every time."""
     for index in range(len(held_out)):
         rng = np.random.default_rng([config.loop.seed, index])
         yield held_out.centre(index, config.data.validation_patch, rng)

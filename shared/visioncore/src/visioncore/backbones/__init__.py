@@ -1,1 +1,1 @@
-"""Published networks that several methods stand on, each behind an extra."""
+"""Backbones: published networks that several methods build on, each behind an extra."""

@@ -29,7 +29,7 @@ _POOL = "attnpool."
 
 @dataclass(frozen=True)
 class CLIPResNetConfig:
-    """The shape of a tower.
+    """Configuration of a tower.
 
     Attributes:
         width: channels w of the stem, an even number; the four stages have 4w, 8w, 16w and 32w.
@@ -138,7 +138,7 @@ class CLIPResNet(nn.Module):
         return self.bn3(self.conv3(x)).relu_()
 
     def stages(self) -> list[nn.Sequential]:
-        """Return the stages that there are, first to last."""
+        """Return the stages, first to last."""
         return [module for name, module in self.named_children() if isinstance(module, nn.Sequential)]
 
 
@@ -197,7 +197,7 @@ def tower_state(state: Mapping[str, Tensor], where: str) -> dict[str, Tensor]:
 
 
 def tower_config(state: Mapping[str, Tensor], where: str) -> CLIPResNetConfig:
-    """Return the shape of the tower that tensors under the names of `CLIPResNet` belong to.
+    """Return the configuration of the tower that tensors under the names of `CLIPResNet` belong to.
 
     Raises:
         InputError: if they are of something else; a vision transformer is named.

@@ -29,7 +29,7 @@ _PREFIX = "image_encoder."
 
 @dataclass(frozen=True)
 class SAMEncoderConfig:
-    """The shape of an image encoder.
+    """Configuration of an image encoder.
 
     Attributes:
         width: channels of the transformer.

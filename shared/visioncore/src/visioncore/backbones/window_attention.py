@@ -53,7 +53,7 @@ def run_blocks(blocks: Iterable[Any], x: Tensor, *, recompute: bool = False) -> 
 
 
 def window_order(shape: Sequence[int], window: int, device: torch.device) -> tuple[list[Group], Tensor | None]:
-    """Return the windows that tokens fall into, and the place in the image of each token in the order of the windows.
+    """Return the windows of the tokens, and the index in the image of each token in the order of the windows.
 
     Args:
         shape: (B, H, W, ...) of the tokens in the image.
@@ -79,7 +79,7 @@ def window_order(shape: Sequence[int], window: int, device: torch.device) -> tup
 
 
 def _cuts(length: int, window: int) -> list[slice]:
-    """Return the part that whole windows cover, and what is left of it."""
+    """Return the length that whole windows cover, and the rest."""
     whole = length - length % window
     return [part for part in (slice(0, whole), slice(whole, length)) if part.stop > part.start]
 
@@ -103,7 +103,7 @@ def _run_block(
 
 
 def _within(attention: Any, qkv: Tensor, group: Group, window: int) -> Tensor:
-    """Return what the tokens of windows of one shape gather, (T, C), for their queries, keys and values (T, 3 C)."""
+    """Return the attended values (T, C) within windows of one shape, for queries, keys and values (T, 3 C)."""
     number, height, width = group
     q, k, v = _heads(qkv.view(number, height, width, -1), 3, attention.num_heads)
     if height < window or width < window:
@@ -157,7 +157,7 @@ def _gather(attention: Any, q: Tensor, k: Tensor, v: Tensor) -> Tensor:
 
 
 def _position_terms(attention: Any, q: Tensor, rows: int, columns: int) -> tuple[Tensor, Tensor]:
-    """Return what relative rows and columns add to the scores: (B, heads, height, width, rows) and (..., columns)."""
+    """Return the relative position terms of the scores: (B, heads, height, width, rows) and (..., columns)."""
     # Products with all relative positions at once. Flipped, those of keys 0, 1, 2 ... follow each other, and start one
     # place further left for each row (or column) that the query lies further down (or right).
     tables = torch.cat((attention.rel_pos_h.flip(0), attention.rel_pos_w.flip(0))).to(q.dtype)

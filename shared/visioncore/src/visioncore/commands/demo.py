@@ -14,7 +14,7 @@ from ..report import DemoReport
 
 
 class Shown(NamedTuple):
-    """What a demo has shown; `DemoReport` tells what each is."""
+    """Outcome of a demo; the fields are those of `DemoReport`."""
 
     headline: str
     measured: Mapping[str, float]

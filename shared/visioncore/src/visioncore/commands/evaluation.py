@@ -1,4 +1,4 @@
-"""What every ``evaluate`` command does with its options and its tables."""
+"""Shared parts of every ``evaluate`` command: checking options, writing and printing tables."""
 
 from __future__ import annotations
 

@@ -35,7 +35,7 @@ _MOST = 2**31
 
 @dataclass(frozen=True)
 class Exported:
-    """What becomes a file.
+    """A network to export, and how.
 
     Attributes:
         network: in evaluation mode, in float32 and on the CPU; takes tensors and returns one or several.

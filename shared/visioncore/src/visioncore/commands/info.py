@@ -1,4 +1,4 @@
-"""What there is to know about a method and a network of it, for people and for programs."""
+"""Facts about a method and a network of it, for people and for programs."""
 
 from __future__ import annotations
 
@@ -72,7 +72,7 @@ def variant_of(method: Method, config: Any) -> str | None:
 
 
 def capabilities(method: Method, weights: str | Path, **companions: str) -> dict[str, Any]:
-    """Return what a program may want to know of a method and a network of it.
+    """Facts about a method and a network of it, for programs.
 
     Args:
         method: the method.
@@ -102,7 +102,7 @@ def capabilities(method: Method, weights: str | Path, **companions: str) -> dict
 
 
 def as_text(about: Mapping[str, Any]) -> str:
-    """Return what `capabilities` says, for people to read."""
+    """Format `capabilities` for people to read."""
     inputs = ", ".join(f"{name} {'x'.join(map(str, shape))}" for name, shape in about["inputs"].items())
     total, trained = about["parameters"], about["trained"]
     part = f", of which {trained / 1e6:.2f} M are trained" if trained < total else ""

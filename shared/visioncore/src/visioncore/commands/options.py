@@ -44,7 +44,7 @@ Out = Annotated[Path, arg(help="folder for the results")]
 Overwrite = Annotated[bool, arg(help="make results anew that are there already")]
 Batch = Annotated[int, arg(help="images, slices or tiles on the device at a time")]
 Compile = Annotated[bool, arg(help="compile the network first, which pays off for many inputs of one size")]
-SelfEnsemble = Annotated[bool, arg(help="average over eight turned and mirrored versions, at eight times the cost")]
+SelfEnsemble = Annotated[bool, arg(help="average over eight rotated and flipped versions, at eight times the cost")]
 Suffix = Annotated[
     Literal[".png", ".jpg", ".tif", ".webp", ".bmp"], arg(help="format of images; .png and .tif keep everything")
 ]

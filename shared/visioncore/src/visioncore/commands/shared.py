@@ -93,7 +93,7 @@ def shared_commands(method: Method) -> SharedCommands:
         say(f"figures: {out}")
 
     def info(weights: NetworkName = network.variants[0], json: Json = False, **companions: str) -> None:
-        """Tell parameters, operations, paper, citation, licence, and where the authors publish their weights."""
+        """Print parameters, operations, paper, citation, licence, and where the authors publish their weights."""
         from .info import as_text, capabilities
 
         about = capabilities(method, weights, **companions)

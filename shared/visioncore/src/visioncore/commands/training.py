@@ -1,4 +1,4 @@
-"""What every ``train`` command says, and its exit code."""
+"""Shared parts of every ``train`` command: the summary line and the exit code."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def validation_folder(validation: str) -> Path | None:
 
 
 def run_training(train: Callable[[], FitResult]) -> int:
-    """Train, say what came of it, and return the exit code."""
+    """Train, print the outcome, and return the exit code."""
     from ..training import TrainingDiverged
 
     try:

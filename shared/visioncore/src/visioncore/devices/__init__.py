@@ -1,4 +1,4 @@
-"""Which device and which precision; how much memory was used; what to do when it runs out."""
+"""Devices: choosing device and precision, measuring memory, backing off when it runs out."""
 
 from __future__ import annotations
 

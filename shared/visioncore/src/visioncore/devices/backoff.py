@@ -23,7 +23,7 @@ _MEMORY_WORDS = (
 
 
 def is_out_of_memory(error: BaseException) -> bool:
-    """Tell whether an error means that the memory of the device or of the machine ran out.
+    """Return whether an error means that the memory of the device or of the machine ran out.
 
     An ``InputError`` that was raised because of one counts too, so that back-offs can be nested.
     """

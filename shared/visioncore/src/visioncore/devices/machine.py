@@ -1,4 +1,4 @@
-"""What this machine is and can do."""
+"""Description of this machine: processor, memory, GPUs."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from .precision import has_bfloat16
 
 
 def describe_machine() -> dict[str, str]:
-    """Return what this machine can do, as short texts to print: versions, processor, memory, bfloat16, GPUs."""
+    """Return a description of this machine as short texts: versions, processor, memory, bfloat16, GPUs."""
     import psutil
 
     memory = psutil.virtual_memory()
@@ -52,7 +52,7 @@ def _gigabytes(size: int) -> str:
 
 
 def system_text(path: str) -> str:
-    """Return what a file of the system says, such as ``/proc/cpuinfo``; nothing where there is no such file."""
+    """Read a file of the system such as ``/proc/cpuinfo``; empty where there is no such file."""
     try:
         return Path(path).read_text(encoding="utf-8", errors="replace")
     except OSError:

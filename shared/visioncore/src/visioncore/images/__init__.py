@@ -1,4 +1,4 @@
-"""Images in files: read as RGB with everything worth keeping beside it, written back in the same depth."""
+"""Images in files: read as RGB with alpha, profile and EXIF, written back in the same depth."""
 
 from .image import (
     IMAGE_SUFFIXES,

@@ -1,4 +1,4 @@
-"""What EXIF says that outlives the file: how the camera was held, and the description of the photograph."""
+"""EXIF: the orientation of the camera, and the description that is kept with a photo."""
 
 from __future__ import annotations
 
@@ -17,29 +17,29 @@ _KEPT_FOLDERS = {"camera settings": 0x8769, "place": 0x8825}
 _DAMAGED = (OSError, SyntaxError, ValueError, TypeError, LookupError, struct.error)
 
 SIDEWAYS = (5, 6, 7, 8)
-"""Orientations in which the rows of the file are the columns of the upright picture."""
+"""Orientations in which the rows of the file are the columns of the upright image."""
 
 
-def header_orientation(picture: Image) -> int:
-    """Return the orientation (1 to 8) of a Pillow picture as it was opened, by what stands before its pixels."""
-    from PIL.Image import Image as AnyPicture
+def header_orientation(image: Image) -> int:
+    """Return the orientation (1 to 8) of a Pillow image that was opened, from the metadata before its pixels."""
+    from PIL.Image import Image as AnyImage
 
     try:
-        # that of the class for PNG files decodes the whole picture to look behind it
-        return int(AnyPicture.getexif(picture).get(_ORIENTATION, 1))
+        # that of the class for PNG files decodes the whole image to look behind it
+        return int(AnyImage.getexif(image).get(_ORIENTATION, 1))
     except _DAMAGED:
         return 1
 
 
-def read_exif(picture: Image) -> tuple[bytes | None, int]:
-    """Return the description of a loaded Pillow picture as a block of EXIF, and its orientation (1 to 8).
+def read_exif(image: Image) -> tuple[bytes | None, int]:
+    """Return the description of a loaded Pillow image as a block of EXIF, and its orientation (1 to 8).
 
-    The block has neither orientation nor thumbnail. A damaged one counts as none, for the picture is worth more.
+    The block has neither orientation nor thumbnail. A damaged one counts as none, for the image is worth more.
     """
     from PIL.Image import Exif
 
     try:
-        found = picture.getexif()
+        found = image.getexif()
         orientation = int(found.get(_ORIENTATION, 1))
     except _DAMAGED:
         return None, 1
@@ -55,7 +55,7 @@ def read_exif(picture: Image) -> tuple[bytes | None, int]:
 
 
 def upright(array: Any, orientation: int) -> Any:
-    """Return an array (H, W, ...) turned so that what EXIF calls ``orientation`` (1 to 8) stands upright."""
+    """Rotate and flip an array (H, W, ...) of EXIF ``orientation`` (1 to 8) upright."""
     if orientation in SIDEWAYS:
         array = array.swapaxes(0, 1)
     if orientation in (3, 4, 7, 8):

@@ -1,4 +1,4 @@
-"""Pictures in files: read as RGB with everything worth keeping beside it, written back in the same depth.
+"""Images in files: read as RGB with alpha, profile and EXIF, written back in the same depth.
 
 Pillow reads and writes; 16-bit colour, which it lacks, is in ``sixteen_bit``.
 """
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 Pixels = NDArray[np.uint8] | NDArray[np.uint16]
 
 IMAGE_SUFFIXES = (".png", ".jpg", ".jpeg", ".tif", ".tiff", ".webp", ".bmp")
-"""What counts as a picture inside a folder, and what can be written. A GIF is read when it is named outright."""
+"""Suffixes of images inside a folder, and of those that can be written. A GIF is read when it is named outright."""
 
 MAX_PIXELS = 500_000_000
 """A file whose header announces more pixels than this is refused before anything is decoded."""
@@ -66,7 +66,7 @@ _TIFF_WIDTH, _TIFF_HEIGHT, _TIFF_BITS, _TIFF_PHOTOMETRIC, _TIFF_PLANES, _TIFF_EX
 
 @dataclass(frozen=True, eq=False)
 class Image:
-    """A picture, upright, with what its file carried.
+    """An upright image with the metadata of its file.
 
     Attributes:
         pixels: (H, W, 3) RGB, uint8 or uint16. Colours beneath transparent pixels are kept, not composited.
@@ -86,10 +86,10 @@ class Image:
     def __post_init__(self) -> None:
         shape, dtype = self.pixels.shape, self.pixels.dtype
         if len(shape) != 3 or shape[2] != 3 or 0 in shape or dtype not in (np.uint8, np.uint16):
-            raise InputError(f"a picture must be (H, W, 3) uint8 or uint16 and not empty, got {shape} {dtype}")
+            raise InputError(f"an image must be (H, W, 3) uint8 or uint16 and not empty, got {shape} {dtype}")
         if self.alpha is not None and (self.alpha.shape != shape[:2] or self.alpha.dtype != dtype):
             raise InputError(
-                f"alpha must be {shape[:2]} {dtype} like the picture, got {self.alpha.shape} {self.alpha.dtype}"
+                f"alpha must be {shape[:2]} {dtype} like the image, got {self.alpha.shape} {self.alpha.dtype}"
             )
 
     @property
@@ -109,13 +109,13 @@ class Image:
 
 
 def read_image(path: str | Path) -> Image:
-    """Read a PNG, JPEG, TIFF, WebP, BMP or GIF file; which one it is goes by its content, not by its suffix.
+    """Read a PNG, JPEG, TIFF, WebP, BMP or GIF file, recognised by its content, not by its suffix.
 
     8 and 16 bit, one-bit, grey, palette, alpha in every form, and CMYK (converted without its profile, which is
     dropped). The EXIF orientation is applied. Of an animation the first frame is read.
 
     Raises:
-        InputError: if the file is missing, unreadable, empty, not a picture, truncated or damaged; if it announces
+        InputError: if the file is missing, unreadable, empty, not an image, truncated or damaged; if it announces
             more than ``MAX_PIXELS``; if it has several pages, or values that are not 8 or 16 bit integers; or if
             Pillow (for 16-bit colour OpenCV) is not installed.
     """
@@ -139,7 +139,7 @@ def read_image(path: str | Path) -> Image:
 
 
 def image_size(path: str | Path) -> tuple[int, int]:
-    """Return (height, width) of the upright picture in a file by its header; nothing is decoded.
+    """Return (height, width) of the upright image in a file from its header; nothing is decoded.
 
     Raises:
         InputError: as ``read_image``, for what shows in the header.
@@ -161,33 +161,33 @@ def write_image(path: str | Path, image: Image) -> None:
     - ``.bmp``: 16 bit is rounded to 8; alpha, profile and EXIF are dropped.
 
     Raises:
-        InputError: if the suffix is another, the format cannot hold the picture, Pillow is not installed, or the
+        InputError: if the suffix is another, the format cannot hold the image, Pillow is not installed, or the
             system refuses the write (disk full, no permission); what stood at ``path`` is then still there.
     """
     path = Path(path)
     if path.suffix.lower() not in _FORMATS:
-        raise InputError(f"{path}: pictures cannot be written as {path.suffix!r}; use {', '.join(_FORMATS)}")
+        raise InputError(f"{path}: images cannot be written as {path.suffix!r}; use {', '.join(_FORMATS)}")
     name, options = _FORMATS[path.suffix.lower()]
     try:
         encoded = _encode(image, name, options)
     except InputError:
         raise
     except _DAMAGED as error:
-        raise InputError(f"{path}: a {name} file cannot hold this picture ({error})") from error
+        raise InputError(f"{path}: a {name} file cannot hold this image ({error})") from error
     writable_folder(path.parent)
     with atomic_path(path) as temporary:
         temporary.write_bytes(encoded)
 
 
 def to_tensor(image: Image, dtype: torch.dtype = torch.float32) -> Tensor:
-    """Return the colours of ``image`` as (1, 3, H, W) in [0, 1]; alpha stays behind."""
+    """Return the colours of ``image`` as (1, 3, H, W) in [0, 1], without alpha."""
     exact = np.float64 if dtype == torch.float64 else np.float32
     planes = torch.from_numpy(np.ascontiguousarray(image.pixels.transpose(2, 0, 1), dtype=exact))
     return planes.div_(2**image.bits - 1).to(dtype)[None]
 
 
 def from_tensor(tensor: Tensor, like: Image | None = None) -> Image:
-    """Return the picture that ``tensor`` shows, with the depth and the belongings of ``like``.
+    """Return ``tensor`` as an image with the depth and the metadata of ``like``.
 
     Args:
         tensor: (1, 3, H, W), RGB in [0, 1] (clamped), on any device.
@@ -195,18 +195,18 @@ def from_tensor(tensor: Tensor, like: Image | None = None) -> Image:
             is the result (the mean of the three channels). None gives 8-bit RGB.
 
     Returns:
-        The picture, rounded half to even.
+        The image, rounded half to even.
 
     Raises:
         InputError: if the shape is another, ``like`` has alpha of another size, or there are values that are not
             numbers (a network that overflowed in half precision).
     """
     if tensor.ndim != 4 or tensor.shape[:2] != (1, 3):
-        raise InputError(f"a picture must be (1, 3, H, W), got {tuple(tensor.shape)}")
+        raise InputError(f"an image must be (1, 3, H, W), got {tuple(tensor.shape)}")
     values = tensor[0].detach().cpu()
     values = values.to(torch.promote_types(values.dtype, torch.float32))
     if values.isnan().any():
-        raise InputError("the picture holds values that are not numbers; if it was made in half precision, use float32")
+        raise InputError("the image holds values that are not numbers; if it was made in half precision, use float32")
     if like is not None and like.grey:
         values = values.mean(dim=0, keepdim=True).expand_as(values)
     bits = 8 if like is None else like.bits
@@ -216,7 +216,7 @@ def from_tensor(tensor: Tensor, like: Image | None = None) -> Image:
 
 
 def _opened(path: Path) -> tuple[ImageFile, bytes]:
-    """Return a file with its header read and found acceptable, and its first bytes."""
+    """Open a file, validate its header, and return it with its first bytes."""
     kind, start = _recognise(path)
     plugin = require(f"PIL.{kind}ImagePlugin", "images")
     try:
@@ -224,7 +224,7 @@ def _opened(path: Path) -> tuple[ImageFile, bytes]:
         file: ImageFile = getattr(plugin, f"{kind}ImageFile")(path)
     except _DAMAGED as error:
         raise InputError(
-            f"{path}: the {kind.upper()} header is damaged, announces no pixels, or describes a kind of picture that "
+            f"{path}: the {kind.upper()} header is damaged, announces no pixels, or describes a kind of image that "
             "cannot be read; save it as 8 or 16 bit grey or RGB"
         ) from error
     try:
@@ -236,18 +236,18 @@ def _opened(path: Path) -> tuple[ImageFile, bytes]:
 
 
 def _recognise(path: Path) -> tuple[str, bytes]:
-    """Return the kind of picture, as Pillow names its plugin, and the first bytes of the file."""
+    """Return the format of an image, as Pillow names its plugin, and the first bytes of the file."""
     if path.is_dir():
-        raise InputError(f"{path}: is a folder, not a picture")
+        raise InputError(f"{path}: is a folder, not an image")
     start = first_bytes(path, 32)
     for kind, offset, signature in _SIGNATURES:
         if start.startswith(signature, offset):
             return kind, start
-    raise InputError(f"{path}: not a picture; PNG, JPEG, TIFF, WebP, BMP and GIF can be read")
+    raise InputError(f"{path}: not an image; PNG, JPEG, TIFF, WebP, BMP and GIF can be read")
 
 
 def _check_header(path: Path, file: ImageFile) -> None:
-    """Refuse, before anything is decoded, what must not or cannot be."""
+    """Validate a header before anything is decoded."""
     width, height = file.size
     if width * height > MAX_PIXELS:
         raise InputError(
@@ -322,10 +322,10 @@ def _encode(image: Image, name: str, options: dict[str, Any]) -> bytes:
         deep = layers.astype(np.uint16, copy=False)
         return (encode_png if name == "PNG" else encode_tiff)(deep, image.icc, image.exif)
     pillow = require("PIL.Image", "images")
-    belongings = {"icc_profile": image.icc, "exif": image.exif}
+    metadata = {"icc_profile": image.icc, "exif": image.exif}
     file = io.BytesIO()
-    picture = pillow.fromarray(layers[:, :, 0] if layers.shape[2] == 1 else np.ascontiguousarray(layers))
-    picture.save(file, name, **options, **{key: value for key, value in belongings.items() if value})
+    encoded = pillow.fromarray(layers[:, :, 0] if layers.shape[2] == 1 else np.ascontiguousarray(layers))
+    encoded.save(file, name, **options, **{key: value for key, value in metadata.items() if value})
     return file.getvalue()
 
 

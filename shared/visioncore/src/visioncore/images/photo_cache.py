@@ -1,4 +1,4 @@
-"""Photos for training: files as 8-bit RGB, each decoded once as long as memory allows."""
+"""A cache of photos for training: 8-bit RGB, each decoded once as long as memory allows."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 class Photos:
-    """Reads photos as (H, W, 3) 8-bit RGB, whatever they are on disk, and keeps them as long as there is room.
+    """Reads photos as (H, W, 3) 8-bit RGB from any format, and keeps them in memory as long as there is room.
 
     Args:
         cache_mb: how much memory decoded photos may take, in each loading process.

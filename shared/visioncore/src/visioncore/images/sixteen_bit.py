@@ -1,4 +1,4 @@
-"""The 16-bit pictures that Pillow cannot handle: colour, and grey with alpha, in PNG and TIFF."""
+"""The 16-bit images that Pillow cannot handle: colour, and grey with alpha, in PNG and TIFF."""
 
 from __future__ import annotations
 
@@ -84,26 +84,26 @@ def encode_tiff(pixels: NDArray[np.uint16], icc: bytes | None, exif: bytes | Non
 
     height, width, channels = pixels.shape
     data = pixels.astype("<u2").tobytes()
-    directory = TiffImagePlugin.ImageFileDirectory_v2(b"II*\0\0\0\0\0")
+    tags = TiffImagePlugin.ImageFileDirectory_v2(b"II*\0\0\0\0\0")
     if exif:
         described = Image.Exif()
         described.load(exif)
-        directory.update({tag: described.get_ifd(tag) or value for tag, value in described.items()})
-    directory[TiffImagePlugin.IMAGEWIDTH] = width
-    directory[TiffImagePlugin.IMAGELENGTH] = height
-    directory[TiffImagePlugin.BITSPERSAMPLE] = (16,) * channels
-    directory[TiffImagePlugin.COMPRESSION] = 1
-    directory[TiffImagePlugin.PHOTOMETRIC_INTERPRETATION] = 1 if channels == 1 else 2
-    directory[TiffImagePlugin.SAMPLESPERPIXEL] = channels
-    directory[TiffImagePlugin.ROWSPERSTRIP] = height
-    directory[TiffImagePlugin.STRIPBYTECOUNTS] = len(data)
-    directory[TiffImagePlugin.STRIPOFFSETS] = 0  # counted from the end of the directory when it is written
+        tags.update({tag: described.get_ifd(tag) or value for tag, value in described.items()})
+    tags[TiffImagePlugin.IMAGEWIDTH] = width
+    tags[TiffImagePlugin.IMAGELENGTH] = height
+    tags[TiffImagePlugin.BITSPERSAMPLE] = (16,) * channels
+    tags[TiffImagePlugin.COMPRESSION] = 1
+    tags[TiffImagePlugin.PHOTOMETRIC_INTERPRETATION] = 1 if channels == 1 else 2
+    tags[TiffImagePlugin.SAMPLESPERPIXEL] = channels
+    tags[TiffImagePlugin.ROWSPERSTRIP] = height
+    tags[TiffImagePlugin.STRIPBYTECOUNTS] = len(data)
+    tags[TiffImagePlugin.STRIPOFFSETS] = 0  # counted from the end of the tags when it is written
     if channels == 4:
-        directory[TiffImagePlugin.EXTRASAMPLES] = 2
+        tags[TiffImagePlugin.EXTRASAMPLES] = 2
     if icc:
-        directory.tagtype[TiffImagePlugin.ICCPROFILE] = TiffTags.UNDEFINED
-        directory[TiffImagePlugin.ICCPROFILE] = icc
+        tags.tagtype[TiffImagePlugin.ICCPROFILE] = TiffTags.UNDEFINED
+        tags[TiffImagePlugin.ICCPROFILE] = icc
     file = io.BytesIO()
-    directory.save(file)
+    tags.save(file)
     file.write(data)
     return file.getvalue()

@@ -1,1 +1,1 @@
-"""Many inputs through a network: batches of files, tiles, the eight turned and mirrored versions."""
+"""Prediction for many inputs: batches of files, tiles, self-ensemble."""

@@ -1,4 +1,4 @@
-"""Many files in, many files out: read ahead, skip what is done, survive what is broken, share among processes."""
+"""Batches of files: reading ahead, skipping what is done, surviving bad files, sharing among processes."""
 
 from __future__ import annotations
 
@@ -23,11 +23,11 @@ AHEAD = 2
 """Files read before their turn, and results waiting to be written."""
 
 FAULTS = (InputError, OSError)
-"""What is wrong with a file, as opposed to a defect of the program; so is running out of memory over it."""
+"""Exceptions that mean a bad file, as opposed to a defect of the program; running out of memory is one."""
 
 
 class Job(NamedTuple):
-    """One file to be made of another."""
+    """One source and the target to make of it."""
 
     source: Path
     target: Path
@@ -43,7 +43,7 @@ class Job(NamedTuple):
 
 @dataclass
 class Summary:
-    """What became of a batch of files."""
+    """Outcome of a batch of files."""
 
     done: list[Path] = field(default_factory=list)
     """Targets that were made."""
@@ -67,7 +67,7 @@ class Summary:
 def plan_jobs(
     inputs: Iterable[str | Path], suffixes: Iterable[str], out: str | Path, suffix: Callable[[Path], str]
 ) -> list[Job]:
-    """Return which file is to be made of which: an input's name with another suffix, below ``out``.
+    """Return the jobs for inputs: each target is the input's name with another suffix, below ``out``.
 
     A file found in a folder, or by a pattern, keeps its place below that folder, or below the part of the pattern
     without wildcards. Where two sources would meet in one result, their own suffixes stay in the names
@@ -99,7 +99,7 @@ def plan_jobs(
 def place_inputs(
     inputs: Iterable[str | Path], out: Path, find: Callable[[str | Path], Iterable[Path]], what: str
 ) -> dict[Path, Path]:
-    """Return {what is found: its place below the folder of results, under its own name}, each once.
+    """Return {input: its target below the folder of results, under its own name}, each once.
 
     What is found in a folder, or by a pattern, keeps its place below that folder, or below the part of the pattern
     without wildcards. If ``out`` lies inside a folder that is searched, what is in it is not taken.
@@ -135,7 +135,7 @@ def place_inputs(
 
 
 def check_results(sources: Iterable[Path], results: Iterable[Path], what: str) -> None:
-    """Refuse results that would take the place of a source, or of another result.
+    """Validate that no result would overwrite a source or another result.
 
     Args:
         sources: all of them.
@@ -155,7 +155,7 @@ def check_results(sources: Iterable[Path], results: Iterable[Path], what: str) -
 
 
 def _searched_folder(entry: str | Path) -> Path | None:
-    """Return the folder in which an input is looked for; None for a file that is named outright."""
+    """Return the folder that is searched for an input; None for a file that is named outright."""
     path = Path(entry)
     if path.is_dir():
         return path
@@ -179,7 +179,7 @@ def process_files(
     overwrite: bool = False,
     say: Callable[[str], None] = print,
 ) -> Summary:
-    """Make every job's target: reading and writing go on beside the work, and one bad file does not stop the others.
+    """Make every job's target: files are read and written beside the work, and one bad file does not stop the others.
 
     Args:
         jobs: all of them; this process does its share.

@@ -1,4 +1,4 @@
-"""The eight ways to turn and mirror a square or an image, and back."""
+"""The eight dihedral versions of an image, rotated and flipped, and back."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def turned_pixels(pixels: NDArray[Any], way: int) -> NDArray[Any]:
 
 
 def self_ensemble(run: Callable[[Tensor], Tensor], images: Tensor) -> Tensor:
-    """Return the mean of what ``run`` makes of images in all eight ways, each turned back, in float32 or better.
+    """Return the mean of ``run`` over the eight dihedral versions of images, each turned back, in float32 or better.
 
     Args:
         run: images -> maps of the same size, of any number of channels.

@@ -35,7 +35,7 @@ class ImagePredictor(Generic[Result]):
         device: ``auto``, ``cpu``, ``cuda``, ``cuda:1``, ``mps``.
         dtype: ``float32``, ``bfloat16``, ``float16`` or ``auto``, see `visioncore.devices.resolve_dtype`.
         tiles: how images are cut up: ``whole`` (None is short for it), (size, overlap), or that as text.
-        self_ensemble: average over the eight turned and mirrored versions, at eight times the cost.
+        self_ensemble: average over the eight rotated and flipped versions, at eight times the cost.
         batch: images or tiles on the device at a time; fewer, of whole images for good, after memory ran out.
         notify: told, in one line, when the batch is halved.
 
@@ -47,9 +47,9 @@ class ImagePredictor(Generic[Result]):
     """
 
     multiple: ClassVar[int]
-    """What the sides of an image that the network gets are multiples of."""
+    """The sides of an image that the network gets are multiples of this."""
     least_overlap: ClassVar[int] = 0
-    """What tiles must share at least, in pixels."""
+    """Least overlap of tiles, in pixels."""
     other_tiles: ClassVar[tuple[str, ...]] = ()
     """Names of ways to cut up images that this network alone knows."""
     example_tiles: ClassVar[str] = "256,32"
@@ -91,7 +91,7 @@ class ImagePredictor(Generic[Result]):
         return self.result(image, from_tensor(self.run(to_tensor(image)), like=image), source)
 
     def read(self, given: Any) -> Image:
-        """Return what `image` takes as an `Image`."""
+        """Convert the input of `image` to an `Image`."""
         return as_image(given)
 
     def run(self, images: Tensor) -> Tensor:
@@ -124,7 +124,7 @@ class ImagePredictor(Generic[Result]):
 
     @property
     def precision(self) -> torch.dtype:
-        """What the network gets images in."""
+        """Precision of the images that the network gets."""
         return torch.float32
 
     def video(self, source: str | Path, target: str | Path) -> None:

@@ -26,7 +26,7 @@ for."""
 
 
 def parse_tiles(tiles: Tiles | None, others: Sequence[str] = (), example: str = "256,32") -> Tiles:
-    """Return what ``whole``, ``SIZE,OVERLAP`` or one of ``others`` stands for; None stands for ``whole``.
+    """Parse ``whole``, ``SIZE,OVERLAP`` or one of ``others``; None stands for ``whole``.
 
     Args:
         tiles: as text, or as it is returned.
@@ -152,7 +152,7 @@ def run_tiled(
 
 @dataclass(frozen=True)
 class Span:
-    """Where a tile lies along one side of the image, and how much each of its pixels counts (float64)."""
+    """Position of a tile along one side of the image, and the weight of each of its pixels (float64)."""
 
     slice: slice
     weight: Tensor

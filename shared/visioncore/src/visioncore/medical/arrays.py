@@ -1,4 +1,4 @@
-"""Volumes kept as bare arrays: npy, npz and HDF5, among them those of the published data sets."""
+"""Volumes stored as arrays without geometry: npy, npz and HDF5, as in the published data sets."""
 
 from __future__ import annotations
 
@@ -130,7 +130,7 @@ def _entry(path: Path, entries: Any, key: str) -> NDArray[Any]:
 
 
 class _ArraysOnly(pickle.Unpickler):
-    """Makes arrays, numbers, text and containers of a pickle, and nothing that could run."""
+    """An unpickler of arrays, numbers, text and containers, and of nothing that could run code."""
 
     def __init__(self, file: Any, path: Path) -> None:
         super().__init__(file)

@@ -21,7 +21,7 @@ _RAISED: tuple[type[Exception], ...] = (
 
 @contextmanager
 def damage(path: Path, what: str, advice: str = "", *others: type[Exception]) -> Iterator[None]:
-    """Tell what goes wrong inside as damage of a file.
+    """Report exceptions inside as damage of a file.
 
     Args:
         path: the file or folder.

@@ -60,7 +60,7 @@ def read_headers(path: Path) -> dict[Path, Any]:
 
 
 def modalities(headers: Mapping[Path, Any]) -> str:
-    """Return what files hold, for a message: such as ``CT, SEG``, or that there are none."""
+    """Return the modalities of files for a message, such as ``CT, SEG``, or that there are none."""
     held = {str(header.get("Modality", "no image")) for header in headers.values()}
     return ", ".join(sorted(held)) or "no DICOM file"
 
@@ -90,7 +90,7 @@ def choose_series(folder: Path, headers: Mapping[Path, Any], series: str | None)
 
 
 def read_pixels(file: Path) -> NDArray[Any]:
-    """Return what a file stores, (frames, rows, columns) or, for colours, (frames, rows, columns, 3).
+    """Return the pixels of a file, (frames, rows, columns) or, for colours, (frames, rows, columns, 3).
 
     Raises:
         InputError: if the file is damaged, or compressed in a way that nothing installed can read.
@@ -116,12 +116,12 @@ def frame_count(header: Any) -> int:
 
 
 def header_damage(path: Path) -> AbstractContextManager[None]:
-    """Tell in one line what goes wrong over a value in a header that cannot be."""
+    """Raise `InputError` for an impossible value in a header."""
     return _damage(path, "the DICOM header is damaged", _AGAIN)
 
 
 def pixel_damage(file: Path) -> AbstractContextManager[None]:
-    """Tell in one line what goes wrong over pixels."""
+    """Raise `InputError` for pixels that cannot be read."""
     return _damage(file, "the pixels are missing, damaged or of an unusual kind")
 
 

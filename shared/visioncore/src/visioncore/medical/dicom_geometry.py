@@ -116,7 +116,7 @@ def _even_step(positions: NDArray[np.float64], frames: Sequence[Frame], source: 
 
 
 def _uneven(frames: Sequence[Frame], steps: NDArray[np.float64]) -> str:
-    """Return what is told of steps in mm (D - 1,) that differ: the worst, the usual, and how many more are gaps."""
+    """Describe steps in mm (D - 1,) that differ: the worst, the usual, and how many more are gaps."""
     usual = float(np.median(steps))
     worst = int(np.abs(steps - usual).argmax())
     others = int((np.delete(steps, worst) > _GAP * usual).sum())
@@ -128,11 +128,11 @@ def _uneven(frames: Sequence[Frame], steps: NDArray[np.float64]) -> str:
 
 
 def _steps(frame: Frame) -> Affine:
-    """Return an affine of nothing but the steps between voxels, 1 where they are unknown."""
+    """Return an affine with only the spacing, 1 where it is unknown."""
     row, column = frame.get("PixelSpacing") or (1, 1)
     return np.diag([float(column) or 1.0, float(row) or 1.0, _thickness(frame) or 1.0, 1.0])
 
 
 def _thickness(frame: Frame) -> float | None:
-    """Return the step to the next slice in mm as the header has it; None if it does not say."""
+    """Return the distance to the next slice in mm from the header; None if it has none."""
     return abs(float(frame.get("SpacingBetweenSlices") or frame.get("SliceThickness") or 0)) or None

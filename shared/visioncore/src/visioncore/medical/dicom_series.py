@@ -53,7 +53,7 @@ class DicomSeries:
 
     @property
     def suffixes(self) -> tuple[str, ...]:
-        """How the name of a result may end; none for a folder."""
+        """Suffixes that a result may have; none for a folder."""
         return () if self.source.is_dir() else (self.source.suffix.lower(),)
 
     def write(self, path: Path, volume: Volume, derivation: str) -> None:
@@ -116,7 +116,7 @@ def read_dicom(path: Path, series: str | None = None, *, modality: str | None = 
 
 
 def _headers(path: Path, modality: str | None) -> dict[Path, Any]:
-    """Return the headers of a file, or of a folder's files, that hold images of a scan."""
+    """Return the headers of the files, in a folder or one alone, that hold images of a scan."""
     headers = read_headers(path)
 
     def wanted(header: Any) -> bool:
@@ -166,7 +166,7 @@ def _kind(stored: NDArray[Any]) -> str:
 
 
 def _pixels(file: Path, header: Any) -> NDArray[Any]:
-    """Return what a file stores, (frames, rows, columns) or, for colours, (frames, rows, columns, 3) RGB."""
+    """Return the pixels of a file, (frames, rows, columns) or, for colours, (frames, rows, columns, 3) RGB."""
     stored = read_pixels(file)
     with pixel_damage(file):
         if header.get("PhotometricInterpretation") == "PALETTE COLOR":

@@ -54,7 +54,7 @@ def is_slice(path: Path, formats: Sequence[Format] = FORMATS) -> bool:
 
 
 def volume_name(path: str | Path) -> str:
-    """Return what a volume is called: its file's name without the suffix, or its folder's name."""
+    """Name of a volume: its file's name without the suffix, or its folder's name."""
     path = Path(path)
     if path.is_dir():
         return path.resolve().name

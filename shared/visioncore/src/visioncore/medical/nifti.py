@@ -58,7 +58,7 @@ class NiftiFile:
 
 
 def is_nifti(start: bytes) -> bool:
-    """Whether a file that begins so may be NIfTI: the size of either version's header, or gzip."""
+    """Whether a file with these first bytes may be NIfTI: the size of either version's header, or gzip."""
     return start.startswith((GZIP, *_SIZES))
 
 
@@ -176,7 +176,7 @@ def _voxels(path: Path, image: Any) -> NDArray[Any]:
 
 
 def _affine(header: Any) -> Affine:
-    """Return what maps voxels to mm, of a header that says so."""
+    """Affine from voxels to mm, of a header that has one."""
     return _scaled(np.asarray(header.get_best_affine(), np.float64), _unit(header))
 
 

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 
 def plain_numbers(array: NDArray[Any]) -> NDArray[Any]:
-    """Return ``array`` in the machine's byte order, truth values as 0 and 1, and floats with 64 bit at most."""
+    """Return ``array`` in the machine's byte order, Booleans as 0 and 1, and floats with 64 bit at most."""
     kind = np.dtype(np.uint8) if array.dtype.kind == "b" else array.dtype.newbyteorder("=")
     if kind.kind == "f" and kind.itemsize > 8:
         kind = np.dtype(np.float64)

@@ -1,4 +1,4 @@
-"""A volume: voxels, and where in the patient they lie."""
+"""A volume: voxels and their affine."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from .orientation import Affine, check_orientation, orientation_code, reorient
 
 @dataclass(frozen=True, eq=False)
 class Volume:
-    """Voxels, and where in the patient they lie.
+    """Voxels and their affine.
 
     Attributes:
         voxels: (D, H, W), or (D, H, W, 3) for RGB, of any real type: slices, rows, columns, as they are stored. What
@@ -62,7 +62,7 @@ class Volume:
 
     @property
     def spacing(self) -> tuple[float, float, float]:
-        """Steps from slice to slice, row to row and column to column in mm."""
+        """Spacing of slices, rows and columns in mm."""
         column, row, across = np.linalg.norm(self.affine[:3, :3], axis=0)
         return float(across), float(row), float(column)
 
@@ -73,11 +73,11 @@ class Volume:
 
     @property
     def orientation(self) -> str:
-        """Where increasing columns, rows and slices lead, by the nearest axes of the patient, such as ``LPS``."""
+        """Directions of increasing columns, rows and slices, by the nearest axes of the patient, such as ``LPS``."""
         return orientation_code(self.affine)
 
     def with_voxels(self, voxels: NDArray[Any]) -> Volume:
-        """Return other values in the same place.
+        """Return other values with the same geometry.
 
         Raises:
             InputError: if there are not as many slices, rows and columns.
@@ -87,7 +87,7 @@ class Volume:
         return replace(self, voxels=voxels)
 
     def oriented(self, code: str) -> Volume:
-        """Return the same volume with axes in another order and direction; nothing is interpolated.
+        """Return the volume in another orientation; axes are permuted and flipped, nothing is interpolated.
 
         ``volume.oriented(code).oriented(volume.orientation)`` gives the volume back.
 
@@ -127,13 +127,13 @@ class Volume:
 
 
 def affine_fault(affine: Affine) -> str | None:
-    """Return what is wrong with an affine: not (4, 4), not finite, or no three directions; None if nothing is."""
+    """Fault of an affine: not (4, 4), not finite, or no three directions; None if there is none."""
     if affine.shape != (4, 4) or not np.isfinite(affine).all():
         return f"the affine must be (4, 4) with finite values, got {affine.tolist()}"
     steps = np.linalg.norm(affine[:3, :3], axis=0)
     if not steps.all() or abs(np.linalg.det(affine[:3, :3] / steps)) < 1e-3:
         return (
             f"the affine is singular, {affine[:3, :3].tolist()}: columns, rows and slices must each have a step "
-            "and a direction of their own; mend the header"
+            "and a direction of their own; repair the header"
         )
     return None

@@ -1,1 +1,1 @@
-"""How good a result is, measured the way the papers measure it; one module for each kind of result."""
+"""Metrics as the papers define them; one module for each kind of result."""

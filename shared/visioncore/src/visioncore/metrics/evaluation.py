@@ -82,7 +82,7 @@ class ImageEvaluation:
         return table
 
     def report(self) -> dict[str, Any]:
-        """Return what ``report.json`` says."""
+        """Contents of ``report.json``."""
         return {
             "images": len(self.images),
             f"{self.names[1]}_by": self.made_by,

@@ -6,9 +6,9 @@ name of its protocol (``psnr_y_A``) and there is no default one:
 ========== ===================================================================================================
 name       what is compared
 ========== ===================================================================================================
-y_A        luminance of 8-bit pictures rounded to 8 bit (Rain200L, Rain200H, SPA-Data)
-y_B        luminance of 8-bit pictures, unrounded; large pictures are shrunk before the SSIM (DID-Data, DDN-Data)
-rgb        the 8-bit pictures as they are, all channels
+y_A        luminance of 8-bit images rounded to 8 bit (Rain200L, Rain200H, SPA-Data)
+y_B        luminance of 8-bit images, unrounded; large images are downsampled before the SSIM (DID-Data, DDN-Data)
+rgb        the 8-bit images as they are, all channels
 colour     all channels, not rounded to 8 bit (synthetic noise; the PSNR is the usual validation PSNR of peak 1)
 ct         Hounsfield units of stored values in which 0 is -1024 HU and 1 is 3072 HU; zero-padded SSIM window
 ct_3096    the same with 1 read as 3096 HU: the published low-dose CT tables (up to 0.05 dB lower)
@@ -33,16 +33,16 @@ _SIGMA = 1.5
 
 @dataclass(frozen=True)
 class Protocol:
-    """How a pair of pictures becomes two numbers.
+    """How PSNR and SSIM of a pair of images are computed.
 
     Attributes:
         name: what reports append to ``psnr_`` and ``ssim_``.
-        compares: ``"luminance"`` (BT.601 Y, 16 to 235; one-channel pictures as they are), ``"channels"`` (each as it
+        compares: ``"luminance"`` (BT.601 Y, 16 to 235; one-channel images as they are), ``"channels"`` (each as it
             is), or ``"hounsfield"`` (CT values, cut to -1024 to 3072 HU).
         peak: the largest value, in the unit of what is compared: 255, or 4096 HU.
-        eight_bit: the pictures are rounded to 8 bit first (half to even), as if they had been saved and read again.
+        eight_bit: the images are rounded to 8 bit first (half to even), as if they had been saved and read again.
         rounded: the compared values are rounded to whole numbers (half away from zero).
-        shrunk: before the SSIM, pictures are shrunk by f = round(shorter side / 256), half up, where that exceeds 1.
+        downsampled: before the SSIM, by f = round(shorter side / 256), half up, where that exceeds 1.
         zero_padded: the SSIM window also stands on border pixels, with zeros outside; otherwise only where it fits.
         hu_max: for ``"hounsfield"``, the HU that a stored value of 1 means.
     """
@@ -52,14 +52,14 @@ class Protocol:
     peak: float = 255.0
     eight_bit: bool = False
     rounded: bool = False
-    shrunk: bool = False
+    downsampled: bool = False
     zero_padded: bool = False
     hu_max: float = 3072.0
 
 
 PROTOCOLS = by_name(
     Protocol("y_A", "luminance", eight_bit=True, rounded=True),
-    Protocol("y_B", "luminance", eight_bit=True, shrunk=True),
+    Protocol("y_B", "luminance", eight_bit=True, downsampled=True),
     Protocol("rgb", "channels", eight_bit=True),
     Protocol("colour", "channels"),
     Protocol("ct", "hounsfield", peak=4096.0, zero_padded=True),
@@ -69,11 +69,11 @@ PROTOCOLS = by_name(
 
 @torch.no_grad()
 def psnr(restored: Tensor, target: Tensor, protocol: str | Protocol) -> Tensor:
-    """Return the peak signal-to-noise ratio of each picture, in dB; infinite where the two are equal.
+    """Return the peak signal-to-noise ratio of each image, in dB; infinite where the two are equal.
 
     Args:
         restored: (B, C, H, W), floating point in [0, 1] or uint8 (then divided by 255). What lies outside [0, 1] is
-            clamped. C is 3, or 1 for grey and CT pictures.
+            clamped. C is 3, or 1 for grey and CT images.
         target: the same shape; moved to the device of ``restored``.
         protocol: a name in ``PROTOCOLS``, or a protocol of one's own.
 
@@ -92,7 +92,7 @@ def psnr(restored: Tensor, target: Tensor, protocol: str | Protocol) -> Tensor:
 
 @torch.no_grad()
 def ssim(restored: Tensor, target: Tensor, protocol: str | Protocol) -> Tensor:
-    """Return the structural similarity (2003) of each picture: at most 1, and 1 for equal pictures.
+    """Return the structural similarity (2003) of each image: at most 1, and 1 for equal images.
 
     Gaussian window of 11 x 11 and sigma 1.5, constants (0.01 peak)^2 and (0.03 peak)^2, population moments, the mean
     over the map and then over the channels. Arguments and result as for ``psnr``.
@@ -104,11 +104,11 @@ def ssim(restored: Tensor, target: Tensor, protocol: str | Protocol) -> Tensor:
     x, y = _compared(restored, target, protocol)
     if min(x.shape[-2:]) < WINDOW:
         raise InputError(
-            f"SSIM is undefined for a picture of {x.shape[-2]} x {x.shape[-1]} (height x width): "
+            f"SSIM is undefined for an image of {x.shape[-2]} x {x.shape[-1]} (height x width): "
             f"both sides must have at least {WINDOW} pixels"
         )
-    if protocol.shrunk:
-        x, y = _shrink(x), _shrink(y)
+    if protocol.downsampled:
+        x, y = _downsample(x), _downsample(y)
     if protocol.zero_padded:
         x, y = (F.pad(image, (WINDOW // 2,) * 4) for image in (x, y))
     # channel by channel: the maps of one channel are the largest thing held in memory
@@ -131,18 +131,18 @@ def measure(restored: Tensor, target: Tensor, protocol: str | Protocol) -> dict[
 def _compared(restored: Tensor, target: Tensor, protocol: Protocol) -> tuple[Tensor, Tensor]:
     if restored.shape != target.shape:
         raise InputError(
-            f"restored picture {tuple(restored.shape)} and target {tuple(target.shape)} differ in shape; "
+            f"restored image {tuple(restored.shape)} and target {tuple(target.shape)} differ in shape; "
             "they must be equal"
         )
     if restored.ndim != 4 or restored.shape[1] not in (1, 3) or restored.numel() == 0:
-        raise InputError(f"pictures to compare must be (B, 1 or 3, H, W) and not empty, got {tuple(restored.shape)}")
+        raise InputError(f"images to compare must be (B, 1 or 3, H, W) and not empty, got {tuple(restored.shape)}")
     return _values(restored, protocol), _values(target.to(restored.device), protocol)
 
 
 def _values(image: Tensor, protocol: Protocol) -> Tensor:
-    """Return what the protocol compares, (B, C or 1, H, W), in the unit of its peak."""
+    """Return the values that the protocol compares, (B, C or 1, H, W), in the unit of its peak."""
     if image.dtype != torch.uint8 and not image.is_floating_point():
-        raise InputError(f"a picture must be floating point in [0, 1] or uint8, got {image.dtype}")
+        raise InputError(f"an image must be floating point in [0, 1] or uint8, got {image.dtype}")
     scale = 255.0 if image.dtype == torch.uint8 else 1.0
     image = image.to(torch.float32 if image.device.type == "mps" else torch.float64)
     if protocol.compares == "hounsfield":
@@ -162,7 +162,7 @@ def _luminance(image: Tensor) -> Tensor:
     return (65.481 * red + 128.553 * green + 24.966 * blue) / 255 + 16
 
 
-def _shrink(image: Tensor) -> Tensor:
+def _downsample(image: Tensor) -> Tensor:
     factor = int(min(image.shape[-2:]) / 256 + 0.5)
     return _box_mean(_box_mean(image, factor, -1), factor, -2) if factor > 1 else image
 
@@ -194,7 +194,7 @@ def _ssim_map(x: Tensor, y: Tensor, peak: float) -> Tensor:
 def _blur(image: Tensor) -> Tensor:
     """Return the Gaussian mean at every position where the window fits, as one pass along each axis.
 
-    Sums of shifted pictures: exact in float64 everywhere, and leaner than a convolution, which unfolds its input there.
+    Sums of shifted images: exact in float64 everywhere, and leaner than a convolution, which unfolds its input there.
     """
     taps = [-((i - WINDOW // 2) ** 2) / (2 * _SIGMA**2) for i in range(WINDOW)]
     weights = torch.tensor(taps, dtype=torch.float64).softmax(0).tolist()

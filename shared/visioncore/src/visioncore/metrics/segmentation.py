@@ -1,6 +1,6 @@
 """Dice and the 95 % Hausdorff distance of organs, exact and fast, under named protocols.
 
-The surface of an organ is its voxels with one of their 6 neighbours (4 in a picture) outside it; what lies beyond the
+The surface of an organ is its voxels with one of their 6 neighbours (4 in an image) outside it; what lies beyond the
 array is outside. Every surface voxel of one mask has a distance to the surface of the other; HD95 is the 95th
 percentile of these distances, both ways together, with linear interpolation. The values are those of the usual
 definition by erosions and distance transforms of the whole volume, at a cost that goes with the surface instead.
@@ -45,7 +45,7 @@ REACH = 4
 
 @dataclass(frozen=True)
 class Protocol:
-    """What an organ scores that the prediction, the reference or both lack, as (Dice, HD95), and the unit of HD95."""
+    """Scores of an organ that the prediction, the reference or both lack, as (Dice, HD95), and the unit of HD95."""
 
     name: str
     both_empty: tuple[float, float]
@@ -61,7 +61,7 @@ PROTOCOLS = by_name(
 
 
 class Score(NamedTuple):
-    """How well one organ was found."""
+    """The scores of one organ."""
 
     dice: float
     """From 0 to 1; NaN where it is undefined."""
@@ -136,7 +136,7 @@ def hd95(prediction: Mask, reference: Mask, spacing: Sequence[float] | None = No
 def surface_distances(
     prediction: Mask, reference: Mask, spacing: Sequence[float] | None = None
 ) -> tuple[Distances, Distances]:
-    """Return how far each surface voxel of one mask is from the surface of the other.
+    """Return the distance of each surface voxel of one mask to the surface of the other.
 
     Args:
         prediction: Boolean mask of any shape.

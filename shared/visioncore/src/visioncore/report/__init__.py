@@ -1,4 +1,4 @@
-"""What a run leaves to be read: tables (Markdown, CSV), JSON, figures, the report of a demo, the demos' gallery."""
+"""Reports of runs: tables (Markdown, CSV), JSON, figures, the report of a demo, the demos' gallery."""
 
 from .demo_report import DemoReport
 from .figures import figure_grid

@@ -13,7 +13,7 @@ from .json_files import write_json
 
 @dataclass(frozen=True)
 class DemoReport:
-    """What a demo has shown, measured on the spot."""
+    """The measured outcome of a demo."""
 
     method: str
     """Name of the method, such as ``nerdrain-derain``."""
@@ -22,7 +22,7 @@ class DemoReport:
     measured: Mapping[str, float]
     """The numbers behind it: {what: value}, such as {"PSNR of the input": 25.1, "PSNR of the result": 30.5}."""
     figure: Path
-    """The picture of it."""
+    """The image of it."""
     seconds: float
     """How long the demo took."""
 

@@ -45,7 +45,7 @@ class Failure:
     method: str
     """Name of the method."""
     reason: str
-    """What went wrong, in one line."""
+    """The error in one line."""
 
 
 def write_gallery(folder: Path, outcomes: Sequence[tuple[Method | None, DemoReport | Failure]]) -> Path:

@@ -1,4 +1,4 @@
-"""What was measured, as JSON."""
+"""Measurements as JSON files."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""What tests of a method are written with: golden cases, README examples, the behaviour all commands share."""
+"""Tools for the tests of a method: golden cases, README examples, the behaviour all commands share."""

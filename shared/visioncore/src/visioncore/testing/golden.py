@@ -29,7 +29,7 @@ class GoldenCase:
     about: dict[str, Any]
     """Its json file: among others the ``inputs`` and the ``outputs`` with their tolerances, by name."""
     outputs: Mapping[str, Array]
-    """What is kept of each output."""
+    """The stored part of each output."""
 
     @classmethod
     def read(cls, folder: Path, name: str) -> GoldenCase:

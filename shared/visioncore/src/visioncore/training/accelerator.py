@@ -1,4 +1,4 @@
-"""What is asked of accelerate: the run's processes, device and precision, and work done by the main process alone."""
+"""The accelerate back end: processes, device and precision of a run, and work of the main process alone."""
 
 from __future__ import annotations
 

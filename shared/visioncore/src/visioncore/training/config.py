@@ -1,4 +1,4 @@
-"""What a training run is told, apart from its model, loss and data."""
+"""Configuration of the training loop."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is kept for validation where nothing else is given."""
+"""Held-out samples for validation where no others are given."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from ..files import duplicates
 def hold_out(
     keys: Sequence[Hashable], share: float, *, most: int, seed: int, where: str
 ) -> tuple[list[int], list[int]]:
-    """Return the indices of what is trained on and of what is held out, each in order.
+    """Return the indices of the training and of the held-out items, each in order.
 
     Args:
         keys: one for each item; items of equal keys, such as degraded versions of one image, stay on one side.
@@ -39,7 +39,7 @@ def hold_out(
 
 
 def tell_shared(training: Iterable[Path], validation: Iterable[Path], say: Callable[[str], None]) -> None:
-    """Say in one line which files are trained on and validated on alike, by their content, if there are any."""
+    """Report in one line the files that are both trained and validated on, by their content, if there are any."""
     held_out = dict.fromkeys(validation)
     shared = sorted(path.name for group in duplicates(training, held_out) for path in group if path in held_out)
     if shared:

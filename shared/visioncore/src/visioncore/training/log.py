@@ -1,4 +1,4 @@
-"""What a run tells: lines of JSON in a file, a progress bar on a terminal, plain lines elsewhere."""
+"""Output of a run: lines of JSON in a file, a progress bar on a terminal, plain lines elsewhere."""
 
 from __future__ import annotations
 
@@ -81,7 +81,7 @@ class Progress:
             self._bar.start()
 
     def advance(self, step: int) -> None:
-        """Say that ``step`` steps are done."""
+        """Show that ``step`` steps are done."""
         if self._bar is not None:
             self._bar.update(self._task, completed=step)
 
@@ -98,7 +98,7 @@ class Progress:
             self.line(f"step {step}/{self._steps}: {text}, {left / 60:.0f} min left")
 
     def line(self, text: str) -> None:
-        """Say something once."""
+        """Print one line."""
         if self._shown:
             self._console.print(text, markup=False, highlight=False, soft_wrap=True)
 

@@ -1,4 +1,4 @@
-"""States of a model that last for a block: which parameters are trained, evaluation mode."""
+"""Temporary states of a model: which parameters are trained, evaluation mode."""
 
 from __future__ import annotations
 

@@ -36,7 +36,7 @@ Validate = Callable[[nn.Module], Mapping[str, float]]
 
 @dataclass(frozen=True)
 class FitResult:
-    """What a finished run has to show.
+    """The result of a finished run.
 
     Attributes:
         steps: optimizer steps done.

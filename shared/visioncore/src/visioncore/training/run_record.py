@@ -1,4 +1,4 @@
-"""run.json: what a run is, so that another run is not continued by mistake."""
+"""run.json: the description of a run, so that another run is not resumed by mistake."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ FREE = frozenset(
 def describe_run(
     method: str, recipe: DataclassInstance, starts: Mapping[str, str | Path | None] | None = None, **more: object
 ) -> dict[str, object]:
-    """Return what makes a run this run: the method and its recipe, beside the loop, which is described by itself.
+    """Identity of a run: the method and its recipe, beside the loop, which is described by itself.
 
     Args:
         method: its name.

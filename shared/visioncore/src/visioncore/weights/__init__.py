@@ -1,1 +1,1 @@
-"""Weights: read without running anything, compared with a model, saved with their configuration."""
+"""Weights: read without running any code, compared with a model, saved with their configuration."""

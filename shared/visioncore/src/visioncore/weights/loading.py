@@ -10,18 +10,18 @@ from .pretrained import CONFIG_FILE, WEIGHTS_FILE, Pretrained
 from .state_dicts import read_metadata
 
 DEMO = "demo"
-"""What stands for the bundled weights."""
+"""Name of the bundled weights."""
 
 Model = TypeVar("Model", bound=Pretrained)
 
 
 def load_model(model: type[Model], package: str, weights: str | Path, **options: Any) -> Model:
-    """Return a model in evaluation mode, on the CPU, from whatever holds its weights.
+    """Return a model in evaluation mode, on the CPU, from any source of weights.
 
     Args:
         model: its class.
         package: which bundles weights in ``assets/demo``.
-        weights: ``demo`` for those, unless weights of that name lie in the working directory; a folder, file or hub id
+        weights: ``demo`` for those, unless weights of that name lie in the working folder; a folder, file or hub id
             that ``from_pretrained`` takes; or a checkpoint of the authors.
         options: further arguments of ``from_published``, for a checkpoint of the authors.
 
@@ -47,12 +47,12 @@ def bundled_model(model: type[Model], package: str) -> Model:
 
 
 def holds_weights(path: Path) -> bool:
-    """Tell whether a path is a file, or a folder that ``save_pretrained`` wrote."""
+    """Return whether a path is a file, or a folder that ``save_pretrained`` wrote."""
     return path.is_file() or (path / CONFIG_FILE).is_file()
 
 
 def is_published(path: Path) -> bool:
-    """Tell whether a path is a file without settings of ours, so that only the authors can have written it.
+    """Return whether a path is a file without settings of ours, so that only the authors can have written it.
 
     Raises:
         InputError: if it is a safetensors file that cannot be read.

@@ -1,4 +1,4 @@
-"""Checkpoints in and out: tensors by name, read without running anything, and a report of what does not fit.
+"""State dicts: tensors by name, read without running any code, written, and compared with a model.
 
 A state is a plain ``{name: tensor}`` dictionary on the CPU. Published files are PyTorch zips, older PyTorch pickles or
 safetensors; which of them a file is shows in its first bytes, never in its suffix.

@@ -33,7 +33,7 @@ _DTYPES = {
 
 
 def is_torchscript(path: str | Path) -> bool:
-    """Tell whether a file is a TorchScript archive; False too where there is no such file."""
+    """Return whether a file is a TorchScript archive; False too where there is no such file."""
     try:
         with zipfile.ZipFile(path) as archive:
             return {"constants.pkl", "data.pkl"} <= {Path(name).name for name in archive.namelist()}

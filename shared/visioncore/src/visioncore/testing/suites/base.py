@@ -1,4 +1,4 @@
-"""What the suites share: which package is tested, and how its commands are run."""
+"""Shared parts of the suites: the tested package, and how its commands are run."""
 
 from __future__ import annotations
 

@@ -22,9 +22,9 @@ class CommandsSuite(Suite):
     bench: ClassVar[tuple[str, ...]]
     """Options that make ``bench`` quick."""
     public_names: ClassVar[tuple[str, ...]]
-    """What the package offers besides ``Predictor`` and ``load_model``."""
+    """Public names of the package besides ``Predictor`` and ``load_model``."""
     least: ClassVar[tuple[tuple[str, float], ...]]
-    """What the demo must measure at least, its gain over a plain baseline among it."""
+    """Values that the demo must measure at least, its gain over a plain baseline among them."""
 
     def test_help_is_quick_and_loads_no_torch(self) -> None:
         """The help of the program and of every command, in one process."""

@@ -1,4 +1,4 @@
-"""What ``predict`` does with files: in every method alike."""
+"""The behaviour of ``predict`` with files, the same in every method."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ class PredictSuite(Suite):
     other_suffix: ClassVar[str]
     """Of another kind of input that holds the same."""
     results: ClassVar[tuple[str, ...]]
-    """What is written for an input, by suffix; the first is the result itself."""
+    """Files written for an input, by suffix; the first is the result itself."""
     broken_told: ClassVar[tuple[str, str]]
-    """What is said of an input that is cut in half, and of one that holds a line of text."""
+    """Messages for an input that is cut in half, and for one that holds a line of text."""
     options: ClassVar[tuple[str, ...]] = ("--device", "cpu")
 
     def make_input(self, path: Path, seed: int) -> None:

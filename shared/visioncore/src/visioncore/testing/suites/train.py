@@ -1,4 +1,4 @@
-"""What ``train`` does with a run: in every method alike."""
+"""The behaviour of ``train`` with a run, the same in every method."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What ``--weights`` takes and how it is refused: in every method alike."""
+"""The behaviour of ``--weights`` with good and bad files, the same in every method."""
 
 from __future__ import annotations
 
