@@ -36,7 +36,7 @@ class TestCommands(WithSam, CommandsSuite):
 class TestPredict(PredictSuite):
     package = PACKAGE
     suffix, other_suffix, results = ".nii.gz", ".nii", (".nii.gz", ".json", ".png")
-    broken_told = "", ""
+    broken_told = "the NIfTI file is truncated or damaged", "not a volume"
 
     def make_input(self, path: Path, seed: int) -> None:
         voxels = np.random.default_rng(seed).integers(-100, 200, (20, 24, 3)).astype(np.int16)
