@@ -113,7 +113,7 @@ def demo_of_made_up(work: Callable[[Path], Shown]) -> Any:
 def call(method: Method, capsys: pytest.CaptureFixture[str]) -> Callable[..., tuple[int, str, str]]:
     def run_it(*arguments: object) -> tuple[int, str, str]:
         capsys.readouterr()
-        code = program(method, shared_commands(method)._asdict(), [str(argument) for argument in arguments])
+        code = program(method, *shared_commands(method))[1]([str(argument) for argument in arguments])
         return code, *capsys.readouterr()
 
     return run_it
@@ -228,6 +228,6 @@ def test_warnings_become_notes(method: Method, capsys: pytest.CaptureFixture[str
 
         warnings.warn("mind the step", stacklevel=1)
 
-    assert program(method, {"warn": warn}, ["warn"]) == 0
+    assert program(method, warn)[1](["warn"]) == 0
     assert capsys.readouterr().err == "note: mind the step\n"
     assert run("made-up", {"warn": warn}, "text", ["--help"]) == 0
