@@ -12,6 +12,7 @@ from typing import Any, ClassVar
 from torch import Tensor
 
 from ..errors import InputError, some
+from ..images import IMAGE_SUFFIXES
 from ..report import Table, save_tables
 from .image import measure
 
@@ -131,6 +132,18 @@ def check_protocols(protocols: Iterable[str], known: Iterable[str]) -> tuple[str
     if unknown or not wanted:
         raise InputError(f"unknown protocol {' '.join(unknown) or '(none)'}; known are {', '.join(known)}")
     return wanted
+
+
+def result_names(image: str | Path) -> list[str]:
+    """Return what the result of an image may be called, in any format, the likeliest first.
+
+    With the suffix of its input it is called as `predict_images` does where two inputs differ in their suffix alone.
+
+    Args:
+        image: name of the input, or its place in a folder, which is kept.
+    """
+    place = Path(image)
+    return [place.with_name(name + suffix).as_posix() for name in (place.name, place.stem) for suffix in IMAGE_SUFFIXES]
 
 
 def find_results(
