@@ -374,7 +374,7 @@ def test_missing_names_are_seen(monkeypatch: pytest.MonkeyPatch) -> None:
     example = ModuleType("contract_example")
     monkeypatch.setitem(sys.modules, "contract_example", example)
     vars(example).update(AModel=Model, Result=Result, Model=Model, Predictor=Predictor, load_model=load)
-    example.__all__ = ["AModel", "Predictor", "load_model"]
+    vars(example).update(__all__=["AModel", "Predictor", "load_model"])
     assert python_faults(example, "A-Model") == []
     assert python_faults(example, "B") == ["no model B"]
     vars(example).update(AModel=Result, Predictor=Careless, __all__=["AModel", "Predictor", "Absent"])

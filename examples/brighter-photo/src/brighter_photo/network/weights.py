@@ -14,8 +14,8 @@ def load_model(weights: str | Path) -> Brighter:
     """Return a model in evaluation mode, on the CPU, from any source of weights.
 
     Args:
-        weights: ``demo`` for the bundled network, a folder, file or hub id that `Brighter.from_pretrained` takes, or a
-            checkpoint of the authors.
+        weights: ``demo`` for the bundled network, a checkpoint of the authors, or a folder, file or hub id that
+            `Brighter.from_pretrained` takes.
 
     Raises:
         InputError: if it cannot be read or does not fit.

@@ -135,7 +135,7 @@ def check_protocols(protocols: Iterable[str], known: Iterable[str]) -> tuple[str
 
 
 def result_names(image: str | Path) -> list[str]:
-    """Return what the result of an image may be called, in any format, the likeliest first.
+    """Return the names that the result of an image may have, in any format, the likeliest first.
 
     With the suffix of its input it is called as `predict_images` does where two inputs differ in their suffix alone.
 
