@@ -17,14 +17,7 @@ from .network.model import Brighter
 
 @demo_of(METHOD)
 def demo(out: Path) -> Shown:
-    """Make the bundled dim photo bright, write a figure and report.json, and report the gain.
-
-    Args:
-        out: folder for the results.
-
-    Raises:
-        InputError: if ``out`` cannot be written.
-    """
+    """Make the bundled dim photo bright, write a figure into the folder ``out``, and report the gain."""
     predictor, figure = Predictor(bundled_model(Brighter, PACKAGE)), out / "demo.png"
     with as_file(files(PACKAGE) / "assets" / "samples") as samples:
         (pair,) = find_pairs(samples)

@@ -7,14 +7,7 @@ from pathlib import Path
 
 from visioncore.images import read_image, to_tensor
 from visioncore.inference.batch import progress
-from visioncore.metrics.evaluation import (
-    ImageEvaluation,
-    Measured,
-    check_protocols,
-    find_results,
-    measure_by,
-    result_names,
-)
+from visioncore.metrics.evaluation import ImageEvaluation, Measured, check_protocols, find_image_results, measure_by
 
 from ..data.photos import find_pairs
 from ..inference.predictor import Predictor
@@ -46,7 +39,7 @@ def evaluate(data: str | Path, brighten: Predictor | str | Path, *, protocols: I
         made_by, results = f"{METHOD.title}, {brighten.dtype}", {}
     else:
         made_by = str(brighten)
-        results = find_results(brighten, {pair.name: result_names(pair.name) for pair in pairs}, "bright photo")
+        results = find_image_results(brighten, [pair.name for pair in pairs], "bright photo")
     measured = []
     with progress(len(pairs), "photos") as advance:
         for name, dim, bright in pairs:

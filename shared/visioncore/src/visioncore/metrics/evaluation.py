@@ -176,3 +176,8 @@ def find_results(
                 f"{path}: {uses} {each}s would be measured by it; name {what}s as the {each}s: {some(list(found))}"
             )
     return found
+
+
+def find_image_results(folder: str | Path, images: Iterable[str], what: str) -> dict[str, Path]:
+    """Return the result of each image, by its name or its place in a folder; arguments and errors as `find_results`."""
+    return find_results(folder, {image: result_names(image) for image in images}, what)
