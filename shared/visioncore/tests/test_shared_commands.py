@@ -149,7 +149,7 @@ def test_demo(call: Call, tmp_path: Path) -> None:
 def test_info_for_people_and_programs(call: Call) -> None:
     code, said, _ = call("info")
     assert code == 0
-    assert "network     small (width 4)\nstands      alone\nparameters  0.00 M, of which 0.00 M are trained\n" in said
+    assert "network     small (width 4)\nstands      alone\nparameters  18, of which 16 are trained\n" in said
     assert "operations  0.00 G multiply-accumulates for points 1x5x3, weights 1x5x1\n" in said
     assert "read from" not in said
     Model(Config(64, "its own")).save_pretrained("large")

@@ -39,7 +39,8 @@ def shared_commands(method: Method) -> SharedCommands:
     NetworkName = Annotated[str, arg(help=anything)]
     beside = f" (with {', '.join(f'--{name}' for name in network.companions)})" if network.companions else ""
     Weights = Annotated[str, arg(help=f"demo, a folder, a hub id, or a checkpoint of the authors{beside}")]
-    multiple = "" if isinstance(network.inputs, str) else f", multiples of {network.inputs.multiple}"
+    step = 1 if isinstance(network.inputs, str) else network.inputs.multiple
+    multiple = f", multiples of {step}" if step > 1 else ""
     Sizes = Annotated[tuple[int, ...], arg(help=f"sides of square images{multiple}")]
     Size = Annotated[int, arg(help=f"side of the square images that the file will take{multiple}")]
 
