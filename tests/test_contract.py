@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import importlib
 import inspect
 import re
@@ -22,12 +23,15 @@ METHODS = [member for member in members() if member.name != CORE]
 
 SOURCES = (
     *("__init__.py", "__init__.pyi", "py.typed", "method.py", "cli.py", "demo.py"),
-    *("network/model.py", "network/losses.py", "network/config.py", "network/published.py"),
-    *("data/__init__.py", "training/trainer.py", "inference/predictor.py", "evaluation/protocols.py"),
-    *("recipes/demo.yaml", "assets/README.md"),
+    *("network/model.py", "network/losses.py", "network/config.py", "network/published.py", "network/weights.py"),
+    *("network/reference.py", "network/fast.py", "inference/predictor.py", "inference/result.py"),
+    *("data/__init__.py", "training/trainer.py", "evaluation/protocols.py"),
+    *("recipes/demo.yaml", "assets/README.md", "assets/demo/config.json", "assets/demo/model.safetensors"),
 )
 """Files that every method has, in folders by role."""
-TESTS = ("parity", "model", "losses", "data", "train", "predict", "cli", "readme")
+TESTS = ("parity", "model", "losses", "data", "train", "predict", "evaluate", "demo", "cli", "commands", "readme")
+SUITES = ("CommandsSuite", "PredictSuite", "TrainSuite", "WeightsSuite")
+"""Of visioncore.testing.suites, which every method's test_commands.py takes."""
 MOST_LINES = 400
 """A file that grows past this holds two ideas."""
 MOST_ASSETS = 5 * 2**20
@@ -38,13 +42,13 @@ SECTIONS = ("install", "python", "commands", "weights", "train", "results", "spe
 
 COMMANDS = {
     "demo": {"out"},
-    "predict": {"inputs", "weights", "out"},
-    "train": {"recipe", "overrides"},
-    "evaluate": {"weights", "data"},
+    "predict": {"inputs", "weights", "out", "device", "dtype", "batch", "overwrite"},
+    "train": {"recipe", "data", "out", "overrides", "weights", "validation", "resume"},
+    "evaluate": {"data", "weights", "results", "protocols", "out", "device", "dtype", "batch"},
     "convert": {"published", "out"},
-    "export": {"format"},
-    "bench": {"out"},
-    "info": set[str](),
+    "export": {"weights", "out", "format"},
+    "bench": {"weights", "out", "dtypes", "device", "rounds"},
+    "info": {"weights", "json"},
 }
 """The commands, each with parameters it must have. A method that cannot be exported says so in its README's limits."""
 
@@ -152,11 +156,13 @@ def python_faults(package: Any, title: str) -> list[str]:
     first = list(inspect.signature(predictor).parameters.values())[:2]
     if [p.name for p in first] != ["model", "device"] or first[1].default != "auto":
         found.append('Predictor should begin with (model, device="auto")')
+    if not callable(getattr(predictor, "run", None)):
+        found.append("Predictor has no run, from tensors to tensors")
     returned = str(inspect.signature(predictor.__call__).return_annotation)
     result = getattr(sys.modules[predictor.__module__], returned, None)
     if not (hasattr(result, "save") and hasattr(result, "plot")):
         found.append("Predictor should return a class with save and plot, and be annotated so")
-    return found
+    return found if callable(values.get("load_model")) else [*found, "no function load_model"]
 
 
 def command_faults(cli: Any, limits: str) -> list[str]:
@@ -183,6 +189,18 @@ def command_faults(cli: Any, limits: str) -> list[str]:
     if not callable(getattr(cli, "main", None)):
         found.append("no function main")
     return found
+
+
+def suite_faults(text: str) -> list[str]:
+    """Return one line for each of the shared suites that a test file does not take."""
+    bases = {
+        base.id
+        for node in ast.walk(ast.parse(text))
+        if isinstance(node, ast.ClassDef)
+        for base in node.bases
+        if isinstance(base, ast.Name)
+    }
+    return [f"no subclass of {suite}" for suite in SUITES if suite not in bases]
 
 
 def limits_of(readme: str) -> str:
@@ -231,6 +249,10 @@ def test_commands(method: Member, capsys: pytest.CaptureFixture[str]) -> None:
     assert cli.main(["--help"]) == 0
     told = capsys.readouterr().out
     assert [name for name in cli.COMMANDS if not re.search(rf"^  {name} +\S", told, flags=re.MULTILINE)] == []
+
+
+def test_suites(method: Member) -> None:
+    assert suite_faults((ROOT / method.folder / "tests" / "test_commands.py").read_text(encoding="utf-8")) == []
 
 
 def test_missing_and_large_files_are_seen(tmp_path: Path) -> None:
@@ -334,6 +356,8 @@ class Predictor:
     def __call__(self, image: str) -> Result:
         return Result()
 
+    def run(self) -> None: ...
+
 
 class Careless:
     def __init__(self, model: Model, device: str = "cpu") -> None: ...
@@ -349,7 +373,8 @@ Predictor.__module__ = Careless.__module__ = "contract_example"
 def test_missing_names_are_seen(monkeypatch: pytest.MonkeyPatch) -> None:
     example = ModuleType("contract_example")
     monkeypatch.setitem(sys.modules, "contract_example", example)
-    vars(example).update(AModel=Model, Result=Result, Model=Model, Predictor=Predictor, __all__=["AModel", "Predictor"])
+    vars(example).update(AModel=Model, Result=Result, Model=Model, Predictor=Predictor, load_model=load)
+    vars(example).update(__all__=["AModel", "Predictor", "load_model"])
     assert python_faults(example, "A-Model") == []
     assert python_faults(example, "B") == ["no model B"]
     vars(example).update(AModel=Result, Predictor=Careless, __all__=["AModel", "Predictor", "Absent"])
@@ -358,7 +383,9 @@ def test_missing_names_are_seen(monkeypatch: pytest.MonkeyPatch) -> None:
         "Predictor has no docstring",
         "AModel has no from_pretrained, from_published, save_pretrained",
         'Predictor should begin with (model, device="auto")',
+        "Predictor has no run, from tensors to tensors",
         "Predictor should return a class with save and plot, and be annotated so",
+        "no function load_model",
     ]
     vars(example).update(AModel=Model, __all__=["AModel"])
     assert python_faults(example, "A-Model") == ["no class Predictor"]
@@ -375,9 +402,18 @@ def test_missing_commands_are_seen() -> None:
     assert found == [
         *(f"no command {name}" for name in ("predict", "train", "evaluate", "convert")),
         "bench is not the function of its name in cli",
+        "bench has no device, dtypes, rounds, weights",
         "info has no docstring",
+        "info has no json, weights",
     ]
     cli.COMMANDS = {"demo": info}
     assert {"no command export", "demo is not the function of its name in cli", "demo has no out"} <= set(
         command_faults(cli, limits_of("## Limits\n- None.\n## Speed\nexport"))
     )
+
+
+def test_missing_suites_are_seen() -> None:
+    taken = "".join(f"class Test{suite}({suite}): ...\n" for suite in SUITES[1:])
+    assert suite_faults("from visioncore.testing.suites.commands import CommandsSuite\n" + taken) == [
+        "no subclass of CommandsSuite"
+    ]

@@ -80,7 +80,14 @@ def run(root: Path, *command: str) -> str:
     return ran.stdout
 
 
-PYTEST = ("pytest", "-q", "-p", "no:cacheprovider", "-o", "addopts=--import-mode=importlib")
+PYTEST = (
+    "pytest",
+    "-q",
+    "-p",
+    "no:cacheprovider",
+    "-o",
+    "addopts=-p visioncore.testing.plugin --import-mode=importlib",
+)
 
 
 def test_its_own_tests_pass(made: Path) -> None:

@@ -1,4 +1,4 @@
-"""Photos in a folder, synthetic ones, and samples of both."""
+"""Photos in folders, synthetic ones, and samples of both."""
 
 from __future__ import annotations
 
@@ -8,19 +8,23 @@ import numpy as np
 import pytest
 import torch
 
-from brighter_photo.data.photos import DimPhotos, read_photos
+from brighter_photo.data.photos import DimPhotos, find_pairs, read_photos
 from brighter_photo.data.synthetic import LIGHT, dim_photo, make_photos
 from visioncore.errors import InputError
-from visioncore.images import from_tensor, write_image
 
 
 def test_the_generator_decides_the_sample() -> None:
-    source = DimPhotos(make_photos(2, size=80))
+    source = DimPhotos(make_photos(2, size=80), crop=64)
     first, again, other = (source.sample(1, np.random.default_rng(seed)) for seed in (1, 1, 2))
     assert len(source) == 2
     assert torch.equal(first["dim"], again["dim"])
     assert not torch.equal(first["dim"], other["dim"])
     assert torch.equal(first["bright"], source.photos[1][:, 8:72, 8:72])
+
+
+def test_a_photo_smaller_than_a_sample() -> None:
+    with pytest.raises(InputError, match="photo 2 of 2 is 64x60; crop is 64, which must fit"):
+        DimPhotos([torch.zeros(3, 64, 64), torch.zeros(3, 60, 64)], crop=64)
 
 
 def test_dim_light() -> None:
@@ -30,13 +34,19 @@ def test_dim_light() -> None:
     torch.testing.assert_close(average, torch.tensor(LIGHT), rtol=0.01, atol=0)
 
 
-def test_photos_are_read(tmp_path: Path) -> None:
-    (photo,) = make_photos(1)
-    write_image(tmp_path / "a.png", from_tensor(photo[None]))
-    (found,) = read_photos(tmp_path)
-    torch.testing.assert_close(found, photo, atol=1 / 255, rtol=0)
+def test_photos_are_read(photos: Path) -> None:
+    found = torch.stack(read_photos(photos))
+    torch.testing.assert_close(found, torch.stack(make_photos(2)), atol=1 / 255, rtol=0)
 
 
 def test_no_photos(tmp_path: Path) -> None:
     with pytest.raises(InputError, match=str(tmp_path)):
         read_photos(tmp_path)
+
+
+def test_pairs_have_one_name(pairs: Path) -> None:
+    names = ["a.png", "more/b.png"]
+    assert find_pairs(pairs) == [(name, pairs / "input" / name, pairs / "target" / name) for name in names]
+    (pairs / "target" / "a.png").rename(pairs / "target" / "c.png")
+    with pytest.raises(InputError, match=r"2 photos are not in both input and target: a\.png, c\.png"):
+        find_pairs(pairs)

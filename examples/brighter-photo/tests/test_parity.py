@@ -1,39 +1,49 @@
-"""The published network's numbers, in double precision; all else rests on them."""
+"""The golden case of the published network, in double precision, on all paths; everything else rests on it."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
 
 from brighter_photo import Brighter
-from brighter_photo.network.fast import FastBrighter
-from brighter_photo.network.published import to_published
+from brighter_photo.network.fast import for_inference
+from brighter_photo.network.published import read_published, to_published
 from brighter_photo.network.reference import as_reference
 from visioncore.errors import InputError
+from visioncore.weights.state_dicts import load_into
 
-PUBLISHED = {"state_dict": {"module.g": torch.tensor([0.5, 0.0, -0.5], dtype=torch.float64)[:, None, None]}}
-EXPECTED = torch.tensor([1.6487212707001282, 1.0, 0.6065306597126334], dtype=torch.float64)
+Golden = Callable[[str], Any]
 
 
 @pytest.fixture
-def model(tmp_path: Path) -> Brighter:
-    torch.save(PUBLISHED, tmp_path / "theirs.pth")
-    return Brighter.from_published(tmp_path / "theirs.pth").double()
+def model(golden: Golden, fill: Callable[..., Any], tmp_path: Path) -> Brighter:
+    """The network in float64, with the golden case's weights from a file as the authors write it."""
+    state = {f"module.{name}": tensor for name, tensor in fill(golden("network").about["layout"]).items()}
+    torch.save({"state_dict": state}, tmp_path / "theirs.pth")
+    network = Brighter().double().eval()
+    load_into(network, read_published(tmp_path / "theirs.pth"), where="theirs.pth")
+    return network
 
 
-def test_published_network(model: Brighter) -> None:
-    white = torch.ones(1, 3, 1, 1, dtype=torch.float64)
-    for network in (model, as_reference(model), FastBrighter(model)):
-        torch.testing.assert_close(network(white).flatten(), EXPECTED, rtol=1e-9, atol=0)
+@torch.no_grad()
+def test_published_network(model: Brighter, golden: Golden, make_input: Callable[..., Any]) -> None:
+    case = golden("network")
+    image = make_input(case.about["inputs"]["image"])
+    for network in (model, as_reference(model), for_inference(model, torch.device("cpu"), torch.float64)):
+        case.close("bright", network(image))
 
 
+@torch.no_grad()
 def test_fast_path_is_the_reference(model: Brighter) -> None:
     images = torch.rand(2, 3, 5, 7, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
     expected = as_reference(model)(images)
-    torch.testing.assert_close(model(images), expected, rtol=1e-12, atol=0)
-    torch.testing.assert_close(FastBrighter(model)(images), expected, rtol=1e-12, atol=0)
+    for dtype, rtol in ((torch.float64, 1e-12), (torch.bfloat16, 0.02)):
+        fast = for_inference(model, torch.device("cpu"), dtype)
+        torch.testing.assert_close(fast(images), expected, rtol=rtol, atol=0)
 
 
 def test_back_to_published_names(model: Brighter, tmp_path: Path) -> None:

@@ -12,9 +12,9 @@ import torch
 from torch import Tensor, nn
 
 from clip_denoising import VARIANTS, CLIPDenoiser, CLIPDenoiserConfig
-from clip_denoising.network.config import published_config
 from clip_denoising.network.feature_augmentation import augment
 from clip_denoising.network.weights import load_model
+from visioncore.configs import published_variant
 from visioncore.errors import InputError
 
 TINY = CLIPDenoiserConfig(width=8, blocks=(1, 1, 1, 1))
@@ -197,7 +197,7 @@ def test_variants() -> None:
     assert [config.channels for config in VARIANTS.values()] == [3, 3, 1]
     assert len({config.noise for config in VARIANTS.values()}) == 3
     with pytest.raises(InputError, match="realnoise: no published variant; known are synthetic, srgb, ldct"):
-        published_config("realnoise")
+        published_variant(VARIANTS, "realnoise")
 
 
 @pytest.mark.parametrize("changes", [{}, {"channels": 1, "noise": "of a scanner"}, {"keep_layer4": True}])

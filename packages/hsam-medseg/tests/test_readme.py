@@ -18,6 +18,7 @@ README = Path(__file__).parents[1] / "README.md"
 class TestReadme(ReadmeExamples):
     readme = README
     shorter = (
+        ("hsam-medseg export", "--format pt2"),  # ONNX is in test_export.py
         ("hsam-medseg bench", "--rounds 1 --slices 2 --dtypes float32"),
         ("hsam-medseg train", "--set.loop.steps 1 --set.loop.batch_size 1 --set.model.image_size 32"),
     )

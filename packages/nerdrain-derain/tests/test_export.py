@@ -17,15 +17,15 @@ from visioncore.errors import InputError
 
 @pytest.fixture
 def quick() -> NeRDRain:
-    """A network of few operations, which export takes the time for; the README's example exports one of them all."""
+    """A network of few operations, which export takes the time for."""
     torch.manual_seed(0)
     return NeRDRain(NeRDRainConfig(dim=8, num_blocks=(1, 1, 1), block="cab", inr="none", fusion="none")).eval()
 
 
 def test_onnx_runs_without_the_package(
-    quick: NeRDRain, tmp_path: Path, capfd: pytest.CaptureFixture[str], recwarn: pytest.WarningsRecorder
+    tiny: NeRDRain, tmp_path: Path, capfd: pytest.CaptureFixture[str], recwarn: pytest.WarningsRecorder
 ) -> None:
-    errors = export(METHOD, quick, tmp_path / "out", formats=["onnx"], size=32)
+    errors = export(METHOD, tiny, tmp_path / "out", formats=["onnx"], size=32)
     path = tmp_path / "out" / "model.onnx"
     assert list(errors) == list((tmp_path / "out").iterdir()) == [path]
     assert 0 <= errors[path] < 1e-4
@@ -36,7 +36,7 @@ def test_onnx_runs_without_the_package(
     assert [(i.name, i.shape) for i in session.get_inputs()] == [("rainy", [1, 3, 32, 32])]
     (restored,) = session.run(["restored"], {"rainy": image.numpy()})
     with torch.no_grad():
-        np.testing.assert_allclose(restored, quick(image).numpy(), atol=1e-4)
+        np.testing.assert_allclose(restored, tiny(image).numpy(), atol=1e-4)
 
 
 def test_pt2_comes_back_and_leaves_the_model_as_it_was(quick: NeRDRain, tmp_path: Path) -> None:

@@ -283,7 +283,7 @@ def test_out_of_memory_backs_off_and_says_so(
     tiny: NeRDRain, make_photo: MakePhoto, monkeypatch: pytest.MonkeyPatch, tiles: Any
 ) -> None:
     monkeypatch.setattr("nerdrain_derain.inference.predictor.OFFICIAL_WINDOW", 32)
-    pixels, said = make_photo(64, 96), list[str]()
+    pixels, said = make_photo(64, 128), list[str]()
     with room_for(2, tiny, "forward", monkeypatch) as sizes:
         result = Predictor(tiny, "cpu", tiles=tiles, batch=8, notify=said.append)(pixels)
     assert said == ["out of memory at size 8, going on with 4", "out of memory at size 4, going on with 2"]

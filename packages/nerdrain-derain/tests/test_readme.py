@@ -20,6 +20,8 @@ README = Path(__file__).parents[1] / "README.md"
 class TestReadme(ReadmeExamples):
     readme = README
     shorter = (
+        ("nerdrain-derain export", "--format pt2"),  # ONNX is in test_export.py
+        ("nerdrain-derain bench", "--sizes 32"),
         (
             "nerdrain-derain train",
             (

@@ -113,7 +113,7 @@ def demo_of_made_up(work: Callable[[Path], Shown]) -> Any:
 def call(method: Method, capsys: pytest.CaptureFixture[str]) -> Callable[..., tuple[int, str, str]]:
     def run_it(*arguments: object) -> tuple[int, str, str]:
         capsys.readouterr()
-        code = program(method, shared_commands(method)._asdict(), [str(argument) for argument in arguments])
+        code = program(method, *shared_commands(method))[1]([str(argument) for argument in arguments])
         return code, *capsys.readouterr()
 
     return run_it
@@ -149,7 +149,7 @@ def test_demo(call: Call, tmp_path: Path) -> None:
 def test_info_for_people_and_programs(call: Call) -> None:
     code, said, _ = call("info")
     assert code == 0
-    assert "network     small (width 4)\nstands      alone\nparameters  0.00 M, of which 0.00 M are trained\n" in said
+    assert "network     small (width 4)\nstands      alone\nparameters  18, of which 16 are trained\n" in said
     assert "operations  0.00 G multiply-accumulates for points 1x5x3, weights 1x5x1\n" in said
     assert "read from" not in said
     Model(Config(64, "its own")).save_pretrained("large")
@@ -228,6 +228,6 @@ def test_warnings_become_notes(method: Method, capsys: pytest.CaptureFixture[str
 
         warnings.warn("mind the step", stacklevel=1)
 
-    assert program(method, {"warn": warn}, ["warn"]) == 0
+    assert program(method, warn)[1](["warn"]) == 0
     assert capsys.readouterr().err == "note: mind the step\n"
     assert run("made-up", {"warn": warn}, "text", ["--help"]) == 0

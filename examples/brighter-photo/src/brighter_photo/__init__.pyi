@@ -1,5 +1,6 @@
 from .inference.predictor import Predictor as Predictor
 from .inference.result import Result as Result
+from .network.config import VARIANTS as VARIANTS
 from .network.config import BrighterConfig as BrighterConfig
 from .network.model import Brighter as Brighter
 from .network.weights import load_model as load_model

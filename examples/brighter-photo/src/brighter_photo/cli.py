@@ -3,125 +3,112 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
+from typing import TYPE_CHECKING, Literal
 
-from visioncore.cli import Command, Positional, complain, run, say
+from visioncore.cli import complain, say
+from visioncore.commands import options
+from visioncore.commands.evaluation import check_one_given, show_evaluation
+from visioncore.commands.shared import program, shared_commands
+from visioncore.commands.training import HELD_OUT, run_training, validation_folder
+from visioncore.files import writable_folder
 
 from .method import METHOD
 
+if TYPE_CHECKING:
+    from visioncore.inference.batch import Summary
 
-def demo(out: Path = Path("out/brighter-photo")) -> None:
-    """Make the bundled dim photo bright and measure the gain."""
-    from .demo import demo as run_demo
+    from .inference.predictor import Predictor
 
-    say(run_demo(out).headline)
-    say(f"figure and report: {out}")
+demo, convert, export, bench, info = shared_commands(METHOD)
 
 
-def predict(inputs: Positional[tuple[str, ...]], weights: str, out: Path, device: str = "auto") -> int:
-    """Make photos bright: files, folders, glob patterns.
+def predict(
+    inputs: options.Inputs,
+    weights: options.Weights,
+    out: options.Out,
+    device: options.Device = "auto",
+    dtype: options.Dtype = "float32",
+    batch: options.Batch = 1,
+    overwrite: options.Overwrite = False,
+) -> Summary:
+    """Make photos bright.
+
+    What is done already is skipped, and a broken file is reported and the others still run.
 
     Args:
         inputs: photos: files, folders, glob patterns.
-        weights: demo, a folder, a hub id, or a checkpoint of the authors.
-        out: folder for the results.
-        device: auto, cpu, cuda, cuda:1, mps.
     """
-    from .inference.predictor import Predictor, predict_files
-    from .network.weights import load_model
+    from .inference.predictor import predict_files
 
-    summary = predict_files(inputs, Predictor(load_model(weights), device), out, say=complain)
+    summary = predict_files(inputs, _predictor(weights, device, dtype, batch), out, overwrite=overwrite, say=complain)
     say(f"{summary}; results in {out}")
-    return summary.exit_code
+    return summary
 
 
-def train(recipe: str, out: Path, overrides: Mapping[str, str], data: str = "") -> None:
+def train(
+    recipe: str,
+    out: Path,
+    overrides: Mapping[str, str],
+    data: str = "",
+    weights: options.StartWeights = "",
+    validation: options.Validation = HELD_OUT,
+    resume: options.Resume = True,
+) -> int:
     """Train a network by a recipe; the same call resumes an interrupted run.
 
     Args:
         recipe: a shipped recipe (demo) or a YAML file.
-        out: folder of the run; out/last holds the weights.
+        out: folder of the run; out/best holds the weights.
         data: a folder of bright photos; without it synthetic ones are made.
     """
-    from .training.trainer import train as run_training
+    from .training import trainer
 
-    result = run_training(recipe, data or None, out, overrides)
-    say(f"{result.steps} steps; weights in {out / 'last'}")
+    return run_training(
+        lambda: trainer.train(
+            recipe,
+            data or None,
+            out,
+            weights=weights or None,
+            validation=validation_folder(validation),
+            overrides=overrides,
+            resume=resume,
+        )
+    )
 
 
-def evaluate(weights: str, data: Path, device: str = "auto") -> None:
-    """Measure the gain on the photos in a folder by the paper's protocol.
+def evaluate(
+    data: Path,
+    weights: options.Weights = "",
+    results: options.Results = "",
+    out: options.Tables = Path("out/evaluation"),
+    protocols: tuple[Literal["rgb", "y_A"], ...] = ("rgb", "y_A"),
+    device: options.Device = "auto",
+    dtype: options.Dtype = "float32",
+    batch: options.Batch = 1,
+) -> None:
+    """Measure bright photos by the protocols of the paper and write the tables.
 
     Args:
-        weights: demo, a folder, a hub id, or a checkpoint of the authors.
-        data: a folder of bright photos.
-        device: auto, cpu, cuda, cuda:1, mps.
+        data: a folder with input (dim photos) and target (the same in full light).
+        protocols: PSNR and SSIM of RGB values (rgb) or of luminance (y_A).
     """
-    from .data.photos import read_photos
-    from .evaluation.protocols import evaluate as run_evaluation
+    from .evaluation.protocols import evaluate as measure
+
+    check_one_given(weights=weights, results=results)
+    writable_folder(out)
+    show_evaluation(measure(data, results or _predictor(weights, device, dtype, batch), protocols=protocols), out)
+
+
+def _predictor(weights: str, device: str, dtype: str, batch: int) -> Predictor:
     from .inference.predictor import Predictor
     from .network.weights import load_model
 
-    for name, value in run_evaluation(read_photos(data), Predictor(load_model(weights), device)).items():
-        say(f"{name} {value:.2f} dB")
+    return Predictor(load_model(weights), device, dtype=dtype, batch=batch, notify=complain)
 
 
-def convert(published: Positional[Path], out: Path) -> None:
-    """Turn a checkpoint of the authors into config.json and model.safetensors.
-
-    Args:
-        published: the .pth file.
-        out: folder for the result.
-    """
-    from .network.model import Brighter
-
-    Brighter.from_published(published).save_pretrained(out)
-    say(f"weights in {out}")
-
-
-def bench(out: Path = Path("out/bench.json"), sizes: tuple[int, ...] = (256,), device: str = "auto") -> None:
-    """Measure time and memory of the reference and the fast path and write them as JSON.
-
-    Args:
-        out: the JSON file.
-        sizes: sides of square images.
-        device: auto, cpu, cuda, cuda:1, mps.
-    """
-    from visioncore.report import print_table
-
-    from .evaluation.speed import bench as run_bench
-
-    print_table(run_bench(out, sizes, device))
-    say(f"figures: {out}")
-
-
-def info() -> None:
-    """Print parameters, paper, citation, licence, and where the authors publish their weights."""
-    from .network.model import Brighter
-
-    say(f"{METHOD.title}: {METHOD.task}")
-    say(f"parameters  {sum(p.numel() for p in Brighter().parameters())}")
-    say(f"paper       {METHOD.paper}, {METHOD.authors}, {METHOD.venue}")
-    say(f"licence     {METHOD.licence}")
-    say(f"weights     {METHOD.weights}\n\n{METHOD.citation}")
-
-
-COMMANDS: dict[str, Command] = {
-    "demo": demo,
-    "predict": predict,
-    "train": train,
-    "evaluate": evaluate,
-    "convert": convert,
-    "bench": bench,
-    "info": info,
-}
-
-
-def main(argv: Sequence[str] | None = None) -> int:
-    """Run ``brighter-photo`` and return its exit code."""
-    return run(METHOD.name, COMMANDS, f"{METHOD.title} ({METHOD.venue}): {METHOD.task}.", argv)
-
+COMMANDS, main = program(METHOD, demo, predict, train, evaluate, convert, export, bench, info)
 
 if __name__ == "__main__":
     sys.exit(main())

@@ -1,34 +1,31 @@
-"""The main job on what is bundled."""
+"""The demo: the bundled network on a dim photo."""
 
 from __future__ import annotations
 
-import time
 from importlib.resources import as_file, files
 from pathlib import Path
 
-from visioncore.files import writable_folder
-from visioncore.report import DemoReport
+from visioncore.commands.demo import Shown, demo_of
+from visioncore.weights.loading import bundled_model
 
-from .data.photos import read_photos
-from .evaluation.protocols import evaluate
+from .data.photos import find_pairs
+from .evaluation.protocols import PROTOCOLS, evaluate
 from .inference.predictor import Predictor
 from .method import METHOD, PACKAGE
-from .network.weights import load_model
+from .network.model import Brighter
 
 
-def demo(out: str | Path) -> DemoReport:
-    """Make the bundled dim photo bright, write a figure and report.json, and say what was gained.
-
-    Raises:
-        InputError: if ``out`` cannot be written.
-    """
-    start, folder = time.perf_counter(), writable_folder(out)
-    predictor, figure = Predictor(load_model("demo")), folder / "demo.png"
+@demo_of(METHOD)
+def demo(out: Path) -> Shown:
+    """Make the bundled dim photo bright, write a figure into the folder ``out``, and report the gain."""
+    predictor, figure = Predictor(bundled_model(Brighter, PACKAGE)), out / "demo.png"
     with as_file(files(PACKAGE) / "assets" / "samples") as samples:
-        predictor(samples / "input" / "colours.png").plot(figure)
-        measured = evaluate(read_photos(samples / "target"), predictor)
-    gain = measured["psnr_bright"] - measured["psnr_dim"]
-    headline = f"PSNR {measured['psnr_dim']:.1f} dB dim, {measured['psnr_bright']:.1f} dB bright ({gain:+.1f} dB)"
-    report = DemoReport(METHOD.name, headline, {**measured, "gain": gain}, figure, time.perf_counter() - start)
-    report.save(folder)
-    return report
+        (pair,) = find_pairs(samples)
+        predictor(pair.dim).plot(figure)
+        means = evaluate(samples, predictor, protocols=PROTOCOLS[:1]).means()
+    before, after = means["psnr_rgb_dim"], means["psnr_rgb"]
+    return Shown(
+        headline=f"PSNR {before:.1f} dB dim, {after:.1f} dB bright ({after - before:+.1f} dB)",
+        measured={"psnr_rgb_dim": before, "psnr_rgb_bright": after, "gain_over_dim": after - before},
+        figure=figure,
+    )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from visioncore.methods import Method
+from visioncore.methods import Images, Method, Network
 
 PACKAGE = __name__.rpartition(".")[0]
 """Under which name this package was imported; another one where its folder was copied into a larger package."""
@@ -24,4 +24,12 @@ METHOD = Method(
     licence="Apache-2.0 (this package and its demo weights)",
     weights="nowhere: this method is made up",
     demo=f"{PACKAGE}.demo:demo",
+    demo_shows="Make the bundled dim photo bright and measure the gain.",
+    network=Network(
+        model="network.model:Brighter",
+        config="network.config:VARIANTS.get",
+        variants=("rgb",),
+        inputs=Images("dim", multiple=1),
+        outputs=("bright",),
+    ),
 )

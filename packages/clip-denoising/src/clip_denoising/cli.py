@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import sys
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import tyro
 
-from visioncore.cli import Command, complain, say
+from visioncore.cli import complain, say
 from visioncore.commands import options
 from visioncore.commands.evaluation import check_one_given, show_evaluation
 from visioncore.commands.shared import Folder, Published, convert_published, program, shared_commands
@@ -286,26 +286,9 @@ def _predictor(weights: str, device: str, **settings: Any) -> Predictor:
     return Predictor(_model(weights), device, **settings, notify=complain)
 
 
-COMMANDS: dict[str, Command] = {
-    "demo": demo,
-    "predict": predict,
-    "train": train,
-    "pretrain": pretrain,
-    "evaluate": evaluate,
-    "analyze": analyze,
-    "store": store,
-    "prepare": prepare,
-    "convert": convert,
-    "export": export,
-    "bench": bench,
-    "info": info,
-}
-
-
-def main(argv: Sequence[str] | None = None) -> int:
-    """Run ``clip-denoising`` and return its exit code."""
-    return program(METHOD, COMMANDS, argv)
-
+COMMANDS, main = program(
+    METHOD, demo, predict, train, pretrain, evaluate, analyze, store, prepare, convert, export, bench, info
+)
 
 if __name__ == "__main__":
     sys.exit(main())

@@ -30,14 +30,7 @@ UNSEEN = (Noise("gaussian", 50.0), Noise("spatial", 50.0), Noise("poisson", 3.0)
 
 @demo_of(METHOD)
 def demo(out: Path) -> Shown:
-    """Denoise the bundled photos with the bundled weights, write a figure and report.json, and report the gain.
-
-    Args:
-        out: folder for the results.
-
-    Raises:
-        InputError: if ``out`` cannot be written.
-    """
+    """Denoise the bundled photos with the bundled weights, write a figure and report.json, and report the gain."""
     predictor = Predictor(bundled_model(CLIPDenoiser, PACKAGE))
     values: defaultdict[str, list[tuple[float, float, float]]] = defaultdict(list)
     panels = []

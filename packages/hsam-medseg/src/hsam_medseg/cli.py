@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import tyro
 
-from visioncore.cli import Command, Positional, complain, say
+from visioncore.cli import Positional, complain, say
 from visioncore.commands import options
 from visioncore.commands.evaluation import check_one_given
 from visioncore.commands.shared import Figures, Folder, convert_published, program, shared_commands
@@ -312,23 +312,7 @@ def _wanted(cases: Sequence[str]) -> str | Sequence[str] | int | float | None:
     return one or cases or None
 
 
-COMMANDS: dict[str, Command] = {
-    "demo": demo,
-    "predict": predict,
-    "prepare": prepare,
-    "train": train,
-    "evaluate": evaluate,
-    "convert": convert,
-    "export": export,
-    "bench": bench,
-    "info": info,
-}
-
-
-def main(argv: Sequence[str] | None = None) -> int:
-    """Run ``hsam-medseg`` and return its exit code."""
-    return program(METHOD, COMMANDS, argv)
-
+COMMANDS, main = program(METHOD, demo, predict, prepare, train, evaluate, convert, export, bench, info)
 
 if __name__ == "__main__":
     sys.exit(main())

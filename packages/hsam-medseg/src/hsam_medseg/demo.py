@@ -34,12 +34,6 @@ def demo(out: Path) -> Shown:
     """Segment the bundled volume with the bundled weights, write figure, labels and report.json, and report the Dice.
 
     The baseline is the first decoder of the same network alone.
-
-    Args:
-        out: folder for the results.
-
-    Raises:
-        InputError: if ``out`` cannot be written.
     """
     model = bundled_model(HSAM, PACKAGE)
     with as_file(files(PACKAGE) / "assets" / "samples") as samples:

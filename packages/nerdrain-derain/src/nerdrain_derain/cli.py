@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import tyro
 
-from visioncore.cli import Command, complain, say
+from visioncore.cli import complain, say
 from visioncore.commands import options
 from visioncore.commands.evaluation import check_one_given, show_evaluation
 from visioncore.commands.shared import program, shared_commands
@@ -133,22 +133,7 @@ def _predictor(weights: str, device: str, **settings: Any) -> Predictor:
     return Predictor(load_model(weights), device, **settings, notify=complain)
 
 
-COMMANDS: dict[str, Command] = {
-    "demo": demo,
-    "predict": predict,
-    "train": train,
-    "evaluate": evaluate,
-    "convert": convert,
-    "export": export,
-    "bench": bench,
-    "info": info,
-}
-
-
-def main(argv: Sequence[str] | None = None) -> int:
-    """Run ``nerdrain-derain`` and return its exit code."""
-    return program(METHOD, COMMANDS, argv)
-
+COMMANDS, main = program(METHOD, demo, predict, train, evaluate, convert, export, bench, info)
 
 if __name__ == "__main__":
     sys.exit(main())

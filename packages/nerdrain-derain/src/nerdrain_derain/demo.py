@@ -20,14 +20,7 @@ from .network.model import NeRDRain
 
 @demo_of(METHOD)
 def demo(out: Path) -> Shown:
-    """Restore the bundled photos with the bundled weights, write a figure and report.json, and report the gain.
-
-    Args:
-        out: folder for the results.
-
-    Raises:
-        InputError: if ``out`` cannot be written.
-    """
+    """Restore the bundled photos with the bundled weights, write a figure and report.json, and report the gain."""
     predictor = Predictor(bundled_model(NeRDRain, PACKAGE))
     with as_file(files(PACKAGE) / "assets" / "samples") as samples:
         images = [(predictor(rainy), read_image(clean)) for rainy, clean in find_pairs(samples)]

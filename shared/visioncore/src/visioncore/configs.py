@@ -264,3 +264,14 @@ def _convert_plain(hint: Any, value: Any) -> Any:
     elif hint in (bool, str, types.NoneType) and isinstance(value, hint):
         return value
     raise _MismatchError(_EXPECTED[hint])
+
+
+def published_variant(variants: Mapping[str, Config], name: str) -> Config:
+    """Return the settings of a published variant.
+
+    Raises:
+        InputError: if there is none of that name.
+    """
+    if name not in variants:
+        raise InputError(f"{name}: no published variant; known are {', '.join(variants)}")
+    return variants[name]

@@ -1,1 +1,1 @@
-"""The protocol of the paper, and the time that the network takes."""
+"""The protocols of the paper."""

@@ -1,31 +1,51 @@
-"""The paper's protocol: PSNR of photos that were dimmed with a fixed seed."""
+"""The paper's protocols: pairs of photos -> a table, photo by photo and on average."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable
+from pathlib import Path
 
-import numpy as np
-from torch import Tensor
+from visioncore.images import read_image, to_tensor
+from visioncore.inference.batch import progress
+from visioncore.metrics.evaluation import ImageEvaluation, Measured, check_protocols, find_image_results, measure_by
 
-from visioncore.metrics.image import psnr
-
-from ..data.synthetic import dim_photo
+from ..data.photos import find_pairs
 from ..inference.predictor import Predictor
+from ..method import METHOD
+
+PROTOCOLS = ("rgb", "y_A")
+"""PSNR and SSIM of RGB values, and of luminance."""
 
 
-def evaluate(photos: Sequence[Tensor], predictor: Predictor) -> dict[str, float]:
-    """Return the mean RGB PSNR in dB of dimmed photos and of what a predictor makes of them.
+class Evaluation(ImageEvaluation):
+    """Values of every photo, dim and bright."""
+
+    names = "dim", "bright"
+
+
+def evaluate(data: str | Path, brighten: Predictor | str | Path, *, protocols: Iterable[str] = PROTOCOLS) -> Evaluation:
+    """Measure bright photos against those in full light, as they would be saved in 8 bit.
 
     Args:
-        photos: RGB (3, H, W) in [0, 1]; number ``index`` is dimmed with the seed ``index``.
-        predictor: makes them bright.
+        data: pairs as `find_pairs` takes them.
+        brighten: what makes photos bright, or a folder of results of any tool, under the names of the dim photos.
+        protocols: what to measure, of `PROTOCOLS`.
 
-    Returns:
-        ``psnr_dim`` and ``psnr_bright``.
+    Raises:
+        InputError: if the data is not what it should be, or results are missing or of another size.
     """
-    values: dict[str, list[float]] = {"psnr_dim": [], "psnr_bright": []}
-    for index, photo in enumerate(photos):
-        dim = dim_photo(photo, np.random.default_rng(index))[None]
-        for name, image in zip(values, (dim, predictor.restore(dim).clamp(0, 1)), strict=True):
-            values[name].append(float(psnr(image, photo[None], "colour")))
-    return {name: float(np.mean(each)) for name, each in values.items()}
+    protocols, pairs = check_protocols(protocols, PROTOCOLS), find_pairs(data)
+    if isinstance(brighten, Predictor):
+        made_by, results = f"{METHOD.title}, {brighten.dtype}", {}
+    else:
+        made_by = str(brighten)
+        results = find_image_results(brighten, [pair.name for pair in pairs], "bright photo")
+    measured = []
+    with progress(len(pairs), "photos") as advance:
+        for name, dim, bright in pairs:
+            before, target = read_image(dim), to_tensor(read_image(bright))
+            after = brighten(before).after if isinstance(brighten, Predictor) else read_image(results[name])
+            values = (measure_by(protocols, to_tensor(photo), target, dim) for photo in (before, after))
+            measured.append(Measured({"image": name}, *values))
+            advance()
+    return Evaluation(measured, made_by)

@@ -2,33 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from pathlib import Path
-
-from visioncore.images import Image, write_image
-from visioncore.report import figure_grid
+from visioncore.inference.result import ImageResult
 
 
-@dataclass(frozen=True, eq=False)
-class Result:
-    """A photo and the same bright.
+class Result(ImageResult):
+    """A photo, ``before`` in dim light and ``after`` bright."""
 
-    Attributes:
-        dim: what was given.
-        bright: the result, with the depth, alpha, colour profile and EXIF of what was given.
-    """
-
-    dim: Image
-    bright: Image
-
-    def save(self, path: str | Path) -> None:
-        """Write the bright photo.
-
-        Raises:
-            InputError: if it cannot be written.
-        """
-        write_image(path, self.bright)
-
-    def plot(self, path: str | Path) -> None:
-        """Write a figure of before and after."""
-        figure_grid([("dim", self.dim.pixels), ("bright", self.bright.pixels)], path)
+    names = "dim", "bright"

@@ -1,4 +1,4 @@
-"""The settings of the network."""
+"""Configuration of the network, and the published variants."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from visioncore.errors import InputError
 
 @dataclass(frozen=True)
 class BrighterConfig:
-    """Settings of the network; the defaults are the paper's.
+    """The network's settings; the defaults are the paper's.
 
     Attributes:
         channels: of the images, 3 for RGB.
@@ -23,3 +23,7 @@ class BrighterConfig:
     def __post_init__(self) -> None:
         if self.channels < 1:
             raise InputError(f"channels is {self.channels}; it must be at least 1")
+
+
+VARIANTS: dict[str, BrighterConfig] = {"rgb": BrighterConfig()}
+"""The published variants by name."""

@@ -8,17 +8,26 @@ from torch import Tensor, nn
 from .model import Brighter
 
 
+def for_inference(model: Brighter, device: torch.device, dtype: torch.dtype) -> nn.Module:
+    """Return a network ready for inference: images (B, C, H, W) in, the same bright, not clamped, out.
+
+    Args:
+        model: a `Brighter`; later changes of its weights are not seen.
+        device: where it runs.
+        dtype: precision of its arithmetic; what comes out is in that of the images.
+    """
+    return FastBrighter(model, dtype).to(device).eval()
+
+
 class FastBrighter(nn.Module):
-    """A network for inference alone; later changes of the weights it was made from are not seen."""
+    """A network in one precision; made by `for_inference`."""
 
     gain: Tensor
 
     @torch.no_grad()
-    def __init__(self, model: Brighter) -> None:
+    def __init__(self, model: Brighter, dtype: torch.dtype) -> None:
         super().__init__()
-        self.register_buffer("gain", model.gain.log_gain.exp())
+        self.register_buffer("gain", model.gain.log_gain.exp().to(dtype))
 
-    @torch.no_grad()
-    def forward(self, image: Tensor) -> Tensor:
-        """Return bright images (B, C, H, W), not clamped, of images with values in [0, 1]."""
-        return image * self.gain
+    def forward(self, dim: Tensor) -> Tensor:
+        return (dim.to(self.gain.dtype) * self.gain).to(dim.dtype)

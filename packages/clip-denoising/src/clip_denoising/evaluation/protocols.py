@@ -11,10 +11,10 @@ import torch
 from torch import Tensor
 
 from visioncore.errors import InputError
-from visioncore.images import IMAGE_SUFFIXES, read_image, to_tensor
+from visioncore.images import read_image, to_tensor
 from visioncore.images.photo_cache import Photos
 from visioncore.inference.batch import progress
-from visioncore.metrics.evaluation import check_protocols, find_results, measure_by
+from visioncore.metrics.evaluation import check_protocols, find_results, measure_by, result_names
 
 from ..data.ct_slices import TEST_PATIENTS, find_doses, find_full_dose, patient_of, read_slice
 from ..data.datasets import Pair, clean_sets, holds_clean_sets, holds_pairs, real_sets
@@ -111,9 +111,7 @@ def find_denoised(folder: str | Path, items: Sequence[Item]) -> list[Path]:
     places: dict[str, list[str]] = {}
     for labels, path, _ in items:
         data, noise = labels["set"], labels["noise"].replace(":", "-")
-        names = (
-            [path.name] if path.suffix == ".npy" else [n + s for n in (path.name, path.stem) for s in IMAGE_SUFFIXES]
-        )
+        names = [path.name] if path.suffix == ".npy" else result_names(path.name)
         key = f"{data}/{noise}/{path.name}"
         places[str(path) if key in places else key] = [
             f"{place}/{name}" for place in (f"{data}/{noise}", noise, data, ".") for name in names

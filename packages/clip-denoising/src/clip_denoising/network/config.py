@@ -69,17 +69,6 @@ VARIANTS: dict[str, CLIPDenoiserConfig] = {
 """The published variants by name."""
 
 
-def published_config(variant: str) -> CLIPDenoiserConfig:
-    """Return the settings of a published variant.
-
-    Raises:
-        InputError: if there is none of that name.
-    """
-    if variant not in VARIANTS:
-        raise InputError(f"{variant}: no published variant; known are {', '.join(VARIANTS)}")
-    return VARIANTS[variant]
-
-
 def facts(config: CLIPDenoiserConfig) -> dict[str, str]:
     """Return further lines of info for a network, besides its settings."""
     return {"trained on": config.noise or "not said"}

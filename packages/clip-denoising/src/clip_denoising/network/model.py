@@ -11,12 +11,13 @@ import torch
 from torch import Tensor, nn
 
 from visioncore.backbones.clip import CLIP_RESNETS, STAGES, download_clip_resnet, read_clip_resnet, tower_config
+from visioncore.configs import published_variant
 from visioncore.errors import InputError
 from visioncore.inference.tiling import run_whole
 from visioncore.weights.pretrained import Pretrained
 from visioncore.weights.state_dicts import load_into
 
-from .config import CLIPDenoiserConfig, published_config
+from .config import VARIANTS, CLIPDenoiserConfig
 from .decoder import Decoder
 from .encoder import DenseEncoder
 from .feature_augmentation import augment
@@ -41,7 +42,7 @@ class CLIPDenoiser(Pretrained):
 
     def __init__(self, config: CLIPDenoiserConfig | str = "synthetic") -> None:
         super().__init__()
-        self.config = config = published_config(config) if isinstance(config, str) else config
+        self.config = config = published_variant(VARIANTS, config) if isinstance(config, str) else config
         self.adapter = nn.Conv2d(1, 3, 1, bias=False) if config.channels == 1 else None
         self.encoder = DenseEncoder(config)
         self.decoder = Decoder(config)

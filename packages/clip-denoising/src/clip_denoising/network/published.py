@@ -11,11 +11,12 @@ from typing import NamedTuple
 from torch import Tensor, nn
 
 from visioncore.backbones.clip import STAGES, read_clip_resnet
+from visioncore.configs import published_variant
 from visioncore.errors import InputError
 from visioncore.weights.state_dicts import compare, read_state_dict, strip_prefix
 from visioncore.weights.torchscript import is_torchscript
 
-from .config import VARIANTS, CLIPDenoiserConfig, published_config
+from .config import VARIANTS, CLIPDenoiserConfig
 
 UNUSED = f"encoder.layer{STAGES}."
 """How the names of the stage begin whose output is thrown away."""
@@ -109,7 +110,7 @@ def read_published(path: str | Path, variant: str | None = None, *, keep_layer4:
     if not keep_layer4:
         state = {name: value for name, value in state.items() if not name.startswith(UNUSED)}
     found, doubt = _variant(Path(path), ct="first.weight" in state, wanted=variant)
-    known = CLIPDenoiserConfig(noise=_EITHER) if found is None else published_config(found)
+    known = CLIPDenoiserConfig(noise=_EITHER) if found is None else published_variant(VARIANTS, found)
     return Published(replace(known, width=stem.shape[0], blocks=_blocks(state), keep_layer4=keep_layer4), state, doubt)
 
 
@@ -138,7 +139,7 @@ def _blocks(state: Mapping[str, Tensor]) -> tuple[int, int, int, int]:
 def _variant(path: Path, *, ct: bool, wanted: str | None) -> tuple[str | None, str]:
     """Return which variant a file is of, None for either of the RGB ones, and what is in doubt."""
     if wanted is not None:
-        takes_ct = published_config(wanted).channels == 1
+        takes_ct = published_variant(VARIANTS, wanted).channels == 1
         if ct != takes_ct:
             has, needs = ("CT", "an RGB") if ct else ("RGB photos", "the CT")
             raise InputError(

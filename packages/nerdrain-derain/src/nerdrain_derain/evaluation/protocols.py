@@ -8,9 +8,9 @@ from pathlib import Path
 
 from visioncore.errors import InputError, some
 from visioncore.files import duplicates
-from visioncore.images import IMAGE_SUFFIXES, image_size, read_image, to_tensor
+from visioncore.images import image_size, read_image, to_tensor
 from visioncore.inference.batch import progress
-from visioncore.metrics.evaluation import ImageEvaluation, Measured, check_protocols, find_results, measure_by
+from visioncore.metrics.evaluation import ImageEvaluation, Measured, check_protocols, find_image_results, measure_by
 
 from ..data.pairs import Pair, find_pairs, rainy_root
 from ..inference.predictor import Predictor
@@ -64,12 +64,8 @@ def evaluate(
 def _results(folder: Path, pairs: Sequence[Pair], root: Path) -> dict[Path, Path]:
     """Return the result of each rainy image, under its name and in its sub-folder, in any format."""
     places = {pair.rainy.absolute().relative_to(root.absolute()): pair.rainy for pair in pairs}
-    # as `predict_files` names them, also where two inputs differ in their suffix alone
-    options = {
-        place.as_posix(): [place.with_name(n + s).as_posix() for n in (place.name, place.stem) for s in IMAGE_SUFFIXES]
-        for place in places
-    }
-    found = {places[Path(name)]: path for name, path in find_results(folder, options, "restored image").items()}
+    results = find_image_results(folder, [place.as_posix() for place in places], "restored image")
+    found = {places[Path(name)]: path for name, path in results.items()}
     differing = [path.name for rainy, path in found.items() if image_size(rainy) != image_size(path)]
     if differing:
         raise InputError(f"{folder}: {len(differing)} images differ in size from the rainy ones: {some(differing)}")

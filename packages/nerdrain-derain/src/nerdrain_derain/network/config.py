@@ -62,14 +62,3 @@ VARIANTS: dict[str, NeRDRainConfig] = {
     "nerd-rain-mprnet": NeRDRainConfig(num_blocks=(1, 1, 1), block="cab"),
 }
 """The published variants by name."""
-
-
-def published_config(variant: str) -> NeRDRainConfig:
-    """Return the settings of a published variant.
-
-    Raises:
-        InputError: if there is none of that name.
-    """
-    if variant not in VARIANTS:
-        raise InputError(f"{variant}: no published variant; known are {', '.join(VARIANTS)}")
-    return VARIANTS[variant]

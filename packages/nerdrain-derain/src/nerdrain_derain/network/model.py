@@ -9,11 +9,12 @@ from typing import NamedTuple, Self
 import torch
 from torch import Tensor, nn
 
+from visioncore.configs import published_variant
 from visioncore.errors import InputError
 from visioncore.weights.pretrained import Pretrained
 
 from .blocks import Blocks, make_blocks
-from .config import NeRDRainConfig, published_config
+from .config import VARIANTS, NeRDRainConfig
 from .gated_fusion import GatedFusion, SumFusion
 from .implicit import ImplicitRepresentation
 from .layers import Conv3x3, nearest_down, nearest_up
@@ -96,7 +97,7 @@ class NeRDRain(Pretrained):
 
     def __init__(self, config: NeRDRainConfig | str = "nerd-rain") -> None:
         super().__init__()
-        self.config = config = published_config(config) if isinstance(config, str) else config
+        self.config = config = published_variant(VARIANTS, config) if isinstance(config, str) else config
         slope = nn.PReLU()  # the CNN variant has one slope for the whole network
         level = partial(make_blocks, config, slope)
         self.quarter_scale = QuarterScale(config.dim, level)

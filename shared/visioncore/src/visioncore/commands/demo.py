@@ -24,7 +24,8 @@ class Shown(NamedTuple):
 def demo_of(method: Method) -> Callable[[Callable[[Path], Shown]], Callable[[str | Path], DemoReport]]:
     """Return a decorator that makes a demo of a function that does its work in a folder which is there.
 
-    What comes of it takes the folder, ``out``, makes it, writes report.json into it and returns the report.
+    The demo takes the folder ``out``, makes it, writes report.json into it and returns the report; an `InputError` says
+    so if it cannot be written.
     """
 
     def decorate(work: Callable[[Path], Shown]) -> Callable[[str | Path], DemoReport]:

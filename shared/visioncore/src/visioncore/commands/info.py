@@ -105,19 +105,24 @@ def as_text(about: Mapping[str, Any]) -> str:
     """Format `capabilities` for people to read."""
     inputs = ", ".join(f"{name} {'x'.join(map(str, shape))}" for name, shape in about["inputs"].items())
     total, trained = about["parameters"], about["trained"]
-    part = f", of which {trained / 1e6:.2f} M are trained" if trained < total else ""
+    part = f", of which {_millions(trained)} are trained" if trained < total else ""
+    arxiv = f", arXiv {about['arxiv']}" if about["arxiv"] else ""
     lines = {
         **about["details"],
         **({"read from": about["read_from"]} if about["read_from"] else {}),
-        "parameters": f"{total / 1e6:.2f} M{part}",
+        "parameters": f"{_millions(total)}{part}",
         "operations": f"{about['multiply_accumulates'] / 1e9:.2f} G multiply-accumulates for {inputs}",
-        "paper": f"{about['paper']}, {about['authors']}, {about['venue']}, arXiv {about['arxiv']}",
+        "paper": f"{about['paper']}, {about['authors']}, {about['venue']}{arxiv}",
         "licence": about["licence"],
         "weights": about["published_weights"],
     }
     width = max(map(len, lines)) + 2
     rows = [f"{what:<{width}}{said}" for what, said in lines.items()]
     return "\n".join([f"{about['title']}: {about['task']}", *rows, "", about["citation"]])
+
+
+def _millions(count: int) -> str:
+    return f"{count / 1e6:.2f} M" if count >= 10_000 else str(count)
 
 
 def details(method: Method, config: Any) -> dict[str, str]:

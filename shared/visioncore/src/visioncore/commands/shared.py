@@ -4,7 +4,7 @@
 import inspect
 import json as json_format
 import warnings
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any, NamedTuple
 
@@ -39,7 +39,8 @@ def shared_commands(method: Method) -> SharedCommands:
     NetworkName = Annotated[str, arg(help=anything)]
     beside = f" (with {', '.join(f'--{name}' for name in network.companions)})" if network.companions else ""
     Weights = Annotated[str, arg(help=f"demo, a folder, a hub id, or a checkpoint of the authors{beside}")]
-    multiple = "" if isinstance(network.inputs, str) else f", multiples of {network.inputs.multiple}"
+    step = 1 if isinstance(network.inputs, str) else network.inputs.multiple
+    multiple = f", multiples of {step}" if step > 1 else ""
     Sizes = Annotated[tuple[int, ...], arg(help=f"sides of square images{multiple}")]
     Size = Annotated[int, arg(help=f"side of the square images that the file will take{multiple}")]
 
@@ -130,12 +131,21 @@ def convert_published(method: Method, published: str | Path, out: str | Path, **
     say(f"{sum(p.numel() for p in model.parameters()):,} parameters; weights in {out}")
 
 
-def program(method: Method, commands: Mapping[str, Command], argv: Sequence[str] | None = None) -> int:
-    """Run the program of a method and return its exit code; warnings become lines that begin with ``note:``."""
-    description = " ".join(filter(None, [f"{method.title} ({method.venue}): {method.task}.", method.notice]))
-    with warnings.catch_warnings():
-        warnings.showwarning = lambda message, *_: complain(f"note: {message}")
-        return run(method.name, commands, description, argv)
+def program(method: Method, *commands: Command) -> tuple[dict[str, Command], Callable[..., int]]:
+    """Return the commands of a method by their names, and the function that runs its program.
+
+    That function takes the arguments, by default those of the process, and returns the exit code; warnings become lines
+    that begin with ``note:``.
+    """
+    named = {command.__name__: command for command in commands}
+
+    def main(argv: Sequence[str] | None = None) -> int:
+        description = " ".join(filter(None, [f"{method.title} ({method.venue}): {method.task}.", method.notice]))
+        with warnings.catch_warnings():
+            warnings.showwarning = lambda message, *_: complain(f"note: {message}")
+            return run(method.name, named, description, argv)
+
+    return named, main
 
 
 def _fitted(command: Any, companions: Mapping[str, str], *without: str) -> Command:

@@ -12,6 +12,7 @@ from typing import Any, ClassVar
 from torch import Tensor
 
 from ..errors import InputError, some
+from ..images import IMAGE_SUFFIXES
 from ..report import Table, save_tables
 from .image import measure
 
@@ -133,6 +134,18 @@ def check_protocols(protocols: Iterable[str], known: Iterable[str]) -> tuple[str
     return wanted
 
 
+def result_names(image: str | Path) -> list[str]:
+    """Return the names that the result of an image may have, in any format, the likeliest first.
+
+    With the suffix of its input it is called as `predict_images` does where two inputs differ in their suffix alone.
+
+    Args:
+        image: name of the input, or its place in a folder, which is kept.
+    """
+    place = Path(image)
+    return [place.with_name(name + suffix).as_posix() for name in (place.name, place.stem) for suffix in IMAGE_SUFFIXES]
+
+
 def find_results(
     folder: str | Path, places: Mapping[str, Iterable[str]], what: str = "result", each: str = "image"
 ) -> dict[str, Path]:
@@ -163,3 +176,8 @@ def find_results(
                 f"{path}: {uses} {each}s would be measured by it; name {what}s as the {each}s: {some(list(found))}"
             )
     return found
+
+
+def find_image_results(folder: str | Path, images: Iterable[str], what: str) -> dict[str, Path]:
+    """Return the result of each image, by its name or its place in a folder; arguments and errors as `find_results`."""
+    return find_results(folder, {image: result_names(image) for image in images}, what)
