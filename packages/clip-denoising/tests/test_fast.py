@@ -133,7 +133,7 @@ def wide(channels: Literal[1, 3]) -> CLIPDenoiser:
 @pytest.mark.parametrize("channels", [1, 3])
 @torch.no_grad()
 def test_strips_of_rows(channels: Literal[1, 3], monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(fast, "ENLARGED_CHANNELS", 1)
+    monkeypatch.setattr(fast, "UPSAMPLED_CHANNELS", 1)
     monkeypatch.setattr(fast, "STRIP", 7 * 64)
     model, image = wide(channels), torch.rand(2, channels, 96, 64, dtype=torch.float64)
     close(for_inference(model)(image), model(image), 1e-11)
@@ -141,7 +141,7 @@ def test_strips_of_rows(channels: Literal[1, 3], monkeypatch: pytest.MonkeyPatch
 
 @torch.no_grad()
 def test_all_detours_are_taken_and_only_in_full_precision(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(fast, "ENLARGED_CHANNELS", 16)
+    monkeypatch.setattr(fast, "UPSAMPLED_CHANNELS", 16)
     monkeypatch.setattr(fast, "WINOGRAD_CHANNELS", 32)
     model = wide(3)
     image = torch.rand(1, 3, 64, 64, dtype=torch.float64)

@@ -334,7 +334,7 @@ def test_memory_that_never_suffices_is_told(
     predictor: Predictor, make_photo: MakePhoto, monkeypatch: pytest.MonkeyPatch, tiles: Any, told: str
 ) -> None:
     predictor.tiles = tiles
-    with room_for(0, predictor, "_fast", monkeypatch), pytest.raises(InputError, match=told):
+    with room_for(0, predictor, "network", monkeypatch), pytest.raises(InputError, match=told):
         predictor(make_photo(32, 48))
 
 

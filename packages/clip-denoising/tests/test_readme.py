@@ -34,6 +34,8 @@ class TestReadme(ReadmeExamples):
         ("clip-denoising bench", "--rounds 1 --sizes 64 --dtypes float32"),
     )
 
+    elsewhere = ("clip-denoising demo",)  # test_commands.py
+
     def prepare(self, folder: Path) -> None:
         """Lay out photos, a CT scan, a checkpoint in the authors' form and weights for CT, small ones."""
         for number in range(3):

@@ -23,6 +23,8 @@ class TestReadme(ReadmeExamples):
         ("hsam-medseg train", "--set.loop.steps 1 --set.loop.batch_size 1 --set.model.image_size 32"),
     )
 
+    elsewhere = ("hsam-medseg demo",)  # test_commands.py
+
     def prepare(self, folder: Path) -> None:
         """Lay out small scans with labels, a label map, and checkpoints in the published layouts."""
         for data, count in (("scans", 3), ("cases", 1)):

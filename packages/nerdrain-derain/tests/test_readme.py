@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from nerdrain_derain import VARIANTS, NeRDRain
+from nerdrain_derain import VARIANTS, NeRDRain, NeRDRainConfig
 from nerdrain_derain.network.published import to_published
 from visioncore.images import Image, read_image, write_image
 from visioncore.testing.readme import ReadmeExamples
@@ -20,7 +20,7 @@ README = Path(__file__).parents[1] / "README.md"
 class TestReadme(ReadmeExamples):
     readme = README
     shorter = (
-        ("nerdrain-derain export", "--format pt2"),  # ONNX is in test_export.py
+        ("nerdrain-derain export", "--weights tiny/ --size 32 --format pt2"),  # ONNX is in test_export.py
         ("nerdrain-derain bench", "--sizes 32"),
         (
             "nerdrain-derain train",
@@ -31,6 +31,8 @@ class TestReadme(ReadmeExamples):
         ),
     )
 
+    elsewhere = ("nerdrain-derain demo",)  # test_commands.py
+
     def prepare(self, folder: Path) -> None:
         """Lay out photos, pairs and a checkpoint in the authors' form, small ones."""
         samples = Path(str(files("nerdrain_derain"))) / "assets" / "samples"
@@ -40,5 +42,6 @@ class TestReadme(ReadmeExamples):
                 write_image(folder / "pairs" / kind / path.name, Image(pixels))
         shutil.copytree(folder / "pairs" / "input", folder / "photos")
         shutil.copy(sorted((folder / "photos").iterdir())[0], folder / "rainy.jpg")
+        NeRDRain(NeRDRainConfig(dim=8, num_blocks=(1, 1, 1), inr_hidden=16)).save_pretrained(folder / "tiny")
         published = to_published(NeRDRain(VARIANTS["nerd-rain-s"]))
         torch.save({"epoch": 1, "state_dict": published}, folder / "their_checkpoint.pth")

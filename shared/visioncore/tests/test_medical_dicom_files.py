@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -12,19 +13,14 @@ import pytest
 from visioncore.errors import InputError
 from visioncore.medical.dicom_files import choose_series, header_damage, is_dicom, modalities, read_headers, read_pixels
 from visioncore.medical.dicom_frames import Frame, frames_of, in_order
+from visioncore.testing.refusals import refusal
 
 pydicom: Any = import_module("pydicom")
 SAMPLES = Path(pydicom.__file__).parent / "data" / "test_files"
 AXIAL = [1, 0, 0, 0, 1, 0]
 
 
-def refused(path: Path) -> str:
-    with pytest.raises(InputError) as caught:
-        read_pixels(path)
-    message = str(caught.value)
-    assert str(path) in message
-    assert "\n" not in message
-    return message
+refused = partial(refusal, read_pixels)
 
 
 # files

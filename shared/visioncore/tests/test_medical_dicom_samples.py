@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 
 import nibabel
@@ -11,6 +12,7 @@ import pytest
 
 from visioncore.errors import InputError
 from visioncore.medical import ScanReader
+from visioncore.testing.refusals import refusal
 
 read_volume = ScanReader().read
 
@@ -18,13 +20,7 @@ SAMPLES = Path(pydicom.__file__).parent / "data" / "test_files"
 MORE_SAMPLES = Path(nibabel.__file__).parent / "nicom" / "tests" / "data"
 
 
-def refused(path: Path) -> str:
-    with pytest.raises(InputError) as caught:
-        read_volume(path)
-    message = str(caught.value)
-    assert str(path) in message
-    assert "\n" not in message
-    return message
+refused = partial(refusal, read_volume)
 
 
 @pytest.mark.parametrize(

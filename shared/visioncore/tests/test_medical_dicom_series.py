@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,7 @@ from visioncore.testing.dicom_files import (
     write_series,
     write_slice,
 )
+from visioncore.testing.refusals import refusal
 
 READER = ScanReader()
 read_volume = READER.read
@@ -50,13 +52,7 @@ def check_places(volume: Volume, orientation: Sequence[float], step: float = 5) 
         )
 
 
-def refused(path: Path, series: str | None = None) -> str:
-    with pytest.raises(InputError) as caught:
-        read_volume(path, series=series)
-    message = str(caught.value)
-    assert str(path) in message
-    assert "\n" not in message
-    return message
+refused = partial(refusal, read_volume)
 
 
 # series

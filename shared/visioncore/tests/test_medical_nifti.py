@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+from functools import partial
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,7 @@ import pytest
 from visioncore.errors import InputError
 from visioncore.medical import ScanReader, Volume
 from visioncore.medical.nifti import is_nifti, open_nifti, write_nifti
+from visioncore.testing.refusals import refusal
 
 nibabel: Any = import_module("nibabel")
 read_volume = ScanReader().read
@@ -33,13 +35,7 @@ def values(shape: tuple[int, ...] = (5, 4, 3), dtype: type = np.int16) -> np.nda
     return np.arange(np.prod(shape)).reshape(shape).astype(dtype)
 
 
-def refused(path: Path) -> str:
-    with pytest.raises(InputError) as caught:
-        read_volume(path)
-    message = str(caught.value)
-    assert str(path) in message
-    assert "\n" not in message
-    return message
+refused = partial(refusal, read_volume)
 
 
 @pytest.mark.parametrize("name", ["scan.nii", "scan.nii.gz"])
