@@ -19,6 +19,7 @@ from visioncore.backbones.clip import read_clip_resnet
 from visioncore.commands.export import FORMATS
 from visioncore.images import Image, read_image, write_image
 from visioncore.testing.suites.base import refuses
+from visioncore.training import TrainingDiverged
 
 MakePhoto = Callable[..., Any]
 Run = Callable[..., tuple[int, str, str]]
@@ -132,6 +133,17 @@ def test_pretrain_and_train_on_what_it_made(run: Run, photos: Path, tmp_path: Pa
     assert code == 2
     assert "a tower of width 4 with 1, 1, 1, 1 blocks, but the network wants one of width 16" in complaints
     assert complaints.count("\n") == 1
+
+
+def test_a_pretraining_that_diverges_is_one_line(
+    run: Run, photos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def diverge(*_: object, **__: object) -> None:
+        raise TrainingDiverged("step 7: the loss is NaN")
+
+    monkeypatch.setattr("clip_denoising.training.pretraining.pretrain", diverge)
+    code, _, complaints = run("pretrain", "--data", photos, "--out", tmp_path / "run")
+    assert (code, complaints) == (1, "error: step 7: the loss is NaN\n")
 
 
 def test_evaluate_synthetic_noise(run: Run, photos: Path, tiny_weights: Path, tmp_path: Path) -> None:
