@@ -16,6 +16,7 @@ from typing import Any
 import pytest
 
 from isolation import CORE, module_name
+from visioncore.cli import parameters as options_of
 from visioncore.methods import Method, Network, load
 from workspace import ROOT, Member, members, read_pyproject
 
@@ -43,7 +44,7 @@ SECTIONS = ("install", "python", "commands", "weights", "train", "results", "spe
 COMMANDS = {
     "demo": {"out"},
     "predict": {"inputs", "weights", "out", "device", "dtype", "batch", "overwrite"},
-    "train": {"recipe", "data", "out", "overrides", "weights", "validation", "resume"},
+    "train": {"recipe", "data", "out", "weights", "validation", "resume"},
     "evaluate": {"data", "weights", "results", "protocols", "out", "device", "dtype", "batch"},
     "convert": {"published", "out"},
     "export": {"weights", "out", "format"},
@@ -184,7 +185,7 @@ def command_faults(cli: Any, limits: str) -> list[str]:
             found.append(f"{name} is not the function of its name in cli")
         if not command.__doc__:
             found.append(f"{name} has no docstring")
-        if missing := parameters - inspect.signature(command).parameters.keys():
+        if missing := parameters - options_of(command).keys():
             found.append(f"{name} has no {', '.join(sorted(missing))}")
     if not callable(getattr(cli, "main", None)):
         found.append("no function main")

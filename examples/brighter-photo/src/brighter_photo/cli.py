@@ -5,13 +5,13 @@ from __future__ import annotations
 import sys
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Annotated, Literal, Unpack
 
-from visioncore.cli import complain, say
+from visioncore.cli import Default, complain, say
 from visioncore.commands import options
 from visioncore.commands.evaluation import check_one_given, show_evaluation
 from visioncore.commands.shared import program, shared_commands
-from visioncore.commands.training import HELD_OUT, run_training, validation_folder
+from visioncore.commands.training import run_training
 from visioncore.files import writable_folder
 
 from .method import METHOD
@@ -24,14 +24,18 @@ if TYPE_CHECKING:
 demo, convert, export, bench, info = shared_commands(METHOD)
 
 
+class Running(options.Running, total=False):
+    """Arguments of the Predictor."""
+
+    batch: Annotated[options.Batch, Default(1)]
+
+
 def predict(
     inputs: options.Inputs,
     weights: options.Weights,
     out: options.Out,
-    device: options.Device = "auto",
-    dtype: options.Dtype = "float32",
-    batch: options.Batch = 1,
     overwrite: options.Overwrite = False,
+    **running: Unpack[Running],
 ) -> Summary:
     """Make photos bright.
 
@@ -42,7 +46,7 @@ def predict(
     """
     from .inference.predictor import predict_files
 
-    summary = predict_files(inputs, _predictor(weights, device, dtype, batch), out, overwrite=overwrite, say=complain)
+    summary = predict_files(inputs, _predictor(weights, running), out, overwrite=overwrite, say=complain)
     say(f"{summary}; results in {out}")
     return summary
 
@@ -52,9 +56,7 @@ def train(
     out: Path,
     overrides: Mapping[str, str],
     data: str = "",
-    weights: options.StartWeights = "",
-    validation: options.Validation = HELD_OUT,
-    resume: options.Resume = True,
+    **start: Unpack[options.Training],
 ) -> int:
     """Train a network by a recipe; the same call resumes an interrupted run.
 
@@ -65,17 +67,7 @@ def train(
     """
     from .training import trainer
 
-    return run_training(
-        lambda: trainer.train(
-            recipe,
-            data or None,
-            out,
-            weights=weights or None,
-            validation=validation_folder(validation),
-            overrides=overrides,
-            resume=resume,
-        )
-    )
+    return run_training(trainer.train, recipe, data, out, overrides=overrides, **start)
 
 
 def evaluate(
@@ -84,9 +76,7 @@ def evaluate(
     results: options.Results = "",
     out: options.Tables = Path("out/evaluation"),
     protocols: tuple[Literal["rgb", "y_A"], ...] = ("rgb", "y_A"),
-    device: options.Device = "auto",
-    dtype: options.Dtype = "float32",
-    batch: options.Batch = 1,
+    **running: Unpack[Running],
 ) -> None:
     """Measure bright photos by the protocols of the paper and write the tables.
 
@@ -98,14 +88,14 @@ def evaluate(
 
     check_one_given(weights=weights, results=results)
     writable_folder(out)
-    show_evaluation(measure(data, results or _predictor(weights, device, dtype, batch), protocols=protocols), out)
+    show_evaluation(measure(data, results or _predictor(weights, running), protocols=protocols), out)
 
 
-def _predictor(weights: str, device: str, dtype: str, batch: int) -> Predictor:
+def _predictor(weights: str, running: Running) -> Predictor:
     from .inference.predictor import Predictor
     from .network.weights import load_model
 
-    return Predictor(load_model(weights), device, dtype=dtype, batch=batch, notify=complain)
+    return Predictor(load_model(weights), **running, notify=complain)
 
 
 COMMANDS, main = program(METHOD, demo, predict, train, evaluate, convert, export, bench, info)

@@ -6,15 +6,15 @@ import sys
 import warnings
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Literal, Unpack
 
 import tyro
 
-from visioncore.cli import complain, say
+from visioncore.cli import Default, complain, say
 from visioncore.commands import options
 from visioncore.commands.evaluation import check_one_given, show_evaluation
 from visioncore.commands.shared import Folder, Published, convert_published, program, shared_commands
-from visioncore.commands.training import HELD_OUT, run_training, validation_folder
+from visioncore.commands.training import run_training
 from visioncore.errors import InputError
 from visioncore.files import writable_folder
 
@@ -36,20 +36,22 @@ Tiles = Annotated[
 ]
 
 
+class Running(options.Running, total=False):
+    """Arguments of the Predictor."""
+
+    tiles: Annotated[Tiles, Default("whole")]
+    batch: Annotated[options.Batch, Default(8)]
+
+
 def predict(
     inputs: options.Inputs,
     weights: options.Weights,
     out: options.Out,
     strength: float = 1.0,
-    tiles: Tiles = "whole",
-    device: options.Device = "auto",
-    dtype: options.Dtype = "float32",
-    batch: options.Batch = 8,
-    self_ensemble: options.SelfEnsemble = False,
-    compile: options.Compile = False,
     suffix: options.Suffix = ".png",
     series: str = "",
     overwrite: options.Overwrite = False,
+    **running: Unpack[Running],
 ) -> Summary:
     """Denoise photos, or CT scans with weights for CT.
 
@@ -64,16 +66,7 @@ def predict(
     """
     from .inference.predictor import predict_files
 
-    predictor = _predictor(
-        weights,
-        device,
-        dtype=dtype,
-        tiles=tiles,
-        batch=batch,
-        self_ensemble=self_ensemble,
-        compile=compile,
-        strength=strength,
-    )
+    predictor = _predictor(weights, running, strength)
     summary = predict_files(
         inputs, predictor, out, suffix=suffix, series=series or None, overwrite=overwrite, say=complain
     )
@@ -87,9 +80,7 @@ def train(
     out: Path,
     overrides: Mapping[str, str],
     clip: str = "",
-    weights: options.StartWeights = "",
-    validation: options.Validation = HELD_OUT,
-    resume: options.Resume = True,
+    **start: Unpack[options.Training],
 ) -> int:
     """Train a network by a recipe; the same call resumes an interrupted run.
 
@@ -101,19 +92,7 @@ def train(
     """
     from .training import trainer
 
-    return run_training(
-        lambda: trainer.train(
-            recipe,
-            data,
-            out,
-            clip=clip or None,
-            weights=weights or None,
-            validation=validation_folder(validation),
-            overrides=overrides,
-            resume=resume,
-            say=complain,
-        )
-    )
+    return run_training(trainer.train, recipe, data, out, clip=clip, overrides=overrides, say=complain, **start)
 
 
 def pretrain(
@@ -128,7 +107,7 @@ def pretrain(
     """
     from .training import pretraining
 
-    return run_training(lambda: pretraining.pretrain(data, out, recipe=recipe, overrides=overrides, resume=resume))
+    return run_training(pretraining.pretrain, data, out, recipe=recipe, overrides=overrides, resume=resume)
 
 
 def evaluate(
@@ -140,12 +119,7 @@ def evaluate(
     protocols: tuple[Literal["synthetic", "real", "ct"], ...] = (),
     noises: tuple[str, ...] = (),
     patients: tuple[str, ...] = ("L506",),
-    tiles: Tiles = "whole",
-    device: options.Device = "auto",
-    dtype: options.Dtype = "float32",
-    batch: options.Batch = 8,
-    self_ensemble: options.SelfEnsemble = False,
-    compile: options.Compile = False,
+    **running: Unpack[Running],
 ) -> None:
     """Measure denoised images by the protocols of the paper and write the tables.
 
@@ -175,12 +149,18 @@ def evaluate(
     elif results:
         denoise = by = results
     else:
-        predictor = _predictor(
-            weights, device, dtype=dtype, tiles=tiles, batch=batch, self_ensemble=self_ensemble, compile=compile
-        )
-        denoise, by = predictor.run, f"{weights}, tiles {tiles}, {dtype}{', self-ensemble' * self_ensemble}"
+        predictor = _predictor(weights, running)
+        denoise = predictor.run
+        how = running.get("tiles", "whole"), running.get("dtype", "float32")
+        by = f"{weights}, tiles {how[0]}, {how[1]}{', self-ensemble' * predictor.self_ensemble}"
     evaluation = measure(
-        data, denoise, protocols=protocols, noises=chosen, patients=patients or None, batch=batch, denoised_by=by
+        data,
+        denoise,
+        protocols=protocols,
+        noises=chosen,
+        patients=patients or None,
+        batch=running.get("batch", 8),
+        denoised_by=by,
     )
     show_evaluation(evaluation, out)
 
@@ -280,10 +260,10 @@ def _model(weights: str) -> CLIPDenoiser:
         return load_model(weights)
 
 
-def _predictor(weights: str, device: str, **settings: Any) -> Predictor:
+def _predictor(weights: str, running: Running, strength: float = 1.0) -> Predictor:
     from .inference.predictor import Predictor
 
-    return Predictor(_model(weights), device, **settings, notify=complain)
+    return Predictor(_model(weights), **running, strength=strength, notify=complain)
 
 
 COMMANDS, main = program(

@@ -6,15 +6,15 @@ import re
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal, Unpack
 
 import tyro
 
-from visioncore.cli import Positional, complain, say
+from visioncore.cli import Default, Positional, complain, say
 from visioncore.commands import options
 from visioncore.commands.evaluation import check_one_given
 from visioncore.commands.shared import Figures, Folder, convert_published, program, shared_commands
-from visioncore.commands.training import HELD_OUT, run_training, validation_folder
+from visioncore.commands.training import run_training
 from visioncore.files import writable_folder
 
 from .method import METHOD
@@ -43,24 +43,26 @@ InputSize = Annotated[
 demo, _, export, _, info = shared_commands(METHOD)
 
 
+class Running(options.Running, total=False):
+    """The companion of the weights, and arguments of the Predictor."""
+
+    batch: Annotated[options.Batch, Default(8)]
+    sam: Annotated[Sam, Default("")]
+    stage: Annotated[Stage, Default("fused")]
+    window: Annotated[Window, Default("")]
+    input_size: Annotated[InputSize, Default(0)]
+
+
 def predict(
     inputs: options.Inputs,
     weights: Weights,
     out: Path,
-    sam: Sam = "",
-    device: options.Device = "auto",
-    dtype: options.Dtype = "float32",
-    batch: options.Batch = 8,
-    self_ensemble: options.SelfEnsemble = False,
-    compile: options.Compile = False,
-    stage: Stage = "fused",
-    window: Window = "",
-    input_size: InputSize = 0,
     series: str = "",
     probabilities: bool = False,
     preview: bool = True,
     dicom_seg: bool = False,
     overwrite: options.Overwrite = False,
+    **running: Unpack[Running],
 ) -> Summary:
     """Segment scans: NIfTI in, NIfTI out, in the geometry of the scan.
 
@@ -78,21 +80,9 @@ def predict(
     """
     from .inference.predictor import predict_files
 
-    predictor = _predictor(
-        weights,
-        sam,
-        device,
-        input_size,
-        window,
-        stage=stage,
-        dtype=dtype,
-        batch=batch,
-        self_ensemble=self_ensemble,
-        compile=compile,
-    )
     summary = predict_files(
         inputs,
-        predictor,
+        _predictor(weights, running),
         out,
         probabilities=probabilities,
         preview=preview,
@@ -143,9 +133,7 @@ def train(
     overrides: Mapping[str, str],
     data: str = "",
     sam: str = "",
-    weights: options.StartWeights = "",
-    validation: options.Validation = HELD_OUT,
-    resume: options.Resume = True,
+    **start: Unpack[options.Training],
 ) -> int:
     """Train a network by a recipe; the same call resumes an interrupted run.
 
@@ -157,19 +145,7 @@ def train(
     """
     from .training import trainer
 
-    return run_training(
-        lambda: trainer.train(
-            recipe,
-            data or None,
-            out,
-            sam=sam or None,
-            weights=weights or None,
-            validation=validation_folder(validation),
-            overrides=overrides,
-            resume=resume,
-            say=complain,
-        )
-    )
+    return run_training(trainer.train, recipe, data, out, sam=sam, overrides=overrides, say=complain, **start)
 
 
 def evaluate(
@@ -180,15 +156,7 @@ def evaluate(
     protocols: tuple[Literal["synapse", "sound"], ...] = ("synapse", "sound"),
     label_map: str = "",
     cases: tuple[str, ...] = (),
-    sam: Sam = "",
-    device: options.Device = "auto",
-    dtype: options.Dtype = "float32",
-    batch: options.Batch = 8,
-    self_ensemble: options.SelfEnsemble = False,
-    compile: options.Compile = False,
-    stage: Stage = "fused",
-    window: Window = "",
-    input_size: InputSize = 0,
+    **running: Unpack[Running],
 ) -> None:
     """Measure segmentations against reference labels by named protocols and write the tables.
 
@@ -207,18 +175,7 @@ def evaluate(
     check_one_given(weights=weights, results=results)
     writable_folder(out)
     labels = read_label_map(label_map) if label_map else None
-    segment = results or _predictor(
-        weights,
-        sam,
-        device,
-        input_size,
-        window,
-        stage=stage,
-        dtype=dtype,
-        batch=batch,
-        self_ensemble=self_ensemble,
-        compile=compile,
-    )
+    segment = results or _predictor(weights, running)
     evaluation = measure(data, segment, protocols=protocols, labels=labels, cases=_wanted(cases), say=complain)
     evaluation.save(out)
     print_table(evaluation.overview(), title=f"{len(evaluation.cases)} cases")
@@ -293,12 +250,15 @@ def bench(
     say(f"figures: {out}")
 
 
-def _predictor(weights: str, sam: str, device: str, input_size: int, window: str, **settings: Any) -> Predictor:
+def _predictor(weights: str, running: Running) -> Predictor:
     from .inference.predictor import Predictor
     from .network.weights import load_model
 
-    model = load_model(weights, sam=sam or None)
-    return Predictor(model, device, input_size=input_size or None, window=window or None, **settings, notify=complain)
+    settings: dict[str, Any] = {**running}
+    model = load_model(weights, sam=settings.pop("sam", "") or None)
+    for unsaid in ("window", "input_size"):
+        settings[unsaid] = settings.get(unsaid) or None
+    return Predictor(model, **settings, notify=complain)
 
 
 def _wanted(cases: Sequence[str]) -> str | Sequence[str] | int | float | None:

@@ -5,15 +5,15 @@ from __future__ import annotations
 import sys
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Literal, Unpack
 
 import tyro
 
-from visioncore.cli import complain, say
+from visioncore.cli import Default, complain, say
 from visioncore.commands import options
 from visioncore.commands.evaluation import check_one_given, show_evaluation
 from visioncore.commands.shared import program, shared_commands
-from visioncore.commands.training import HELD_OUT, run_training, validation_folder
+from visioncore.commands.training import run_training
 from visioncore.files import writable_folder
 
 from .method import METHOD
@@ -29,21 +29,22 @@ Tiles = Annotated[
     str,
     tyro.conf.arg(help="SIZE,OVERLAP for blended tiles; official for the authors' windows of 256; whole for no tiles"),
 ]
-TILES = "256,32"
+
+
+class Running(options.Running, total=False):
+    """Arguments of the Predictor."""
+
+    tiles: Annotated[Tiles, Default("256,32")]
+    batch: Annotated[options.Batch, Default(1)]
 
 
 def predict(
     inputs: options.Inputs,
     weights: options.Weights,
     out: options.Out,
-    tiles: Tiles = TILES,
-    device: options.Device = "auto",
-    dtype: options.Dtype = "float32",
-    batch: options.Batch = 1,
-    self_ensemble: options.SelfEnsemble = False,
-    compile: options.Compile = False,
     suffix: options.Suffix = ".png",
     overwrite: options.Overwrite = False,
+    **running: Unpack[Running],
 ) -> Summary:
     """Remove the rain from photos and videos.
 
@@ -55,10 +56,7 @@ def predict(
     """
     from .inference.predictor import predict_files
 
-    predictor = _predictor(
-        weights, device, dtype=dtype, tiles=tiles, batch=batch, self_ensemble=self_ensemble, compile=compile
-    )
-    summary = predict_files(inputs, predictor, out, suffix=suffix, overwrite=overwrite, say=complain)
+    summary = predict_files(inputs, _predictor(weights, running), out, suffix=suffix, overwrite=overwrite, say=complain)
     say(f"{summary}; results in {out}")
     return summary
 
@@ -68,9 +66,7 @@ def train(
     data: Path,
     out: Path,
     overrides: Mapping[str, str],
-    weights: options.StartWeights = "",
-    validation: options.Validation = HELD_OUT,
-    resume: options.Resume = True,
+    **start: Unpack[options.Training],
 ) -> int:
     """Train a network by a recipe; the same call resumes an interrupted run.
 
@@ -81,18 +77,7 @@ def train(
     """
     from .training import trainer
 
-    return run_training(
-        lambda: trainer.train(
-            recipe,
-            data,
-            out,
-            weights=weights or None,
-            validation=validation_folder(validation),
-            overrides=overrides,
-            resume=resume,
-            say=complain,
-        )
-    )
+    return run_training(trainer.train, recipe, data, out, overrides=overrides, say=complain, **start)
 
 
 def evaluate(
@@ -101,12 +86,7 @@ def evaluate(
     results: options.Results = "",
     out: options.Tables = Path("out/evaluation"),
     protocols: tuple[Literal["y_A", "y_B", "rgb"], ...] = ("y_A", "y_B", "rgb"),
-    tiles: Tiles = TILES,
-    device: options.Device = "auto",
-    dtype: options.Dtype = "float32",
-    batch: options.Batch = 1,
-    self_ensemble: options.SelfEnsemble = False,
-    compile: options.Compile = False,
+    **running: Unpack[Running],
 ) -> None:
     """Measure restored images by the protocols of the paper and write the tables.
 
@@ -120,17 +100,15 @@ def evaluate(
 
     check_one_given(weights=weights, results=results)
     writable_folder(out)
-    restore = results or _predictor(
-        weights, device, dtype=dtype, tiles=tiles, batch=batch, self_ensemble=self_ensemble, compile=compile
-    )
+    restore = results or _predictor(weights, running)
     show_evaluation(measure(data, restore, protocols=protocols, say=complain), out)
 
 
-def _predictor(weights: str, device: str, **settings: Any) -> Predictor:
+def _predictor(weights: str, running: Running) -> Predictor:
     from .inference.predictor import Predictor
     from .network.weights import load_model
 
-    return Predictor(load_model(weights), device, **settings, notify=complain)
+    return Predictor(load_model(weights), **running, notify=complain)
 
 
 COMMANDS, main = program(METHOD, demo, predict, train, evaluate, convert, export, bench, info)

@@ -1,7 +1,9 @@
 """Plain typed functions become the commands of a program.
 
-A command's docstring is its help, its signature its options, and what it returns its exit code. Arguments are parsed by
-tyro; ``--debug`` and ``--set.field value`` are taken out before tyro sees them. ``-o`` is short for ``--out``.
+A command's docstring is its help, its signature its options, and what it returns its exit code. Options that several
+commands share are fields of a TypedDict, which a command takes as ``**name: Unpack[TheDict]``; `Default` gives a field
+its default. Arguments are parsed by tyro; ``--debug`` and ``--set.field value`` are taken out before tyro sees them.
+``-o`` is short for ``--out``.
 
 Exit codes: 0 done, 1 some inputs failed, 2 wrong usage or bad input, 130 interrupted.
 """
@@ -17,7 +19,9 @@ import re
 import sys
 import traceback
 import typing
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from inspect import Parameter
 from typing import Annotated, Any
 
 import tyro
@@ -25,7 +29,7 @@ from tyro.conf import Positional
 
 from .errors import InputError
 
-__all__ = ["Command", "Positional", "complain", "run", "say"]
+__all__ = ["Command", "Default", "Positional", "complain", "parameters", "run", "say"]
 
 DONE = 0
 USAGE = 2
@@ -39,6 +43,13 @@ OVERRIDES_HELP = (
 )
 
 Command = Callable[..., object]
+
+
+@dataclass(frozen=True)
+class Default:
+    """Default of an option that is a field of a TypedDict: ``batch: Annotated[Batch, Default(8)]``."""
+
+    value: Any
 
 
 def run(prog: str, commands: Mapping[str, Command], description: str, argv: Sequence[str] | None = None) -> int:
@@ -98,14 +109,14 @@ def _dispatch(prog: str, commands: Mapping[str, Command], description: str, argu
 
 
 def _run_command(prog: str, command: Command, arguments: list[str]) -> int:
-    parameters = inspect.signature(command).parameters
+    takes_overrides = "overrides" in inspect.signature(command).parameters
     overrides, arguments = _take_overrides(arguments)
-    if overrides and "overrides" not in parameters:
+    if overrides and not takes_overrides:
         raise InputError(f"--set.{next(iter(overrides))}: {prog} has no recipe whose fields could be set")
     parsed = _parse(prog, command, arguments)
     if isinstance(parsed, int):
         return parsed
-    if "overrides" in parameters:
+    if takes_overrides:
         parsed["overrides"] = overrides
     result = command(**parsed)
     code = getattr(result, "exit_code", result)
@@ -151,8 +162,8 @@ def _parse(prog: str, command: Command, arguments: Sequence[str]) -> dict[str, A
         if not stop.code:
             return DONE
         raise InputError(f"{_compact(complaint.getvalue())} ({prog} --help shows the options)") from None
-    for name, parameter in inspect.signature(command).parameters.items():
-        if parameter.default is inspect.Parameter.empty and parsed.get(name) in ([], ()):
+    for name, parameter in parameters(command).items():
+        if parameter.default is Parameter.empty and parsed.get(name) in ([], ()):
             raise InputError(f"{name}: at least one is needed ({prog} --help shows the options)")
     return parsed
 
@@ -163,7 +174,7 @@ def _check_options(prog: str, command: Command, arguments: Sequence[str]) -> Non
     Raises:
         InputError: naming the option and the one that may be meant.
     """
-    names = [name.replace("_", "-") for name in inspect.signature(command).parameters if name != "overrides"]
+    names = [name.replace("_", "-") for name in parameters(command)]
     known = ["--help", "-h", "-o", *(f"--{start}{name}" for name in names for start in ("", "no-"))]
     for argument in arguments:
         option = argument.partition("=")[0]
@@ -174,7 +185,7 @@ def _check_options(prog: str, command: Command, arguments: Sequence[str]) -> Non
 
 
 def _without_overrides(command: Command) -> Callable[..., dict[str, Any]]:
-    """Return a function with the command's signature, less ``overrides``, that returns what it was given.
+    """Return a function with the command's options, less ``overrides``, that returns what it was given.
 
     Parsing and running are kept apart, so that an error inside the command is never taken for wrong usage.
     """
@@ -182,35 +193,53 @@ def _without_overrides(command: Command) -> Callable[..., dict[str, Any]]:
     def values(**given: Any) -> dict[str, Any]:
         return given
 
-    # The return type and ``overrides`` are left unread: their names may be imported for type checkers only.
-    kept = {name: hint for name, hint in command.__annotations__.items() if name not in ("return", "overrides")}
-    values.__annotations__ = kept
-    names = getattr(inspect.unwrap(command), "__globals__", {})
-    hints = typing.get_type_hints(values, globalns=names, include_extras=True)
-    parameters = []
-    for parameter in inspect.signature(command).parameters.values():
-        if parameter.name == "overrides":
-            continue
-        hint = _explained(hints.get(parameter.name, str), parameter)
-        # tyro passes positional arguments by position where the signature allows it.
-        parameters.append(parameter.replace(annotation=hint, kind=inspect.Parameter.KEYWORD_ONLY))
-    values.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
-    values.__annotations__ = {parameter.name: parameter.annotation for parameter in parameters}
+    options = [each.replace(annotation=_explained(each)) for each in parameters(command).values()]
+    values.__signature__ = inspect.Signature(options)  # type: ignore[attr-defined]
+    values.__annotations__ = {option.name: option.annotation for option in options}
     values.__doc__ = command.__doc__
     return values
 
 
-def _explained(hint: Any, parameter: inspect.Parameter) -> Any:
+def parameters(command: Command) -> dict[str, Parameter]:
+    """Return the options of a command by their names, ``overrides`` left out, all to be given by name."""
+    return {parameter.name: parameter for parameter in _parameters(command)}
+
+
+def _parameters(command: Command) -> Iterator[Parameter]:
+    declared = inspect.signature(command).parameters
+    # The return type and ``overrides`` are left unread: their names may be imported for type checkers only.
+    named = {name: hint for name, hint in command.__annotations__.items() if name in declared and name != "overrides"}
+    hints = _resolved(named, getattr(inspect.unwrap(command), "__globals__", {}))
+    for name, parameter in declared.items():
+        if parameter.kind == Parameter.VAR_KEYWORD:
+            (fields,) = typing.get_args(hints[name])
+            for field, hint in typing.get_type_hints(fields, include_extras=True).items():
+                (default,) = (each.value for each in typing.get_args(hint) if isinstance(each, Default))
+                yield Parameter(field, Parameter.KEYWORD_ONLY, default=default, annotation=hint)
+        elif name != "overrides":
+            # tyro passes positional arguments by position where the signature allows it.
+            yield parameter.replace(annotation=hints.get(name, str), kind=Parameter.KEYWORD_ONLY)
+
+
+def _resolved(annotations: Mapping[str, Any], names: dict[str, Any]) -> dict[str, Any]:
+    def annotated() -> None: ...
+
+    annotated.__annotations__ = dict(annotations)
+    return typing.get_type_hints(annotated, globalns=names, include_extras=True)
+
+
+def _explained(parameter: Parameter) -> Any:
     """Return the annotation with what tyro's help would leave unsaid of lists and positional arguments.
 
     The option ``--out``, which most commands have, is ``-o`` as well.
     """
+    hint = parameter.annotation
     plain, *markers = typing.get_args(hint) if typing.get_origin(hint) is Annotated else (hint,)
     any_length = typing.get_origin(plain) is list or typing.get_args(plain)[-1:] == (Ellipsis,)
     name = parameter.name.upper()
     metavar = (f"{name} [{name} ...]" if any_length else name) if Positional in markers else None
     hint_of_default = None
-    if any_length and parameter.default is inspect.Parameter.empty:
+    if any_length and parameter.default is Parameter.empty:
         hint_of_default = "(one or more)"
     elif parameter.default == ():
         hint_of_default = "(default: none)"

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import warnings
-from collections.abc import Callable
 from functools import partial
 from pathlib import Path
+from typing import Unpack
 
 import torch
 
 from visioncore.images import Image, Pixels
-from visioncore.inference.restoration import ImagePredictor, predict_images
+from visioncore.inference.restoration import ImagePredictor, Settings, predict_images
 
 from ..network.fast import for_inference
 from ..network.model import Brighter
@@ -28,6 +27,8 @@ class Predictor(ImagePredictor[Result]):
         dtype: ``float32``; ``bfloat16`` or ``float16`` for more speed at a small cost in accuracy; ``auto`` is
             bfloat16 on GPUs that have it and float32 elsewhere.
         batch: images on the device at a time; fewer after memory ran out.
+        self_ensemble: average over the eight rotated and flipped versions, at eight times the cost.
+        compile: compile the network first, which pays off for many images of one size.
         notify: told, in one line, when the batch is halved; default: a warning.
 
     Raises:
@@ -42,13 +43,14 @@ class Predictor(ImagePredictor[Result]):
         model: Brighter,
         device: str | torch.device = "auto",
         *,
-        dtype: str = "float32",
         batch: int = 1,
-        notify: Callable[[str], None] = warnings.warn,
+        compile: bool = False,
+        **settings: Unpack[Settings],
     ) -> None:
-        super().__init__(device, dtype=dtype, batch=batch, notify=notify)
+        super().__init__(device, batch=batch, **settings)
         self.channels = model.config.channels
-        self.network = for_inference(model, self.device, self.dtype)
+        fast = for_inference(model, self.device, self.dtype)
+        self.network = torch.compile(fast) if compile else fast
 
     def __call__(self, photo: str | Path | Image | Pixels) -> Result:
         """Make a photo bright: see `image`."""

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Unpack
 
 import numpy as np
 import torch
@@ -14,7 +14,7 @@ from visioncore.errors import InputError
 from visioncore.files import writable_folder
 from visioncore.images import Image
 from visioncore.inference.batch import Summary, process_files, progress
-from visioncore.inference.restoration import ImagePredictor, predict_images
+from visioncore.inference.restoration import ImagePredictor, Settings, predict_images
 from visioncore.inference.scan_planning import plan_scans
 from visioncore.inference.tiling import Tiles
 
@@ -60,15 +60,13 @@ class Predictor(ImagePredictor[Prediction]):
         model: CLIPDenoiser,
         device: str | torch.device = "auto",
         *,
-        dtype: str = "float32",
         strength: float = 1.0,
-        tiles: Tiles | None = "whole",
-        self_ensemble: bool = False,
-        compile: bool = False,
+        tiles: Tiles | str | None = "whole",
         batch: int = 8,
-        notify: Callable[[str], None] = warnings.warn,
+        compile: bool = False,
+        **settings: Unpack[Settings],
     ) -> None:
-        super().__init__(device, dtype=dtype, tiles=tiles, self_ensemble=self_ensemble, batch=batch, notify=notify)
+        super().__init__(device, tiles=tiles, batch=batch, **settings)
         if not 0 <= strength <= 1:
             raise InputError(
                 f"strength is {strength:g}; it must be from 0 (nothing is done) to 1 (all the network does)"

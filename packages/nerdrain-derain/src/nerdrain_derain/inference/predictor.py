@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import warnings
-from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Unpack
 
 import numpy as np
 import torch
 from torch import Tensor
 
 from visioncore.images import Image
-from visioncore.inference.restoration import ImagePredictor, in_precision, predict_images
+from visioncore.inference.restoration import ImagePredictor, Settings, in_precision, predict_images
 from visioncore.inference.tiling import Tiles
 
 from ..network.model import MULTIPLE, NeRDRain
@@ -60,14 +58,12 @@ class Predictor(ImagePredictor[Prediction]):
         model: NeRDRain,
         device: str | torch.device = "auto",
         *,
-        dtype: str = "float32",
-        tiles: Tiles | None = (256, 32),
+        tiles: Tiles | str | None = (256, 32),
         batch: int = 1,
-        self_ensemble: bool = False,
         compile: bool = False,
-        notify: Callable[[str], None] = warnings.warn,
+        **settings: Unpack[Settings],
     ) -> None:
-        super().__init__(device, dtype=dtype, tiles=tiles, batch=batch, self_ensemble=self_ensemble, notify=notify)
+        super().__init__(device, tiles=tiles, batch=batch, **settings)
         self.model = model.to(self.device).eval()
         self.network = in_precision(torch.compile(self.model) if compile else self.model, self.device, self.dtype)
 

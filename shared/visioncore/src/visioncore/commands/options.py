@@ -1,14 +1,17 @@
 """Options that several commands share: one name, one type and one help text each.
 
-An option annotated with one of these needs no line in its command's docstring.
+An option annotated with one of these needs no line in its command's docstring. Options that go together are a
+TypedDict, which a command takes as ``**name: Unpack[...]`` and hands on as a whole.
 """
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Literal, TypedDict
 
 from tyro.conf import Positional, arg
+
+from ..cli import Default
 
 __all__ = [
     "Batch",
@@ -26,10 +29,12 @@ __all__ = [
     "Results",
     "Resume",
     "Rounds",
+    "Running",
     "SelfEnsemble",
     "StartWeights",
     "Suffix",
     "Tables",
+    "Training",
     "Validation",
     "Weights",
 ]
@@ -53,6 +58,9 @@ Tables = Annotated[Path, arg(help="folder for the tables and report.json")]
 Resume = Annotated[bool, arg(help="go on from the newest run state in out; otherwise an earlier run there is removed")]
 Validation = Annotated[str, arg(help="a folder laid out as data; held-out takes a share of data")]
 StartWeights = Annotated[str, arg(help="start from these trained weights: all that predict takes, of the same shape")]
+HELD_OUT = "held-out"
+"""Stands for a share of the training data, where a folder for validation can be given."""
+
 Inputs = Positional[tuple[str, ...]]
 """Files, folders and glob patterns; what kinds of files is for the command to say."""
 
@@ -61,3 +69,20 @@ Dtypes = Annotated[tuple[Precision, ...], arg(help="precisions of the fast path"
 Rounds = Annotated[int, arg(help="how often each is measured; the median counts")]
 Compiled = Annotated[bool, arg(help="measure the compiled fast path too")]
 Formats = Annotated[tuple[Literal["onnx", "pt2"], ...], arg(help="one or both")]
+
+
+class Running(TypedDict, total=False):
+    """How a network is run, wherever one is: arguments of every Predictor."""
+
+    device: Annotated[Device, Default("auto")]
+    dtype: Annotated[Dtype, Default("float32")]
+    self_ensemble: Annotated[SelfEnsemble, Default(False)]
+    compile: Annotated[Compile, Default(False)]
+
+
+class Training(TypedDict, total=False):
+    """Where a training starts from, and what it is judged by."""
+
+    weights: Annotated[StartWeights, Default("")]
+    validation: Annotated[Validation, Default(HELD_OUT)]
+    resume: Annotated[Resume, Default(True)]

@@ -1,31 +1,33 @@
-"""Shared parts of every ``train`` command: the summary line and the exit code."""
+"""Shared parts of every ``train`` command: from its options to the summary line and the exit code."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from ..cli import complain, say
+from .options import HELD_OUT
 
 if TYPE_CHECKING:
     from ..training import FitResult
 
-HELD_OUT = "held-out"
-"""Stands for a share of the training data, where a folder for validation can be given."""
 
+def run_training(train: Callable[..., FitResult], *given: object, **options: Any) -> int:
+    """Train, print the outcome, and return the exit code.
 
-def validation_folder(validation: str) -> Path | None:
-    """Return the folder to validate on; None to hold out a share of the data."""
-    return None if validation == HELD_OUT else Path(validation)
-
-
-def run_training(train: Callable[[], FitResult]) -> int:
-    """Train, print the outcome, and return the exit code."""
+    Args:
+        train: the package's function.
+        given: its recipe, data and folder for the run; an empty text stands for None.
+        options: its further arguments; an empty text, and ``held-out``, stand for None.
+    """
     from ..training import TrainingDiverged
 
+    unsaid = ("", HELD_OUT)
     try:
-        result = train()
+        result = train(
+            *(None if value == "" else value for value in given),
+            **{name: None if value in unsaid else value for name, value in options.items()},
+        )
     except TrainingDiverged as error:
         complain(f"error: {error}")
         return 1

@@ -6,7 +6,7 @@ import warnings
 from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypedDict, TypeVar
 
 import numpy as np
 import torch
@@ -26,6 +26,14 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 Result = TypeVar("Result", bound=ImageResult)
+
+
+class Settings(TypedDict, total=False):
+    """Arguments that every subclass of `ImagePredictor` hands on."""
+
+    dtype: str
+    self_ensemble: bool
+    notify: Callable[[str], None]
 
 
 class ImagePredictor(Generic[Result]):
