@@ -1,0 +1,44 @@
+"""Faces in an image: what every way to find them returns."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+__all__ = ["Face", "FaceFinder", "largest"]
+
+Floats = NDArray[np.floating]
+
+
+@dataclass(frozen=True)
+class Face:
+    """A face in an image. Points are (x, y) in pixels; the centre of the first pixel is (0, 0)."""
+
+    landmarks: Floats
+    """(6, 2): corners of the person's right eye (outer, inner) and left eye (inner, outer), and of the mouth (right,
+    left)."""
+    score: float
+    """How sure the finder is, from 0 to 1."""
+    irises: Floats | None = None
+    """(2, 2): centres of the right and the left iris, where the finder knows them."""
+
+    @property
+    def extent(self) -> float:
+        """Larger side of the box around the landmarks, in pixels."""
+        return float(np.ptp(self.landmarks, axis=0).max())
+
+
+class FaceFinder(Protocol):
+    """Finds faces; a function of your own will do as well."""
+
+    def __call__(self, image: NDArray[np.uint8]) -> list[Face]:
+        """Return the faces in an image (H, W, 3) of RGB, none where there is none."""
+        ...
+
+
+def largest(faces: list[Face]) -> Face | None:
+    """Return the face of the largest extent; None if there is none."""
+    return max(faces, key=lambda face: face.extent, default=None)
