@@ -1,1 +1,1 @@
-"""Files -> samples: photos in a folder, and synthetic ones."""
+"""Files and camera images -> what the networks take: conventions, geometry, zones, data sets."""

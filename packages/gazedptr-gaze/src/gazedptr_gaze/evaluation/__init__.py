@@ -1,1 +1,1 @@
-"""The protocols of the paper."""
+"""The protocols of the paper: angular errors over three folds, and zones."""
