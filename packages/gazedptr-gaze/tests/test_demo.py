@@ -6,8 +6,8 @@ from importlib.resources import files
 from pathlib import Path
 
 import numpy as np
-
 from gazedptr_gaze.data.photos import find_pairs
+
 from gazedptr_gaze.data.synthetic import dim_photo, make_photos
 from visioncore.images import from_tensor, read_image
 from visioncore.testing.photos import assert_close_pixels

@@ -72,7 +72,9 @@ def test_rotations() -> None:
     axes /= np.linalg.norm(axes, axis=1, keepdims=True)
     for angle in (0, 1e-12, 1e-6, 0.3, 2.0, math.pi - 1e-6):
         matrices = to_matrices(axes * angle)
-        np.testing.assert_allclose(matrices @ matrices.transpose(0, 2, 1), np.broadcast_to(np.eye(3), (50, 3, 3)), atol=1e-14)
+        np.testing.assert_allclose(
+            matrices @ matrices.transpose(0, 2, 1), np.broadcast_to(np.eye(3), (50, 3, 3)), atol=1e-14
+        )
         np.testing.assert_allclose(np.linalg.det(matrices), 1, atol=1e-14)
         np.testing.assert_allclose(to_vectors(matrices), axes * angle, rtol=1e-8, atol=1e-18)
     half = to_matrices(axes * math.pi)
@@ -178,7 +180,7 @@ def test_a_face_that_no_camera_sees() -> None:
     camera = Camera(MATRIX, np.zeros(0))
     pixels = seen_at(np.eye(3), np.array([0.0, 0, 600]))
     mirrored = pixels[[3, 2, 1, 0, 5, 4]]
-    with pytest.raises(InputError, match="are left and right, or x and y, swapped"):
+    with pytest.raises(InputError, match="are left and right, or x and y swapped"):
         head_pose(mirrored, camera)
     with pytest.raises(InputError, match="on one line"):
         head_pose(np.stack([np.arange(6.0), np.arange(6.0)], axis=1), camera)

@@ -96,7 +96,7 @@ def test_zones_and_numbers_of_lines(ivgaze: Path) -> None:
     with pytest.raises(InputError, match="line 2: zone is '122'; it should be from 0 to 121"):
         read_fold(ivgaze, 2)
     path.write_text("\n".join(path.read_text().splitlines()[:3]))
-    with pytest.raises(InputError, match="has 3 labels, .* 2; they must agree"):
+    with pytest.raises(InputError, match=r"has 3 labels, .* 2; they must agree"):
         read_fold(ivgaze, 2)
     path.write_text("header\n")
     with pytest.raises(InputError, match="no labels"):

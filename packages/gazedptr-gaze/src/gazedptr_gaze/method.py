@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from visioncore.methods import Images, Method, Network
+from visioncore.methods import Method, Network
 
 PACKAGE = __name__.rpartition(".")[0]
 """Under which name this package was imported; another one where its folder was copied into a larger package."""
@@ -17,7 +17,7 @@ METHOD = Method(
         "Yihua Cheng, Yaning Zhu, Zongji Wang, Hongquan Hao, Yongwei Liu, Shiqing Cheng, Xi Wang, Hyung Jin Chang"
     ),
     venue="CVPR 2024",
-    arxiv="",
+    arxiv="2403.15664",
     citation=(
         "@inproceedings{cheng2024gazedptr_gaze,\n"
         "  title = {What Do You See in Vehicle? Comprehensive Vision Solution for In-Vehicle Gaze "
@@ -28,14 +28,14 @@ METHOD = Method(
         "}"
     ),
     licence="Apache-2.0 (this package and its demo weights)",
-    weights="not known yet: say where the authors publish them, and under which terms",
+    weights="linked from the README of github.com/yihuacheng/IVGaze (Apache-2.0), one file for each fold",
     demo=f"{PACKAGE}.demo:demo",
     demo_shows="Make the bundled dim photo bright and measure the gain.",
     network=Network(
-        model="network.model:GazeDPTR",
+        model="network.weights:AnyGaze",
         config="network.config:VARIANTS.get",
-        variants=("rgb",),
-        inputs=Images("dim", multiple=1),
-        outputs=("bright",),
+        variants=("gazedptr", "gazeptr", "gazedptr_v2"),
+        inputs="network.example:example_inputs",
+        outputs=("gaze",),
     ),
 )

@@ -50,7 +50,9 @@ class Camera:
             raise InputError("the camera matrix must be [fx s cx; 0 fy cy; 0 0 1] with fx and fy above 0")
         if self.distortion.size not in DISTORTION_LENGTHS or not np.isfinite(self.distortion).all():
             count = self.distortion.size
-            raise InputError(f"there are {count} distortion coefficients; there must be 0, 4, 5, 8, 12 or 14, all finite")
+            raise InputError(
+                f"there are {count} distortion coefficients; there must be 0, 4, 5, 8, 12 or 14, all finite"
+            )
 
     @classmethod
     def guess(cls, width: int, height: int, field_of_view: float = 60.0) -> Camera:
@@ -97,7 +99,8 @@ class _Loader(yaml.SafeLoader):
 
 
 _Loader.add_constructor(
-    "tag:yaml.org,2002:opencv-matrix", lambda loader, node: loader.construct_mapping(node, deep=True)  # type: ignore[no-untyped-call]
+    "tag:yaml.org,2002:opencv-matrix",
+    lambda loader, node: loader.construct_mapping(node, deep=True),  # type: ignore[no-untyped-call]
 )
 
 
@@ -119,7 +122,9 @@ def read_camera(path: str | Path) -> Camera:
         reason = " ".join(str(error).split())
         raise InputError(f"{path}: not a camera calibration in YAML or JSON ({reason})") from error
     if not isinstance(found, Mapping):
-        raise InputError(f"{path}: not a camera calibration; it should have {MATRIX_NAMES[0]} and {DISTORTION_NAMES[0]}")
+        raise InputError(
+            f"{path}: not a camera calibration; it should have {MATRIX_NAMES[0]} and {DISTORTION_NAMES[0]}"
+        )
     matrix = _array(found, MATRIX_NAMES, path)
     if matrix is None:
         raise InputError(f"{path}: no camera matrix; it should stand under {MATRIX_NAMES[0]}")

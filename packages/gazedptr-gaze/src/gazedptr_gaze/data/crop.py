@@ -34,7 +34,9 @@ def crop_face(image: NDArray[Any], landmarks: ArrayLike, size: int = 224, wider:
     left, top = np.rint((low + high) / 2 - side / 2).astype(int)
     height, width = image.shape[:2]
     if left >= width or top >= height or left + side <= 0 or top + side <= 0:
-        raise InputError(f"the face lies outside of the image, {width}x{height}, around {tuple(points.mean(0).round())}")
+        raise InputError(
+            f"the face lies outside of the image, {width}x{height}, around {tuple(points.mean(0).round())}"
+        )
     square = np.zeros((side, side, *image.shape[2:]), image.dtype)
     inside = image[max(top, 0) : top + side, max(left, 0) : left + side]
     square[max(-top, 0) :, max(-left, 0) :][: inside.shape[0], : inside.shape[1]] = inside

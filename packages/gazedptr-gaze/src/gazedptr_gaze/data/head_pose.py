@@ -78,7 +78,7 @@ def head_pose(landmarks: ArrayLike, camera: Camera, face: ArrayLike = FACE) -> H
             best = pose
     if best is None:
         raise InputError(
-            "no head pose has the face before the camera and turned towards it; are left and right, or x and y, swapped?"
+            "no head pose has the face before the camera and turned towards it; are left and right, or x and y swapped?"
         )
     return best
 

@@ -103,5 +103,3 @@ class CachedPose(PoseTransformer):
         """Return positions (B, 2, D): that of the original camera, and those of axes (B, 3) of the virtual one."""
         original = self.original_position.expand(len(axis), -1)
         return torch.stack([original, self.encode(axis)], dim=1)
-
-

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import torch
 from torch import Tensor, nn
 
@@ -27,7 +29,7 @@ class PoseTransformer(nn.Module):
         self.encoder, self.code = encoder, code
         lengths = (code_length, dim, dim, dim, dim)
         layers: list[nn.Module] = []
-        for inputs, outputs in zip(lengths, lengths[1:], strict=False):
+        for inputs, outputs in pairwise(lengths):
             layers += [nn.Linear(inputs, outputs), nn.LeakyReLU(0.1)]
         self.pos_encode = nn.Sequential(*layers[:-1])
 

@@ -18,9 +18,7 @@ def gaze_ray(gaze: Tensor) -> Tensor:
     return torch.stack([-pitch.cos() * yaw.sin(), -pitch.sin(), -pitch.cos() * yaw.cos()], dim=-1)
 
 
-def tri_plane_points(
-    gaze: Tensor, origin: Tensor, to_camera: Tensor | None = None, *, double: bool = False
-) -> Tensor:
+def tri_plane_points(gaze: Tensor, origin: Tensor, to_camera: Tensor | None = None, *, double: bool = False) -> Tensor:
     """Return the points (3, B, 3) in which gaze rays meet the planes x = 0, y = 0 and z = 0.
 
     A ray parallel to a plane has no finite point there, and points behind the head count as any other, as in the

@@ -22,9 +22,7 @@ class BasicBlock(nn.Module):
         self.bn2: nn.Module = nn.BatchNorm2d(outputs)
         self.downsample: nn.Sequential | None = None
         if stride > 1 or inputs != outputs:
-            self.downsample = nn.Sequential(
-                nn.Conv2d(inputs, outputs, 1, stride, bias=False), nn.BatchNorm2d(outputs)
-            )
+            self.downsample = nn.Sequential(nn.Conv2d(inputs, outputs, 1, stride, bias=False), nn.BatchNorm2d(outputs))
 
     def forward(self, x: Tensor) -> Tensor:
         """Return a map (B, C', H', W') for one (B, C, H, W)."""

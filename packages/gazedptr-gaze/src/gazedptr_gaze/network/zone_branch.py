@@ -18,9 +18,7 @@ class ZoneBranch(nn.Module):
         super().__init__()
 
         def transformer(length: int) -> LevelTransformer:
-            encoder = Encoder(
-                config.dim, config.zone_heads, config.feed_forward, config.zone_layers, config.dropout
-            )
+            encoder = Encoder(config.dim, config.zone_heads, config.feed_forward, config.zone_layers, config.dropout)
             return LevelTransformer(encoder, config.dim, length)
 
         self.code = code

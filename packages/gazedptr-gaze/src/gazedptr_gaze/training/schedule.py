@@ -19,7 +19,9 @@ def epoch_rate(epoch: int, peak: float = 1e-3, warmup: int = 5, halve_after: int
     return peak * 0.5 ** ((epoch - warmup - 1) // halve_after)
 
 
-def published_schedule(samples: int, batch_size: int, peak: float, warmup: int, halve_after: int) -> Callable[[int], float]:
+def published_schedule(
+    samples: int, batch_size: int, peak: float, warmup: int, halve_after: int
+) -> Callable[[int], float]:
     """Return the learning rate of a step, counted from 0.
 
     Args:
