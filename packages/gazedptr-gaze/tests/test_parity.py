@@ -173,7 +173,7 @@ def test_modules(networks: Load, golden: Callable[[str], GoldenCase], make_input
         found["points"] = tri_plane_points(given["gaze"], given["gaze_origin"], given["norm_cam"])
         found["points_no_rotation"] = tri_plane_points(given["gaze"], given["gaze_origin"])
         found["point_tokens"] = zones.point_tokens(given["points_in"])
-        found["tripleTrans"] = zones.points_transformer(given["tokens4"][:3])[0]
+        found["tripleTrans"] = zones.points_transformer(found["point_tokens"])[0]
         found["zoneTrans"] = zones.joint_transformer(given["tokens2"])[0]
         for name, value in found.items():
             case.close(name, value)
