@@ -1,0 +1,1 @@
+"""Files and camera images -> what the networks take: conventions, geometry, zones, data sets."""

@@ -1,0 +1,151 @@
+"""The calibration of a camera, from OpenCV's YAML and JSON files."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import yaml
+from numpy.typing import ArrayLike, NDArray
+
+from visioncore.errors import InputError
+from visioncore.extras import require
+
+Array = NDArray[np.float64]
+
+MATRIX_NAMES = ("camera_matrix", "cameraMatrix", "Camera_Matrix", "mtx", "K")
+DISTORTION_NAMES = ("distortion_coefficients", "dist_coeffs", "distCoeffs", "Distortion_Coefficients", "dist", "D")
+WIDTH_NAMES, HEIGHT_NAMES = ("image_width", "image_Width", "width"), ("image_height", "image_Height", "height")
+DISTORTION_LENGTHS = (0, 4, 5, 8, 12, 14)
+"""Numbers of coefficients in OpenCV's model."""
+
+
+@dataclass(frozen=True)
+class Camera:
+    """A calibrated camera.
+
+    Attributes:
+        matrix: (3, 3) intrinsics in pixels.
+        distortion: OpenCV's coefficients, 0, 4, 5, 8, 12 or 14 of them.
+        size: (width, height) of the images it was calibrated on; None if the file does not say.
+
+    Raises:
+        InputError: if a value cannot be that of a camera.
+    """
+
+    matrix: Array
+    distortion: Array
+    size: tuple[int, int] | None = None
+
+    def __post_init__(self) -> None:
+        matrix = self.matrix
+        if matrix.shape != (3, 3) or not np.isfinite(matrix).all():
+            raise InputError(f"the camera matrix has shape {matrix.shape}; it must be 3x3, of finite numbers")
+        if matrix[0, 0] <= 0 or matrix[1, 1] <= 0 or not np.array_equal(matrix[2], [0, 0, 1]):
+            raise InputError("the camera matrix must be [fx s cx; 0 fy cy; 0 0 1] with fx and fy above 0")
+        if self.distortion.size not in DISTORTION_LENGTHS or not np.isfinite(self.distortion).all():
+            count = self.distortion.size
+            raise InputError(
+                f"there are {count} distortion coefficients; there must be 0, 4, 5, 8, 12 or 14, all finite"
+            )
+
+    @classmethod
+    def guess(cls, width: int, height: int, field_of_view: float = 60.0) -> Camera:
+        """Return a camera without distortion that sees ``field_of_view`` degrees across the longer side: a guess."""
+        focal = max(width, height) / 2 / math.tan(math.radians(field_of_view) / 2)
+        matrix = np.array([[focal, 0, width / 2], [0, focal, height / 2], [0, 0, 1]])
+        return cls(matrix, np.zeros(0), (width, height))
+
+    def check_size(self, width: int, height: int, where: str) -> None:
+        """Validate that an image is of the size that the camera was calibrated on.
+
+        Raises:
+            InputError: if it is not, or the principal point lies outside of it.
+        """
+        if self.size is not None and self.size != (width, height):
+            known = "x".join(map(str, self.size))
+            raise InputError(f"{where}: the image is {width}x{height}, but the camera was calibrated on {known}")
+        x, y = self.matrix[:2, 2]
+        if not (0 <= x <= width and 0 <= y <= height):
+            raise InputError(
+                f"{where}: the principal point ({x:g}, {y:g}) is outside of the image, {width}x{height}; "
+                "was the camera calibrated on images of another size?"
+            )
+
+    def undistort_points(self, points: ArrayLike) -> Array:
+        """Return the pixels (N, 2) where a camera without distortion would see what this one sees at ``points``."""
+        points = np.asarray(points, dtype=np.float64)
+        if not self.distortion.any():
+            return points
+        cv2 = require("cv2", "images")
+        undistorted: Array = cv2.undistortPoints(points[:, None], self.matrix, self.distortion, P=self.matrix)[:, 0]
+        return undistorted
+
+    def undistort(self, image: NDArray[Any]) -> NDArray[Any]:
+        """Return an image (H, W, C) as a camera without distortion would see it."""
+        if not self.distortion.any():
+            return image
+        undistorted: NDArray[Any] = require("cv2", "images").undistort(image, self.matrix, self.distortion)
+        return undistorted
+
+
+class _Loader(yaml.SafeLoader):
+    """YAML that builds plain values, and knows OpenCV's matrices."""
+
+
+_Loader.add_constructor(
+    "tag:yaml.org,2002:opencv-matrix",
+    lambda loader, node: loader.construct_mapping(node, deep=True),  # type: ignore[no-untyped-call]
+)
+
+
+def read_camera(path: str | Path) -> Camera:
+    """Return the camera of a calibration file, YAML or JSON, as OpenCV or common scripts write it.
+
+    Raises:
+        InputError: if the file cannot be read or holds no camera.
+    """
+    path = Path(path)
+    try:
+        text = path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise InputError(f"{path}: cannot be read ({error})") from error
+    try:
+        # OpenCV's first line, %YAML:1.0, is not YAML's own %YAML 1.0.
+        found = json.loads(text) if path.suffix == ".json" else yaml.load(text.replace("%YAML:1.0", "", 1), _Loader)
+    except (ValueError, yaml.YAMLError) as error:
+        reason = " ".join(str(error).split())
+        raise InputError(f"{path}: not a camera calibration in YAML or JSON ({reason})") from error
+    if not isinstance(found, Mapping):
+        raise InputError(
+            f"{path}: not a camera calibration; it should have {MATRIX_NAMES[0]} and {DISTORTION_NAMES[0]}"
+        )
+    matrix = _array(found, MATRIX_NAMES, path)
+    if matrix is None:
+        raise InputError(f"{path}: no camera matrix; it should stand under {MATRIX_NAMES[0]}")
+    distortion = _array(found, DISTORTION_NAMES, path)
+    width, height = (next((found[n] for n in names if n in found), None) for names in (WIDTH_NAMES, HEIGHT_NAMES))
+    size = (width, height) if isinstance(width, int) and isinstance(height, int) else None
+    try:
+        return Camera(matrix, np.zeros(0) if distortion is None else distortion.ravel(), size)
+    except InputError as error:
+        raise InputError(f"{path}: {error}") from error
+
+
+def _array(found: Mapping[str, Any], names: tuple[str, ...], path: Path) -> Array | None:
+    """Return a matrix under one of several names, as nested lists or in OpenCV's form; None if there is none."""
+    name = next((name for name in names if name in found), None)
+    if name is None:
+        return None
+    value = found[name]
+    try:
+        if isinstance(value, Mapping):
+            return np.array(value["data"], dtype=np.float64).reshape(value["rows"], value["cols"])
+        return np.array(value, dtype=np.float64)
+    except (KeyError, TypeError, ValueError) as error:
+        raise InputError(f"{path}: {name} is not a matrix of numbers with rows, cols and data") from error

@@ -1,0 +1,210 @@
+"""IVGaze as its authors hand it out: two trees of faces, normalised and original, with three folds of labels."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from visioncore.errors import InputError
+from visioncore.extras import require
+from visioncore.images import eight_bit, read_image
+
+from .conventions import official_angles
+from .rotations import to_matrices
+from .zones import FINE_ZONES
+
+FOLDS = (1, 2, 3)
+NORMALISED, ORIGINAL = "Norm", "Origin"
+COLUMNS = {NORMALISED: 7, ORIGINAL: 6}
+"""At least so many columns, separated by spaces."""
+VECTORS = {NORMALISED: {1: "gaze", 6: "rotation"}, ORIGINAL: {1: "gaze", 5: "gaze origin"}}
+"""Columns that hold vectors, three numbers separated by commas."""
+
+
+@dataclass(frozen=True)
+class Fold:
+    """The labels of a fold, line by line.
+
+    Attributes:
+        folder: of the data set.
+        number: 1, 2 or 3.
+        names: of the images, relative to either tree.
+        normalised_vectors: (N, 3) gaze in the frame of the virtual camera.
+        original_vectors: (N, 3) gaze in the frame of the camera.
+        rotation: (N, 3, 3) from the camera to the virtual camera, float64.
+        origin: (N, 3) where the gaze starts, in the frame of the camera; mm is assumed.
+        zone: (N,) fine zones.
+        columns: the words of each line of the two files, as they are there.
+    """
+
+    folder: Path
+    number: int
+    names: tuple[str, ...]
+    normalised_vectors: NDArray[np.float64]
+    original_vectors: NDArray[np.float64]
+    rotation: NDArray[np.float64]
+    origin: NDArray[np.float64]
+    zone: NDArray[np.int64]
+    columns: dict[str, tuple[tuple[str, ...], ...]]
+
+    def __len__(self) -> int:
+        return len(self.names)
+
+    @property
+    def to_camera(self) -> NDArray[np.float32]:
+        """(N, 3, 3): the inverse of the rotation, in float64 before it is rounded.
+
+        The transpose may differ in the last place, which the highest frequencies of the positional code would see.
+        """
+        return np.linalg.inv(self.rotation).astype(np.float32)
+
+    def tensors(self) -> dict[str, Tensor]:
+        """Return what networks and losses take, but for the images: float32, and int64 for zones."""
+        to_camera = self.to_camera
+        angles = {
+            "normalised_gaze": official_angles(self.normalised_vectors),
+            "original_gaze": official_angles(self.original_vectors),
+        }
+        arrays = {"to_camera": to_camera, "axis": to_camera[:, :, 2], "origin": self.origin, **angles}
+        floats = {name: torch.from_numpy(array.astype(np.float32)) for name, array in arrays.items()}
+        return floats | {"zone": torch.from_numpy(self.zone)}
+
+    def frame_error(self) -> NDArray[np.float64]:
+        """Return, in degrees for each line, how far the rotated original gaze is from the normalised one.
+
+        Near 0 everywhere if the vectors and the rotation share a frame.
+        """
+        turned = np.einsum("nij,nj->ni", self.rotation, self.original_vectors)
+        cross = np.linalg.norm(np.cross(turned, self.normalised_vectors), axis=-1)
+        return np.degrees(np.arctan2(cross, (turned * self.normalised_vectors).sum(axis=-1)))
+
+
+def read_fold(folder: str | Path, number: int) -> Fold:
+    """Return the labels of one fold, ``label_class/train<number>.txt`` of both trees.
+
+    The first line is a header, unless it is a label itself.
+
+    Raises:
+        InputError: if a file cannot be read, a line lacks a column or holds something else (file and line are named),
+            or the two files are not of the same images and zones, line by line.
+    """
+    folder = Path(folder)
+    if number not in FOLDS:
+        raise InputError(f"fold is {number}; it must be 1, 2 or 3")
+    paths = {tree: folder / tree / "label_class" / f"train{number}.txt" for tree in (NORMALISED, ORIGINAL)}
+    lines = {tree: _label_lines(path, tree) for tree, path in paths.items()}
+    ours, other = lines[NORMALISED], lines[ORIGINAL]
+    for (at, words), (other_at, other_words) in zip(ours, other, strict=False):
+        if words[0] != other_words[0] or words[3] != other_words[3]:
+            raise InputError(
+                f"{paths[NORMALISED]}, line {at}: {words[0]}, zone {words[3]}, but {paths[ORIGINAL]}, line {other_at}: "
+                f"{other_words[0]}, zone {other_words[3]}; the two files must be of the same images, line by line"
+            )
+    if len(ours) != len(other):
+        raise InputError(f"{paths[NORMALISED]} has {len(ours)} labels, {paths[ORIGINAL]} {len(other)}; they must agree")
+    vectors = {tree: _vectors(paths[tree], lines[tree], tree) for tree in lines}
+    return Fold(
+        folder,
+        number,
+        tuple(words[0] for _, words in ours),
+        vectors[NORMALISED][1],
+        vectors[ORIGINAL][1],
+        to_matrices(vectors[NORMALISED][6]),
+        vectors[ORIGINAL][5],
+        _zones(paths[NORMALISED], ours),
+        {tree: tuple(tuple(words) for _, words in lines[tree]) for tree in lines},
+    )
+
+
+Lines = list[tuple[int, list[str]]]
+
+
+def _label_lines(path: Path, tree: str) -> Lines:
+    """Return the words of each label, with the number of its line."""
+    try:
+        text = path.read_text(encoding="utf-8").splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        raise InputError(f"{path}: cannot be read ({error})") from error
+    found = [(number, line.split()) for number, line in enumerate(text, start=1) if line.strip()]
+    if found and not (len(found[0][1]) > 1 and found[0][1][1].count(",") == 2):
+        found = found[1:]
+    if not found:
+        raise InputError(f"{path}: no labels; there should be a header and a line for each image")
+    for number, words in found:
+        if len(words) < COLUMNS[tree]:
+            raise InputError(f"{path}, line {number}: {len(words)} columns; there should be {COLUMNS[tree]}")
+    return found
+
+
+def _vectors(path: Path, lines: Lines, tree: str) -> dict[int, NDArray[np.float64]]:
+    arrays = {}
+    for column, name in VECTORS[tree].items():
+        rows = []
+        for number, words in lines:
+            try:
+                row = [float(part) for part in words[column].split(",")]
+            except ValueError:
+                row = []
+            if len(row) != 3 or not np.isfinite(row).all():
+                told = f"{path}, line {number}: {name} is {words[column]!r}"
+                raise InputError(f"{told}; it should be three numbers separated by commas")
+            if column == 1 and not any(row):
+                raise InputError(f"{path}, line {number}: the gaze vector has length zero; it must point somewhere")
+            rows.append(row)
+        arrays[column] = np.array(rows)
+    return arrays
+
+
+def _zones(path: Path, lines: Lines) -> NDArray[np.int64]:
+    for number, words in lines:
+        if not words[3].isdecimal() or int(words[3]) >= FINE_ZONES:
+            raise InputError(f"{path}, line {number}: zone is {words[3]!r}; it should be from 0 to {FINE_ZONES - 1}")
+    return np.array([int(words[3]) for _, words in lines], dtype=np.int64)
+
+
+def read_face(path: str | Path, size: int | None = 224) -> Tensor:
+    """Return a face (3, size, size), uint8, blue first; grey ones have three equal channels.
+
+    Args:
+        path: of the image, 8 or 16 bit.
+        size: an image of another size is resized to it; None keeps the size.
+
+    Raises:
+        InputError: if the file is no image.
+    """
+    pixels = eight_bit(read_image(path).pixels)
+    if size is not None and pixels.shape[:2] != (size, size):
+        cv2 = require("cv2", "images")
+        smaller = min(pixels.shape[:2]) > size
+        pixels = cv2.resize(pixels, (size, size), interpolation=cv2.INTER_AREA if smaller else cv2.INTER_LINEAR)
+    return torch.from_numpy(np.ascontiguousarray(pixels[:, :, ::-1].transpose(2, 0, 1)))
+
+
+class IVGazeSamples:
+    """Samples of one or several folds: both faces in [0, 1], blue first, and the tensors of `Fold.tensors`.
+
+    Args:
+        folds: their labels.
+        size: side of the images in pixels; None keeps that of the files.
+    """
+
+    def __init__(self, folds: list[Fold], size: int | None = 224) -> None:
+        self.size = size
+        self.paths = [(fold.folder, name) for fold in folds for name in fold.names]
+        parts = [fold.tensors() for fold in folds]
+        self.labels = {name: torch.cat([part[name] for part in parts]) for name in parts[0]}
+
+    def __len__(self) -> int:
+        return len(self.paths)
+
+    def sample(self, index: int, rng: np.random.Generator) -> dict[str, Tensor]:
+        """Return sample ``index``; nothing is drawn, as the authors augment nothing."""
+        folder, name = self.paths[index]
+        faces = {"normalised": folder / NORMALISED / name, "original": folder / ORIGINAL / name}
+        images = {key: read_face(path, self.size).float() / 255 for key, path in faces.items()}
+        return images | {key: values[index] for key, values in self.labels.items()}

@@ -1,0 +1,1 @@
+"""The protocols of the paper: angular errors over three folds, and zones."""

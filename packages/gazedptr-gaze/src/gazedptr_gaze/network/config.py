@@ -1,0 +1,81 @@
+"""Configuration of the networks, and the published variants."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from visioncore.errors import InputError
+
+Variant = Literal["gazeptr", "gazedptr", "gazedptr_v2"]
+ZoneHead = Literal[1, 2, 3]
+
+
+@dataclass(frozen=True)
+class GazeConfig:
+    """Settings of a gaze network; the defaults are the paper's.
+
+    Attributes:
+        variant: gazeptr (normalised face only), gazedptr (both faces), gazedptr_v2 (both faces, and zones).
+        widths: channels of the four stages of a trunk.
+        blocks: residual blocks in each of them.
+        dim: length of a token.
+        heads: of attention in the streams and the pose transformer.
+        layers: of the transformers there.
+        feed_forward: width inside an encoder layer.
+        dropout: in training.
+        n_freqs: frequencies of the positional code. The published weights need 30; 10 is enough where a network is
+            trained anew, and does not turn rounding into noise.
+        zones: fine gaze zones.
+        zone_heads: of attention in the two zone transformers.
+        zone_layers: of those transformers.
+        zone_head: which of the three zone predictions counts: 1 image, 2 projected points, 3 both. The authors' tester
+            takes 2.
+        double_geometry: compute projection and positional code in float64.
+
+    Raises:
+        InputError: if a value is out of its range.
+    """
+
+    variant: Variant = "gazedptr"
+    widths: tuple[int, int, int, int] = (64, 128, 256, 512)
+    blocks: tuple[int, int, int, int] = (2, 2, 2, 2)
+    dim: int = 128
+    heads: int = 8
+    layers: int = 6
+    feed_forward: int = 512
+    dropout: float = 0.1
+    n_freqs: int = 30
+    zones: int = 122
+    zone_heads: int = 4
+    zone_layers: int = 2
+    zone_head: ZoneHead = 2
+    double_geometry: bool = False
+
+    def __post_init__(self) -> None:
+        counts = ("dim", "heads", "layers", "feed_forward", "n_freqs", "zones", "zone_heads", "zone_layers")
+        for name in counts:
+            if getattr(self, name) < 1:
+                raise InputError(f"{name} is {getattr(self, name)}; it must be at least 1")
+        if min(self.widths) < 1 or min(self.blocks) < 1:
+            raise InputError(f"widths are {self.widths} and blocks {self.blocks}; all must be at least 1")
+        for name in ("heads", "zone_heads"):
+            if self.dim % getattr(self, name):
+                raise InputError(f"dim is {self.dim}; it must be a multiple of {name}, {getattr(self, name)}")
+        if not 0 <= self.dropout < 1:
+            raise InputError(f"dropout is {self.dropout}; it must be from 0 to below 1")
+        if self.zone_head not in (1, 2, 3):
+            raise InputError(f"zone_head is {self.zone_head}; it must be 1, 2 or 3")
+
+    @property
+    def code_length(self) -> int:
+        """Length of the positional code of a 3-D vector."""
+        return 3 * (1 + 2 * self.n_freqs)
+
+
+VARIANTS: dict[str, GazeConfig] = {
+    "gazedptr": GazeConfig("gazedptr"),
+    "gazeptr": GazeConfig("gazeptr"),
+    "gazedptr_v2": GazeConfig("gazedptr_v2"),
+}
+"""The published variants by name."""

@@ -1,0 +1,35 @@
+"""The learning rate of the published training."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+
+def epoch_rate(epoch: int, peak: float = 1e-3, warmup: int = 5, halve_after: int = 60) -> float:
+    """Return the learning rate of an epoch, counted from 1: linear warm-up, then half as much every so often.
+
+    Args:
+        epoch: counted from 1.
+        peak: the highest rate, that of the last epoch of the warm-up.
+        warmup: epochs of it.
+        halve_after: epochs after the warm-up until the rate is halved, and again.
+    """
+    if epoch <= warmup:
+        return peak * epoch / warmup
+    return peak * 0.5 ** ((epoch - warmup - 1) // halve_after)
+
+
+def published_schedule(
+    samples: int, batch_size: int, peak: float, warmup: int, halve_after: int
+) -> Callable[[int], float]:
+    """Return the learning rate of a step, counted from 0.
+
+    Args:
+        samples: of an epoch; its last batch is kept where it is not full.
+        batch_size: samples of a step.
+        peak: see `epoch_rate`.
+        warmup: see `epoch_rate`.
+        halve_after: see `epoch_rate`.
+    """
+    steps = -(-samples // batch_size)
+    return lambda step: epoch_rate(step // steps + 1, peak, warmup, halve_after)

@@ -1,0 +1,116 @@
+"""IVGaze's label files and images."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from gazedptr_gaze.data.ivgaze import IVGazeSamples, read_face, read_fold
+from visioncore.errors import InputError
+from visioncore.images import Image, write_image
+from visioncore.testing import deterministic
+from visioncore.testing.golden import GoldenCase
+
+
+@pytest.fixture
+def case(golden: Callable[[str], GoldenCase]) -> GoldenCase:
+    """The golden case of the reader."""
+    return golden("geometry_metrics")
+
+
+@pytest.fixture
+def ivgaze(case: GoldenCase, tmp_path: Path) -> Path:
+    """A copy of IVGaze with one fold of three samples."""
+    for tree, lines in case.about["label_lines"].items():
+        labels = tmp_path / tree / "label_class" / "train2.txt"
+        labels.parent.mkdir(parents=True)
+        labels.write_text("\n".join(lines) + "\n")
+        for index, line in enumerate(lines[1:]):
+            pixels = deterministic.integer_input(f"met-a:{tree}:{index}", 0, 256, [16, 20, 3]).astype(np.uint8)
+            write_image(tmp_path / tree / line.split()[0], Image(np.ascontiguousarray(pixels[:, :, ::-1])))
+    return tmp_path
+
+
+def change(ivgaze: Path, tree: str, line: int, old: str, new: str) -> Path:
+    """Replace text in a line, counted from 1, of a label file; return the file."""
+    path = ivgaze / tree / "label_class" / "train2.txt"
+    lines = path.read_text().splitlines()
+    assert old in lines[line - 1]
+    lines[line - 1] = lines[line - 1].replace(old, new)
+    path.write_text("\n".join(lines))
+    return path
+
+
+def test_published_reader(ivgaze: Path, case: GoldenCase) -> None:
+    fold = read_fold(ivgaze, 2)
+    samples = IVGazeSamples([fold], size=None)
+    rows = [samples.sample(index, np.random.default_rng(0)) for index in range(len(samples))]
+    batch = {name: torch.stack([row[name] for row in rows]) for name in rows[0]}
+    axis = torch.stack([torch.tensor([0.0, 0, 1]).expand(3, -1), batch["axis"]], dim=1)
+    case.close("reader/pos", axis)
+    for name, ours in (("norm_cam", "to_camera"), ("gaze_origin", "origin"), ("norm_face", "normalised")):
+        case.close(f"reader/{name}", batch[ours])
+        assert batch[ours].dtype == torch.float32
+    case.close("reader/normGaze", batch["normalised_gaze"])
+    case.close("reader/originGaze", batch["original_gaze"])
+    case.close("reader/zone", batch["zone"][:, None])
+    assert torch.equal(batch["axis"], batch["to_camera"][:, :, 2])
+    first = deterministic.integer_input("met-a:Origin:0", 0, 256, [16, 20, 3])
+    assert torch.equal(batch["original"][0], torch.from_numpy(first).permute(2, 0, 1).float() / 255)
+    assert fold.frame_error().max() < 0.01
+    assert fold.columns["Norm"][0][5] == "1.000000"
+
+
+def test_a_file_without_a_header(ivgaze: Path) -> None:
+    expected = read_fold(ivgaze, 2).names
+    path = ivgaze / "Norm" / "label_class" / "train2.txt"
+    path.write_text(path.read_text().partition("\n")[2])
+    assert read_fold(ivgaze, 2).names == expected
+
+
+@pytest.mark.parametrize(
+    ("tree", "line", "old", "new", "told"),
+    [
+        ("Norm", 2, "0.356771,0.196153,-0.913366", "0.356771,0.196153", "line 2: gaze is '0.356771,0.196153'"),
+        ("Norm", 2, "0.356771,0.196153,-0.913366", "0,0,0", "line 2: the gaze vector has length zero"),
+        ("Norm", 3, "-0.289998,-0.123690,0.188501", "", "line 3: 6 columns; there should be 7"),
+        ("Norm", 3, "-0.289998,-0.123690,0.188501", "nan,0,0", "line 3: rotation is 'nan,0,0'"),
+        ("Origin", 4, "subject0002", "subject0003", "line 4: .*subject0002.* must be of the same images"),
+        ("Origin", 4, " 7 ", " 8 ", "zone 7, but .* zone 8"),
+    ],
+)
+def test_lines_that_are_wrong(ivgaze: Path, tree: str, line: int, old: str, new: str, told: str) -> None:
+    path = change(ivgaze, tree, line, old, new)
+    with pytest.raises(InputError, match=told) as caught:
+        read_fold(ivgaze, 2)
+    assert str(path) in str(caught.value)
+
+
+def test_zones_and_numbers_of_lines(ivgaze: Path) -> None:
+    for tree in ("Norm", "Origin"):
+        path = change(ivgaze, tree, 2, " 93 ", " 122 ")
+    with pytest.raises(InputError, match="line 2: zone is '122'; it should be from 0 to 121"):
+        read_fold(ivgaze, 2)
+    path.write_text("\n".join(path.read_text().splitlines()[:3]))
+    with pytest.raises(InputError, match=r"has 3 labels, .* 2; they must agree"):
+        read_fold(ivgaze, 2)
+    path.write_text("header\n")
+    with pytest.raises(InputError, match="no labels"):
+        read_fold(ivgaze, 2)
+    with pytest.raises(InputError, match=r"train1\.txt: cannot be read"):
+        read_fold(ivgaze, 1)
+    with pytest.raises(InputError, match="fold is 4"):
+        read_fold(ivgaze, 4)
+
+
+def test_faces_of_other_kinds(tmp_path: Path) -> None:
+    grey = np.arange(40 * 50, dtype=np.uint16).reshape(40, 50) * 32
+    write_image(tmp_path / "deep.png", Image(np.stack([grey] * 3, axis=-1)))
+    face = read_face(tmp_path / "deep.png")
+    assert face.shape == (3, 224, 224)
+    assert face.dtype == torch.uint8
+    assert torch.equal(face[0], face[2])

@@ -1,0 +1,116 @@
+"""The networks: batches of any size, saving and loading, autocast, what they refuse."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import torch
+
+from gazedptr_gaze import GazeConfig, GazeDPTR, GazeDPTRV2, GazePTR, load_model
+from gazedptr_gaze.network.fast import for_inference
+from gazedptr_gaze.network.model import NETWORKS
+from gazedptr_gaze.network.weights import AnyGaze
+from visioncore.errors import InputError
+
+
+def small(variant: str, **settings: object) -> GazeConfig:
+    """Return the settings of a small network."""
+    return GazeConfig(variant, (8, 8, 16, 16), (1, 1, 1, 1), 16, 2, 2, 32, **settings)  # type: ignore[arg-type]
+
+
+def inputs(variant: str, batch: int) -> list[torch.Tensor]:
+    """Return random inputs of a network."""
+    torch.manual_seed(0)
+    to_camera = torch.linalg.qr(torch.randn(batch, 3, 3)).Q.contiguous()
+    faces = [torch.rand(batch, 3, 48, 40) for _ in range(2)]
+    given = [*faces, to_camera[:, :, 2].contiguous(), to_camera, torch.randn(batch, 3)]
+    return given[: {"gazeptr": 1, "gazedptr": 3, "gazedptr_v2": 5}[variant]]
+
+
+@pytest.mark.parametrize("variant", NETWORKS)
+@torch.no_grad()
+def test_batches_of_any_size(variant: str) -> None:
+    model = AnyGaze(small(variant)).double().eval()
+    given = [tensor.double() for tensor in inputs(variant, 3)]
+    for network in (model, for_inference(model, torch.device("cpu"), torch.float64)):
+        whole = network(*given)
+        for index in range(3):
+            alone = network(*(tensor[index : index + 1] for tensor in given))
+            torch.testing.assert_close(alone.gaze[0], whole.gaze[index], rtol=0, atol=1e-12)
+            if alone.zone_logits is not None:
+                torch.testing.assert_close(alone.zone_logits[:, 0], whole.zone_logits[:, index], rtol=0, atol=1e-3)
+        none = network(*(tensor[:0] for tensor in given), auxiliary=True)
+        assert none.gaze.shape == (0, 2)
+        assert variant != "gazedptr_v2" or none.zone_logits.shape == (3, 0, 122)
+
+
+@torch.no_grad()
+def test_gaze_alone_is_the_same() -> None:
+    model = GazeDPTRV2(small("gazedptr_v2")).eval()
+    given = inputs("gazedptr_v2", 2)
+    whole, alone = model(*given), model(*given[:3])
+    assert alone.zone_logits is None
+    torch.testing.assert_close(alone.gaze, whole.gaze, rtol=0, atol=1e-5)
+    with pytest.raises(InputError, match="go together"):
+        model(*given[:4])
+    with pytest.raises(InputError, match="holds no zones"):
+        model.zone(alone)
+
+
+@torch.no_grad()
+def test_the_zone_head_is_chosen() -> None:
+    for head in (1, 2, 3):
+        model = GazeDPTRV2(small("gazedptr_v2", zone_head=head)).eval()
+        out = model(*inputs("gazedptr_v2", 2))
+        assert torch.equal(model.zone(out), out.zone_logits[head - 1].argmax(-1))
+
+
+@torch.no_grad()
+def test_geometry_stays_out_of_autocast() -> None:
+    given = inputs("gazedptr_v2", 2)
+    for double, dtype in ((False, torch.float32), (True, torch.float64)):
+        model = GazeDPTRV2(small("gazedptr_v2", double_geometry=double)).eval()
+        with torch.autocast("cpu", torch.bfloat16):
+            assert model(*given).points.dtype == dtype
+            code = model.code(given[2])
+        assert code.dtype == dtype
+        torch.testing.assert_close(code, model.code(given[2]), rtol=0, atol=0)
+
+
+@pytest.mark.parametrize("variant", NETWORKS)
+@torch.no_grad()
+def test_saved_and_loaded(variant: str, tmp_path: Path) -> None:
+    model = AnyGaze(small(variant, n_freqs=10)).eval()
+    model.save_pretrained(tmp_path / "model")
+    model.save_file(tmp_path / "model.safetensors")
+    given = inputs(variant, 2)
+    for source in ("model", "model.safetensors"):
+        again = load_model(tmp_path / source)
+        assert type(again) is NETWORKS[variant]  # type: ignore[index]
+        assert torch.equal(again(*given).gaze, model(*given).gaze)
+
+
+def test_shapes_that_are_wrong() -> None:
+    face, axis = torch.rand(2, 3, 48, 48), torch.rand(2, 3)
+    model = GazeDPTR(small("gazedptr"))
+    for given, told in (
+        ((face[:, :1], face, axis), r"normalised has shape \(2, 1, 48, 48\)"),
+        ((face, face[:1], axis), "hold .2, 1. images"),
+        ((face, face, axis[:1]), r"axis has shape \(1, 3\); it must be \(2, 3\)"),
+    ):
+        with pytest.raises(InputError, match=told):
+            model(*given)
+    with pytest.raises(InputError, match="sides of at least 32"):
+        GazePTR(small("gazeptr"))(face[:, :, :20])
+    with pytest.raises(InputError, match="GazePTR is gazeptr; these settings are of gazedptr"):
+        GazePTR(small("gazedptr"))
+
+
+@pytest.mark.parametrize(
+    ("settings", "told"),
+    [({"zone_head": 4}, "zone_head is 4"), ({"n_freqs": 0}, "n_freqs is 0"), ({"dropout": 1.0}, "dropout is 1.0")],
+)
+def test_settings_that_are_wrong(settings: dict[str, object], told: str) -> None:
+    with pytest.raises(InputError, match=told):
+        small("gazedptr", **settings)
