@@ -48,15 +48,6 @@ def test_a_write_that_fails_leaves_nothing_and_names_the_folder(tmp_path: Path) 
     assert names(tmp_path) == []
 
 
-def test_what_a_killed_process_left_is_no_part_of_it(tmp_path: Path) -> None:
-    left = tmp_path / f".new.{os.getpid()}.partial"
-    left.mkdir()
-    (left / "half").write_text("")
-    with whole_folder(tmp_path / "new") as folder:
-        (folder / "a").write_text("a")
-    assert names(tmp_path / "new") == ["a"]
-
-
 def test_how_a_file_begins(tmp_path: Path) -> None:
     (tmp_path / "a").write_bytes(b"abcdef")
     (tmp_path / "empty").touch()

@@ -18,12 +18,12 @@ import sys
 import traceback
 import typing
 from collections.abc import Callable, Mapping, Sequence
-from typing import Annotated, Any
+from typing import Annotated, Any, TextIO
 
 import tyro
 from tyro.conf import Positional
 
-from .errors import InputError
+from .errors import InputError, escaped
 
 __all__ = ["Command", "Positional", "complain", "run", "say"]
 
@@ -60,11 +60,11 @@ def run(prog: str, commands: Mapping[str, Command], description: str, argv: Sequ
     arguments = [argument for argument in arguments if argument != "--debug"]
     try:
         code = _dispatch(prog, commands, description, arguments)
-        sys.stdout.flush()
+        if sys.stdout is not None:  # it is where the process was started without one
+            sys.stdout.flush()
         return code
     except BrokenPipeError:
-        # The interpreter flushes stdout once more at exit and would complain there.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _write_nowhere()
         return NOBODY_READS
     except KeyboardInterrupt:
         return _tell("interrupted", INTERRUPTED, debug)
@@ -73,10 +73,22 @@ def run(prog: str, commands: Mapping[str, Command], description: str, argv: Sequ
 
 
 def _tell(line: str, code: int, debug: bool) -> int:
-    if debug:
-        traceback.print_exc()
-    print(" ".join(line.split()), file=sys.stderr)  # noqa: T201
+    try:
+        if debug:
+            traceback.print_exc()
+        complain(" ".join(line.split()))
+    except BrokenPipeError:
+        _write_nowhere()
     return code
+
+
+def _write_nowhere() -> None:
+    """Let go of streams that nobody reads: the interpreter flushes them once more at exit and would complain there."""
+    for stream in filter(None, (sys.stdout, sys.stderr)):
+        try:
+            stream.flush()
+        except BrokenPipeError:
+            os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
 
 
 def _dispatch(prog: str, commands: Mapping[str, Command], description: str, arguments: list[str]) -> int:
@@ -270,9 +282,15 @@ def _version(prog: str) -> str:
 
 def say(line: str) -> None:
     """Print a line of a command's result."""
-    print(line, flush=True)  # noqa: T201
+    print(_writable(line, sys.stdout), flush=True)  # noqa: T201
 
 
 def complain(line: str) -> None:
     """Print a line on what went wrong or is worth knowing, apart from the result."""
-    print(line, file=sys.stderr, flush=True)  # noqa: T201
+    print(_writable(line, sys.stderr), file=sys.stderr, flush=True)  # noqa: T201
+
+
+def _writable(line: str, stream: TextIO | None) -> str:
+    """Return a line with what a stream cannot write, such as bytes of a file name that are no UTF-8, as ``\\xe9``."""
+    encoding = getattr(stream, "encoding", None) or "utf-8"
+    return escaped(line).encode(encoding, "backslashreplace").decode(encoding)

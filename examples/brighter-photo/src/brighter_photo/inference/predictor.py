@@ -11,6 +11,7 @@ import torch
 
 from visioncore.images import Image, Pixels
 from visioncore.inference.restoration import ImagePredictor, predict_images
+from visioncore.weights.fingerprint import fingerprint
 
 from ..network.fast import for_inference
 from ..network.model import Brighter
@@ -47,7 +48,7 @@ class Predictor(ImagePredictor[Result]):
         notify: Callable[[str], None] = warnings.warn,
     ) -> None:
         super().__init__(device, dtype=dtype, batch=batch, notify=notify)
-        self.channels = model.config.channels
+        self.channels, self.weights = model.config.channels, fingerprint(model)
         self.network = for_inference(model, self.device, self.dtype)
 
     def __call__(self, photo: str | Path | Image | Pixels) -> Result:

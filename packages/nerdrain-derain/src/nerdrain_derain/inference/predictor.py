@@ -14,6 +14,7 @@ from torch import Tensor
 from visioncore.images import Image
 from visioncore.inference.restoration import ImagePredictor, in_precision, predict_images
 from visioncore.inference.tiling import Tiles
+from visioncore.weights.fingerprint import fingerprint
 
 from ..network.model import MULTIPLE, NeRDRain
 from .official_windows import run_windows
@@ -68,6 +69,7 @@ class Predictor(ImagePredictor[Prediction]):
         notify: Callable[[str], None] = warnings.warn,
     ) -> None:
         super().__init__(device, dtype=dtype, tiles=tiles, batch=batch, self_ensemble=self_ensemble, notify=notify)
+        self.weights = fingerprint(model)
         self.model = model.to(self.device).eval()
         self.network = in_precision(torch.compile(self.model) if compile else self.model, self.device, self.dtype)
 

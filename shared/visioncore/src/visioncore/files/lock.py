@@ -19,6 +19,8 @@ _SILENT_SECONDS = 300
 """An owner on another machine that gives no sign for so long is gone."""
 _SETTLE_SECONDS = 0.2
 """In which two processes that take over the same lock find out about each other."""
+_CLOCK_SECONDS = 2
+"""By which the same beginning of a process may be told differently, after the clock was set."""
 
 
 class FolderLock:
@@ -32,7 +34,7 @@ class FolderLock:
     def __init__(self, folder: Path, what: str) -> None:
         self.path = folder / ".lock"
         self._what = what
-        self._mine = json.dumps({"host": platform.node(), "process": os.getpid(), "began": _began(os.getpid())})
+        self._mine = json.dumps({"host": platform.node(), "process": os.getpid(), "began": _began()})
         self._released = threading.Event()
 
     def take(self, say: Callable[[str], None]) -> None:
@@ -75,7 +77,7 @@ class FolderLock:
 
     def _is_gone(self, owner: dict[str, Any] | None) -> bool:
         if owner is not None and owner["host"] == platform.node():
-            return _began(owner["process"]) != owner["began"]
+            return not _runs(owner["process"], owner["began"])
         try:
             return time.time() - self.path.stat().st_mtime > _SILENT_SECONDS
         except OSError:
@@ -98,16 +100,26 @@ def _text(path: Path) -> str | None:
 def _owner(text: str) -> dict[str, Any] | None:
     try:
         owner = json.loads(text)
-        return owner if {"host", "process", "began"} <= owner.keys() and isinstance(owner["process"], int) else None
-    except (ValueError, AttributeError):
+        known = isinstance(owner["host"], str) and isinstance(owner["process"], int) and owner["began"] >= 0
+        return owner if known else None
+    except (ValueError, TypeError, KeyError):
         return None
 
 
-def _began(process: int) -> float | None:
-    """Return when a process began, which tells it from a later one of its number; None if there is none."""
+def _began() -> float:
+    """Return when this process began, which tells it from a later one of its number."""
+    import psutil
+
+    return float(psutil.Process().create_time())
+
+
+def _runs(process: int, began: float) -> bool:
     import psutil
 
     try:
-        return round(float(psutil.Process(process).create_time()), 2)
-    except psutil.Error:
-        return None
+        found = psutil.Process(process)
+        return found.status() != psutil.STATUS_ZOMBIE and abs(found.create_time() - began) < _CLOCK_SECONDS
+    except psutil.NoSuchProcess:
+        return False
+    except psutil.Error:  # of another user, on some systems
+        return True

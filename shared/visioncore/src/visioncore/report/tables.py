@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from ..errors import escaped
 from ..files import writable_folder, write_text
 from .json_files import write_json
 
@@ -87,10 +88,10 @@ def print_table(table: Table, title: str | None = None) -> None:
     from rich.table import Table as RichTable
     from rich.text import Text
 
-    shown = RichTable(title=title, title_justify="left")
+    shown = RichTable(title=None if title is None else escaped(title), title_justify="left")
     for index, column in enumerate(table.columns):
         text = any(isinstance(row[index], str) for row in table.rows)
         shown.add_column(column, justify="left" if text else "right", overflow="fold")
     for row in table.rows:
-        shown.add_row(*(Text(_short(cell)) for cell in row))
+        shown.add_row(*(Text(escaped(_short(cell))) for cell in row))
     Console().print(shown)
