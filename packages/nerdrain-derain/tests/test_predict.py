@@ -21,6 +21,7 @@ from visioncore.images import Image, read_image, to_tensor, write_image
 from visioncore.inference.dihedral import turned, turned_back
 from visioncore.testing.memory import room_for
 from visioncore.testing.photos import assert_close_pixels as close
+from visioncore.testing.suites.base import files_in
 from visioncore.video import Frame, read_frames, write_video
 
 MakePhoto = Callable[..., Any]
@@ -324,14 +325,10 @@ def folder(tmp_path: Path, make_photo: MakePhoto) -> Path:
     return tmp_path / "in"
 
 
-def names(out: Path) -> list[str]:
-    return sorted(path.relative_to(out).as_posix() for path in out.rglob("*") if path.is_file())
-
-
 @pytest.mark.parametrize("suffix", [".jpg", ".tif", ".webp", ".bmp"])
 def test_other_formats_of_the_results(predictor: Predictor, folder: Path, tmp_path: Path, suffix: str) -> None:
     predict_files([folder / "1.png"], predictor, tmp_path / "out", suffix=suffix)
-    assert names(tmp_path / "out") == [f"1{suffix}"]
+    assert files_in(tmp_path / "out") == [f"1{suffix}"]
     assert read_image(tmp_path / "out" / f"1{suffix}").pixels.shape == (32, 48, 3)
 
 
@@ -362,7 +359,7 @@ def test_videos_among_the_files(predictor: Predictor, folder: Path, make_photo: 
     (folder / "broken.mp4").write_text("not a video")
     said: list[str] = []
     summary = predict_files([folder], predictor, tmp_path / "out", say=said.append)
-    assert names(tmp_path / "out") == ["1.png", "2.png", "clip.mp4", "sub/1.png"]
+    assert files_in(tmp_path / "out") == ["1.png", "2.png", "clip.mp4", "sub/1.png"]
     assert list(summary.failed) == [folder / "broken.mp4"]
     assert len(said) == 1
     assert len(list(read_frames(tmp_path / "out" / "clip.mp4"))) == 3
@@ -375,4 +372,4 @@ def test_a_video_that_fails_midway_leaves_nothing(
     clip(tmp_path / "a.mp4", make_photo)
     with room_for(0, predictor.model, "forward", monkeypatch), pytest.raises(InputError, match="out of memory"):
         predictor.video(tmp_path / "a.mp4", tmp_path / "out" / "b.mp4")
-    assert names(tmp_path / "out") == []
+    assert files_in(tmp_path / "out") == []

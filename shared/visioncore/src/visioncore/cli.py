@@ -18,6 +18,7 @@ import sys
 import traceback
 import typing
 from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
 from typing import Annotated, Any, TextIO
 
 import tyro
@@ -39,9 +40,17 @@ OVERRIDES_HELP = (
 )
 
 Command = Callable[..., object]
+Check = Callable[[Mapping[str, Any]], None]
 
 
-def run(prog: str, commands: Mapping[str, Command], description: str, argv: Sequence[str] | None = None) -> int:
+def run(
+    prog: str,
+    commands: Mapping[str, Command],
+    description: str,
+    argv: Sequence[str] | None = None,
+    *,
+    check: Check | None = None,
+) -> int:
     """Run the command that the arguments name and return the exit code.
 
     A command returns None (done), an int (its exit code), or an object with an ``exit_code``. One with a parameter
@@ -54,14 +63,16 @@ def run(prog: str, commands: Mapping[str, Command], description: str, argv: Sequ
         commands: name -> function. Functions import what is heavy inside their body, so that help stays quick.
         description: one or two sentences on what the program does.
         argv: the arguments without the program's name; by default those of the process.
+        check: given the values of a command's parameters before it runs; raises `InputError` for what shows in them.
     """
     arguments = list(sys.argv[1:] if argv is None else argv)
     debug = "--debug" in arguments
     arguments = [argument for argument in arguments if argument != "--debug"]
     try:
-        code = _dispatch(prog, commands, description, arguments)
-        if sys.stdout is not None:  # it is where the process was started without one
-            sys.stdout.flush()
+        # a process may be started without streams
+        sys.stdout, sys.stderr = (stream or Path(os.devnull).open("w") for stream in (sys.stdout, sys.stderr))
+        code = _dispatch(prog, commands, description, arguments, check)
+        sys.stdout.flush()
         return code
     except BrokenPipeError:
         _write_nowhere()
@@ -84,14 +95,16 @@ def _tell(line: str, code: int, debug: bool) -> int:
 
 def _write_nowhere() -> None:
     """Let go of streams that nobody reads: the interpreter flushes them once more at exit and would complain there."""
-    for stream in filter(None, (sys.stdout, sys.stderr)):
+    for stream in (sys.stdout, sys.stderr):
         try:
             stream.flush()
         except BrokenPipeError:
             os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
 
 
-def _dispatch(prog: str, commands: Mapping[str, Command], description: str, arguments: list[str]) -> int:
+def _dispatch(
+    prog: str, commands: Mapping[str, Command], description: str, arguments: list[str], check: Check | None
+) -> int:
     first = arguments[0] if arguments else None
     if first in ("-h", "--help"):
         print(_overview(prog, commands, description))  # noqa: T201
@@ -106,10 +119,10 @@ def _dispatch(prog: str, commands: Mapping[str, Command], description: str, argu
         near = difflib.get_close_matches(first, commands, n=1)
         hint = f"did you mean {near[0]}?" if near else f"the commands are {', '.join(commands)}"
         raise InputError(f"unknown {kind} {first!r}; {hint} ({prog} --help explains them)")
-    return _run_command(f"{prog} {first}", commands[first], arguments[1:])
+    return _run_command(f"{prog} {first}", commands[first], arguments[1:], check)
 
 
-def _run_command(prog: str, command: Command, arguments: list[str]) -> int:
+def _run_command(prog: str, command: Command, arguments: list[str], check: Check | None) -> int:
     parameters = inspect.signature(command).parameters
     overrides, arguments = _take_overrides(arguments)
     if overrides and "overrides" not in parameters:
@@ -117,6 +130,8 @@ def _run_command(prog: str, command: Command, arguments: list[str]) -> int:
     parsed = _parse(prog, command, arguments)
     if isinstance(parsed, int):
         return parsed
+    if check is not None:
+        check(parsed)
     if "overrides" in parameters:
         parsed["overrides"] = overrides
     result = command(**parsed)
@@ -290,7 +305,7 @@ def complain(line: str) -> None:
     print(_writable(line, sys.stderr), file=sys.stderr, flush=True)  # noqa: T201
 
 
-def _writable(line: str, stream: TextIO | None) -> str:
+def _writable(line: str, stream: TextIO) -> str:
     """Return a line with what a stream cannot write, such as bytes of a file name that are no UTF-8, as ``\\xe9``."""
     encoding = getattr(stream, "encoding", None) or "utf-8"
     return escaped(line).encode(encoding, "backslashreplace").decode(encoding)

@@ -104,7 +104,7 @@ def open_record(out: str | Path, jobs: Sequence[Job], settings: Mapping[str, obj
     Raises:
         InputError: if the folder cannot be written, or as `BatchRecord`.
     """
-    out = Path(out)
+    out, _ = Path(out), rank_and_processes()  # before a folder is made
     if out in (job.target for job in jobs):
         writable_folder(out.parent)
         return None
