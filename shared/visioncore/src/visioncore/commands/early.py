@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import InputError
-from ..files import check_regular, check_writable
+from ..files import check_regular, check_writable, matching
 from ..methods import Method
 from ..ranks import local_rank, rank_and_processes
 from ..recipes import check_recipe
@@ -48,5 +48,5 @@ def _check_there(entry: str | Path) -> None:
         return
     if not glob.has_magic(str(entry)):
         raise InputError(f"{path}: no such file or folder")
-    if next(glob.iglob(str(entry), recursive=True), None) is None:  # noqa: PTH207 (absolute patterns too)
+    if next(matching(entry), None) is None:
         raise InputError(f"{entry}: no file matches this pattern")

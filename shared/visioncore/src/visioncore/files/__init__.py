@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from .finding import check_regular, duplicates, expand_inputs, first_bytes, natural_key, once, walk
+from .finding import check_regular, duplicates, expand_inputs, first_bytes, matching, natural_key, once, walk
 from .folders import partial_folder, recover_folders, remove_folder, replace_folder
 from .lists import read_list
 from .lock import FolderLock
@@ -19,6 +19,7 @@ __all__ = [
     "expand_inputs",
     "first_bytes",
     "hidden_beside",
+    "matching",
     "natural_key",
     "once",
     "partial_folder",

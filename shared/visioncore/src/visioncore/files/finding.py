@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import fnmatch
 import glob
 import hashlib
 import os
 import re
 from collections import defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 from ..errors import InputError
@@ -45,8 +46,7 @@ def expand_inputs(inputs: Iterable[str | Path], suffixes: Iterable[str]) -> list
             check_regular(path)
             files = [path]
         elif glob.has_magic(str(entry)):
-            matches = [Path(match) for match in glob.glob(str(entry), recursive=True)]  # noqa: PTH207 (absolute patterns too)
-            files = sorted(once(file for file in matches if _is_wanted(file, wanted)), key=natural_key)
+            files = sorted(once(file for file in matching(entry) if _is_wanted(file, wanted)), key=natural_key)
             if not files:
                 raise InputError(f"{entry}: the pattern matches no file with suffix {', '.join(wanted)}")
         else:
@@ -79,6 +79,32 @@ def walk(folder: Path) -> Iterator[tuple[Path, list[Path]]]:
                 Path(place),
                 [Path(place, name) for name in sorted(names, key=natural_key) if not name.startswith(".")],
             )
+
+
+def matching(pattern: str | Path) -> Iterator[Path]:
+    """Yield what a glob pattern matches; ``**`` is any number of folders, found as by `walk`.
+
+    Unlike the glob of the standard library it ends where links lead in circles.
+    """
+    path = Path(pattern)
+    yield from _matching(Path(path.anchor), path.relative_to(path.anchor).parts)
+
+
+def _matching(folder: Path, parts: Sequence[str]) -> Iterator[Path]:
+    if not parts:
+        yield folder
+    elif parts[0] == "**":
+        for place, files in walk(folder):
+            yield from _matching(place, parts[1:])
+            if len(parts) == 1:
+                yield from files
+    elif not glob.has_magic(parts[0]):
+        if (folder / parts[0]).exists():
+            yield from _matching(folder / parts[0], parts[1:])
+    elif folder.is_dir() and os.access(folder, os.R_OK):
+        for name in os.listdir(folder):
+            if fnmatch.fnmatch(name, parts[0]) and (parts[0].startswith(".") or not name.startswith(".")):
+                yield from _matching(folder / name, parts[1:])
 
 
 def once(files: Iterable[Path]) -> list[Path]:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ..errors import InputError
-from ..files import check_regular, natural_key, once, walk
+from ..files import check_regular, matching, natural_key, once, walk
 from .arrays import read_array
 from .dicom_series import read_dicom
 from .formats import FORMATS, SLICES, VOLUME_SUFFIXES, Format, format_of, is_slice
@@ -60,7 +60,7 @@ class ScanReader:
         if path.exists():
             scans = list(self._inside(path)) if path.is_dir() else [path]
         elif glob.has_magic(str(entry)):
-            matches = sorted(once(map(Path, glob.glob(str(entry), recursive=True))), key=natural_key)  # noqa: PTH207 (absolute patterns too)
+            matches = sorted(once(matching(entry)), key=natural_key)
             scans = [scan for match in matches for scan in (self._inside(match) if match.is_dir() else [match])]
             scans = [scan for scan in scans if scan.is_dir() or self.knows(scan)]
         else:
