@@ -283,7 +283,17 @@ def test_processes_share_the_files(tmp_path: Path, monkeypatch: pytest.MonkeyPat
 
 @pytest.mark.parametrize(
     ("rank", "processes"),
-    [(None, "2"), ("0", None), ("2", "2"), ("", "2"), ("0", ""), ("one", "2"), ("0", "0"), ("-1", "2"), ("\u00b9", "2")],
+    [
+        (None, "2"),
+        ("0", None),
+        ("2", "2"),
+        ("", "2"),
+        ("0", ""),
+        ("one", "2"),
+        ("0", "0"),
+        ("-1", "2"),
+        ("\u00b9", "2"),
+    ],
 )
 def test_shares_that_are_not_told_are_refused(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, rank: str | None, processes: str | None

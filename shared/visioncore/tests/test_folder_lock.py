@@ -27,7 +27,7 @@ time.sleep(60)
 
 
 @pytest.fixture
-def owner(tmp_path: Path) -> Iterator["subprocess.Popen[str]"]:
+def owner(tmp_path: Path) -> Iterator[subprocess.Popen[str]]:
     """A process that has the lock on ``tmp_path``."""
     with subprocess.Popen([sys.executable, "-c", OWNER, str(tmp_path)], stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
@@ -40,7 +40,7 @@ def nothing(line: str) -> None:
     raise AssertionError(f"nothing was to be told: {line}")
 
 
-def test_one_owner_at_a_time(tmp_path: Path, owner: "subprocess.Popen[str]") -> None:
+def test_one_owner_at_a_time(tmp_path: Path, owner: subprocess.Popen[str]) -> None:
     with pytest.raises(InputError) as caught:
         FolderLock(tmp_path, "trains").take(nothing)
     host = json.loads((tmp_path / ".lock").read_text())["host"]
@@ -50,7 +50,7 @@ def test_one_owner_at_a_time(tmp_path: Path, owner: "subprocess.Popen[str]") -> 
 
 
 @pytest.mark.skipif(os.name == "nt", reason="there is no such signal")
-def test_the_lock_of_a_killed_process_is_taken_over(tmp_path: Path, owner: "subprocess.Popen[str]") -> None:
+def test_the_lock_of_a_killed_process_is_taken_over(tmp_path: Path, owner: subprocess.Popen[str]) -> None:
     owner.send_signal(signal.SIGKILL)
     while (tmp_path / ".lock").exists() and owner.returncode is None and not _zombie(owner.pid):
         time.sleep(0.01)

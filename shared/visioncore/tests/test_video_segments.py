@@ -9,10 +9,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from visioncore import video_segments
 from visioncore.errors import InputError
+from visioncore.inference import video_segments
+from visioncore.inference.video_segments import Segments
 from visioncore.video import Frame, read_frames, write_video
-from visioncore.video_segments import Segments
 
 av = pytest.importorskip("av")
 

@@ -70,7 +70,7 @@ def run(
     arguments = [argument for argument in arguments if argument != "--debug"]
     try:
         # a process may be started without streams
-        sys.stdout, sys.stderr = (stream or Path(os.devnull).open("w") for stream in (sys.stdout, sys.stderr))
+        sys.stdout, sys.stderr = sys.stdout or _nowhere(), sys.stderr or _nowhere()
         code = _dispatch(prog, commands, description, arguments, check)
         sys.stdout.flush()
         return code
@@ -91,6 +91,10 @@ def _tell(line: str, code: int, debug: bool) -> int:
     except BrokenPipeError:
         _write_nowhere()
     return code
+
+
+def _nowhere() -> TextIO:
+    return Path(os.devnull).open("w", encoding="utf-8")
 
 
 def _write_nowhere() -> None:

@@ -232,9 +232,7 @@ def _ticks(rate: Fraction) -> int:
     return rate.numerator * math.ceil(_TICKS_PER_SECOND / rate.numerator)
 
 
-def _encodable(
-    path: Path, frames: Iterable[Frame], rate: Fraction, begin: int = 0, last: int = -1
-) -> Iterator[Any]:
+def _encodable(path: Path, frames: Iterable[Frame], rate: Fraction, begin: int = 0, last: int = -1) -> Iterator[Any]:
     """Yield ``frames`` as the encoder needs them: even sides, 4:2:0, each later than the one before.
 
     Args:

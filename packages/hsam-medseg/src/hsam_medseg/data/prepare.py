@@ -185,7 +185,8 @@ def _write_list(out: Path, cases: Sequence[Case]) -> None:
         record = json.loads(_record(out, case).read_text(encoding="utf-8"))
         spacing = record["spacing"] or [""] * 3
         rows.append([case.name, record["image"], record["label"], len(record["slices"]), *spacing])
-    with atomic_path(out / CASES_FILE) as temporary, temporary.open(
-        "w", newline="", encoding="utf-8", errors="surrogateescape"
-    ) as file:
+    with (
+        atomic_path(out / CASES_FILE) as temporary,
+        temporary.open("w", newline="", encoding="utf-8", errors="surrogateescape") as file,
+    ):
         csv.writer(file).writerows([columns, *rows])

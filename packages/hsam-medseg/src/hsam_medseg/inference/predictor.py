@@ -224,8 +224,8 @@ def predict_files(
 
     For each there are ``<name>.nii.gz`` (labels), ``<name>.json`` (volumes of organs and how they were found), and what
     else is asked for; inside a folder their place is kept. What was made of the same scan with the same weights and
-    options, as ``made.jsonl`` beside the results says, is skipped. A scan that cannot be read is reported and the others still run. Under ``accelerate launch`` or
-    ``torchrun`` the processes share the scans.
+    options, as ``made.jsonl`` beside the results says, is skipped. A scan that cannot be read is reported and the
+    others still run. Under ``accelerate launch`` or ``torchrun`` the processes share the scans.
 
     Args:
         inputs: files, folders, glob patterns, see `visioncore.medical.ScanReader.find`.

@@ -102,7 +102,7 @@ def _matching(folder: Path, parts: Sequence[str]) -> Iterator[Path]:
         if (folder / parts[0]).exists():
             yield from _matching(folder / parts[0], parts[1:])
     elif folder.is_dir() and os.access(folder, os.R_OK):
-        for name in os.listdir(folder):
+        for name in (entry.name for entry in os.scandir(folder)):
             if fnmatch.fnmatch(name, parts[0]) and (parts[0].startswith(".") or not name.startswith(".")):
                 yield from _matching(folder / name, parts[1:])
 

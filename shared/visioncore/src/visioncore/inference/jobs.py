@@ -147,5 +147,3 @@ def _searched_folder(entry: str | Path) -> Path | None:
         return None
     wild = next(number for number, part in enumerate(path.parts) if glob.has_magic(part))
     return Path(*path.parts[:wild])
-
-

@@ -18,13 +18,13 @@ from ..errors import InputError
 from ..files import expand_inputs
 from ..images import IMAGE_SUFFIXES, Image, from_tensor, read_image, to_tensor, write_image
 from ..video import VIDEO_SUFFIXES, WRITTEN_SUFFIXES, Frame, probe_video, read_frames
-from ..video_segments import Segments
 from .batch import Summary, process_files, progress, told
 from .dihedral import self_ensemble as run_all_ways
 from .jobs import Job, check_one, check_results, named_file, place_inputs, plan_jobs
 from .record import open_record
 from .result import ImageResult
 from .tiling import Network, Tiles, check_tiles, parse_tiles, run_tiled, run_whole
+from .video_segments import Segments
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -131,7 +131,12 @@ class ImagePredictor(Generic[Result]):
         Raises:
             InputError: if it cannot be run.
         """
-        if images.ndim != 4 or images.shape[1] != self.channels or 0 in images.shape[1:] or not images.is_floating_point():
+        if (
+            images.ndim != 4
+            or images.shape[1] != self.channels
+            or 0 in images.shape[1:]
+            or not images.is_floating_point()
+        ):
             raise InputError(
                 f"images are {tuple(images.shape)} {images.dtype}; they must be (B, {self.channels}, H, W) in floating "
                 "point"
@@ -149,7 +154,7 @@ class ImagePredictor(Generic[Result]):
         """Restore a video frame by frame; times are kept, and sound that ``target`` can hold.
 
         A call that was broken off leaves what it has done in a hidden folder beside ``target``, and the same call goes
-        on from there, see `visioncore.video_segments`.
+        on from there, see `visioncore.inference.video_segments`.
 
         Args:
             source: the video.

@@ -139,7 +139,9 @@ class Run:
         lock = FolderLock(writable_folder(self.out), "trains")
         lock.take(self.progress.line)
         self.lock = lock
-        if slow := slow_precision(resolve_dtype(self.config.precision, self.accelerator.device), self.accelerator.device):
+        if slow := slow_precision(
+            resolve_dtype(self.config.precision, self.accelerator.device), self.accelerator.device
+        ):
             self.progress.line(slow)
         record = self.out / "run.json"
         clear_partials(self.out)

@@ -21,10 +21,10 @@ from zipfile import BadZipFile
 import numpy as np
 from numpy.typing import NDArray
 
-from .errors import InputError
-from .extras import require
-from .files import atomic_path, clear_partials, hidden_beside, writable_folder, write_text
-from .video import _CONTAINERS, WRITTEN_SUFFIXES, Frame, _container, _encodable, _h264_stream, _Sound, _ticks
+from ..errors import InputError
+from ..extras import require
+from ..files import atomic_path, clear_partials, hidden_beside, writable_folder, write_text
+from ..video import _CONTAINERS, WRITTEN_SUFFIXES, Frame, _container, _encodable, _h264_stream, _Sound, _ticks
 
 FRAMES = 100
 """In a segment; its first frame is a key frame, of which H.264 has one at least every 250."""
@@ -45,9 +45,7 @@ class Segments:
 
     def __init__(self, path: Path, rate: Fraction, identity: Mapping[str, object]) -> None:
         if path.suffix.lower() not in WRITTEN_SUFFIXES:
-            raise InputError(
-                f"{path}: videos cannot be written as {path.suffix!r}; use {', '.join(WRITTEN_SUFFIXES)}"
-            )
+            raise InputError(f"{path}: videos cannot be written as {path.suffix!r}; use {', '.join(WRITTEN_SUFFIXES)}")
         self.path, self.rate = path, rate
         writable_folder(path.parent)
         self.folder = hidden_beside(path, "segments")
