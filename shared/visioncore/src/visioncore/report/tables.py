@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import escaped
-from ..files import writable_folder, write_text
+from ..files import clear_partials, writable_folder, write_text
 from .json_files import write_json
 
 Cell = str | int | float | None
@@ -65,6 +65,7 @@ def save_tables(out: str | Path, tables: Mapping[str, Table], report: Mapping[st
         InputError: if it cannot be written.
     """
     folder = writable_folder(out)
+    clear_partials(folder)
     for name, table in tables.items():
         table.save(folder / name)
     write_json(folder / "report.json", report)
