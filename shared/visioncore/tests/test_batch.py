@@ -8,6 +8,7 @@ import sys
 import threading
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -210,7 +211,7 @@ def test_a_defect_of_the_network_is_raised(tmp_path: Path) -> None:
 @pytest.mark.parametrize("stage", ["read", "write"])
 @pytest.mark.parametrize("error", [KeyboardInterrupt, SystemExit])
 def test_ctrl_c_ends_the_batch(tmp_path: Path, stage: str, error: type[BaseException]) -> None:
-    def stop(*given: object) -> str:
+    def stop(*given: object) -> Any:
         raise error
 
     jobs = jobs_of(tmp_path, "1.a", "2.a")
