@@ -19,6 +19,7 @@ from visioncore.images import Image, read_image, to_tensor, write_image
 from visioncore.inference.dihedral import turned, turned_back
 from visioncore.testing.memory import room_for
 from visioncore.testing.photos import assert_close_pixels as close
+from visioncore.testing.suites.base import files_in
 
 MakePhoto = Callable[..., Any]
 
@@ -361,12 +362,8 @@ def folder(tmp_path: Path, make_photo: MakePhoto) -> Path:
     return tmp_path / "in"
 
 
-def names(out: Path) -> list[str]:
-    return sorted(path.relative_to(out).as_posix() for path in out.rglob("*") if path.is_file())
-
-
 @pytest.mark.parametrize("suffix", [".jpg", ".tif", ".webp", ".bmp"])
 def test_other_formats_of_the_results(predictor: Predictor, folder: Path, tmp_path: Path, suffix: str) -> None:
     predict_files([folder / "1.png"], predictor, tmp_path / "out", suffix=suffix)
-    assert names(tmp_path / "out") == [f"1{suffix}"]
+    assert files_in(tmp_path / "out") == [f"1{suffix}"]
     assert read_image(tmp_path / "out" / f"1{suffix}").pixels.shape == (32, 64, 3)

@@ -35,7 +35,9 @@ class TestCommands(WithSam, CommandsSuite):
 
 class TestPredict(PredictSuite):
     package = PACKAGE
-    suffix, other_suffix, results = ".nii.gz", ".nii", (".nii.gz", ".json", ".png")
+    side = 64
+    options = ("--device", "cpu", "--no-preview")
+    suffix, other_suffix, results = ".nii.gz", ".nii", (".nii.gz", ".json")
     broken_told = "the NIfTI file is truncated or damaged", "not a volume"
 
     def make_input(self, path: Path, seed: int) -> None:

@@ -126,7 +126,7 @@ def test_files_that_hold_both(put: Put, name: str) -> None:
     np.testing.assert_array_equal(labels.voxels, VOXELS % 2)
 
 
-@pytest.mark.parametrize("header", ["", "image,label\n", "\ufeffimage,label\n", "label,image\n"])
+@pytest.mark.parametrize("header", ["", "image,label\n", "\ufeffimage,label\n", "label,image\n", " Image , LABEL\n"])
 def test_a_list(put: Put, header: str) -> None:
     data = put("x/a.nii.gz", "y/b.nii.gz")
     row = "y/b.nii.gz, x/a.nii.gz" if header.startswith("label") else "x/a.nii.gz, y/b.nii.gz"

@@ -29,6 +29,7 @@ from hsam_medseg.inference.work_ahead import ahead, one_behind
 from visioncore.errors import InputError
 from visioncore.inference.dihedral import turned, turned_back
 from visioncore.testing.memory import room_for
+from visioncore.testing.suites.base import files_in
 
 nibabel: Any = import_module("nibabel")  # not typed throughout
 Array = np.ndarray[Any, Any]
@@ -376,9 +377,9 @@ def test_where_results_are_saved(tmp_path: Path) -> None:
     path = write_nifti(tmp_path / "a.b.nii.gz", placed(random_scan(2, 20, 24)))
     result = make(brightness())(path, probabilities=True)
     assert result.save(tmp_path / "new") == tmp_path / "new" / "a.b.nii.gz"
-    assert names(tmp_path / "new") == ["a.b.json", "a.b.nii.gz", "a.b_probabilities.nii.gz"]
+    assert files_in(tmp_path / "new") == ["a.b.json", "a.b.nii.gz", "a.b_probabilities.nii.gz"]
     result.save(tmp_path / "other" / "x.nii")
-    assert names(tmp_path / "other") == ["x.json", "x.nii", "x_probabilities.nii.gz"]
+    assert files_in(tmp_path / "other") == ["x.json", "x.nii", "x_probabilities.nii.gz"]
     written = nibabel.load(tmp_path / "new" / "a.b_probabilities.nii.gz")
     assert result.probabilities is not None
     np.testing.assert_allclose(written.get_fdata().transpose(3, 2, 1, 0), result.probabilities)
@@ -598,10 +599,6 @@ def predictor() -> Predictor:
     return make(brightness())
 
 
-def names(out: Path) -> list[str]:
-    return sorted(path.relative_to(out).as_posix() for path in out.rglob("*") if path.is_file())
-
-
 def results(*stems: str, endings: Iterable[str] = (".nii.gz", ".json", ".png")) -> list[str]:
     return sorted(stem + ending for stem in stems for ending in endings)
 
@@ -611,7 +608,7 @@ def test_a_folder_with_a_broken_file(predictor: Predictor, folder: Path, tmp_pat
     (folder / "3.nii").write_text("not a scan")
     said: list[str] = []
     summary = predict_files([folder], predictor, tmp_path / "out", say=said.append)
-    assert names(tmp_path / "out") == results("1", "2", "sub/1")
+    assert files_in(tmp_path / "out") == results("1", "2", "sub/1")
     assert summary.exit_code == 1
     assert str(summary) == "3 done, 0 skipped as done before, 2 failed"
     assert [line.split(":")[1].strip() for line in said] == [str(folder / "0.nii.gz"), str(folder / "3.nii")]
@@ -625,7 +622,7 @@ def test_a_folder_with_a_broken_file(predictor: Predictor, folder: Path, tmp_pat
 def test_what_is_asked_for_later_is_made_then(predictor: Predictor, folder: Path, tmp_path: Path) -> None:
     out = tmp_path / "out"
     predict_files([folder], predictor, out, preview=False)
-    assert names(out) == results("1", "2", "sub/1", endings=(".nii.gz", ".json"))
+    assert files_in(out) == results("1", "2", "sub/1", endings=(".nii.gz", ".json"))
     assert len(predict_files([folder], predictor, out, probabilities=True, preview=False).done) == 3
     assert (out / "sub" / "1_probabilities.nii.gz").exists()
     assert len(predict_files([folder], predictor, out, probabilities=True, preview=False).skipped) == 3
@@ -650,7 +647,7 @@ def test_probabilities_of_one_scan_only_are_held(
 
 def test_patterns_keep_places_below_their_plain_part(predictor: Predictor, folder: Path, tmp_path: Path) -> None:
     predict_files([folder / "s*" / "*.nii.gz", folder / "2.nii"], predictor, tmp_path / "out", preview=False)
-    assert names(tmp_path / "out") == results("2", "sub/1", endings=(".nii.gz", ".json"))
+    assert files_in(tmp_path / "out") == results("2", "sub/1", endings=(".nii.gz", ".json"))
 
 
 def test_inputs_and_folders_that_will_not_do(predictor: Predictor, folder: Path, tmp_path: Path) -> None:
@@ -680,7 +677,7 @@ def test_slices_in_a_folder_are_one_scan(predictor: Predictor, tmp_path: Path) -
     for inputs in (tmp_path / "in", tmp_path / "in" / "patient"):
         summary = predict_files([inputs], predictor, tmp_path / "out", overwrite=True)
         assert [path.name for path in summary.done] == ["patient.nii.gz"]
-    assert names(tmp_path / "out") == results("patient")
+    assert files_in(tmp_path / "out") == results("patient")
     with pytest.warns(UserWarning, match="neither sform nor qform"):
         labels = read_labels(tmp_path / "out" / "patient.nii.gz").voxels
     np.testing.assert_array_equal(labels, loop((voxels / np.float32(255)).astype(np.float32), by_brightness))
@@ -697,7 +694,7 @@ def test_dicom_with_a_dicom_segmentation(tmp_path: Path) -> None:
     (tmp_path / "in" / "scan.dcm").write_bytes(sample.read_bytes())
     out, model = tmp_path / "out", brightness(window="range", classes=("liver", "spleen"))
     assert predict_files([tmp_path / "in" / "scan.dcm"], make(model), out, dicom_seg=True).exit_code == 0
-    assert names(out) == results("scan", endings=(".nii.gz", ".json", ".png", ".dcm"))
+    assert files_in(out) == results("scan", endings=(".nii.gz", ".json", ".png", ".dcm"))
     written = pydicom.dcmread(out / "scan.dcm")
     assert written.Modality == "SEG"
     assert [str(segment.SegmentLabel) for segment in written.SegmentSequence] == ["liver", "spleen"]
@@ -722,7 +719,7 @@ def test_a_dicom_segmentation_of_something_else_fails_that_scan(
     summary = predict_files([folder / "2.nii"], predictor, tmp_path / "out", dicom_seg=True, say=said.append)
     assert summary.exit_code == 1
     assert "made for scans that are read from DICOM" in said[0]
-    assert names(tmp_path / "out") == results("2")
+    assert files_in(tmp_path / "out") == results("2")
 
 
 def test_an_empty_scan_among_others_is_noted(folder: Path, tmp_path: Path) -> None:

@@ -137,6 +137,8 @@ def test_a_manifest(make_pairs: MakePairs) -> None:
     manifest = folder / "pairs.csv"
     manifest.write_text("\ufeffrainy,clean\ninput/b.png,target/x.png\n\ninput/a.png, target/y.png\n", encoding="utf-8")
     assert paired(manifest) == [("b.png", "x.png"), ("a.png", "y.png")]
+    manifest.write_text(" Clean ,split, RAINY\ntarget/x.png,train,input/b.png\n")
+    assert paired(manifest) == [("b.png", "x.png")]
     for text, told in (
         ("input/b.png\n", "line 1: 1 columns; there must be two"),
         ("rainy,clean\ninput/b.png,target/z.png\n", "line 2: no such file: "),

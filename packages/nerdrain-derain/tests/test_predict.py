@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from fractions import Fraction
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,7 @@ from visioncore.images import Image, read_image, to_tensor, write_image
 from visioncore.inference.dihedral import turned, turned_back
 from visioncore.testing.memory import room_for
 from visioncore.testing.photos import assert_close_pixels as close
+from visioncore.testing.suites.base import files_in
 from visioncore.video import Frame, read_frames, write_video
 
 MakePhoto = Callable[..., Any]
@@ -324,14 +326,10 @@ def folder(tmp_path: Path, make_photo: MakePhoto) -> Path:
     return tmp_path / "in"
 
 
-def names(out: Path) -> list[str]:
-    return sorted(path.relative_to(out).as_posix() for path in out.rglob("*") if path.is_file())
-
-
 @pytest.mark.parametrize("suffix", [".jpg", ".tif", ".webp", ".bmp"])
 def test_other_formats_of_the_results(predictor: Predictor, folder: Path, tmp_path: Path, suffix: str) -> None:
     predict_files([folder / "1.png"], predictor, tmp_path / "out", suffix=suffix)
-    assert names(tmp_path / "out") == [f"1{suffix}"]
+    assert files_in(tmp_path / "out") == [f"1{suffix}"]
     assert read_image(tmp_path / "out" / f"1{suffix}").pixels.shape == (32, 48, 3)
 
 
@@ -362,11 +360,73 @@ def test_videos_among_the_files(predictor: Predictor, folder: Path, make_photo: 
     (folder / "broken.mp4").write_text("not a video")
     said: list[str] = []
     summary = predict_files([folder], predictor, tmp_path / "out", say=said.append)
-    assert names(tmp_path / "out") == ["1.png", "2.png", "clip.mp4", "sub/1.png"]
+    assert files_in(tmp_path / "out") == ["1.png", "2.png", "clip.mp4", "sub/1.png"]
     assert list(summary.failed) == [folder / "broken.mp4"]
     assert len(said) == 1
     assert len(list(read_frames(tmp_path / "out" / "clip.mp4"))) == 3
     assert len(predict_files([folder / "clip.mkv"], predictor, tmp_path / "out").skipped) == 1
+
+
+def test_a_video_that_was_broken_off_goes_on(
+    predictor: Predictor, make_photo: MakePhoto, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("visioncore.inference.video_segments.FRAMES", 2)
+    (tmp_path / "in").mkdir()
+    clip(tmp_path / "in" / "a.mp4", make_photo)
+    predictor.video(tmp_path / "in" / "a.mp4", tmp_path / "whole.mp4")
+    forward, calls, said = predictor.model.forward, list[int](), list[str]()
+
+    def broken_off(images: Tensor) -> Any:
+        calls.append(len(images))
+        if len(calls) == 3:
+            raise KeyboardInterrupt
+        return forward(images)
+
+    monkeypatch.setattr(predictor, "notify", said.append)
+    monkeypatch.setattr(predictor.model, "forward", broken_off)
+    with pytest.raises(KeyboardInterrupt):
+        predict_files([tmp_path / "in"], predictor, tmp_path / "out")
+    assert not (tmp_path / "out" / "a.mp4").exists()
+    assert len(predict_files([tmp_path / "in"], predictor, tmp_path / "out").done) == 1
+    assert len(calls) == 4, "two frames were done before"
+    assert said == [f"{tmp_path / 'out' / 'a.mp4'}: 2 frames are done before; going on from there"]
+    assert files_in(tmp_path / "out") == ["a.mp4"]
+    assert (tmp_path / "out" / "a.mp4").read_bytes() == (tmp_path / "whole.mp4").read_bytes()
+
+
+def test_a_damaged_video_leaves_no_segments(
+    predictor: Predictor, make_photo: MakePhoto, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whatever its reader raises is its fault, in one line; what the network raises is not."""
+    monkeypatch.setattr("visioncore.inference.video_segments.FRAMES", 1)
+    clip(tmp_path / "a.mp4", make_photo)
+
+    def damaged(path: Path) -> Iterator[Frame]:
+        yield from islice(read_frames(path), 2)
+        raise IndexError("of the reader")
+
+    monkeypatch.setattr("visioncore.inference.restoration.read_frames", damaged)
+    said: list[str] = []
+    assert predict_files([tmp_path / "a.mp4"], predictor, tmp_path / "out", say=said.append).exit_code == 1
+    assert said == [f"failed: {tmp_path / 'a.mp4'}: IndexError: of the reader"]
+    assert files_in(tmp_path / "out") == []
+
+
+def test_one_video_or_photo_goes_to_a_file(
+    predictor: Predictor, make_photo: MakePhoto, folder: Path, tmp_path: Path
+) -> None:
+    clip(tmp_path / "a.mp4", make_photo)
+    assert predict_files([tmp_path / "a.mp4"], predictor, tmp_path / "b.mkv").exit_code == 0
+    assert len(list(read_frames(tmp_path / "b.mkv"))) == 3
+    assert predict_files([folder / "2.jpg"], predictor, tmp_path / "b.tif").exit_code == 0
+    assert read_image(tmp_path / "b.tif").pixels.shape == (32, 48, 3)
+    for given, out, told in (
+        (tmp_path / "a.mp4", "b.png", r"a.mp4 can be written as .mp4, .m4v, .mov, .mkv"),
+        (folder / "2.jpg", "b.mp4", r"2.jpg can be written as .png"),
+        (folder / "2.jpg", "in/2.jpg", "this input would be written over"),
+    ):
+        with pytest.raises(InputError, match=told):
+            predict_files([given], predictor, tmp_path / out)
 
 
 def test_a_video_that_fails_midway_leaves_nothing(
@@ -375,4 +435,4 @@ def test_a_video_that_fails_midway_leaves_nothing(
     clip(tmp_path / "a.mp4", make_photo)
     with room_for(0, predictor.model, "forward", monkeypatch), pytest.raises(InputError, match="out of memory"):
         predictor.video(tmp_path / "a.mp4", tmp_path / "out" / "b.mp4")
-    assert names(tmp_path / "out") == []
+    assert files_in(tmp_path / "out") == []

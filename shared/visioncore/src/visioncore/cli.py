@@ -22,12 +22,13 @@ import typing
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from inspect import Parameter
-from typing import Annotated, Any
+from pathlib import Path
+from typing import Annotated, Any, TextIO
 
 import tyro
 from tyro.conf import Positional
 
-from .errors import InputError
+from .errors import InputError, escaped
 
 __all__ = ["Command", "Default", "Positional", "complain", "parameters", "run", "say"]
 
@@ -43,6 +44,7 @@ OVERRIDES_HELP = (
 )
 
 Command = Callable[..., object]
+Check = Callable[[Mapping[str, Any]], None]
 
 
 @dataclass(frozen=True)
@@ -52,7 +54,14 @@ class Default:
     value: Any
 
 
-def run(prog: str, commands: Mapping[str, Command], description: str, argv: Sequence[str] | None = None) -> int:
+def run(
+    prog: str,
+    commands: Mapping[str, Command],
+    description: str,
+    argv: Sequence[str] | None = None,
+    *,
+    check: Check | None = None,
+) -> int:
     """Run the command that the arguments name and return the exit code.
 
     A command returns None (done), an int (its exit code), or an object with an ``exit_code``. One with a parameter
@@ -65,17 +74,19 @@ def run(prog: str, commands: Mapping[str, Command], description: str, argv: Sequ
         commands: name -> function. Functions import what is heavy inside their body, so that help stays quick.
         description: one or two sentences on what the program does.
         argv: the arguments without the program's name; by default those of the process.
+        check: given the values of a command's parameters before it runs; raises `InputError` for what shows in them.
     """
     arguments = list(sys.argv[1:] if argv is None else argv)
     debug = "--debug" in arguments
     arguments = [argument for argument in arguments if argument != "--debug"]
     try:
-        code = _dispatch(prog, commands, description, arguments)
+        # a process may be started without streams
+        sys.stdout, sys.stderr = sys.stdout or _nowhere(), sys.stderr or _nowhere()
+        code = _dispatch(prog, commands, description, arguments, check)
         sys.stdout.flush()
         return code
     except BrokenPipeError:
-        # The interpreter flushes stdout once more at exit and would complain there.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _write_nowhere()
         return NOBODY_READS
     except KeyboardInterrupt:
         return _tell("interrupted", INTERRUPTED, debug)
@@ -84,13 +95,31 @@ def run(prog: str, commands: Mapping[str, Command], description: str, argv: Sequ
 
 
 def _tell(line: str, code: int, debug: bool) -> int:
-    if debug:
-        traceback.print_exc()
-    print(" ".join(line.split()), file=sys.stderr)  # noqa: T201
+    try:
+        if debug:
+            traceback.print_exc()
+        complain(" ".join(line.split()))
+    except BrokenPipeError:
+        _write_nowhere()
     return code
 
 
-def _dispatch(prog: str, commands: Mapping[str, Command], description: str, arguments: list[str]) -> int:
+def _nowhere() -> TextIO:
+    return Path(os.devnull).open("w", encoding="utf-8")
+
+
+def _write_nowhere() -> None:
+    """Let go of streams that nobody reads: the interpreter flushes them once more at exit and would complain there."""
+    for stream in (sys.stdout, sys.stderr):
+        try:
+            stream.flush()
+        except BrokenPipeError:
+            os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
+
+
+def _dispatch(
+    prog: str, commands: Mapping[str, Command], description: str, arguments: list[str], check: Check | None
+) -> int:
     first = arguments[0] if arguments else None
     if first in ("-h", "--help"):
         print(_overview(prog, commands, description))  # noqa: T201
@@ -105,10 +134,10 @@ def _dispatch(prog: str, commands: Mapping[str, Command], description: str, argu
         near = difflib.get_close_matches(first, commands, n=1)
         hint = f"did you mean {near[0]}?" if near else f"the commands are {', '.join(commands)}"
         raise InputError(f"unknown {kind} {first!r}; {hint} ({prog} --help explains them)")
-    return _run_command(f"{prog} {first}", commands[first], arguments[1:])
+    return _run_command(f"{prog} {first}", commands[first], arguments[1:], check)
 
 
-def _run_command(prog: str, command: Command, arguments: list[str]) -> int:
+def _run_command(prog: str, command: Command, arguments: list[str], check: Check | None) -> int:
     takes_overrides = "overrides" in inspect.signature(command).parameters
     overrides, arguments = _take_overrides(arguments)
     if overrides and not takes_overrides:
@@ -116,6 +145,8 @@ def _run_command(prog: str, command: Command, arguments: list[str]) -> int:
     parsed = _parse(prog, command, arguments)
     if isinstance(parsed, int):
         return parsed
+    if check is not None:
+        check(parsed)
     if takes_overrides:
         parsed["overrides"] = overrides
     result = command(**parsed)
@@ -299,9 +330,15 @@ def _version(prog: str) -> str:
 
 def say(line: str) -> None:
     """Print a line of a command's result."""
-    print(line, flush=True)  # noqa: T201
+    print(_writable(line, sys.stdout), flush=True)  # noqa: T201
 
 
 def complain(line: str) -> None:
     """Print a line on what went wrong or is worth knowing, apart from the result."""
-    print(line, file=sys.stderr, flush=True)  # noqa: T201
+    print(_writable(line, sys.stderr), file=sys.stderr, flush=True)  # noqa: T201
+
+
+def _writable(line: str, stream: TextIO) -> str:
+    """Return a line with what a stream cannot write, such as bytes of a file name that are no UTF-8, as ``\\xe9``."""
+    encoding = getattr(stream, "encoding", None) or "utf-8"
+    return escaped(line).encode(encoding, "backslashreplace").decode(encoding)

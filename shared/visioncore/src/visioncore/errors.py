@@ -18,3 +18,8 @@ def some(names: Iterable[str], most: int | None = 8) -> str:
     shown = every[:most]
     more = len(every) - len(shown)
     return ", ".join(shown) + (f" and {more} more" if more else "")
+
+
+def escaped(text: str) -> str:
+    """Return text with the bytes of file names that are no UTF-8 written as ``\\xe9``, so that it can be encoded."""
+    return text.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")

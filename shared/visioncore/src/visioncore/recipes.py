@@ -15,6 +15,7 @@ import yaml
 
 from .configs import Config, Typed, did_you_mean, from_plain, shown
 from .errors import InputError
+from .files import check_regular
 
 
 def recipe_names(package: str) -> list[str]:
@@ -23,6 +24,15 @@ def recipe_names(package: str) -> list[str]:
     if not folder.is_dir():
         return []
     return sorted(entry.name.removesuffix(".yaml") for entry in folder.iterdir() if entry.name.endswith(".yaml"))
+
+
+def check_recipe(package: str, name: str | Path) -> None:
+    """Check that there is such a recipe, as far as that shows without its fields; arguments as of `load_recipe`.
+
+    Raises:
+        InputError: if it is unknown or cannot be read.
+    """
+    _read(package, name)
 
 
 def load_recipe(
@@ -56,6 +66,7 @@ def load_recipe(
 def _read(package: str, name: str | Path) -> tuple[str, str]:
     """Return how to call the recipe in messages, and its text."""
     path = Path(name)
+    check_regular(path)
     if path.suffix or len(path.parts) > 1:
         try:
             return str(path), path.read_text(encoding="utf-8")

@@ -25,6 +25,8 @@ VIDEO_SUFFIXES = (".mp4", ".m4v", ".mov", ".mkv", ".webm", ".avi")
 """Suffixes of videos inside a folder."""
 
 _CONTAINERS = {".mp4": "mp4", ".m4v": "mp4", ".mov": "mov", ".mkv": "matroska"}
+WRITTEN_SUFFIXES = tuple(_CONTAINERS)
+"""Suffixes of videos that can be written."""
 # FFmpeg also takes images, plain text and lists of other files for videos
 _FORMATS = "mov,mp4,m4a,3gp,3g2,mj2,matroska,webm,avi,mpeg,mpegts,ogg,flv,asf,gif,h264,hevc,mp3,wav,flac,aac"
 # swscale's bicubic | full chroma | accurate rounding: its default darkens every colour by about one level of 255
@@ -230,12 +232,20 @@ def _ticks(rate: Fraction) -> int:
     return rate.numerator * math.ceil(_TICKS_PER_SECOND / rate.numerator)
 
 
-def _encodable(path: Path, frames: Iterable[Frame], rate: Fraction) -> Iterator[Any]:
-    """Yield ``frames`` as the encoder needs them: even sides, 4:2:0, each later than the one before."""
+def _encodable(path: Path, frames: Iterable[Frame], rate: Fraction, begin: int = 0, last: int = -1) -> Iterator[Any]:
+    """Yield ``frames`` as the encoder needs them: even sides, 4:2:0, each later than the one before.
+
+    Args:
+        path: where they go, for messages.
+        frames: of one size.
+        rate: of the video.
+        begin: number of the first of them.
+        last: tick of the frame before it.
+    """
     av = require("av", "video")
-    ticks, pts = _ticks(rate), -1
+    ticks, pts = _ticks(rate), last
     shape: tuple[int, ...] | None = None
-    for number, (pixels, time) in enumerate(frames):
+    for number, (pixels, time) in enumerate(frames, start=begin):
         shape = shape or pixels.shape
         if pixels.shape != shape or len(shape) != 3 or pixels.dtype != np.uint8:
             raise InputError(

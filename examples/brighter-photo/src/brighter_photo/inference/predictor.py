@@ -10,6 +10,7 @@ import torch
 
 from visioncore.images import Image, Pixels
 from visioncore.inference.restoration import ImagePredictor, Settings, predict_images
+from visioncore.weights.fingerprint import fingerprint
 
 from ..network.fast import for_inference
 from ..network.model import Brighter
@@ -48,7 +49,7 @@ class Predictor(ImagePredictor[Result]):
         **settings: Unpack[Settings],
     ) -> None:
         super().__init__(device, batch=batch, **settings)
-        self.channels = model.config.channels
+        self.channels, self.weights = model.config.channels, fingerprint(model)
         fast = for_inference(model, self.device, self.dtype)
         self.network = torch.compile(fast) if compile else fast
 

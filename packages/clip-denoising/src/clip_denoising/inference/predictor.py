@@ -11,12 +11,13 @@ import torch
 from torch import Tensor
 
 from visioncore.errors import InputError
-from visioncore.files import writable_folder
 from visioncore.images import Image
 from visioncore.inference.batch import Summary, process_files, progress
+from visioncore.inference.record import open_record
 from visioncore.inference.restoration import ImagePredictor, Settings, predict_images
 from visioncore.inference.scan_planning import plan_scans
 from visioncore.inference.tiling import Tiles
+from visioncore.weights.fingerprint import fingerprint
 
 from ..data.ct import CT_SCANS, write_ct
 from ..data.hounsfield import HU_MIN, PADDING, to_hu, to_unit
@@ -74,8 +75,13 @@ class Predictor(ImagePredictor[Prediction]):
         if compile and self.device.type == "cpu":
             raise InputError("compile is for GPUs; on a CPU torch.compile takes minutes over what the fast path does")
         self.config, self.channels, self.strength = model.config, model.config.channels, strength
+        self.weights = fingerprint(model)
         fast = for_inference(model, self.device, self.dtype)
         self.network = torch.compile(fast) if compile else fast
+
+    @property
+    def settings(self) -> dict[str, object]:
+        return super().settings | {"strength": self.strength}
 
     def __call__(self, noisy: Noisy) -> Denoised:
         """Denoise an input of the network's kind: as `volume` if it has one channel, else as `image`."""
@@ -158,11 +164,11 @@ def predict_files(
     Args:
         inputs: files, folders, glob patterns; of CT, see `visioncore.medical.ScanReader.find`.
         predictor: does the work.
-        out: folder for the results.
+        out: folder for the results; for one input also a file, known by its suffix.
         suffix: format of images, such as ``.png`` (keeps everything) or ``.jpg``; scans keep their own.
         series: which series to read from DICOM folders of several.
         overwrite: make results anew that are there already.
-        say: told a line for each input that failed.
+        say: told a line for each input that failed, and of results that are made anew.
 
     Returns:
         What was done, skipped and failed, see `visioncore.inference.restoration.predict_images`.
@@ -180,12 +186,14 @@ def predict_files(
                     f"{scans[0]}: CT scans, but this network takes RGB images; load weights for CT"
                 ) from error
             raise
-    jobs = plan_scans(inputs, writable_folder(out), CT_SCANS.find)
+    jobs = plan_scans(inputs, Path(out), CT_SCANS.find)
+    record = open_record(out, jobs, predictor.settings | {"series": series})
     return process_files(
         jobs,
         lambda source: as_scan(source, series),
         lambda volume: predictor.volume(volume, show_progress=len(jobs) == 1),
         lambda result, target: write_ct(target, result.hu, result.noisy),
+        record=record,
         overwrite=overwrite,
         say=say,
     )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import re
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Sequence
@@ -12,7 +11,7 @@ from typing import NamedTuple
 import numpy as np
 
 from visioncore.errors import InputError, some
-from visioncore.files import natural_key
+from visioncore.files import natural_key, read_list
 from visioncore.medical import Volume, volume_name
 from visioncore.medical.arrays import SLICES_LAST
 from visioncore.medical.image_stacks import IMAGE_SUFFIXES
@@ -207,21 +206,10 @@ def _without_role(path: Path) -> str:
 
 def _read_list(path: Path) -> list[Case]:
     """Read a CSV file with the columns image and label (without a header: these two), and perhaps name."""
-    try:
-        with path.open(newline="", encoding="utf-8-sig") as file:
-            rows = [[entry.strip() for entry in row] for row in csv.reader(file)]
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise InputError(f"{path}: not a list of cases ({error}); it should be a CSV file of image,label") from error
-    header = rows[0] if rows and "image" in rows[0] else None
-    columns = header or ["image", "label"]
+    columns = ("image", "label")
     cases = []
-    for number, row in enumerate(rows, start=1):
-        if not any(row) or row is header:
-            continue
-        if len(row) > len(columns):
-            raise InputError(f"{path}, line {number}: {len(row)} columns; there should be {','.join(columns)}")
-        entry = dict(zip(columns, row, strict=False))
-        image, label = (path.parent / entry[role] if entry.get(role) else None for role in ("image", "label"))
+    for number, entry in read_list(path, columns, "a list of cases"):
+        image, label = (path.parent / entry[role] if role in entry else None for role in columns)
         if image is None:
             raise InputError(f"{path}, line {number}: no image; there should be {','.join(columns)}")
         missing = [str(volume) for volume in (image, label) if volume is not None and not volume.exists()]

@@ -15,8 +15,8 @@ from typing import Any
 import numpy as np
 
 from visioncore.errors import InputError
-from visioncore.files import atomic_path, writable_folder, write_text
-from visioncore.inference.batch import FAULTS, Summary, progress
+from visioncore.files import atomic_path, clear_partials, writable_folder, write_text
+from visioncore.inference.batch import Summary, progress, told
 from visioncore.medical import check_orientation
 
 from .datasets import CASES_FILE, Case, find_cases, read_case
@@ -93,17 +93,16 @@ def prepare(
     out = writable_folder(out)
     _keep_settings(out, preparation)
     for name in (SLICES, CASES):
-        writable_folder(out / name)
+        clear_partials(writable_folder(out / name))
     summary = Summary()
     with ThreadPoolExecutor(THREADS) as threads, progress(len(found), "cases") as advance:
         work = {case: threads.submit(_prepare_case, case, out, preparation) for case in found}
         for case, result in work.items():
             try:
                 message = result.result()
-            except FAULTS as error:
-                reason = " ".join(str(error).split())
-                named = any(str(path) in reason for path in (case.image, case.label))
-                summary.failed[case.image] = reason if named else f"{case.image}: {reason}"
+            # all of it is reading and writing, so whatever is raised is the fault of these files
+            except Exception as error:
+                summary.failed[case.image] = told(error, [case.image, *filter(None, [case.label])])
                 message = f"failed: {summary.failed[case.image]}"
             else:
                 (summary.done if message is not None else summary.skipped).append(_record(out, case))
@@ -186,5 +185,8 @@ def _write_list(out: Path, cases: Sequence[Case]) -> None:
         record = json.loads(_record(out, case).read_text(encoding="utf-8"))
         spacing = record["spacing"] or [""] * 3
         rows.append([case.name, record["image"], record["label"], len(record["slices"]), *spacing])
-    with atomic_path(out / CASES_FILE) as temporary, temporary.open("w", newline="", encoding="utf-8") as file:
+    with (
+        atomic_path(out / CASES_FILE) as temporary,
+        temporary.open("w", newline="", encoding="utf-8", errors="surrogateescape") as file,
+    ):
         csv.writer(file).writerows([columns, *rows])

@@ -231,7 +231,7 @@ def _prepared(folder: Path) -> SliceFiles:
     classes = tuple(read_settings(folder)["classes"])
     known: dict[str, list[int]] = {}
     try:
-        with (folder / CASES_FILE).open(newline="", encoding="utf-8") as file:
+        with (folder / CASES_FILE).open(newline="", encoding="utf-8", errors="surrogateescape") as file:
             cases = [row["name"] for row in csv.DictReader(file)]
         for case in cases:
             known |= json.loads((folder / CASES / f"{case}.json").read_text(encoding="utf-8"))["slices"]

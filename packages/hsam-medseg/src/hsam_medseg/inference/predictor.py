@@ -13,12 +13,13 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from visioncore.devices import resolve_device, resolve_dtype
+from visioncore.devices import resolve_device, resolve_dtype, slow_precision
 from visioncore.errors import InputError
-from visioncore.files import writable_folder
 from visioncore.inference.batch import Summary, process_files
+from visioncore.inference.record import open_record
 from visioncore.inference.scan_planning import plan_scans
 from visioncore.medical import Volume
+from visioncore.weights.fingerprint import fingerprint
 
 from ..data.intensity_windows import apply_window, parse_window
 from ..data.scans import SCANS, read_volume
@@ -90,6 +91,9 @@ class Predictor:
         self.window = parse_window(self.preprocessing.window)
         self.device, self.notify = resolve_device(device), notify
         self.dtype = resolve_dtype(dtype, self.device)
+        if slow := slow_precision(self.dtype, self.device):
+            notify(slow)
+        self.weights = fingerprint(model)
         self.model = for_inference(model, self.device, self.dtype)
         self.segmenter = SliceSegmenter(
             self.model,
@@ -102,6 +106,18 @@ class Predictor:
             compile=compile,
             notify=notify,
         )
+
+    @property
+    def settings(self) -> dict[str, object]:
+        """All that labels depend on besides the scan, for the record of a batch."""
+        return {
+            "weights": self.weights,
+            "dtype": str(self.dtype).removeprefix("torch."),
+            "stage": self.segmenter.stage,
+            "window": self.preprocessing.window,
+            "input_size": self.preprocessing.input_size,
+            "self_ensemble": self.segmenter.self_ensemble,
+        }
 
     def __call__(
         self,
@@ -176,16 +192,19 @@ class Predictor:
         """Return the final logits, (B, K, S, S) in float32 or better, on the device where the images were.
 
         Args:
-            images: (B, 3, S, S) in floating point with values in [0, 1], S the image size of the network.
+            images: (B, 3, S, S) in floating point with values in [0, 1], S the image size of the network; of no image
+                the result is empty.
 
         Raises:
             InputError: if they are something else, or memory does not suffice for a single slice.
         """
         side = self.model.config.image_size
-        if images.shape[1:] != (3, side, side) or not len(images) or not images.is_floating_point():
+        if images.shape[1:] != (3, side, side) or not images.is_floating_point():
             raise InputError(
                 f"images are {tuple(images.shape)} {images.dtype}; they must be (B, 3, {side}, {side}) of floats"
             )
+        if not len(images):
+            return images.new_empty(0, self.model.config.channels, side, side, dtype=torch.float32)
         return self.segmenter.run(images)
 
 
@@ -204,20 +223,20 @@ def predict_files(
     """Segment many scans.
 
     For each there are ``<name>.nii.gz`` (labels), ``<name>.json`` (volumes of organs and how they were found), and what
-    else is asked for; inside a folder their place is kept. What is there already and newer than its scan is
-    skipped. A scan that cannot be read is reported and the others still run. Under ``accelerate launch`` or
-    ``torchrun`` the processes share the scans.
+    else is asked for; inside a folder their place is kept. What was made of the same scan with the same weights and
+    options, as ``made.jsonl`` beside the results says, is skipped. A scan that cannot be read is reported and the
+    others still run. Under ``accelerate launch`` or ``torchrun`` the processes share the scans.
 
     Args:
         inputs: files, folders, glob patterns, see `visioncore.medical.ScanReader.find`.
         predictor: does the work.
-        out: folder for the results.
+        out: folder for the results; for one scan also a ``.nii.gz`` file for its labels.
         probabilities: write ``<name>_probabilities.nii.gz`` too, (columns, rows, slices, K).
         preview: write ``<name>.png`` too, a figure.
         dicom_seg: write ``<name>.dcm`` too, DICOM-SEG; for scans that are DICOM.
         series: which series to read from DICOM folders of several.
         overwrite: make results anew that are there already.
-        say: told a line for each scan that failed.
+        say: told a line for each scan that failed, and of results that are made anew.
 
     Returns:
         What was done, skipped and failed; its ``exit_code`` is 1 if a scan failed.
@@ -230,7 +249,8 @@ def predict_files(
         libraries()  # told now, not of each scan when the work is done
     wanted = {LABELS: True, REPORT: True, PROBABILITIES: probabilities, PREVIEW: preview, DICOM_SEG: dicom_seg}
     endings = [ending for ending, asked in wanted.items() if asked]
-    jobs = plan_scans(inputs, writable_folder(out), SCANS.find, endings)
+    jobs = plan_scans(inputs, Path(out), SCANS.find, endings)
+    record = open_record(out, jobs, predictor.settings | {"series": series})
     targets = {job.source: job.target for job in jobs}
 
     def work(task: tuple[Path, Volume]) -> Segmentation:
@@ -252,6 +272,7 @@ def predict_files(
         lambda source: (targets[source], read_volume(source, series=series)),
         work,
         write,
+        record=record,
         overwrite=overwrite,
         say=say,
     )

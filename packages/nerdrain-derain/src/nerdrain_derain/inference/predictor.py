@@ -12,6 +12,7 @@ from torch import Tensor
 from visioncore.images import Image
 from visioncore.inference.restoration import ImagePredictor, Settings, in_precision, predict_images
 from visioncore.inference.tiling import Tiles
+from visioncore.weights.fingerprint import fingerprint
 
 from ..network.model import MULTIPLE, NeRDRain
 from .official_windows import run_windows
@@ -64,6 +65,7 @@ class Predictor(ImagePredictor[Prediction]):
         **settings: Unpack[Settings],
     ) -> None:
         super().__init__(device, tiles=tiles, batch=batch, **settings)
+        self.weights = fingerprint(model)
         self.model = model.to(self.device).eval()
         self.network = in_precision(torch.compile(self.model) if compile else self.model, self.device, self.dtype)
 

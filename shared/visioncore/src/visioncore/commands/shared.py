@@ -5,6 +5,7 @@ import inspect
 import json as json_format
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any, NamedTuple
 
@@ -12,6 +13,7 @@ from tyro.conf import Positional, arg
 
 from ..cli import Command, complain, run, say
 from ..methods import Method, load
+from .early import check_early
 from .options import Compiled, Device, Dtypes, Formats, Rounds
 
 Published = Annotated[Positional[Path], arg(help="the authors' file; which variant it is shows in its tensors")]
@@ -143,7 +145,7 @@ def program(method: Method, *commands: Command) -> tuple[dict[str, Command], Cal
         description = " ".join(filter(None, [f"{method.title} ({method.venue}): {method.task}.", method.notice]))
         with warnings.catch_warnings():
             warnings.showwarning = lambda message, *_: complain(f"note: {message}")
-            return run(method.name, named, description, argv)
+            return run(method.name, named, description, argv, check=partial(check_early, method))
 
     return named, main
 

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import glob
-import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 from ..errors import InputError
-from ..files import natural_key
+from ..files import check_regular, matching, natural_key, once, walk
 from .arrays import read_array
 from .dicom_series import read_dicom
 from .formats import FORMATS, SLICES, VOLUME_SUFFIXES, Format, format_of, is_slice
@@ -57,10 +56,11 @@ class ScanReader:
             InputError: if there is no such file, or no scan in it.
         """
         path = Path(entry)
+        check_regular(path)
         if path.exists():
             scans = list(self._inside(path)) if path.is_dir() else [path]
         elif glob.has_magic(str(entry)):
-            matches = sorted(map(Path, glob.glob(str(entry), recursive=True)), key=natural_key)  # noqa: PTH207 (absolute patterns too)
+            matches = sorted(once(matching(entry)), key=natural_key)
             scans = [scan for match in matches for scan in (self._inside(match) if match.is_dir() else [match])]
             scans = [scan for scan in scans if scan.is_dir() or self.knows(scan)]
         else:
@@ -115,11 +115,9 @@ class ScanReader:
         return f"{', '.join(most)} and {last} can be read"
 
     def _inside(self, folder: Path) -> Iterator[Path]:
-        for place, folders, names in os.walk(folder):
-            folders[:] = sorted((name for name in folders if name[0] != "."), key=natural_key)
-            files = [Path(place, name) for name in sorted(names, key=natural_key) if name[0] != "."]
+        for place, files in walk(folder):
             whole = [file for file in files if file.name.lower().endswith(self.suffixes)]
             if whole:
                 yield from whole
             elif any(is_slice(file, self.formats) for file in files):
-                yield Path(place)
+                yield place

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from functools import partial
 from importlib import import_module
@@ -54,6 +55,6 @@ def as_options(fields: Mapping[str, object]) -> list[str]:
 
 
 def files_in(folder: Path) -> list[str]:
-    """Return the files of a folder of results, sorted, less the record of the run."""
+    """Return the files of a folder of results, sorted, less the records of how they were made."""
     found = (path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file())
-    return sorted(name for name in found if name != "run.json")
+    return sorted(name for name in found if not re.fullmatch(r"run\.json|made(-\d+)?\.jsonl", name))

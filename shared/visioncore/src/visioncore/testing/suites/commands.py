@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import json
+import os
+import shlex
 import subprocess
 import sys
 import time
 from pathlib import Path
 from typing import ClassVar
+
+import pytest
 
 from .base import Run, Suite, refuses
 
@@ -42,6 +46,50 @@ assert not heavy, heavy
         assert done.stderr == ""
         for command in (*self.module("cli").COMMANDS, *self.options_told, "--set.FIELD"):
             assert command in done.stdout, command
+
+    def test_errors_that_need_no_torch_come_before_it_is_loaded(self, tmp_path: Path) -> None:
+        """In a process of its own, which has loaded nothing yet."""
+        for name in ("file", "there.png"):
+            (tmp_path / name).write_text("")
+        out, none = ("--out", tmp_path / "out"), tmp_path / "none"
+        commands = self.module("cli").COMMANDS
+        faults = [
+            (("predict", none, "--weights", "demo", *out), "no such file or folder"),
+            (("predict", none / "*.png", "--weights", "demo", *out), "no file matches this pattern"),
+            (("predict", tmp_path / "there.png", "--weights", "demo", "--out", tmp_path / "file"), "cannot write in"),
+            (("predict", tmp_path / "there.png", "--weights", "demo", "--out", "/proc/none"), "cannot write in"),
+            (("train", "--recipe", "none", "--data", tmp_path, *out), "unknown recipe 'none'"),
+            (("train", "--recipe", none.with_suffix(".yaml"), "--data", tmp_path, *out), "cannot be read"),
+            (("train", "--recipe", "demo", "--data", none, *out), "no such file or folder"),
+            (("evaluate", "--data", none, "--weights", "demo", *out), "no such file or folder"),
+            (("evaluate", "--data", tmp_path, "--results", none, *out), "no such file or folder"),
+            (("bench", "--out", tmp_path / "file" / "b.json"), "cannot write in"),
+        ]
+        assert {words[0] for words, _ in faults} <= set(commands)
+        program = f"""
+import sys
+from {self.package}.cli import main
+for words, _ in {[([str(word) for word in words], told) for words, told in faults]!r}:
+    print("code", main(words), file=sys.stderr)
+assert "torch" not in sys.modules
+"""
+        done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=120)
+        assert done.returncode == 0, done.stderr
+        lines = done.stderr.splitlines()
+        assert lines[1::2] == ["code 2"] * len(faults), done.stderr
+        for line, (_, told) in zip(lines[::2], faults, strict=True):
+            assert line.startswith("error: ")
+            assert told in line
+        assert not (tmp_path / "out").exists()
+
+    @pytest.mark.skipif(os.name == "nt", reason="streams are closed as on POSIX")
+    def test_nobody_reads(self) -> None:
+        """The end of a pipe is closed at once, or the process is started without stdout."""
+        command = [sys.executable, "-m", f"{self.package}.cli", "info", "--help"]
+        for start, code in (("{} | true; exit ${{PIPESTATUS[0]}}", 141), ("{} >&-", 0)):
+            line = start.format(f"(sleep 0.2; exec {shlex.join(command)})")
+            done = subprocess.run(["bash", "-c", line], capture_output=True, text=True, timeout=120)
+            assert (done.returncode, done.stderr) == (code, ""), line
 
     def test_wrong_usage_is_one_line(self, run: Run, tmp_path: Path) -> None:
         (tmp_path / "file").write_text("no checkpoint")
