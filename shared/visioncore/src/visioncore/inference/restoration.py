@@ -15,7 +15,7 @@ from torch import Tensor
 from ..devices import autocast, is_out_of_memory, resolve_device, resolve_dtype, with_backoff
 from ..errors import InputError
 from ..files import writable_folder
-from ..images import IMAGE_SUFFIXES, Image, from_tensor, read_image, to_tensor, write_image
+from ..images import IMAGE_SUFFIXES, WRITTEN_SUFFIXES, Image, from_tensor, read_image, to_tensor, write_image
 from ..video import VIDEO_SUFFIXES, Frame, probe_video, read_frames, write_video
 from .batch import Summary, plan_jobs, process_files
 from .dihedral import self_ensemble as run_all_ways
@@ -251,8 +251,8 @@ def predict_images(
         InputError: if an input is missing or empty, a result would be written over an input, the suffix is unknown, or
             ``out`` cannot be written.
     """
-    if suffix not in IMAGE_SUFFIXES:
-        raise InputError(f"suffix is {suffix!r}; it must be one of {', '.join(IMAGE_SUFFIXES)}")
+    if suffix not in WRITTEN_SUFFIXES:
+        raise InputError(f"suffix is {suffix!r}; it must be one of {', '.join(WRITTEN_SUFFIXES)}")
 
     def is_video(path: Path) -> bool:
         return videos and path.suffix.lower() in VIDEO_SUFFIXES
