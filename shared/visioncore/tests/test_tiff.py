@@ -219,7 +219,7 @@ def test_deflated_rows_that_end_early_give_no_image(tmp_path: Path) -> None:
 def test_channels_beside_the_colours_are_left_out_with_a_note(tmp_path: Path) -> None:
     layers = values(5, 8)
     path = written(tmp_path / "a.tif", layers, photometric="rgb", extrasamples=["unassalpha", "unspecified"])
-    with pytest.warns(UserWarning, match="1 channels beside"):
+    with pytest.warns(UserWarning, match="1 channels beside colours"):
         image = read_image(path)
     np.testing.assert_array_equal(image.pixels, layers[:, :, :3])
     np.testing.assert_array_equal(image.alpha, layers[:, :, 3])

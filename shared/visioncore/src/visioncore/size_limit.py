@@ -42,9 +42,20 @@ def check_size(path: Path, announced: int, stored: int | None = None, packing: i
         )
 
 
-def most_pixels() -> int:
-    """Return how many pixels an image may have."""
-    return int(number_from("VISIONCORE_MOST_MEGAPIXELS", MOST_MEGAPIXELS, "megapixels") * 1e6)
+def check_pixels(path: Path, width: int, height: int) -> None:
+    """Validate the size of an image that a header announces, before anything is decoded.
+
+    Raises:
+        InputError: if there are no pixels, or more than the limit.
+    """
+    most = int(number_from("VISIONCORE_MOST_MEGAPIXELS", MOST_MEGAPIXELS, "megapixels") * 1e6)
+    if width < 1 or height < 1:
+        raise InputError(f"{path}: the header is damaged: it announces no pixels")
+    if width * height > most:
+        raise InputError(
+            f"{path}: announces {width} x {height} pixels ({width * height / 1e6:.0f} megapixels); at most "
+            f"{most / 1e6:.0f} megapixels are read, set VISIONCORE_MOST_MEGAPIXELS for more"
+        )
 
 
 def number_from(variable: str, default: float, what: str) -> float:

@@ -20,10 +20,11 @@ from torch import Tensor
 from ..errors import InputError, damage, one_line
 from ..extras import require
 from ..files import atomic_path, writable_folder
+from ..size_limit import check_pixels
 from .exif import SIDEWAYS, upright
 from .jpeg import rows_end_early, scans_are_missing
 from .metadata import Metadata, held, of_chunks, of_file, of_page, pillow_options
-from .opening import check_pixels, open_image, open_with_chunks, recognise
+from .opening import open_image, open_with_chunks, recognise
 from .png import PngChunks, metadata_chunks, read_header
 from .sixteen_bit import decode_colour, encode_png, encode_tiff
 from .tiff import open_page, read_tiff, tiff_orientation, tiff_size

@@ -23,8 +23,8 @@ _FREQUENCIES = 64
 def rows_end_early(content: bytes, pixels: NDArray[np.uint8], opener: Any) -> bool:
     """Return whether the data of a JPEG file end before the rows of its image do.
 
-    What is missing is decoded as middle grey; and if there is some in the last corner, it is missing if data that are
-    put at the end are decoded there.
+    What is missing is decoded as middle grey, or in a progressive file less sharply. If the last corner is of that grey,
+    or the file progressive, more data are put at the end, which are decoded where some are missing, and else passed over.
 
     Args:
         content: the file.
@@ -33,14 +33,16 @@ def rows_end_early(content: bytes, pixels: NDArray[np.uint8], opener: Any) -> bo
     """
     height, width = pixels.shape[:2]
     corner = (slice((height - 1) // _BLOCK * _BLOCK, None), slice((width - 1) // _BLOCK * _BLOCK, None))
-    if (pixels[corner] != _FILLED).any():
+    segments = list(_segments(content))
+    progressive = any(marker == _PROGRESSIVE for marker, _, _ in segments)
+    if not progressive and (pixels[corner] != _FILLED).any():
         return False
-    end = next((place for marker, place, _ in _segments(content) if marker == _END), len(content))
+    end = next((place for marker, place, _ in segments if marker == _END), len(content))
     more = np.random.default_rng(0).integers(1, 255, 4096, np.uint8).tobytes()  # neither 0 nor 255: no marker in it
     added = more + b"".join(bytes((0xFF, 0xD0 + number)) + more for number in range(8))
     with opener(io.BytesIO(content[:end] + added + content[end:])) as file:
         again = np.asarray(file).reshape(height, width, -1)
-    return bool((again[corner] != pixels[corner]).any())
+    return not np.array_equal(again, pixels)
 
 
 def scans_are_missing(content: bytes) -> bool:

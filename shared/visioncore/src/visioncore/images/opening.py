@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from ..errors import InputError, damage
 from ..extras import require
 from ..files import first_bytes
-from ..size_limit import most_pixels
+from ..size_limit import check_pixels
 from .png import PngChunks, read_chunks
 
 if TYPE_CHECKING:
@@ -89,26 +89,10 @@ def open_with_chunks(path: Path) -> tuple[ImageFile, PngChunks | None]:
     return file, chunks
 
 
-def check_pixels(path: Path, width: int, height: int) -> None:
-    """Validate the size that a header announces, before anything is decoded.
-
-    Raises:
-        InputError: if there are no pixels, or more than the limit.
-    """
-    most = most_pixels()
-    if width < 1 or height < 1:
-        raise InputError(f"{path}: the header is damaged: it announces no pixels")
-    if width * height > most:
-        raise InputError(
-            f"{path}: announces {width} x {height} pixels ({width * height / 1e6:.0f} megapixels); at most "
-            f"{most / 1e6:.0f} megapixels are read, set VISIONCORE_MOST_MEGAPIXELS for more"
-        )
-
-
 def _opener(kind: str) -> Any:
     if kind == "Heif":
         return require("pillow_heif.as_plugin", "heif").HeifImageFile
-    require("PIL.Image", "images")
+    require("PIL", "images")
     try:
         plugin = import_module(f"PIL.{kind}ImagePlugin")
         supported = getattr(plugin, "SUPPORTED", True)

@@ -1,4 +1,4 @@
-"""PNG files chunk by chunk: whole or not, what they say of their colours, and large texts that do not get in the way."""
+"""PNG files chunk by chunk: whether they are whole, and their metadata, however long."""
 
 from __future__ import annotations
 
@@ -142,7 +142,7 @@ def metadata_chunks(
     dpi: tuple[float, float] | None,
     colour: Iterable[tuple[bytes, bytes]],
 ) -> bytes:
-    """Return chunks for behind the header of a PNG file; arguments as in `PngChunks`, ``exif`` with or without a head."""
+    """Return metadata as chunks that go behind the header of a PNG file; arguments as in `PngChunks`."""
     parts = [chunk(name, data) for name, data in colour if not (icc and name == b"sRGB")]
     if icc:
         parts.append(chunk(b"iCCP", b"ICC Profile\0\0" + zlib.compress(icc)))

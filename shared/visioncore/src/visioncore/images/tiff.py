@@ -1,7 +1,7 @@
 """TIFF files: their one full-size page, in any layout, as grey or RGB of 8 or 16 bit.
 
-tifffile decodes what it can; Pillow, and OpenCV for 16-bit colour, what is compressed in ways that it lacks. Which reader is
-right for which layout, the table in the tests shows.
+tifffile decodes what it can; Pillow, and OpenCV for 16-bit colour, what is compressed in ways that it lacks. Which
+reader is right for which layout, the table in the tests shows.
 """
 
 from __future__ import annotations
@@ -19,8 +19,7 @@ from numpy.typing import NDArray
 
 from ..errors import InputError, damage
 from ..extras import require
-from ..size_limit import check_size
-from .opening import check_pixels
+from ..size_limit import check_pixels, check_size
 from .sixteen_bit import decode_colour
 
 Pixels = NDArray[np.uint8] | NDArray[np.uint16]
@@ -96,10 +95,8 @@ def read_tiff(path: Path, page: Any) -> TiffImage:
     colours = _KINDS[page.photometric]
     extra = page.extrasamples[: layers.shape[2] - colours]
     alpha = layers[:, :, colours] if extra and extra[0] in (_PREMULTIPLIED, _STRAIGHT) else None
-    if layers.shape[2] - colours > (alpha is not None):
-        notes.append(
-            f"{layers.shape[2] - colours - (alpha is not None)} channels beside colours and alpha are left out"
-        )
+    if (others := layers.shape[2] - colours - (alpha is not None)) > 0:
+        notes.append(f"{others} channels beside colours and alpha are left out")
     layers = layers[:, :, :colours]
     if page.photometric == _PALETTE:
         layers = _through_palette(path, layers, page)
@@ -113,9 +110,8 @@ def read_tiff(path: Path, page: Any) -> TiffImage:
         if layers.dtype == np.uint16:
             notes.append("16-bit CMYK becomes 8-bit RGB")
             layers = ((layers.astype(np.uint32) + 128) // 257).astype(np.uint8)
-        layers = np.asarray(
-            require("PIL.Image", "images").fromarray(np.ascontiguousarray(layers), "CMYK").convert("RGB")
-        )
+        inks = require("PIL.Image", "images").fromarray(np.ascontiguousarray(layers), "CMYK")
+        layers = np.asarray(inks.convert("RGB"))
         alpha = None
     return TiffImage(layers, alpha, tuple(notes))
 
