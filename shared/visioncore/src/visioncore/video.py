@@ -18,7 +18,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from .errors import InputError, one_line
+from .errors import InputError, damage, one_line
 from .extras import require
 from .files import atomic_path, writable_folder
 from .size_limit import check_pixels
@@ -108,7 +108,9 @@ def read_frames(path: str | Path) -> Iterator[Frame]:
     path = Path(path)
     with _opened(path) as (container, stream):
         for frame, time in _decoded(path, container, stream):
-            yield Frame(_rgb(frame), time)
+            with damage(path, "a frame is damaged"):
+                pixels = _rgb(frame)
+            yield Frame(pixels, time)
 
 
 def write_video(
@@ -200,7 +202,11 @@ def _opened(path: Path) -> Iterator[tuple[Any, Any]]:
 
 
 def _decoded(path: Path, container: Any, stream: Any) -> Iterator[tuple[Any, Fraction | None]]:
-    """Yield the frames of ``stream`` as PyAV has them, and their times; raise `InputError` where they are damaged or end too early."""
+    """Yield the frames of ``stream`` as PyAV has them, and their times.
+
+    Raises:
+        InputError: where they are damaged or end too early.
+    """
     start = _start(container)
     step = 1 / Fraction(stream.average_rate or 25)
     end = Fraction(0)

@@ -103,3 +103,6 @@ def _end_of_riff(file: BinaryIO, length: int) -> int:
 
 def _none(file: BinaryIO, length: int) -> int:
     return 0
+
+
+_ENDS = {"mov": _end_of_boxes, "matroska": _end_of_segment, "avi": _end_of_riff}

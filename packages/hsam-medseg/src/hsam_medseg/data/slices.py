@@ -12,8 +12,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from visioncore.configs import read_text
 from visioncore.errors import InputError
 from visioncore.files import natural_key
+from visioncore.recipes import parse_yaml
 
 from ..network.config import SYNAPSE_CLASSES
 from .datasets import CASES_FILE
@@ -218,12 +220,11 @@ def read_settings(folder: Path) -> dict[str, Any]:
     Raises:
         InputError: if it cannot be read.
     """
-    import yaml
-
+    path = folder / SETTINGS_FILE
     try:
-        settings = yaml.safe_load((folder / SETTINGS_FILE).read_text(encoding="utf-8"))
+        settings = parse_yaml(str(path), read_text(path))
         return {**settings, "classes": list(settings["classes"])}
-    except (OSError, yaml.YAMLError, UnicodeDecodeError, TypeError, KeyError) as error:
+    except (InputError, TypeError, KeyError) as error:
         raise InputError(f"{folder / SETTINGS_FILE}: damaged; prepare the data again in another folder") from error
 
 

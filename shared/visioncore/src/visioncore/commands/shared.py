@@ -11,6 +11,7 @@ from typing import Annotated, Any, NamedTuple
 from tyro.conf import Positional, arg
 
 from ..cli import Command, complain, run, say
+from ..errors import one_line
 from ..methods import Method, load
 from .options import Compiled, Device, Dtypes, Formats, Rounds
 
@@ -142,7 +143,7 @@ def program(method: Method, *commands: Command) -> tuple[dict[str, Command], Cal
     def main(argv: Sequence[str] | None = None) -> int:
         description = " ".join(filter(None, [f"{method.title} ({method.venue}): {method.task}.", method.notice]))
         with warnings.catch_warnings():
-            warnings.showwarning = lambda message, *_: complain(f"note: {message}")
+            warnings.showwarning = lambda message, *_: complain(f"note: {one_line(message)}")
             return run(method.name, named, description, argv)
 
     return named, main

@@ -23,8 +23,9 @@ _FREQUENCIES = 64
 def rows_end_early(content: bytes, pixels: NDArray[np.uint8], opener: Any) -> bool:
     """Return whether the data of a JPEG file end before the rows of its image do.
 
-    What is missing is decoded as middle grey, or in a progressive file less sharply. If the last corner is of that grey,
-    or the file progressive, more data are put at the end, which are decoded where some are missing, and else passed over.
+    What is missing is decoded as middle grey, or in a progressive file less sharply. If the last corner is of that
+    grey, or the file progressive, more data are put at the end, which are decoded where some are missing, and else
+    passed over.
 
     Args:
         content: the file.

@@ -175,7 +175,7 @@ def _every(path: Path, content: bytes) -> Iterator[tuple[bytes, memoryview]]:
 
 def _length_of_rows(content: bytes) -> int:
     """Return how many bytes the rows of an image have, each with the byte of its filter."""
-    width, height, bits, kind, _, _, interlaced = struct.unpack_from(">IIBBBBB", content, 16)
+    width, height, bits, kind, _, _, interlaced = struct.unpack(">IIBBBBB", content[16:29].ljust(13, b"\0"))
     sample = bits * _SAMPLES.get(kind, 1)
     total = 0
     for x, y, across, down in _INTERLACED if interlaced else ((0, 0, 1, 1),):
