@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import zipfile
+from collections.abc import Iterable
 from pathlib import Path
 
 from .errors import InputError
@@ -40,6 +42,27 @@ def check_size(path: Path, announced: int, stored: int | None = None, packing: i
             f"{path}: takes {_size(announced)} of memory, more than the limit of {most:g} GB; if that is right, set "
             f"{VARIABLE} to a larger number"
         )
+
+
+def check_members(path: Path, members: Iterable[zipfile.ZipInfo]) -> bool:
+    """Validate the sizes that a zip file announces, and return whether all of it is stored as it is.
+
+    Raises:
+        InputError: if the file cannot hold so much, it would take more memory than the limit, or a part is
+            encrypted or compressed in an unusual way.
+    """
+    stored, announced, packed, length = 0, 0, 0, path.stat().st_size
+    for member in members:
+        if member.flag_bits & 1 or member.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
+            raise InputError(f"{path}: {member.filename} in it is encrypted or compressed in an unusual way")
+        if member.compress_type == zipfile.ZIP_STORED:
+            stored += max(member.file_size, member.compress_size)
+        else:
+            announced, packed = announced + member.file_size, packed + member.compress_size
+    if stored + packed > length:
+        raise InputError(f"{path}: truncated or damaged (its parts are longer than the file); fetch or copy it again")
+    check_size(path, announced, packed, DEFLATE)
+    return packed == 0
 
 
 def check_pixels(path: Path, width: int, height: int) -> None:

@@ -196,6 +196,8 @@ def _opened(path: Path) -> Iterator[tuple[Any, Any]]:
         streams = [stream for stream in container.streams.video if not stream.disposition & cover]
         if not streams:
             raise InputError(f"{path}: no video stream in this file")
+        if streams[0].codec_context is None:
+            raise InputError(f"{path}: what the images in it are compressed by is not known, or the file is damaged")
         check_pixels(path, max(streams[0].width, 1), max(streams[0].height, 1))
         streams[0].thread_type = "AUTO"
         yield container, streams[0]

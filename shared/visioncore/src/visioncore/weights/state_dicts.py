@@ -22,7 +22,7 @@ from torch import Tensor, nn
 
 from ..errors import InputError, one_line, some
 from ..files import atomic_path
-from ..size_limit import DEFLATE, check_size
+from ..size_limit import check_members, check_size
 
 ENVELOPES = ("state_dict", "params_ema", "params", "model")
 """Entries under which published checkpoints keep their tensors, in the order they are looked for."""
@@ -238,27 +238,6 @@ def _read_torch(path: Path, zipped: bool) -> Any:
     # Damaged bytes can surface in the unpickler as almost any exception.
     except Exception as error:
         raise _damaged(path, error) from None
-
-
-def check_members(path: Path, members: Iterable[zipfile.ZipInfo]) -> bool:
-    """Validate the sizes that a zip file announces, and return whether all of it is stored as it is.
-
-    Raises:
-        InputError: if the file cannot hold so much, it would take more memory than `size_limit` allows, or a part is
-            encrypted or compressed in an unusual way.
-    """
-    stored, announced, packed, length = 0, 0, 0, path.stat().st_size
-    for member in members:
-        if member.flag_bits & 1 or member.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
-            raise InputError(f"{path}: {member.filename} in it is encrypted or compressed in an unusual way")
-        if member.compress_type == zipfile.ZIP_STORED:
-            stored += max(member.file_size, member.compress_size)
-        else:
-            announced, packed = announced + member.file_size, packed + member.compress_size
-    if stored + packed > length:
-        raise InputError(f"{path}: truncated or damaged (its parts are longer than the file); fetch or copy it again")
-    check_size(path, announced, packed, DEFLATE)
-    return packed == 0
 
 
 def _check_zip(path: Path) -> bool:

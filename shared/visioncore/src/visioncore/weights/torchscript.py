@@ -17,7 +17,8 @@ import torch
 from torch import Tensor
 
 from ..errors import InputError, one_line
-from .state_dicts import check_dense, check_members
+from ..size_limit import check_members
+from .state_dicts import check_dense
 
 _DTYPES = {
     "FloatStorage": torch.float32,
