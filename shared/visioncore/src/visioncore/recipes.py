@@ -80,7 +80,7 @@ class _Loader(yaml.SafeLoader):
     }
 
     def flatten_mapping(self, node: yaml.MappingNode) -> None:
-        """Refuse merges (``<<``), each of which can double what the ones before it have become."""
+        """Raise for a merge (``<<``): each can double what the ones before it have become."""
         if any(key.tag == "tag:yaml.org,2002:merge" for key, _ in node.value):
             raise yaml.constructor.ConstructorError(None, None, "'<<' merges mappings; write their fields out")
 

@@ -13,7 +13,7 @@ from torch.nn.modules import module as registration
 from ..errors import InputError, one_line
 
 _SPARE_MODULES, _SPARE_VALUES = 10_000, 10_000_000
-"""What a network may have beside the tensors of its weights: layers without any, and tensors that are not stored."""
+"""Allowed beside the tensors of the weights: layers without any, and tensors that are not stored."""
 
 
 def shapes_of(build: Callable[[], nn.Module], state: Mapping[str, Tensor], where: str) -> dict[str, torch.Size]:
