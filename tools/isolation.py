@@ -48,7 +48,7 @@ CORE_FOLDERS = (
     ("medical", "lora", "metrics"),
     ("images", "video", "weights", "report"),
     ("devices", "recipes", "methods"),
-    ("cli", "configs", "files", "extras", "ranks"),
+    ("cli", "configs", "files", "extras", "ranks", "size_limit", "video_containers"),
     ("errors",),
 )
 """The folders of the core from the top down."""

@@ -212,7 +212,7 @@ def test_missing_and_damaged_files(tmp_path: Path, model: Tiny) -> None:
     weights.unlink()
     assert f"{weights}: no such file" in load_error(tmp_path)
     (tmp_path / CONFIG_FILE).write_bytes(b"\xff\xfe")
-    assert "cannot be read" in load_error(tmp_path)
+    assert "not text in UTF-8" in load_error(tmp_path)
 
 
 def test_another_model_in_a_file_and_files_without_configuration(tmp_path: Path, model: Tiny) -> None:

@@ -182,6 +182,7 @@ ALIASES = "a: &a [1, 1]\n" + "".join(
         ("data: d", {".".join("a" * 2000): "1"}, "20 levels of nesting"),
         (f"{ALIASES}sizes: *i", {}, "more than 10000 values"),
         ("data: d\noptimizer: &o {rate: *o}", {}, "20 levels of nesting"),
+        ("base: &b {steps: 1}\n<<: [*b, *b]\ndata: d", {}, "'<<' merges mappings; write their fields out"),
         (f"data: d\nsteps: {'x' * 5000}", {}, "xxx...xxx"),
         ('data: d\n"a\\nb": 1', {}, r"unknown field 'a\nb'"),
         ('data: "a\\0b"', {}, "data should be a path"),
@@ -212,6 +213,13 @@ def test_choices_of_a_configuration_made_in_python() -> None:
 def test_unknown_recipe_lists_the_known(package: str, name: str) -> None:
     with pytest.raises(InputError, match="demo, paper"):
         load_recipe(Config, package, name)
+
+
+def test_a_recipe_that_is_too_long(package: str, tmp_path: Path) -> None:
+    with (tmp_path / "long.yaml").open("wb") as file:
+        file.truncate(20_000_000)
+    with pytest.raises(InputError, match=r"long\.yaml: more than 10 MB"):
+        load_recipe(Config, package, tmp_path / "long.yaml")
 
 
 def test_recipe_that_is_no_text(package: str, tmp_path: Path) -> None:

@@ -13,8 +13,8 @@ from typing import Any
 
 import yaml
 
-from .configs import Config, Typed, did_you_mean, from_plain, shown
-from .errors import InputError
+from .configs import Config, Typed, check_extent, did_you_mean, from_plain, read_text, shown
+from .errors import InputError, one_line
 from .files import check_regular
 
 
@@ -52,14 +52,14 @@ def load_recipe(
             wrong type; it says in which file or option, and what is expected.
     """
     where, text = _read(package, name)
-    values = _parse(where, text)
+    values = parse_yaml(where, text)
     if values is None:
         values = {}
     if not isinstance(values, dict):
         raise InputError(f"{where}: a recipe is fields with their values, this is {shown(values)}")
     for field, typed in (overrides or {}).items():
         option = f"--set.{field}"
-        _put(values, field, Typed(option, typed, _parse(option, typed)))
+        _put(values, field, Typed(option, typed, parse_yaml(option, typed)))
     return from_plain(config_class, values, where)
 
 
@@ -68,13 +68,9 @@ def _read(package: str, name: str | Path) -> tuple[str, str]:
     path = Path(name)
     check_regular(path)
     if path.suffix or len(path.parts) > 1:
-        try:
-            return str(path), path.read_text(encoding="utf-8")
-        except OSError as error:
-            reason = error.strerror or str(error)
-            raise InputError(f"{path}: this recipe cannot be read ({reason}); {_shipped(package)}") from error
-        except UnicodeDecodeError as error:
-            raise InputError(f"{path}: this recipe is not text in UTF-8") from error
+        if not path.is_file():
+            raise InputError(f"{path}: no such recipe; {_shipped(package)}")
+        return str(path), read_text(path)
     names = recipe_names(package)
     if str(name) not in names:
         near = did_you_mean(str(name), names)
@@ -94,13 +90,29 @@ class _Loader(yaml.SafeLoader):
         for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
     }
 
+    def flatten_mapping(self, node: yaml.MappingNode) -> None:
+        """Raise for a merge (``<<``): each can double what the ones before it have become."""
+        if any(key.tag == "tag:yaml.org,2002:merge" for key, _ in node.value):
+            raise yaml.constructor.ConstructorError(None, None, "'<<' merges mappings; write their fields out")
 
-def _parse(where: str, text: str) -> Any:
+
+def parse_yaml(where: str, text: str) -> Any:
+    """Return the mappings, lists, numbers and text of a YAML document; dates stay text.
+
+    Args:
+        where: it is from, for messages.
+        text: the document.
+
+    Raises:
+        InputError: if it is no YAML, or has more values or levels than any configuration.
+    """
     try:
-        return yaml.load(text, _Loader)
+        values = yaml.load(text, _Loader)
     # YAML's own errors, and whatever Python says of a number with too many digits or brackets too deep for it.
     except Exception as error:
-        raise InputError(f"{where}: this is not YAML ({' '.join(str(error).split())})") from error
+        raise InputError(f"{where}: this is not YAML ({one_line(error)})") from error
+    check_extent(values, where)
+    return values
 
 
 def _put(values: dict[Any, Any], field: str, value: Typed) -> None:

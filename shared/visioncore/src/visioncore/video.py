@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import itertools
 import math
+import warnings
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
@@ -17,18 +18,23 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from .errors import InputError
+from .errors import InputError, damage, one_line
 from .extras import require
 from .files import atomic_path, writable_folder
+from .size_limit import check_pixels
+from .video_containers import first_bytes_of, missing_bytes, recognise
 
-VIDEO_SUFFIXES = (".mp4", ".m4v", ".mov", ".mkv", ".webm", ".avi")
+VIDEO_SUFFIXES = (
+    *(".mp4", ".m4v", ".mov", ".mkv", ".webm", ".avi"),
+    *(".mts", ".m2ts", ".ts", ".mpg", ".mpeg"),
+)
 """Suffixes of videos inside a folder."""
 
 _CONTAINERS = {".mp4": "mp4", ".m4v": "mp4", ".mov": "mov", ".mkv": "matroska"}
 WRITTEN_SUFFIXES = tuple(_CONTAINERS)
 """Suffixes of videos that can be written."""
-# FFmpeg also takes images, plain text and lists of other files for videos
-_FORMATS = "mov,mp4,m4a,3gp,3g2,mj2,matroska,webm,avi,mpeg,mpegts,ogg,flv,asf,gif,h264,hevc,mp3,wav,flac,aac"
+# all but these describe the file, not what is shown in it
+_NOT_KEPT = ("major_brand", "minor_version", "compatible_brands", "encoder", "duration")
 # swscale's bicubic | full chroma | accurate rounding: its default darkens every colour by about one level of 255
 _ACCURATE = 0x4 | 0x2000 | 0x40000
 _BT709, _UNSPECIFIED, _LIMITED_RANGE = 1, 2, 1
@@ -36,6 +42,10 @@ _HD_ROWS = 720
 _TICKS_PER_SECOND = 90_000
 # a video that ends this much before its announced end has lost something
 _MISSING_SECONDS = 2
+# frames, from one to the next, that are no more a matter of rounding
+_GAP = Fraction(5, 2)
+# of all steps that may be irregular in a video of constant rate
+_IRREGULAR = 0.05
 
 
 class Frame(NamedTuple):
@@ -55,6 +65,7 @@ class VideoInfo:
         frames: number of frames, or None where the file does not say.
         rate: average number of frames per second.
         duration: seconds, or None where the file does not say.
+        pixel_aspect: width of a pixel of the upright image over its height.
     """
 
     width: int
@@ -62,6 +73,7 @@ class VideoInfo:
     frames: int | None
     rate: Fraction
     duration: Fraction | None
+    pixel_aspect: Fraction = Fraction(1)
 
 
 def probe_video(path: str | Path) -> VideoInfo:
@@ -72,13 +84,16 @@ def probe_video(path: str | Path) -> VideoInfo:
     """
     path = Path(path)
     with _opened(path) as (container, stream):
-        first = next(_decoded(path, container, stream))
+        first, _ = next(_decoded(path, container, stream))
         duration = _announced_duration(container, stream)
         if duration is None and container.duration:
             duration = Fraction(container.duration, 1_000_000)
         rate = stream.average_rate or stream.guessed_rate or Fraction(25)
-        height, width, _ = first.pixels.shape
-        return VideoInfo(width, height, stream.frames or None, Fraction(rate), duration)
+        aspect = _pixel_aspect(stream)
+        width, height = first.width, first.height
+        if _turns(first) % 2:
+            width, height, aspect = height, width, 1 / aspect
+        return VideoInfo(width, height, stream.frames or None, Fraction(rate), duration, aspect)
 
 
 def read_frames(path: str | Path) -> Iterator[Frame]:
@@ -94,7 +109,10 @@ def read_frames(path: str | Path) -> Iterator[Frame]:
     """
     path = Path(path)
     with _opened(path) as (container, stream):
-        yield from _decoded(path, container, stream)
+        for frame, time in _decoded(path, container, stream):
+            with damage(path, "a frame is damaged"):
+                pixels = _rgb(frame)
+            yield Frame(pixels, time)
 
 
 def write_video(
@@ -108,7 +126,8 @@ def write_video(
             what they were. One without time is shown at its number divided by ``rate``. An odd height or width is
             made even by repeating the last row or column, which 4:2:0 needs.
         rate: frames per second, on average; guides the encoder.
-        audio_from: the video whose first sound track is copied without being encoded again.
+        audio_from: the video that these frames were made of: its first sound track is copied without being encoded
+            again, its title, dates and other metadata too, and the shape of its pixels.
 
     Returns:
         Whether the sound was copied. It is not where the source has none, or where the container cannot hold its
@@ -131,6 +150,8 @@ def write_video(
         try:
             with av.open(str(temporary), "w", format=_CONTAINERS[path.suffix.lower()]) as container:
                 stream = _h264_stream(container, first, rate)
+                if audio_from is not None:
+                    describe(container, stream, sounding, probe_video(audio_from).pixel_aspect)
                 sound = _Sound(container, sounding)
                 for frame in _encodable(path, itertools.chain([first], remaining), rate):
                     container.mux(stream.encode(frame))
@@ -145,13 +166,25 @@ def write_video(
 @contextmanager
 def _container(path: Path) -> Iterator[Any]:
     av = require("av", "video")
+    told = f"{path}: cannot be read as a video"
+    try:
+        # only the reader of this container: among others are lists that make FFmpeg open further files
+        kind = None if path.is_dir() else recognise(first_bytes_of(path))
+    except OSError as error:
+        raise InputError(f"{told} ({error.strerror})") from error
+    if kind is None:
+        raise InputError(f"{told}; {', '.join(VIDEO_SUFFIXES)} files can")
     try:
         # absolute, so that no name is taken for the address of a network stream
-        container = av.open(str(path.absolute()), options={"format_whitelist": _FORMATS})
-    except av.error.FFmpegError as error:
-        raise InputError(
-            f"{path}: cannot be read as a video ({error.strerror}); {', '.join(VIDEO_SUFFIXES)} files can"
-        ) from error
+        container = av.open(
+            str(path.absolute()),
+            format=kind,
+            options={"format_whitelist": kind, "protocol_whitelist": "file"},
+            metadata_errors="replace",
+        )
+    except Exception as error:
+        reason = one_line(getattr(error, "strerror", None) or error)
+        raise InputError(f"{told} ({reason}); {', '.join(VIDEO_SUFFIXES)} files can") from error
     with container:
         yield container
 
@@ -165,32 +198,85 @@ def _opened(path: Path) -> Iterator[tuple[Any, Any]]:
         streams = [stream for stream in container.streams.video if not stream.disposition & cover]
         if not streams:
             raise InputError(f"{path}: no video stream in this file")
+        if streams[0].codec_context is None:
+            raise InputError(f"{path}: what the images in it are compressed by is not known, or the file is damaged")
+        check_pixels(path, max(streams[0].width, 1), max(streams[0].height, 1))
         streams[0].thread_type = "AUTO"
         yield container, streams[0]
 
 
-def _decoded(path: Path, container: Any, stream: Any) -> Iterator[Frame]:
-    """Yield the frames of ``stream``; raise `InputError` where they are damaged or end too early."""
-    av = require("av", "video")
+def _decoded(path: Path, container: Any, stream: Any) -> Iterator[tuple[Any, Fraction | None]]:
+    """Yield the frames of ``stream`` as PyAV has them, and their times.
+
+    Raises:
+        InputError: where they are damaged or end too early.
+    """
     start = _start(container)
     step = 1 / Fraction(stream.average_rate or 25)
     end = Fraction(0)
     count = 0
+    steps = _Steps(step)
     try:
         for frame in container.decode(stream):
             if frame.is_corrupt:
                 raise InputError(f"{path}: damaged at {float(end):.2f} s; repair it or cut it there")
             time = None if frame.pts is None else max(frame.pts * frame.time_base - start, Fraction(0))
-            yield Frame(_rgb(frame), time)
+            steps.add(time)
+            yield frame, time
             count += 1
             end = count * step if time is None else time + max(step, frame.duration * frame.time_base)
-    except av.error.FFmpegError as error:
-        raise InputError(f"{path}: truncated or damaged at {float(end):.2f} s ({error.strerror})") from error
+    except InputError:
+        raise
+    except Exception as error:
+        reason = one_line(getattr(error, "strerror", None) or error)
+        raise InputError(f"{path}: truncated or damaged at {float(end):.2f} s ({reason})") from error
     if count == 0:
         raise InputError(f"{path}: no frame can be decoded from this video")
+    if missing := missing_bytes(path, recognise(first_bytes_of(path)) or ""):
+        raise InputError(f"{path}: truncated: ends at {float(end):.2f} s, {missing} bytes are missing")
     announced = _announced_duration(container, stream)
     if announced is not None and end < announced - _MISSING_SECONDS:
         raise InputError(f"{path}: truncated: ends at {float(end):.2f} s of {float(announced):.2f} s")
+    if announced is not None and end < announced - max(3 * step, Fraction(1, 5)):
+        _note(path, f"ends at {float(end):.2f} s of {float(announced):.2f} s")
+    for before, after in steps.gaps():
+        _note(path, f"no frame between {float(before):.2f} s and {float(after):.2f} s")
+
+
+class _Steps:
+    """The times of frames, in which those of a video of constant rate leave no gap."""
+
+    def __init__(self, step: Fraction) -> None:
+        self._step = step
+        self._before: Fraction | None = None
+        self._count = 0
+        self._found: list[tuple[Fraction, Fraction]] = []
+
+    def add(self, time: Fraction | None) -> None:
+        """Take the time of the next frame."""
+        if time is not None and self._before is not None:
+            self._count += 1
+            if time - self._before > _GAP * self._step:
+                self._found.append((self._before, time))
+        self._before = time
+
+    def gaps(self) -> list[tuple[Fraction, Fraction]]:
+        """Return the times before and after each gap; none where the rate is not constant."""
+        return self._found if len(self._found) <= _IRREGULAR * self._count else []
+
+
+def _note(path: Path, found: str) -> None:
+    warnings.warn(f"{path}: {found}; frames may be missing", stacklevel=4)
+
+
+def _pixel_aspect(stream: Any) -> Fraction:
+    found = Fraction(stream.sample_aspect_ratio or 1)
+    return found if found > 0 and max(found.numerator, found.denominator) < 2**16 else Fraction(1)
+
+
+def _turns(frame: Any) -> int:
+    """Return by how many quarters of a circle a frame is rotated to be upright."""
+    return round(frame.rotation / 90)
 
 
 def _start(container: Any) -> Fraction:
@@ -213,7 +299,7 @@ def _announced_duration(container: Any, stream: Any) -> Fraction | None:
 def _rgb(frame: Any) -> NDArray[np.uint8]:
     matrix = "ITU709" if frame.colorspace == _UNSPECIFIED and frame.height >= _HD_ROWS else None
     pixels = frame.to_ndarray(format="rgb24", interpolation=_ACCURATE, src_colorspace=matrix)
-    return np.ascontiguousarray(np.rot90(pixels, round(frame.rotation / 90)))
+    return np.ascontiguousarray(np.rot90(pixels, _turns(frame)))
 
 
 def _h264_stream(container: Any, first: Frame, rate: Fraction) -> Any:
@@ -225,6 +311,13 @@ def _h264_stream(container: Any, first: Frame, rate: Fraction) -> Any:
     codec.colorspace = codec.color_primaries = codec.color_trc = _BT709
     codec.color_range = _LIMITED_RANGE
     return stream
+
+
+def describe(container: Any, stream: Any, source: Any, pixel_aspect: Fraction) -> None:
+    """Give a container that is not written yet the metadata of its source, and its video the shape of pixels."""
+    container.metadata.update({key: value for key, value in source.metadata.items() if key not in _NOT_KEPT})
+    if pixel_aspect != 1:
+        stream.codec_context.sample_aspect_ratio = pixel_aspect
 
 
 def _ticks(rate: Fraction) -> int:
@@ -271,6 +364,9 @@ class _Sound:
         self._waiting: Iterator[Any] = iter(())
         if self.copied:
             target = container.add_stream_from_template(tracks[0])
+            target.metadata.update(
+                {key: tracks[0].metadata[key] for key in ("language", "title") if key in tracks[0].metadata}
+            )
             self._waiting = self._packets(source, tracks[0], target)
         self._next = next(self._waiting, None)
 

@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass, field
 from typing import Literal
 
-from visioncore.configs import check_choices
+from visioncore.configs import check_choices, check_most
 from visioncore.errors import InputError
 from visioncore.medical import check_orientation
 
@@ -43,6 +43,7 @@ class Preprocessing:
         check_orientation(self.orientation)
         if self.input_size is not None and self.input_size < 1:
             raise InputError(f"input_size is {self.input_size}; it must be a side in pixels, or none")
+        check_most(self, input_size=8192)
 
 
 @dataclass(frozen=True)
@@ -94,6 +95,9 @@ class HSAMConfig:
             raise InputError(f"decoder_width is {self.decoder_width}; with {self.backbone} it must be {SAM_WIDTH}")
         if self.gate == "working" and self.decoder != "hierarchical":
             raise InputError(f"gate is working; it belongs to the hierarchical decoder, not to {self.decoder}")
+        check_most(self, image_size=8192, lora_rank=4096, decoder_width=4096, decoder_mlp=65536)
+        if len(self.classes) > 255:
+            raise InputError(f"{len(self.classes)} classes; there may be 255, which 8-bit labels can tell apart")
 
     @property
     def grid(self) -> int:

@@ -12,6 +12,7 @@ from typing import Annotated, Any, NamedTuple
 from tyro.conf import Positional, arg
 
 from ..cli import Command, complain, run, say
+from ..errors import one_line
 from ..methods import Method, load
 from .early import check_early
 from .options import Compiled, Device, Dtypes, Formats, Rounds
@@ -144,7 +145,7 @@ def program(method: Method, *commands: Command) -> tuple[dict[str, Command], Cal
     def main(argv: Sequence[str] | None = None) -> int:
         description = " ".join(filter(None, [f"{method.title} ({method.venue}): {method.task}.", method.notice]))
         with warnings.catch_warnings():
-            warnings.showwarning = lambda message, *_: complain(f"note: {message}")
+            warnings.showwarning = lambda message, *_: complain(f"note: {one_line(message)}")
             return run(method.name, named, description, argv, check=partial(check_early, method))
 
     return named, main

@@ -2,7 +2,7 @@
 
 from .image import (
     IMAGE_SUFFIXES,
-    MAX_PIXELS,
+    WRITTEN_SUFFIXES,
     Image,
     Pixels,
     eight_bit,
@@ -15,7 +15,7 @@ from .image import (
 
 __all__ = [
     "IMAGE_SUFFIXES",
-    "MAX_PIXELS",
+    "WRITTEN_SUFFIXES",
     "Image",
     "Pixels",
     "eight_bit",

@@ -16,8 +16,9 @@ from torch import Tensor
 from ..devices import autocast, is_out_of_memory, resolve_device, resolve_dtype, slow_precision, with_backoff
 from ..errors import InputError
 from ..files import expand_inputs
-from ..images import IMAGE_SUFFIXES, Image, from_tensor, read_image, to_tensor, write_image
-from ..video import VIDEO_SUFFIXES, WRITTEN_SUFFIXES, Frame, probe_video, read_frames
+from ..images import IMAGE_SUFFIXES, WRITTEN_SUFFIXES, Image, from_tensor, read_image, to_tensor, write_image
+from ..video import VIDEO_SUFFIXES, Frame, probe_video, read_frames
+from ..video import WRITTEN_SUFFIXES as WRITTEN_VIDEOS
 from .batch import Summary, process_files, progress, told
 from .dihedral import self_ensemble as run_all_ways
 from .jobs import Job, check_one, check_results, named_file, place_inputs, plan_jobs
@@ -313,8 +314,8 @@ def predict_images(
         InputError: if an input is missing or empty, a result would be written over an input, the suffix is unknown,
             ``out`` cannot be written, or is one file for several inputs.
     """
-    if suffix not in IMAGE_SUFFIXES:
-        raise InputError(f"suffix is {suffix!r}; it must be one of {', '.join(IMAGE_SUFFIXES)}")
+    if suffix not in WRITTEN_SUFFIXES:
+        raise InputError(f"suffix is {suffix!r}; it must be one of {', '.join(WRITTEN_SUFFIXES)}")
 
     def is_video(path: Path) -> bool:
         return videos and path.suffix.lower() in VIDEO_SUFFIXES
@@ -324,7 +325,7 @@ def predict_images(
         places = place_inputs(inputs, out, lambda entry: expand_inputs([entry], searched), "input")
         source = check_one(places, out, "input")
         check_results(places, [out], "input")
-        written = WRITTEN_SUFFIXES if is_video(source) else IMAGE_SUFFIXES
+        written = WRITTEN_VIDEOS if is_video(source) else WRITTEN_SUFFIXES
         if not named_file(out, written):
             raise InputError(f"{out}: {source} can be written as {', '.join(written)}")
         jobs = [Job(source, out)]

@@ -24,7 +24,18 @@ from numpy.typing import NDArray
 from ..errors import InputError
 from ..extras import require
 from ..files import atomic_path, clear_partials, hidden_beside, writable_folder, write_text
-from ..video import _CONTAINERS, WRITTEN_SUFFIXES, Frame, _container, _encodable, _h264_stream, _Sound, _ticks
+from ..video import (
+    _CONTAINERS,
+    WRITTEN_SUFFIXES,
+    Frame,
+    _container,
+    _encodable,
+    _h264_stream,
+    _Sound,
+    _ticks,
+    describe,
+    probe_video,
+)
 
 FRAMES = 100
 """In a segment; its first frame is a key frame, of which H.264 has one at least every 250."""
@@ -88,6 +99,7 @@ class Segments:
             try:
                 with av.open(str(temporary), "w", format=_CONTAINERS[self.path.suffix.lower()]) as container:
                     stream = _h264_stream(container, _blank(self._shape()), self.rate)
+                    describe(container, stream, sounding, probe_video(audio_from).pixel_aspect)
                     sound = _Sound(container, sounding)
                     container.start_encoding()
                     for file in self._files:
