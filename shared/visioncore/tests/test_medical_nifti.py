@@ -13,7 +13,8 @@ import pytest
 
 from visioncore.errors import InputError
 from visioncore.medical import ScanReader, Volume
-from visioncore.medical.nifti import is_nifti, open_nifti, write_nifti
+from visioncore.medical.nifti import write_nifti
+from visioncore.medical.nifti_files import is_nifti, open_nifti
 from visioncore.testing.refusals import refusal
 
 nibabel: Any = import_module("nibabel")

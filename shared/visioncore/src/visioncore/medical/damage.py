@@ -2,40 +2,30 @@
 
 from __future__ import annotations
 
-import pickle
-import struct
-import zipfile
-import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 from ..errors import InputError
 
-# what goes wrong in readers over content that cannot be
-_RAISED: tuple[type[Exception], ...] = (
-    *(OSError, EOFError, ValueError, TypeError, LookupError, AttributeError, RuntimeError, OverflowError, SyntaxError),
-    *(struct.error, zlib.error, zipfile.BadZipFile, pickle.UnpicklingError),
-)
-
 
 @contextmanager
-def damage(path: Path, what: str, advice: str = "", *others: type[Exception]) -> Iterator[None]:
-    """Report exceptions inside as damage of a file.
+def damage(path: Path, what: str, advice: str = "") -> Iterator[None]:
+    """Report exceptions inside as damage of a file; only calls of libraries that read it belong there.
 
     Args:
         path: the file or folder.
         what: is damaged, such as ``the NIfTI file is truncated or damaged``; the reason follows in brackets.
         advice: what to do, with what parts it from the rest.
-        others: what the library raises that is of no usual type.
 
     Raises:
-        InputError: one raised inside as it is; one instead of anything else that a damaged file can lead to.
+        InputError: one raised inside as it is; one instead of anything else, for libraries raise errors of every type
+            over content that they did not expect.
     """
-    raised = (*_RAISED, *others)
     try:
         yield
     except InputError:
         raise
-    except raised as error:
-        raise InputError(f"{path}: {what} ({' '.join(str(error).split())}){advice}") from error
+    except Exception as error:
+        reason = " ".join(str(error).split()) or type(error).__name__
+        raise InputError(f"{path}: {what} ({reason}){advice}") from error

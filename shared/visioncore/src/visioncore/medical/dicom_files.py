@@ -45,7 +45,7 @@ def read_dataset(file: Path, **options: Any) -> Any:
         InputError: if it is truncated or damaged.
     """
     pydicom = require("pydicom", "medical")
-    with _damage(file, "the DICOM file is truncated or damaged", _AGAIN):
+    with damage(file, "the DICOM file is truncated or damaged", _AGAIN):
         return pydicom.dcmread(file, force=True, **options)
 
 
@@ -117,16 +117,12 @@ def frame_count(header: Any) -> int:
 
 def header_damage(path: Path) -> AbstractContextManager[None]:
     """Raise `InputError` for an impossible value in a header."""
-    return _damage(path, "the DICOM header is damaged", _AGAIN)
+    return damage(path, "the DICOM header is damaged", _AGAIN)
 
 
 def pixel_damage(file: Path) -> AbstractContextManager[None]:
     """Raise `InputError` for pixels that cannot be read."""
-    return _damage(file, "the pixels are missing, damaged or of an unusual kind")
-
-
-def _damage(path: Path, what: str, advice: str = "") -> AbstractContextManager[None]:
-    return damage(path, what, advice, require("pydicom.errors", "medical").BytesLengthException)
+    return damage(file, "the pixels are missing, damaged or of an unusual kind")
 
 
 def _describe(headers: Sequence[Any]) -> str:

@@ -10,7 +10,7 @@ from ..files import first_bytes
 from .arrays import HDF5, NPY, NPZ
 from .dicom_files import DICOM_SUFFIXES, is_dicom
 from .image_stacks import IMAGE_SUFFIXES, is_image
-from .nifti import is_nifti
+from .nifti_files import PAIR, header_file, is_nifti
 
 Format = Literal["NIfTI", "DICOM", "npy", "npz", "HDF5", "images"]
 

@@ -93,7 +93,7 @@ def _pages(path: Path, labels: bool) -> list[NDArray[Any]]:
     """Return the pages of a file, each (H, W) or (H, W, 3)."""
     pillow = require("PIL.Image", "images")
     told = "the image is truncated, damaged or of a kind that cannot be read"
-    with damage(path, told, "", pillow.DecompressionBombError), pillow.open(path) as file:
+    with damage(path, told), pillow.open(path) as file:
         pages = []
         for number in range(file.n_frames if file.format == "TIFF" else 1):
             file.seek(number)
