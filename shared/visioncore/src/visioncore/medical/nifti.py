@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import gzip
-import tempfile
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -13,7 +12,8 @@ from numpy.typing import NDArray
 
 from ..errors import InputError
 from ..extras import require
-from ..files import atomic_path, writable_folder, writing
+from ..files import atomic_path, writable_folder
+from .header_and_data import write_both
 from .nifti_files import PAIR, Content, located, open_nifti, shown
 from .number_types import as_type, plain_numbers
 from .orientation import Affine
@@ -71,7 +71,7 @@ def read_nifti(path: Path, *, placed: bool = True) -> Volume:
         voxels = _voxels(path, content)
     header, notes = content.header, content.notes
     placeable = located(header)
-    affine = _affine(header) if placeable else _steps(header)
+    affine = _affine(header) if placeable else steps(header)
     if not placeable and placed:
         why = "a header of Analyze tells no front from back" if content.analyze else "the header has neither sform nor qform"
         notes += (f"{path}: {why}; slices are taken as they are stored, sizes in mm are unknown",)
@@ -81,7 +81,7 @@ def read_nifti(path: Path, *, placed: bool = True) -> Volume:
     if placeable and fault:
         if placed:
             raise InputError(f"{path}: {fault}")
-        placeable, affine = False, _steps(header)
+        placeable, affine = False, steps(header)
     origin = NiftiFile(
         header, content.voxels.shape, (float(content.voxels.slope), float(content.voxels.inter)), _suffixes(path)
     )
@@ -102,13 +102,7 @@ def write_nifti(path: Path, array: NDArray[Any], place: Volume) -> None:
     array = array.transpose(2, 1, 0) if array.ndim == 3 else array.transpose(3, 2, 1, 0)
     affine = place.affine if place.located else None
     if isinstance(place.origin, NiftiFile):
-        header = place.origin.header.copy()
-        header.extensions.clear()
-        for name in _OF_OLD_VALUES:
-            header[name] = 0
-        header["intent_name"] = b""
-        header.set_slope_inter(1, 0)
-        header.set_data_dtype(array.dtype)
+        header = fresh_header(place.origin.header, array.dtype)
         image = _image(array, None if affine is None else _scaled(affine, 1 / _unit(header)), header)
     else:
         image = require("nibabel", "medical").Nifti1Image(array, affine)
@@ -118,6 +112,23 @@ def write_nifti(path: Path, array: NDArray[Any], place: Volume) -> None:
             image.header.set_xyzt_units("mm")
     writable_folder(path.parent)
     _write(path, image, _FAST)
+
+
+def fresh_header(header: Any, dtype: np.dtype[Any]) -> Any:
+    """Return the header of other values in the place of old ones."""
+    header = header.copy()
+    header.extensions.clear()
+    for name in _OF_OLD_VALUES:
+        header[name] = 0
+    header["intent_name"] = b""
+    header.set_slope_inter(1, 0)
+    header.set_data_dtype(dtype)
+    return header
+
+
+def millimetres(affine: Affine, header: Any) -> Affine:
+    """Return an affine in the unit of length of a header as one in mm; mm if it names none."""
+    return _scaled(affine, _unit(header))
 
 
 def _suffixes(path: Path) -> tuple[str, ...]:
@@ -148,13 +159,13 @@ def _voxels(path: Path, content: Content) -> NDArray[Any]:
 
 def _affine(header: Any) -> Affine:
     """Affine from voxels to mm, of a header that has one."""
-    return _scaled(np.asarray(header.get_best_affine(), np.float64), _unit(header))
+    return millimetres(np.asarray(header.get_best_affine(), np.float64), header)
 
 
-def _steps(header: Any) -> Affine:
+def steps(header: Any) -> Affine:
     """Return an affine of nothing but the steps between voxels in mm, 1 where they are unknown."""
-    steps = np.abs(header["pixdim"][1:4].astype(np.float64)) * _unit(header)
-    return np.diag([*np.where(np.isfinite(steps) & (steps > 0), steps, 1.0), 1.0])
+    sizes = np.abs(header["pixdim"][1:4].astype(np.float64)) * _unit(header)
+    return np.diag([*np.where(np.isfinite(sizes) & (sizes > 0), sizes, 1.0), 1.0])
 
 
 def _unit(header: Any) -> float:
@@ -188,11 +199,7 @@ def _write(path: Path, image: Any, level: int) -> None:
 
 
 def _write_pair(path: Path, image: Any) -> None:
-    """Write a header and, before it appears, the voxels beside it."""
+    """Write nibabel's image as a header with the voxels beside it."""
     nibabel = require("nibabel", "medical")
     kind = nibabel.Nifti2Pair if isinstance(image, nibabel.Nifti2Image) else nibabel.Nifti1Pair
-    with writing(path), tempfile.TemporaryDirectory(dir=path.parent, prefix=".") as folder:
-        parts = [Path(folder, path.with_suffix(suffix).name) for suffix in PAIR]
-        kind.from_image(image).to_filename(str(parts[0]))
-        for part in reversed(parts):
-            part.replace(path.with_name(part.name))
+    write_both(path, lambda header: kind.from_image(image).to_filename(str(header)))
