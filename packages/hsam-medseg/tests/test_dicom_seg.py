@@ -140,8 +140,12 @@ def test_other_scans_are_refused(tmp_path: Path, scan: Volume) -> None:
     path, labels = tmp_path / "seg.dcm", make_labels(scan)
     elsewhere = Volume(labels.voxels, labels.affine + np.eye(4, k=3), located=True)
     for wrong, source, complaint in (
-        (labels, Volume(scan.voxels, scan.affine, located=True, source=Path("scan.nii")), r"scan\.nii: .*from DICOM"),
-        (labels, Volume(scan.voxels), "from DICOM"),
+        (
+            labels,
+            Volume(scan.voxels, scan.affine, located=True, source=Path("scan.nii")),
+            r"scan\.nii: .* scan is none",
+        ),
+        (labels, Volume(scan.voxels), "this scan is none"),
         (elsewhere, scan, "do not lie where"),
         (Volume(labels.voxels[1:], labels.affine, located=True), scan, "do not lie where"),
         (labels.with_voxels(labels.voxels + 3), scan, "label 6 among the labels, but there are 4 classes"),

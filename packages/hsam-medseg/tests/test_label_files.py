@@ -38,7 +38,7 @@ def test_labels_that_cannot_be_written_are_refused(tmp_path: Path, values: Any) 
     assert not list(tmp_path.iterdir())
 
 
-@pytest.mark.parametrize("name", ["labels.png", "labels.mha", "labels.gz"])
+@pytest.mark.parametrize("name", ["labels.png", "labels.mgz", "labels.gz"])
 def test_labels_are_written_in_known_formats(tmp_path: Path, name: str) -> None:
     with pytest.raises(InputError, match=name):
         write_labels(tmp_path / name, Volume(np.zeros((2, 2, 2), np.uint8)))

@@ -75,10 +75,19 @@ def by_place(images: Tensor) -> Tensor:
     return logits
 
 
+class InOrder(Predictor):
+    """Takes arrays for slices, rows, columns."""
+
+    def __call__(self, scan: Any, **options: Any) -> Segmentation:
+        if isinstance(scan, np.ndarray):
+            options.setdefault("order", "HW" if scan.ndim == 2 else "DHW")
+        return super().__call__(scan, **options)
+
+
 def make(model: nn.Module, **options: Any) -> Predictor:
     if isinstance(model, Analytic):
         options.setdefault("stage", "fine")
-    return Predictor(cast(HSAM, model), "cpu", **options)
+    return InOrder(cast(HSAM, model), "cpu", **options)
 
 
 def brightness(**changes: Any) -> Analytic:
@@ -417,13 +426,15 @@ def test_options_that_make_no_sense_are_refused(tiny: HSAM, options: Mapping[str
 @pytest.mark.parametrize(
     ("scan", "told"),
     [
-        (np.zeros(16), "a volume must be"),
+        (np.zeros(16), r"order is 'DHW' for an array of \(16,\)"),
         (np.zeros((2, 3, 4, 2)), "a volume must be"),
-        (np.zeros((20, 20, 3)), r"an array of \(20, 20, 3\) may be one RGB slice or a grey volume"),
         (np.zeros((0, 20, 20)), "without voxels"),
         (np.zeros((2, 20, 20), complex), "must be real numbers"),
-        (np.where(np.arange(800).reshape(2, 20, 20) == 500, np.nan, 1), "slice 1 holds voxels that are not finite"),
-        (np.full((2, 20, 20), np.inf), "slice 0 holds voxels that are not finite"),
+        (
+            np.where(np.arange(800).reshape(2, 20, 20) == 500, np.nan, 1),
+            "1 of 800 voxels are .*, .* slice 1",
+        ),
+        (np.full((2, 20, 20), np.inf), "800 of 800 voxels are not finite numbers, the first in slice 0"),
     ],
 )
 def test_arrays_that_are_no_scans_are_refused(scan: Array, told: str) -> None:
@@ -453,14 +464,20 @@ def test_segment_takes_windowed_slices_only() -> None:
     np.testing.assert_array_equal(predictor.segment(scan), loop(scan, by_brightness))
     with pytest.raises(InputError, match="slices are of uint8"):
         predictor.segment(scan.astype(np.uint8))
-    with pytest.raises(InputError, match="slice 1 holds voxels that are not finite"):
+    with pytest.raises(InputError, match="are not finite numbers, the first in slice 1"):
         predictor.segment(np.full((2, 9, 9), [[[0]], [[np.nan]]], np.float32))
 
 
-@pytest.mark.parametrize("images", [torch.zeros(3, 16, 16), torch.zeros(1, 1, 16, 16), torch.zeros(0, 3, 16, 16)])
+@pytest.mark.parametrize("images", [torch.zeros(3, 16, 16), torch.zeros(1, 1, 16, 16)])
 def test_logits_are_of_whole_batches(images: Tensor) -> None:
     with pytest.raises(InputError, match=r"they must be \(B, 3, 16, 16\)"):
         make(brightness()).run(images)
+
+
+def test_an_empty_batch_has_no_labels() -> None:
+    predictor = make(brightness())
+    assert predictor.run(torch.zeros(0, 3, 16, 16)).shape == (0, 3, 16, 16)
+    assert predictor.segment(np.zeros((0, 20, 24), np.float32)).shape == (0, 20, 24)
 
 
 def test_an_answer_that_is_not_finite_is_not_hidden() -> None:
@@ -715,14 +732,14 @@ def test_without_highdicom_nothing_is_begun(
     assert not (tmp_path / "out").exists()
 
 
-def test_a_dicom_segmentation_of_something_else_fails_that_scan(
+def test_a_dicom_segmentation_of_something_else_is_refused_before_the_work(
     predictor: Predictor, folder: Path, tmp_path: Path
 ) -> None:
     said: list[str] = []
     summary = predict_files([folder / "2.nii"], predictor, tmp_path / "out", dicom_seg=True, say=said.append)
     assert summary.exit_code == 1
-    assert "made for scans that are read from DICOM" in said[0]
-    assert names(tmp_path / "out") == results("2")
+    assert "a DICOM segmentation refers to DICOM files, and this scan is none" in said[0]
+    assert names(tmp_path / "out") == []
 
 
 def test_an_empty_scan_among_others_is_noted(folder: Path, tmp_path: Path) -> None:

@@ -149,7 +149,7 @@ def test_another_preparation_needs_another_folder(make: Dataset, tmp_path: Path)
     run(make("p1"), tmp_path)
     with pytest.raises(InputError, match="was prepared with window abdomen, not lung; name another folder"):
         run(tmp_path / "data", tmp_path, window="lung")
-    with pytest.raises(InputError, match="was prepared with values"):
+    with pytest.raises(InputError, match="was prepared with label values"):
         run(tmp_path / "data", tmp_path, label_map=LabelMap.of(["spleen", "liver"], ignore=[8, 9]))
 
 

@@ -98,12 +98,14 @@ class ImagePredictor(Generic[Result]):
         """Return restored images, not clamped, in float32 or better and on the device where they were.
 
         Args:
-            images: (B, C, H, W) in floating point, RGB in [0, 1] where the network takes three channels, of any size.
+            images: (B, C, H, W) in floating point, none of them too, RGB in [0, 1] where the network takes three channels, of any size.
 
         Raises:
             InputError: if they are something else, have values that are not finite, or memory does not suffice for one.
         """
         self.check(images)
+        if not len(images):
+            return images.to(self.precision)
         images = images.to(self.precision)  # first, for not every device has float64
         return run_all_ways(self._run, images) if self.self_ensemble else self._run(images)
 
@@ -113,7 +115,12 @@ class ImagePredictor(Generic[Result]):
         Raises:
             InputError: if it cannot be run.
         """
-        if images.ndim != 4 or images.shape[1] != self.channels or 0 in images.shape or not images.is_floating_point():
+        if (
+            images.ndim != 4
+            or images.shape[1] != self.channels
+            or 0 in images.shape[2:]
+            or not images.is_floating_point()
+        ):
             raise InputError(
                 f"images are {tuple(images.shape)} {images.dtype}; they must be (B, {self.channels}, H, W) in floating "
                 "point"

@@ -35,7 +35,7 @@ def plan_scans(
     inputs: Iterable[str | Path],
     out: Path,
     find: Callable[[str | Path], Iterable[Path]],
-    endings: Sequence[str] = (),
+    endings: Sequence[str] | Callable[[Path], Sequence[str]] = (),
 ) -> list[Job]:
     """Return for each scan where its results go.
 
@@ -48,6 +48,7 @@ def plan_scans(
         find: input -> the scans it names, such as `ScanReader.find`.
         endings: of the files made of each scan, behind its name without suffix (with it, where two scans have one
             name), such as ``(".nii.gz", ".json")``; the first is the target. None: a file or folder called as the scan.
+            Or scan -> its endings.
 
     Raises:
         InputError: if an input is missing or holds no scan, or a result would be written over a scan or another result.
@@ -59,7 +60,8 @@ def plan_scans(
     results: list[Path] = []
     for source, place in places.items():
         name = named[source].name if meeting[named[source]] == 1 else source.name
-        target, *beside = [out / place.with_name(name + ending) for ending in endings] or [out / place]
+        own = endings(source) if callable(endings) else endings
+        target, *beside = [out / place.with_name(name + ending) for ending in own] or [out / place]
         job = ScanJob(source, target)
         job.beside = tuple(beside)
         jobs.append(job)

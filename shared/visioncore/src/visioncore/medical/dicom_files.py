@@ -144,7 +144,8 @@ def check_frames(file: Path, header: Any) -> None:
     sides = [int(header.get(name) or 0) for name in ("Rows", "Columns")]
     if frames < 1 or min(sides) < 1:
         raise InputError(f"{file}: announces {frames} slices of {sides[1]} x {sides[0]}{_AGAIN}")
-    bits = frames * sides[0] * sides[1] * int(header.get("SamplesPerPixel") or 1) * int(header.get("BitsAllocated") or 8)
+    samples = frames * sides[0] * sides[1] * int(header.get("SamplesPerPixel") or 1)
+    bits = samples * int(header.get("BitsAllocated") or 8)
     stored = file.stat().st_size
     syntax = header.file_meta.get("TransferSyntaxUID") if hasattr(header, "file_meta") else None
     check_size(file, bits // 8)

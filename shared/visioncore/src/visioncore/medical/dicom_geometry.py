@@ -45,8 +45,8 @@ def arrange(frames: Sequence[Frame], source: Path, *, placed: bool = True) -> Ar
             as they are, those in one place too; where they make no stack, the volume is not located.
 
     Raises:
-        InputError: if ``placed`` and a spacing is not above 0; only some slices say where they lie; they lie at several angles, have several
-            pixel sizes, lie in one place, or not at even steps.
+        InputError: if ``placed`` and the spacing of pixels is not above 0; if only some slices say where they lie; if
+            they lie at several angles, have several pixel sizes, lie in one place, or not at even steps.
     """
     if placed:
         if fault := _spacing_fault(frames):

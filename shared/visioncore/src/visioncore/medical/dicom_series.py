@@ -113,10 +113,10 @@ def read_dicom(
         skip_damaged: note slices in a folder that are damaged, and go on without them.
 
     Raises:
-        InputError: if a slice is damaged, and the scan therefore incomplete; if there is no scan; if there are several series and none is chosen, which lists them, or not the
-            one that is; if slices differ in size, or, unless ``placed`` is False, are missing or cannot be put in
-            order; if it takes more memory than `size_limit` allows; or if its pixels are compressed in a way that
-            nothing installed can read.
+        InputError: if a slice is damaged, and the scan therefore incomplete; if there is no scan; if there are several
+            series and none is chosen, which lists them, or not the one that is; if slices differ in size, or, unless
+            ``placed`` is False, are missing or cannot be put in order; if it takes more memory than `size_limit`
+            allows; or if its pixels are compressed in a way that nothing installed can read.
     """
     damaged: dict[Path, str] = {}
     headers = _headers(path, modality, damaged)

@@ -103,16 +103,16 @@ def as_given(volume: Volume) -> Any:
 def _from_array(array: NDArray[Any], order: str | None, affine: Any) -> Volume:
     if order is None and affine is None:
         raise InputError(
-            f"an array of {array.shape} does not say which axes are slices, rows and columns: give order='DHW' (slices, "
-            "rows, columns, as from SimpleITK), order='WHD' (as from nibabel), or nibabel's affine=; or give the image "
-            "that it is from"
+            f"an array of {array.shape} does not say which axes are slices, rows and columns: give order='DHW' "
+            "(slices, rows, columns, as from SimpleITK), order='WHD' (as from nibabel), or nibabel's affine=; or give "
+            "the image that it is from"
         )
     sides = 2 if array.ndim == 2 or (order is not None and len(order) == 2) else 3
     order = order or AXES[-sides:][::-1]
     if sorted(order) != sorted(AXES[-sides:]) or array.ndim not in (sides, sides + 1):
         raise InputError(
-            f"order is {order!r} for an array of {array.shape}; it has one letter for each axis, D for slices, H for rows "
-            "and W for columns, such as DHW, WHD or, for one slice, HW; colours come last and have none"
+            f"order is {order!r} for an array of {array.shape}; it has one letter for each axis, D for slices, H for "
+            "rows and W for columns, such as DHW, WHD or, for one slice, HW; colours come last and have none"
         )
     axes = [order.index(axis) for axis in AXES[-sides:]]
     voxels = array.transpose(axes + list(range(sides, array.ndim)))

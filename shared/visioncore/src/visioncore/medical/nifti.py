@@ -73,8 +73,8 @@ def read_nifti(path: Path, *, placed: bool = True) -> Volume:
     placeable = located(header)
     affine = _affine(header) if placeable else steps(header)
     if not placeable and placed:
-        why = "a header of Analyze tells no front from back" if content.analyze else "the header has neither sform nor qform"
-        notes += (f"{path}: {why}; slices are taken as they are stored, sizes in mm are unknown",)
+        unknown = "is Analyze, which tells no front from back" if content.analyze else "has neither sform nor qform"
+        notes += (f"{path}: the header {unknown}; slices are taken as they are stored, sizes in mm are unknown",)
     fault = affine_fault(affine)
     if placeable and not header["sform_code"] > 0 and not all(step > 0 for step in content.spacing):
         fault = f"the spacing in the header is {shown(content.spacing)}; each must be above 0, so repair pixdim"

@@ -99,9 +99,7 @@ class ScanReader:
             case "DICOM" if labels:
                 raise InputError(f"{path}: labels are not read from DICOM; convert them to NIfTI")
             case "DICOM":
-                volume = read_dicom(
-                    path, series, modality=self.modality, placed=self.placed, skip_damaged=skip_damaged
-                )
+                volume = read_dicom(path, series, modality=self.modality, placed=self.placed, skip_damaged=skip_damaged)
             case "NIfTI":
                 volume = read_nifti(path, placed=self.placed)
             case "MetaImage" | "NRRD" as kind:

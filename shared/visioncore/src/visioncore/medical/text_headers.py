@@ -44,8 +44,8 @@ def read_metaimage_header(path: Path) -> TextHeader:
     """Read and validate the header of a MetaImage file.
 
     Raises:
-        InputError: if it announces more than its data can hold or is allowed, names data in another folder or in several
-            files, has a spacing that is not above 0, or a unit that is none of length.
+        InputError: if it announces more than its data can hold or is allowed, names data in another folder or in
+            several files, has a spacing that is not above 0, or a unit that is none of length.
     """
     fields = _metaimage_fields(path)
     count = int(fields.get("elementnumberofchannels", "1")) * _product(fields.get("dimsize", ""))
