@@ -13,11 +13,12 @@ import torch
 from torch import Tensor
 
 from clip_denoising import CLIPDenoiser, Predictor
-from clip_denoising.data.ct import as_volume, read_ct
+from clip_denoising.data.ct import read_ct
 from clip_denoising.inference.predictor import predict_files
 from clip_denoising.inference.result import CTPrediction
 from visioncore.errors import InputError
 from visioncore.images import Image, read_image, write_image
+from visioncore.medical import Volume
 
 nibabel: Any = import_module("nibabel")
 
@@ -25,9 +26,18 @@ WriteSeries = Callable[..., Path]
 MakePhoto = Callable[..., Any]
 
 
+class InOrder(Predictor):
+    """Takes arrays for slices, rows, columns."""
+
+    def volume(self, noisy: Any, **options: Any) -> CTPrediction:
+        if isinstance(noisy, np.ndarray) and options.get("order") is None and options.get("affine") is None:
+            options["order"] = "DHW"
+        return super().volume(noisy, **options)
+
+
 @pytest.fixture
 def predictor(tiny_ct: CLIPDenoiser) -> Predictor:
-    return Predictor(tiny_ct, "cpu")
+    return InOrder(tiny_ct, "cpu")
 
 
 def scan(slices: int = 3, height: int = 32, width: int = 64) -> np.ndarray[Any, np.dtype[np.float32]]:
@@ -49,7 +59,7 @@ def expected(model: CLIPDenoiser, hu: np.ndarray[Any, Any]) -> np.ndarray[Any, A
 @pytest.mark.parametrize("size", [(32, 64), (33, 47), (1, 1)])
 def test_hounsfield_units_in_and_out(tiny_ct: CLIPDenoiser, batch: int, size: tuple[int, int]) -> None:
     hu = scan(3, *size)
-    result = Predictor(tiny_ct, "cpu", batch=batch)(hu)
+    result = InOrder(tiny_ct, "cpu", batch=batch)(hu)
     assert isinstance(result, CTPrediction)
     assert result.hu.dtype == np.float32
     np.testing.assert_allclose(result.hu, expected(tiny_ct, hu), atol=0.02)
@@ -72,7 +82,7 @@ def test_slices_go_in_batches(predictor: Predictor, monkeypatch: pytest.MonkeyPa
 
 def test_memory_that_ran_out_is_remembered(tiny_ct: CLIPDenoiser, monkeypatch: pytest.MonkeyPatch) -> None:
     said: list[str] = []
-    predictor = Predictor(tiny_ct, "cpu", batch=4, notify=said.append)
+    predictor = InOrder(tiny_ct, "cpu", batch=4, notify=said.append)
     run, hu = predictor.network, scan(9)
 
     def limited(images: Tensor) -> Tensor:
@@ -99,7 +109,7 @@ def test_strength_zero_changes_no_number_in_a_file(
     tiny_ct: CLIPDenoiser, write_series: WriteSeries, tmp_path: Path
 ) -> None:
     folder = write_series(tmp_path / "in")
-    result = Predictor(tiny_ct, "cpu", strength=0).volume(folder)
+    result = InOrder(tiny_ct, "cpu", strength=0).volume(folder)
     assert result.save(tmp_path / "out") == tmp_path / "out"
     np.testing.assert_array_equal(read_ct(tmp_path / "out").voxels, read_ct(folder).voxels)
 
@@ -137,7 +147,7 @@ def test_images_are_refused_by_a_network_for_ct(predictor: Predictor, make_photo
     for given, told in (
         (tmp_path / "a.png", r"a\.png: an image, but this network takes CT; load weights for RGB images"),
         (Image(pixels), "an image, but this network takes CT"),
-        (pixels, "has 3 channels; CT has one"),
+        (pixels[None], "has 3 channels; CT has one"),
     ):
         with pytest.raises(InputError, match=told):
             predictor(given)
@@ -146,9 +156,9 @@ def test_images_are_refused_by_a_network_for_ct(predictor: Predictor, make_photo
 
 
 def test_ct_is_refused_by_a_network_for_images(tiny: CLIPDenoiser, write_series: WriteSeries, tmp_path: Path) -> None:
-    folder, predictor = write_series(tmp_path / "in"), Predictor(tiny, "cpu")
+    folder, predictor = write_series(tmp_path / "in"), InOrder(tiny, "cpu")
     np.save(tmp_path / "a.npy", scan())
-    for given in (folder, folder / "IM0000.dcm", tmp_path / "a.npy", as_volume(scan())):
+    for given in (folder, folder / "IM0000.dcm", tmp_path / "a.npy", Volume(scan())):
         with pytest.raises(InputError, match="a CT scan, but this network takes RGB images; load weights for CT"):
             predictor(given)
     with pytest.raises(InputError, match="images of 1 channels, but this network takes 3, RGB images; load weights"):
@@ -169,7 +179,7 @@ def test_bad_volumes_are_refused(predictor: Predictor, write_series: WriteSeries
 def test_a_network_that_overflowed_is_told(tiny_ct: CLIPDenoiser, tmp_path: Path) -> None:
     with torch.no_grad():
         tiny_ct.decoder.last.weight.fill_(float("nan"))
-    result = Predictor(tiny_ct, "cpu").volume(scan())
+    result = InOrder(tiny_ct, "cpu").volume(scan())
     with pytest.raises(InputError, match="not written, for there are values that are not numbers"):
         result.save(tmp_path / "a.npy")
 
@@ -187,7 +197,7 @@ def scans(tmp_path: Path, write_series: WriteSeries) -> Path:
 def test_a_folder_of_scans(tiny_ct: CLIPDenoiser, scans: Path, tmp_path: Path) -> None:
     noted: list[str] = []
     said: list[str] = []
-    predictor = Predictor(tiny_ct, "cpu", notify=noted.append)
+    predictor = InOrder(tiny_ct, "cpu", notify=noted.append)
     np.save(scans / "bad.npy", np.full((4, 5), np.nan))
     out = tmp_path / "out"
     summary = predict_files([scans], predictor, out, say=said.append)

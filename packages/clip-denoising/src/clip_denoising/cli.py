@@ -54,9 +54,10 @@ def predict(
 ) -> Summary:
     """Denoise photos, or CT scans with weights for CT.
 
-    Files, folders and glob patterns are taken. Photos keep depth, grey, alpha and profile. CT is DICOM, NIfTI, MetaImage,
-    NRRD or npy in Hounsfield units, and stays what it is, with its geometry and its rescaling. What is done already is skipped, a
-    broken file is reported and the others still run, and under accelerate launch the processes share the files.
+    Files, folders and glob patterns are taken. Photos keep depth, grey, alpha and profile. CT is DICOM, NIfTI,
+    MetaImage, NRRD or npy in Hounsfield units, and stays what it is, with its geometry and its rescaling. What is done
+    already is skipped, a broken file is reported and the others still run, and under accelerate launch the processes
+    share the files.
 
     Args:
         inputs: images or scans: files, folders, glob patterns.

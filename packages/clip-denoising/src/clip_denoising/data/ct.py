@@ -36,7 +36,8 @@ def read_ct(path: str | Path, *, series: str | None = None, skip_damaged: bool =
         skip_damaged: note slices of a DICOM series that are damaged, and go on without them; else they are an error.
 
     Returns:
-        The volume (D, H, W) float32 in Hounsfield units, with the nearest to axial slices that the file has. Its notes tell of what is odd, such as missing slices.
+        The volume (D, H, W) float32 in Hounsfield units, with the nearest to axial slices that the file has. Its notes
+        tell of what is odd, such as missing slices.
 
     Raises:
         InputError: if there is no such file, or none that can be read as CT; if DICOM files lack their rescale tags,
@@ -46,13 +47,17 @@ def read_ct(path: str | Path, *, series: str | None = None, skip_damaged: bool =
     if isinstance(volume.origin, DicomSeries):
         for frame in volume.origin.frames:
             _check_rescaling(frame)
-    return as_hounsfield(volume)
+        return as_hounsfield(volume)
+    return as_hounsfield(axial(volume))
+
+
+def axial(volume: Volume) -> Volume:
+    """Return a volume with the nearest to axial slices that it has; as it is if it does not say how it lies."""
+    return volume.oriented(axial_code(volume.orientation)) if volume.located else volume
 
 
 def as_hounsfield(volume: Volume) -> Volume:
     """Return a volume of Hounsfield units, of any type of real numbers, in float32 and with notes on what is odd.
-
-    Where it says how it lies, slices become the nearest to axial that it has; those of DICOM stay as they are.
 
     Raises:
         InputError: if values are not finite, of several channels, or seem to be stored values in [0, 1].
@@ -61,8 +66,6 @@ def as_hounsfield(volume: Volume) -> Volume:
     bare = isinstance(volume.origin, NpyFile)  # an array whose last axis may be anything
     if len(shape) == 4 or (bare and shape[2] in (3, 4) and min(shape[:2]) > 4):
         raise InputError(f"{volume.name}: {shape} has {shape[-1]} channels; CT has one, as (H, W) or (D, H, W)")
-    if volume.located and not isinstance(volume.origin, DicomSeries):
-        volume = volume.oriented(axial_code(volume.orientation))
     with np.errstate(over="ignore"):  # what float32 cannot hold becomes infinite, which is told
         volume = volume.with_voxels(np.ascontiguousarray(volume.voxels, np.float32))
     volume.check_finite()

@@ -10,7 +10,7 @@ from visioncore.images import IMAGE_SUFFIXES, Image
 from visioncore.inference.restoration import as_image as given_image
 from visioncore.medical import Volume, as_volume
 
-from ..data.ct import CT_SCANS, as_hounsfield, read_ct
+from ..data.ct import CT_SCANS, as_hounsfield, axial, read_ct
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -50,4 +50,5 @@ def as_scan(
         raise InputError(f"{name}: an image, but this network takes CT; load weights for RGB images")
     if isinstance(noisy, str | Path):
         return read_ct(noisy, series=series, skip_damaged=skip_damaged)
-    return as_hounsfield(as_volume(noisy, order=order, affine=affine))
+    volume = as_volume(noisy, order=order, affine=affine)
+    return as_hounsfield(volume if volume is noisy else axial(volume))

@@ -116,8 +116,8 @@ class Predictor(ImagePredictor[Prediction]):
             show_progress: show on a terminal how many slices are done.
 
         Raises:
-            InputError: if it cannot be read or is no CT, an array comes without order and affine, values are not finite, the network is for images, or the
-                memory does not suffice.
+            InputError: if it cannot be read or is no CT, an array comes without order and affine, values are not
+                finite, the network is for images, or the memory does not suffice.
         """
         volume = as_scan(noisy, series, order=order, affine=affine)
         for note in volume.notes:

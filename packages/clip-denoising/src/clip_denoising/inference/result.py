@@ -72,7 +72,7 @@ class CTPrediction(Denoised):
         return self.noisy.source
 
     def as_given(self) -> Any:
-        """Return the result as what was given: an image of nibabel or SimpleITK, an array in its order; else a `Volume`.
+        """Return the result as what was given: an image of nibabel or SimpleITK, an array in its order; else a volume.
 
         Raises:
             InputError: if it cannot hold it.
