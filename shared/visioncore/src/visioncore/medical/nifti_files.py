@@ -125,7 +125,7 @@ def _open_pair(path: Path, start: bytes) -> Iterator[Content]:
     with voxels.open("rb") as stream:
         proxy = image.ImageArrayProxy(stream, header.copy())
         if image is nibabel.Spm99AnalyzeImage:
-            header = nibabel.Nifti1PairHeader.from_header(header, check=False)
+            header = nibabel.nifti1.Nifti1PairHeader.from_header(header, check=False)
             header["qform_code"] = header["sform_code"] = 0
             yield Content(header, proxy, _spacing(raw), (), True)
         else:

@@ -16,8 +16,6 @@ _LONGEST = 2**20
 """Bytes of a header that are read at most."""
 _LOCAL = "LOCAL"
 """Where data are that follow their header."""
-_DIGITS = 4
-"""Bytes that one byte of numbers in digits can become: a digit and a space make one of eight bytes."""
 _MILLIMETRES = {"mm": 1.0, "cm": 10.0, "dm": 100.0, "m": 1000.0, "um": 1e-3, "µm": 1e-3, "nm": 1e-6}
 _LONG = {"millimet": "mm", "centimet": "cm", "decimet": "dm", "micromet": "um", "micron": "um", "nanomet": "nm"}
 _PLACED = {"lps", "las", "ras", "leftposteriorsuperior", "leftanteriorsuperior", "rightanteriorsuperior"}
@@ -54,7 +52,7 @@ def read_metaimage_header(path: Path) -> TextHeader:
     size = 4 if kind.removeprefix("u") == "long" else _bytes_of(path, kind.replace("uchar", "char").replace("_", ""))
     packing = DEFLATE if _is_true(fields.get("compresseddata")) else PLAIN
     if "binarydata" in fields and not _is_true(fields["binarydata"]):
-        packing = _DIGITS
+        raise InputError(f"{path}: its voxels are written in digits; convert it to BinaryData = True")
     _check_data(path, fields.get("elementdatafile", ""), count * size, packing)
     spacing = fields.get("elementspacing", fields.get("elementsize"))
     _check_spacing(path, (spacing or "").split())
