@@ -138,6 +138,47 @@ def test_a_figure(predictor: Predictor, tmp_path: Path) -> None:
         result.plot(tmp_path / "c.png", 3)
 
 
+def test_what_is_given_comes_back_as_the_same_kind(tiny_ct: CLIPDenoiser) -> None:
+    predictor = Predictor(tiny_ct, "cpu")
+    # slices lie across the second axis of the array, and columns run upwards
+    affine = np.array([[0, 0, 2.0, -80], [0, 5.0, 0, -90], [0.8, 0, 0, 11], [0, 0, 0, 1]])
+    image = nibabel.Nifti1Image(np.ascontiguousarray(scan().transpose(2, 0, 1)), affine)
+    result = predictor(image)
+    assert isinstance(result, CTPrediction)
+    given = result.as_given()
+    assert type(given) is nibabel.Nifti1Image
+    np.testing.assert_array_equal(given.affine, affine)
+    for options in ({"affine": affine}, {"order": "DHW", "affine": affine}):
+        array = image.get_fdata() if len(options) == 1 else image.get_fdata().T
+        back = predictor(array, **options).as_given()  # type: ignore[attr-defined]
+        np.testing.assert_allclose(back if len(options) == 1 else back.T, given.get_fdata(), atol=0.02)
+    assert np.abs(given.get_fdata() - image.get_fdata()).max() > 1
+    with pytest.raises(InputError, match=r"an array of \(3, 32, 64\) does not say which axes are slices"):
+        predictor(scan())
+
+
+def test_axial_slices_are_denoised_of_an_image_in_the_memory(tiny_ct: CLIPDenoiser) -> None:
+    hu = scan()
+    image = nibabel.Nifti1Image(np.ascontiguousarray(hu.T), np.diag([-1.0, -1, 5, 1]))
+    np.testing.assert_allclose(
+        Predictor(tiny_ct, "cpu").volume(image).as_given().get_fdata().T, expected(tiny_ct, hu), atol=0.02
+    )
+
+
+def test_an_image_of_simpleitk_comes_back_as_one(tiny_ct: CLIPDenoiser) -> None:
+    sitk: Any = pytest.importorskip("SimpleITK")
+    hu = scan()
+    image = sitk.GetImageFromArray(hu)
+    image.SetSpacing((0.7, 0.8, 5))
+    denoised = Predictor(tiny_ct, "cpu").volume(image).as_given()
+    np.testing.assert_allclose(sitk.GetArrayFromImage(denoised), expected(tiny_ct, hu), atol=0.02)
+    assert denoised.GetSpacing() == pytest.approx((0.7, 0.8, 5))
+
+
+def test_an_empty_batch_is_one(predictor: Predictor) -> None:
+    assert predictor.run(torch.zeros(0, 1, 32, 48)).shape == (0, 1, 32, 48)
+
+
 # which network takes what
 
 
@@ -212,6 +253,37 @@ def test_a_folder_of_scans(tiny_ct: CLIPDenoiser, scans: Path, tmp_path: Path) -
     assert names == [f"IM{n:04d}.dcm" for n in range(4)]
     assert len(predict_files([scans], predictor, out).skipped) == 2
     assert len(predict_files([scans], predictor, out, overwrite=True, say=said.append).done) == 2
+
+
+@pytest.mark.parametrize("name", ["a.mha", "a.mhd", "a.nrrd", "a.hdr"])
+def test_other_formats_stay_what_they_are(tiny_ct: CLIPDenoiser, tmp_path: Path, name: str) -> None:
+    hu, path = scan().astype(np.int16), tmp_path / "in" / name
+    path.parent.mkdir()
+    if name == "a.hdr":
+        nibabel.save(nibabel.Nifti1Pair(hu.T, np.diag([-1.0, -1, 5, 1])), path)
+    else:
+        sitk: Any = pytest.importorskip("SimpleITK")
+        sitk.WriteImage(sitk.GetImageFromArray(hu), str(path))
+    out = tmp_path / "out"
+    assert predict_files([path.parent], Predictor(tiny_ct, "cpu"), out).done == [out / name]
+    written = read_ct(out / name)
+    np.testing.assert_allclose(written.voxels, np.rint(expected(tiny_ct, hu.astype(np.float32))), atol=1)
+    np.testing.assert_allclose(written.affine, read_ct(path).affine)
+
+
+def test_a_series_with_a_damaged_slice_fails_unless_told_otherwise(
+    tiny_ct: CLIPDenoiser, write_series: WriteSeries, tmp_path: Path
+) -> None:
+    folder, noted, said = write_series(tmp_path / "in"), list[str](), list[str]()
+    last = sorted(folder.iterdir())[-1]
+    last.write_bytes(b"")
+    predictor = Predictor(tiny_ct, "cpu", notify=noted.append)
+    assert predict_files([folder], predictor, tmp_path / "out", say=said.append).exit_code == 1
+    assert f"the slice {last.name} is damaged" in said[0]
+    assert not (tmp_path / "out" / "in").exists()
+    assert predict_files([folder], predictor, tmp_path / "out", skip_damaged=True).exit_code == 0
+    assert noted[-1].endswith("; the scan is taken without")
+    assert last.name not in {path.name for path in (tmp_path / "out" / "in").iterdir()}
 
 
 def test_a_series_is_chosen_for_a_folder_of_several(

@@ -122,3 +122,15 @@ def test_the_limit_holds_for_dicom(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     monkeypatch.setenv("VISIONCORE_MOST_GB", "3e-8")
     path = write_slice(tmp_path / "a.dcm", np.zeros((4, 5), np.int16))
     assert "takes 40 bytes of memory, more than the limit of 3e-08 GB" in refused(path)
+
+
+def test_a_damaged_slice_of_another_series_or_modality_is_passed_over(tmp_path: Path) -> None:
+    folder = write_series(tmp_path / "series", (0, 5, 10))
+    other = write_slice(folder / "other.dcm", np.zeros((4, 5), np.int16), SeriesInstanceUID="1.2.9", Modality="MR")
+    content = other.read_bytes()
+    other.write_bytes(content[: content.index(b"1.2.9") + 30])
+    data = pydicom.dcmread(other)
+    assert ("Rows" not in data, data.SeriesInstanceUID, data.Modality) == (True, "1.2.9", "MR")
+    assert "the slice other.dcm is damaged" in refused(folder)
+    assert len(read(folder, series="1.2.826.0.3").voxels) == 3
+    assert len(ScanReader(modality="CT").read(folder).voxels) == 3

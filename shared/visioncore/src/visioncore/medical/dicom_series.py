@@ -119,7 +119,7 @@ def read_dicom(
             allows; or if its pixels are compressed in a way that nothing installed can read.
     """
     damaged: dict[Path, str] = {}
-    headers = _headers(path, modality, damaged)
+    headers = _headers(path, modality, series, damaged)
     with header_damage(path):
         chosen = choose_series(path, headers, series) if path.is_dir() else headers
         if skip_damaged and path.is_dir():
@@ -145,15 +145,20 @@ def _whole(headers: dict[Path, Any], damaged: dict[Path, str]) -> dict[Path, Any
     return whole
 
 
-def _headers(path: Path, modality: str | None, damaged: dict[Path, str]) -> dict[Path, Any]:
+def _headers(path: Path, modality: str | None, series: str | None, damaged: dict[Path, str]) -> dict[Path, Any]:
     """Return the headers of the files, in a folder or one alone, that hold images of a scan.
 
-    Those in a folder that are damaged are put to ``damaged`` with the reason.
+    Those in a folder that are damaged are put to ``damaged`` with the reason, unless their headers still tell that they
+    are of another series or modality.
     """
     headers = read_headers(path, damaged if path.is_dir() else None)
     if path.is_dir():
-        damaged |= incomplete_files(path, headers)
-        headers = {file: header for file, header in headers.items() if file not in damaged}
+        lost = incomplete_files(path, headers)
+        wishes = {"SeriesInstanceUID": series, "Modality": modality}
+        for file, reason in lost.items():
+            header = headers.pop(file, {})
+            if all(wish is None or header.get(name, wish) == wish for name, wish in wishes.items()):
+                damaged[file] = reason
 
     def wanted(header: Any) -> bool:
         kind = header.get("Modality", modality)
