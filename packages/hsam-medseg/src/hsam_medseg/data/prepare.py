@@ -61,7 +61,7 @@ class Preparation:
 
 
 _IN_LABEL_MAP = {"values": "label values", "others": "other label values ignored (ignore: others):"}
-"""What messages call settings that a label map has under other names."""
+"""Names in messages for settings that a label map has under other names."""
 
 
 def prepare(

@@ -69,7 +69,7 @@ class NibabelImage(NiftiFile):
 
 
 def as_volume(given: Any, *, order: str | None = None, affine: NDArray[Any] | Sequence[Any] | None = None) -> Volume:
-    """Return what is in the memory as a volume.
+    """Return an array, or an image in the memory, as a volume.
 
     Args:
         given: a `Volume`; an image of nibabel or SimpleITK, with the place that it has; or an array of three axes, two
