@@ -62,7 +62,9 @@ def arrange(frames: Sequence[Frame], source: Path, *, placed: bool = True) -> Ar
     steps = np.diff(() if heights is None else heights)
     usual = float(np.median(steps)) if len(steps) > 1 else 0.0
     gaps = usual > 0 and steps.max() > _GAP * usual
-    notes = (f"{source}: {_uneven(ordered, steps)}; those that are there are taken",) if gaps else ()
+    notes: tuple[str, ...] = ()
+    if gaps:
+        notes = (f"{source}: {_uneven(ordered, steps)}; those that are there are taken",)
     if fault := _spacing_fault(frames):
         notes += (f"{fault}; it is kept",)
     return stack._replace(notes=notes)

@@ -22,7 +22,8 @@ SLICES: tuple[Format, ...] = ("DICOM", "images")
 """Those of which many files in a folder make a volume."""
 VOLUME_SUFFIXES: dict[Format, tuple[str, ...]] = {
     "NIfTI": (".nii.gz", ".nii", PAIR[0]),
-    **SITK_SUFFIXES,
+    "MetaImage": SITK_SUFFIXES["MetaImage"],
+    "NRRD": SITK_SUFFIXES["NRRD"],
     "npy": (".npy",),
     "npz": (".npz",),
     "HDF5": (".npy.h5", ".h5"),
