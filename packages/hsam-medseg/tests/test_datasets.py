@@ -238,3 +238,24 @@ def test_labels_that_are_not_located_are_where_the_scan_is(put: Put) -> None:
     assert labels is not None
     assert labels.orientation == image.orientation == "LPS"
     np.testing.assert_array_equal(labels.voxels, VOXELS % 2)
+
+
+@pytest.mark.parametrize("suffix", [".mhd", ".nii.gz"])
+def test_labels_beside_their_scans_as_in_promise12(put: Put, suffix: str) -> None:
+    if suffix == ".mhd":
+        pytest.importorskip("SimpleITK")
+    stems = ("Case00", "Case00_segmentation", "Case01", "Case01_segmentation")
+    data = put(*(stem + suffix for stem in stems))
+    cases = [(f"Case0{n}", f"Case0{n}{suffix}", f"Case0{n}_segmentation{suffix}") for n in range(2)]
+    assert found(data) == cases
+    image, labels = read_case(find_cases(data)[1])
+    np.testing.assert_array_equal(image.voxels, VOXELS)
+    assert labels is not None
+    np.testing.assert_allclose(labels.affine, AFFINE, atol=1e-5)
+    put(f"Case02{suffix}")
+    assert found(data, labelled=False)[2] == ("Case02", f"Case02{suffix}", None)
+    with pytest.raises(InputError, match=r"1 of 3 scans have no labels: Case02"):
+        find_cases(data)
+    put(f"Case03_segmentation{suffix}")
+    with pytest.raises(InputError, match="1 labels have no scan beside them: Case03_segmentation"):
+        find_cases(data)

@@ -94,3 +94,29 @@ def test_files_that_describe_no_map(tmp_path: Path, text: str, message: str) -> 
 def test_neither_file_nor_preset(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="nor one of synapse, totalsegmentator"):
         read_label_map(tmp_path / "none.yaml")
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("classes: {spleen: 1, liver: 2, spleen: 3}\n", "line 1: spleen is there twice"),
+        ("classes:\n  spleen: 1\n  liver: 2\n  'spleen': 3\n", "line 4: spleen is there twice"),
+        ("classes: {spleen: 1}\nignore: [2]\nignore: [3]\n", "line 3: ignore is there twice"),
+        ("classes: [spleen, liver, spleen]\n", "each only once"),
+        ("classes:\n  spleen: 1\n  liver: 010\n", "line 3: 010 is 8 in YAML; write numbers in plain digits"),
+        ("classes: {spleen: [1, 0x1F]}\n", "line 1: 0x1F is 31 in YAML"),
+        ("classes: {spleen: 1}\nignore: [1_000]\n", "line 2: 1_000 is 1000 in YAML"),
+        ("classes: {spleen: 1:30}\n", "line 1: 1:30 is 90 in YAML"),
+    ],
+)
+def test_what_a_file_may_mean_otherwise_is_refused(tmp_path: Path, text: str, told: str) -> None:
+    with pytest.raises(InputError, match=told) as caught:
+        read_label_map(write(tmp_path, text))
+    assert "\n" not in str(caught.value)
+    assert "labels.yaml" in str(caught.value)
+
+
+def test_unknown_values_tell_how_to_ignore_them(tmp_path: Path) -> None:
+    labels = read_label_map(write(tmp_path, "classes: {spleen: 1}\n"))
+    with pytest.raises(InputError, match=r"ignore them \(ignore: \[5, 9\]\), or ignore all others \(ignore: others\)"):
+        labels.apply(np.array([0, 1, 7]))

@@ -28,6 +28,7 @@ from hsam_medseg.inference.result import beside
 from hsam_medseg.inference.work_ahead import ahead, one_behind
 from visioncore.errors import InputError
 from visioncore.inference.dihedral import turned, turned_back
+from visioncore.testing.dicom_files import write_series
 from visioncore.testing.memory import room_for
 from visioncore.testing.suites.base import files_in
 
@@ -76,10 +77,19 @@ def by_place(images: Tensor) -> Tensor:
     return logits
 
 
+class InOrder(Predictor):
+    """Takes arrays for slices, rows, columns."""
+
+    def __call__(self, scan: Any, **options: Any) -> Segmentation:
+        if isinstance(scan, np.ndarray):
+            options.setdefault("order", "HW" if scan.ndim == 2 else "DHW")
+        return super().__call__(scan, **options)
+
+
 def make(model: nn.Module, **options: Any) -> Predictor:
     if isinstance(model, Analytic):
         options.setdefault("stage", "fine")
-    return Predictor(cast(HSAM, model), "cpu", **options)
+    return InOrder(cast(HSAM, model), "cpu", **options)
 
 
 def brightness(**changes: Any) -> Analytic:
@@ -216,6 +226,46 @@ def test_the_same_scan_in_every_form(tmp_path: Path) -> None:
     assert (results[0].labels.located, results[4].labels.located) == (True, False)
     one = predictor(volume.voxels[1])
     np.testing.assert_array_equal(one.labels.voxels[0], results[0].labels.voxels[1])
+
+
+def test_what_is_given_comes_back_as_the_same_kind() -> None:
+    volume = placed(random_scan(4, 20, 24))
+    expected = make(brightness())(volume).labels.voxels.transpose(2, 1, 0)
+    image = nibabel.Nifti1Image(volume.voxels.transpose(2, 1, 0), volume.affine)
+    predictor = Predictor(cast(HSAM, brightness()), "cpu", stage="fine")
+    result = predictor(image)
+    labels = result.as_given()
+    assert type(labels) is type(image)
+    np.testing.assert_array_equal(np.asarray(labels.dataobj), expected)
+    np.testing.assert_array_equal(labels.affine, image.affine)
+    assert result.volumes_ml == predictor(volume).volumes_ml
+    array = image.get_fdata()
+    for options in ({"affine": image.affine}, {"order": "WHD"}):
+        np.testing.assert_array_equal(predictor(array, **options).as_given(), expected)
+    np.testing.assert_array_equal(predictor(array.astype(">f4"), order="WHD").as_given(), expected)
+    assert predictor(volume).as_given().voxels.shape == volume.voxels.shape
+    with pytest.raises(InputError, match=r"an array of \(24, 20, 4\) does not say which axes are slices"):
+        predictor(array)
+
+
+def test_an_image_of_simpleitk_comes_back_as_one() -> None:
+    sitk: Any = pytest.importorskip("SimpleITK")
+    scan = random_scan(4, 20, 24)
+    image = sitk.GetImageFromArray(scan)
+    image.SetSpacing((0.7, 0.8, 5))
+    image.SetOrigin((1, 2, 3))
+    labels = make(brightness())(image).as_given()
+    np.testing.assert_array_equal(sitk.GetArrayFromImage(labels), loop(scan, by_brightness))
+    assert labels.GetSpacing() == pytest.approx((0.7, 0.8, 5))
+    assert labels.GetOrigin() == pytest.approx((1, 2, 3))
+
+
+def test_an_image_without_a_place_is_noted() -> None:
+    said: list[str] = []
+    image = nibabel.Nifti1Image(random_scan(4, 20, 24).T, None)
+    make(brightness(), notify=said.append)(image)
+    assert said == ["the image: its header has neither sform nor qform; slices are taken as they are, sizes in mm are "
+                    "unknown"]  # fmt: skip
 
 
 @pytest.mark.parametrize("code", CODES)
@@ -418,13 +468,15 @@ def test_options_that_make_no_sense_are_refused(tiny: HSAM, options: Mapping[str
 @pytest.mark.parametrize(
     ("scan", "told"),
     [
-        (np.zeros(16), "a volume must be"),
+        (np.zeros(16), r"order is 'DHW' for an array of \(16,\)"),
         (np.zeros((2, 3, 4, 2)), "a volume must be"),
-        (np.zeros((20, 20, 3)), r"an array of \(20, 20, 3\) may be one RGB slice or a grey volume"),
         (np.zeros((0, 20, 20)), "without voxels"),
         (np.zeros((2, 20, 20), complex), "must be real numbers"),
-        (np.where(np.arange(800).reshape(2, 20, 20) == 500, np.nan, 1), "slice 1 holds voxels that are not finite"),
-        (np.full((2, 20, 20), np.inf), "slice 0 holds voxels that are not finite"),
+        (
+            np.where(np.arange(800).reshape(2, 20, 20) == 500, np.nan, 1),
+            "1 of 800 voxels are .*, .* slice 1",
+        ),
+        (np.full((2, 20, 20), np.inf), "800 of 800 voxels are not finite numbers, the first in slice 0"),
     ],
 )
 def test_arrays_that_are_no_scans_are_refused(scan: Array, told: str) -> None:
@@ -454,14 +506,20 @@ def test_segment_takes_windowed_slices_only() -> None:
     np.testing.assert_array_equal(predictor.segment(scan), loop(scan, by_brightness))
     with pytest.raises(InputError, match="slices are of uint8"):
         predictor.segment(scan.astype(np.uint8))
-    with pytest.raises(InputError, match="slice 1 holds voxels that are not finite"):
+    with pytest.raises(InputError, match="are not finite numbers, the first in slice 1"):
         predictor.segment(np.full((2, 9, 9), [[[0]], [[np.nan]]], np.float32))
 
 
-@pytest.mark.parametrize("images", [torch.zeros(3, 16, 16), torch.zeros(1, 1, 16, 16), torch.zeros(0, 3, 16, 16)])
+@pytest.mark.parametrize("images", [torch.zeros(3, 16, 16), torch.zeros(1, 1, 16, 16)])
 def test_logits_are_of_whole_batches(images: Tensor) -> None:
     with pytest.raises(InputError, match=r"they must be \(B, 3, 16, 16\)"):
         make(brightness()).run(images)
+
+
+def test_an_empty_batch_has_no_labels() -> None:
+    predictor = make(brightness())
+    assert predictor.run(torch.zeros(0, 3, 16, 16)).shape == (0, 3, 16, 16)
+    assert predictor.segment(np.zeros((0, 20, 24), np.float32)).shape == (0, 20, 24)
 
 
 def test_an_answer_that_is_not_finite_is_not_hidden() -> None:
@@ -712,14 +770,44 @@ def test_without_highdicom_nothing_is_begun(
     assert not (tmp_path / "out").exists()
 
 
-def test_a_dicom_segmentation_of_something_else_fails_that_scan(
+def test_a_dicom_segmentation_of_something_else_is_refused_before_the_work(
     predictor: Predictor, folder: Path, tmp_path: Path
 ) -> None:
     said: list[str] = []
     summary = predict_files([folder / "2.nii"], predictor, tmp_path / "out", dicom_seg=True, say=said.append)
     assert summary.exit_code == 1
-    assert "made for scans that are read from DICOM" in said[0]
-    assert files_in(tmp_path / "out") == results("2")
+    assert "a DICOM segmentation refers to DICOM files, and this scan is none" in said[0]
+    assert files_in(tmp_path / "out") == []
+
+
+@pytest.mark.parametrize("suffix", [".mha", ".mhd", ".nrrd", ".nhdr", ".hdr"])
+def test_labels_are_in_the_format_of_the_scan(predictor: Predictor, tmp_path: Path, suffix: str) -> None:
+    if suffix != ".hdr":
+        pytest.importorskip("SimpleITK")
+    volume = placed((random_scan(3, 20, 24) * 200).astype(np.uint8))
+    write_labels(tmp_path / "in" / f"a{suffix}", volume)
+    out = tmp_path / "out"
+    summary = predict_files([tmp_path / "in"], predictor, out, preview=False, probabilities=True)
+    assert summary.done == [out / f"a{suffix}"]
+    beside = {".mhd": {"a.raw"}, ".nhdr": {"a.raw"}, ".hdr": {"a.img"}}.get(suffix, set())
+    assert set(files_in(out)) == {"made.jsonl", f"a{suffix}", "a.json", "a_probabilities.nii.gz"} | beside
+    labels = read_labels(out / f"a{suffix}")
+    np.testing.assert_array_equal(labels.voxels, predictor(tmp_path / "in" / f"a{suffix}").labels.voxels)
+    np.testing.assert_allclose(labels.affine, volume.affine, atol=1e-4)
+    assert len(predict_files([tmp_path / "in"], predictor, out, preview=False, probabilities=True).skipped) == 1
+
+
+def test_a_series_with_a_damaged_slice_fails_unless_told_otherwise(predictor: Predictor, tmp_path: Path) -> None:
+    series = write_series(tmp_path / "in" / "scan", (0, 5, 10, 15))
+    (series / "IM0003.dcm").write_bytes(b"")
+    said: list[str] = []
+    summary = predict_files([series], predictor, tmp_path / "out", say=said.append)
+    assert "the slice IM0003.dcm is damaged (it is empty)" in said[0]
+    assert (summary.exit_code, files_in(tmp_path / "out")) == (1, [])
+    with pytest.warns(UserWarning, match=r"IM0003\.dcm is damaged .*; the scan is taken without"):
+        summary = predict_files([series], predictor, tmp_path / "out", skip_damaged=True)
+    assert summary.exit_code == 0
+    assert read_labels(tmp_path / "out" / "scan.nii.gz").voxels.shape == (3, 4, 5)
 
 
 def test_an_empty_scan_among_others_is_noted(folder: Path, tmp_path: Path) -> None:

@@ -50,25 +50,35 @@ def predict(
     strength: float = 1.0,
     suffix: options.Suffix = ".png",
     series: str = "",
+    skip_damaged: bool = False,
     overwrite: options.Overwrite = False,
     **running: Unpack[Running],
 ) -> Summary:
     """Denoise photos, or CT scans with weights for CT.
 
-    Files, folders and glob patterns are taken. Photos keep depth, grey, alpha and profile. CT is DICOM, NIfTI or npy in
-    Hounsfield units, and stays what it is, with its geometry and its rescaling. What is done already is skipped, a
-    broken file is reported and the others still run, and under accelerate launch the processes share the files.
+    Files, folders and glob patterns are taken. Photos keep depth, grey, alpha and profile. CT is DICOM, NIfTI,
+    MetaImage, NRRD or npy in Hounsfield units, and stays what it is, with its geometry and its rescaling. What is done
+    already is skipped, a broken file is reported and the others still run, and under accelerate launch the processes
+    share the files.
 
     Args:
         inputs: images or scans: files, folders, glob patterns.
         strength: from 0 (the noisy image as it is) to 1 (all that the network takes away).
         series: which series of a DICOM folder with several, by its UID.
+        skip_damaged: go on without slices of DICOM series that are damaged; else the scan counts as failed.
     """
     from .inference.predictor import predict_files
 
     predictor = _predictor(weights, running, strength)
     summary = predict_files(
-        inputs, predictor, out, suffix=suffix, series=series or None, overwrite=overwrite, say=complain
+        inputs,
+        predictor,
+        out,
+        suffix=suffix,
+        series=series or None,
+        skip_damaged=skip_damaged,
+        overwrite=overwrite,
+        say=complain,
     )
     say(f"{summary}; results in {out}")
     return summary

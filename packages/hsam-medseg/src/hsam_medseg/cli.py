@@ -61,13 +61,14 @@ def predict(
     probabilities: bool = False,
     preview: bool = True,
     dicom_seg: bool = False,
+    skip_damaged: bool = False,
     overwrite: options.Overwrite = False,
     **running: Unpack[Running],
 ) -> Summary:
     """Segment scans: NIfTI in, NIfTI out, in the geometry of the scan.
 
-    Files, folders and glob patterns are taken: NIfTI, DICOM series, npy, npz and h5 files, folders of images. What is
-    done already is skipped, a broken scan is reported and the others still run, and under accelerate launch the
+    Files, folders and glob patterns are taken: NIfTI, DICOM series, MetaImage, NRRD, npy, npz, h5, folders of images.
+    What is done already is skipped, a broken scan is reported and the others still run, and under accelerate launch the
     processes share the scans.
 
     Args:
@@ -76,7 +77,8 @@ def predict(
         series: which series to read from DICOM folders of several.
         probabilities: write those of all classes too.
         preview: write a figure of three planes too.
-        dicom_seg: write DICOM-SEG too, for DICOM scans.
+        dicom_seg: write DICOM-SEG too; the scans must be DICOM.
+        skip_damaged: go on without slices of DICOM series that are damaged; else the scan counts as failed.
     """
     from .inference.predictor import predict_files
 
@@ -88,6 +90,7 @@ def predict(
         preview=preview,
         dicom_seg=dicom_seg,
         series=series or None,
+        skip_damaged=skip_damaged,
         overwrite=overwrite,
         say=complain,
     )

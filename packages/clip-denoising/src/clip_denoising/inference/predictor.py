@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Unpack
+from typing import TYPE_CHECKING, Any, Unpack
 
 import numpy as np
 import torch
@@ -25,6 +25,9 @@ from ..network.fast import for_inference
 from ..network.model import MULTIPLE, CLIPDenoiser
 from .inputs import Noisy, as_image, as_scan
 from .result import CTPrediction, Denoised, Prediction
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
 
 __all__ = ["CTPrediction", "Denoised", "Prediction", "Predictor", "predict_files"]
 
@@ -83,29 +86,43 @@ class Predictor(ImagePredictor[Prediction]):
     def settings(self) -> dict[str, object]:
         return super().settings | {"strength": self.strength}
 
-    def __call__(self, noisy: Noisy) -> Denoised:
+    def __call__(self, noisy: Noisy, *, order: str | None = None, affine: NDArray[Any] | None = None) -> Denoised:
         """Denoise an input of the network's kind: as `volume` if it has one channel, else as `image`."""
-        return self.volume(noisy) if self.channels == 1 else self.image(noisy)
+        if self.channels == 1:
+            return self.volume(noisy, order=order, affine=affine)
+        if order is not None or affine is not None:
+            raise InputError("order and affine are for CT, but this network takes RGB images; load weights for CT")
+        return self.image(noisy)
 
     def read(self, given: Noisy) -> Image:
         return as_image(given)
 
-    def volume(self, noisy: Noisy, *, series: str | None = None, show_progress: bool = False) -> CTPrediction:
+    def volume(
+        self,
+        noisy: Noisy,
+        *,
+        order: str | None = None,
+        affine: NDArray[Any] | None = None,
+        series: str | None = None,
+        show_progress: bool = False,
+    ) -> CTPrediction:
         """Denoise a CT volume, slice by slice.
 
         What scanners mark as outside of what they see, -2000 HU and less, is air to the network and stays as it is.
 
         Args:
-            noisy: a file or folder (see `ct.read_ct`), a `Volume`, or an array (H, W) or (D, H, W) of Hounsfield
-                units.
+            noisy: a file or folder (see `ct.read_ct`), a `Volume`, an image of nibabel or SimpleITK, or an array, for
+                which ``order`` or ``affine`` must be given (see `visioncore.medical.as_volume`); in Hounsfield units.
+            order: of an array's axes, ``DHW`` for slices, rows, columns or ``WHD`` as from nibabel; ``HW`` of a slice.
+            affine: of an array, as nibabel has it.
             series: which series to read from a DICOM folder of several.
             show_progress: show on a terminal how many slices are done.
 
         Raises:
-            InputError: if it cannot be read or is no CT, values are not finite, the network is for images, or the
-                memory does not suffice.
+            InputError: if it cannot be read or is no CT, an array comes without order and affine, values are not
+                finite, the network is for images, or the memory does not suffice.
         """
-        volume = as_scan(noisy, series)
+        volume = as_scan(noisy, series, order=order, affine=affine)
         for note in volume.notes:
             self.notify(note)
         hu = np.empty_like(volume.voxels)
@@ -156,6 +173,7 @@ def predict_files(
     *,
     suffix: str = ".png",
     series: str | None = None,
+    skip_damaged: bool = False,
     overwrite: bool = False,
     say: Callable[[str], None] = print,
 ) -> Summary:
@@ -167,6 +185,7 @@ def predict_files(
         out: folder for the results; for one input also a file, known by its suffix.
         suffix: format of images, such as ``.png`` (keeps everything) or ``.jpg``; scans keep their own.
         series: which series to read from DICOM folders of several.
+        skip_damaged: go on without slices of DICOM series that are damaged; else the scan counts as failed.
         overwrite: make results anew that are there already.
         say: told a line for each input that failed, and of results that are made anew.
 
@@ -187,10 +206,10 @@ def predict_files(
                 ) from error
             raise
     jobs = plan_scans(inputs, Path(out), CT_SCANS.find)
-    record = open_record(out, jobs, predictor.settings | {"series": series})
+    record = open_record(out, jobs, predictor.settings | {"series": series, "skip_damaged": skip_damaged})
     return process_files(
         jobs,
-        lambda source: as_scan(source, series),
+        lambda source: as_scan(source, series, skip_damaged=skip_damaged),
         lambda volume: predictor.volume(volume, show_progress=len(jobs) == 1),
         lambda result, target: write_ct(target, result.hu, result.noisy),
         record=record,

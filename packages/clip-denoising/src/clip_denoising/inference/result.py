@@ -5,14 +5,14 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from visioncore.errors import InputError
 from visioncore.images import Image
 from visioncore.inference.result import ImageResult, keep_source, result_path
-from visioncore.medical import Volume
+from visioncore.medical import Volume, as_given
 from visioncore.report import figure_grid
 
 from ..data.ct import write_ct
@@ -70,6 +70,14 @@ class CTPrediction(Denoised):
     def source(self) -> Path | None:
         """The file or folder it came from, if it came from one."""
         return self.noisy.source
+
+    def as_given(self) -> Any:
+        """Return the result as what was given: an image of nibabel or SimpleITK, an array in its order; else a volume.
+
+        Raises:
+            InputError: if it cannot hold it.
+        """
+        return as_given(self.noisy.with_voxels(self.hu))
 
     def save(self, target: str | Path) -> Path:
         """Write the result as the source was stored, see `ct.write_ct`, and return where it is.

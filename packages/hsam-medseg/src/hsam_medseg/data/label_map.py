@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -15,6 +16,8 @@ from ..network.config import SYNAPSE_CLASSES
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
+
+_PLAIN = re.compile(r"0|-?[1-9][0-9]*")
 
 MOST_CLASSES = 255
 """As many as 8-bit labels can tell apart, with background as 0."""
@@ -74,7 +77,8 @@ class LabelMap:
             known = ", ".join(map(str, sorted(self.values)[:16])) + (" ..." if len(self.values) > 16 else "")
             raise InputError(
                 f"{where}: {int(unknown.sum())} voxels have label values outside the list: {names}; it has {known}; "
-                "give them to a class, or ignore them, in the file of labels"
+                "in the file of labels, give them to a class, ignore them (ignore: [5, 9]), or ignore all others "
+                "(ignore: others)"
             )
         return mapped.astype(np.uint8)
 
@@ -103,7 +107,8 @@ def read_label_map(source: str | Path) -> LabelMap:
         ignore: [4, 5]
 
     Raises:
-        InputError: if there is no such file or preset, or it does not say so.
+        InputError: if there is no such file or preset, it does not say so, names something twice, or has numbers that
+            are not plain, such as 010, which YAML takes for 8.
     """
     if str(source) in PRESETS:
         return PRESETS[str(source)]
@@ -111,13 +116,39 @@ def read_label_map(source: str | Path) -> LabelMap:
 
     path = Path(source)
     try:
-        text = yaml.safe_load(path.read_text(encoding="utf-8"))
+        text = yaml.load(path.read_text(encoding="utf-8"), _strict_loader(path))
     except OSError as error:
         known = ", ".join(PRESETS)
         raise InputError(f"{path}: no such file of labels ({error.strerror}), nor one of {known}") from None
     except (yaml.YAMLError, UnicodeDecodeError) as error:
         raise InputError(f"{path}: not a YAML file ({' '.join(str(error).split())[:120]})") from None
     return parse_label_map(text, str(path))
+
+
+def _strict_loader(path: Path) -> Any:
+    """Return YAML's safe loader that refuses keys given twice and numbers that mean others than they look like."""
+    import yaml
+
+    class Strict(yaml.SafeLoader):
+        def construct_mapping(self, node: Any, deep: bool = False) -> dict[Any, Any]:
+            seen: set[str] = set()
+            for key, _ in node.value:
+                name = str(getattr(key, "value", ""))
+                if name in seen:
+                    raise InputError(f"{path}, line {key.start_mark.line + 1}: {name} is there twice; each only once")
+                seen.add(name)
+            return dict(super().construct_mapping(node, deep))
+
+    def plain(loader: Any, node: Any) -> int:
+        if not _PLAIN.fullmatch(node.value):
+            raise InputError(
+                f"{path}, line {node.start_mark.line + 1}: {node.value} is {loader.construct_yaml_int(node)} in YAML; "
+                "write numbers in plain digits, without a leading 0"
+            )
+        return int(node.value)
+
+    Strict.add_constructor("tag:yaml.org,2002:int", plain)
+    return Strict
 
 
 def parse_label_map(content: Any, where: str) -> LabelMap:
@@ -128,7 +159,8 @@ def parse_label_map(content: Any, where: str) -> LabelMap:
     """
     if not isinstance(content, dict) or "classes" not in content or set(content) - {"classes", "ignore"}:
         raise InputError(
-            f"{where}: it must hold classes, such as [spleen, liver] or {{spleen: 1, liver: [6]}}, and may hold ignore"
+            f"{where}: it must hold classes, such as [spleen, liver] or {{spleen: 1, liver: [6]}}, and may hold "
+            "ignore, a list of label values or others"
         )
     classes, ignore = content["classes"], content.get("ignore", [])
     if isinstance(classes, list):

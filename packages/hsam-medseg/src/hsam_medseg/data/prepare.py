@@ -60,6 +60,10 @@ class Preparation:
         }
 
 
+_IN_LABEL_MAP = {"values": "label values", "others": "other label values ignored (ignore: others):"}
+"""Names in messages for settings that a label map has under other names."""
+
+
 def prepare(
     data: str | Path,
     out: str | Path,
@@ -118,14 +122,15 @@ def _keep_settings(out: Path, preparation: Preparation) -> None:
     import yaml
 
     settings = preparation.settings()
-    if not (out / SETTINGS_FILE).is_file():
+    if not (out / SETTINGS_FILE).is_file() or not any((out / CASES).glob("*.json")):  # nothing was made by them
         write_text(out / SETTINGS_FILE, yaml.safe_dump(settings, sort_keys=False))
         return
     earlier = read_settings(out)
     for name, value in settings.items():
         if earlier.get(name) != value:
+            what = _IN_LABEL_MAP.get(name, name)
             was = earlier.get(name)
-            raise InputError(f"{out}: was prepared with {name} {was}, not {value}; name another folder, or remove it")
+            raise InputError(f"{out}: was prepared with {what} {was}, not {value}; name another folder, or remove it")
 
 
 def _record(out: Path, case: Case) -> Path:

@@ -18,15 +18,15 @@ from visioncore.errors import InputError
 from visioncore.inference.batch import Summary, process_files
 from visioncore.inference.record import open_record
 from visioncore.inference.scan_planning import plan_scans
-from visioncore.medical import Volume
+from visioncore.medical import Volume, as_volume
 from visioncore.weights.fingerprint import fingerprint
 
 from ..data.intensity_windows import apply_window, parse_window
 from ..data.scans import SCANS, read_volume
 from ..network.fast import for_inference
 from ..network.model import HSAM
-from .dicom_seg import libraries, write_dicom_seg
-from .result import DICOM_SEG, LABELS, PREVIEW, PROBABILITIES, REPORT, Segmentation, beside
+from .dicom_seg import check_source, libraries, write_dicom_seg
+from .result import DICOM_SEG, PREVIEW, PROBABILITIES, REPORT, Segmentation, beside, labels_suffix
 from .slice_by_slice import SliceSegmenter, Stage
 
 if TYPE_CHECKING:
@@ -121,24 +121,37 @@ class Predictor:
 
     def __call__(
         self,
-        scan: str | Path | Volume | NDArray[Any],
+        scan: Any,
         *,
+        order: str | None = None,
+        affine: NDArray[Any] | None = None,
         probabilities: bool = False,
         show_progress: bool = False,
     ) -> Segmentation:
         """Segment a scan.
 
         Args:
-            scan: a file or folder, see `scans.read_volume`; a `Volume`; or an array (H, W), (D, H, W), or
-                (D, H, W, 3) for RGB, with values in the unit of the window, such as Hounsfield units.
+            scan: a file or folder, see `scans.read_volume`; a `Volume`; an image of nibabel or SimpleITK; or an array,
+                for which ``order`` or ``affine`` must be given, see `visioncore.medical.as_volume`. Values are in the
+                unit of the window, such as Hounsfield units.
+            order: of an array's axes, ``DHW`` for slices, rows, columns or ``WHD`` as from nibabel. An array that says
+                no more lies as it is taken to: in the orientation that the weights expect.
+            affine: of an array, as nibabel has it.
             probabilities: keep those of all classes, which takes two bytes for every voxel and class.
             show_progress: show on a terminal how many slices are done.
 
         Raises:
-            InputError: if the scan cannot be read, is no volume, or holds values that are not finite or that the window
-                is not for; if the memory does not suffice for a single slice; or if the network's output is not finite.
+            InputError: if the scan cannot be read, is no volume, is an array without order and affine, or holds values
+                that are not finite or that the window is not for; if the memory does not suffice for a single slice; or
+                if the network's output is not finite.
         """
-        volume = read_volume(scan) if isinstance(scan, str | Path) else _checked(scan)
+        if isinstance(scan, str | Path):
+            volume = read_volume(scan)
+        else:
+            volume = as_volume(scan, order=order, affine=affine)
+            volume.check_finite()
+            for note in () if volume is scan else volume.notes:
+                self.notify(note)
         seen = volume.oriented(self.preprocessing.orientation)
         try:
             low, high = self.window.bounds(seen.voxels)
@@ -176,7 +189,7 @@ class Predictor:
         return result
 
     def segment(self, slices: NDArray[np.float32]) -> Labels:
-        """Segment slices that are oriented and windowed already; labels are (D, H, W).
+        """Segment slices that are oriented and windowed already; labels are (D, H, W), of no slices none.
 
         Args:
             slices: (D, H, W), or (D, H, W, 3) for RGB, float32 with values in [0, 1].
@@ -186,7 +199,11 @@ class Predictor:
         """
         if not np.issubdtype(slices.dtype, np.floating):
             raise InputError(f"slices are of {slices.dtype}; they must be floats with values in [0, 1]")
-        return self.segmenter(_checked(slices).voxels, lambda piece: piece)[0]
+        if not len(slices):
+            return np.empty(slices.shape[:3], np.uint8)
+        volume = Volume(slices)
+        volume.check_finite()
+        return self.segmenter(volume.voxels, lambda piece: piece)[0]
 
     def run(self, images: Tensor) -> Tensor:
         """Return the final logits, (B, K, S, S) in float32 or better, on the device where the images were.
@@ -217,15 +234,17 @@ def predict_files(
     preview: bool = True,
     dicom_seg: bool = False,
     series: str | None = None,
+    skip_damaged: bool = False,
     overwrite: bool = False,
     say: Callable[[str], None] = print,
 ) -> Summary:
     """Segment many scans.
 
-    For each there are ``<name>.nii.gz`` (labels), ``<name>.json`` (volumes of organs and how they were found), and what
-    else is asked for; inside a folder their place is kept. What was made of the same scan with the same weights and
-    options, as ``made.jsonl`` beside the results says, is skipped. A scan that cannot be read is reported and the
-    others still run. Under ``accelerate launch`` or ``torchrun`` the processes share the scans.
+    For each there are ``<name>.nii.gz`` (labels; of MetaImage, NRRD and pairs in their own format), ``<name>.json``
+    (volumes of organs and how they were found), and what else is asked for; inside a folder their place is kept. What
+    was made of the same scan with the same weights and options, as ``made.jsonl`` beside the results says, is skipped.
+    A scan that cannot be read is reported and the others still run. Under ``accelerate launch`` or ``torchrun`` the
+    processes share the scans.
 
     Args:
         inputs: files, folders, glob patterns, see `visioncore.medical.ScanReader.find`.
@@ -235,6 +254,7 @@ def predict_files(
         preview: write ``<name>.png`` too, a figure.
         dicom_seg: write ``<name>.dcm`` too, DICOM-SEG; for scans that are DICOM.
         series: which series to read from DICOM folders of several.
+        skip_damaged: go on without slices of DICOM series that are damaged; else the scan counts as failed.
         overwrite: make results anew that are there already.
         say: told a line for each scan that failed, and of results that are made anew.
 
@@ -247,11 +267,17 @@ def predict_files(
     """
     if dicom_seg:
         libraries()  # told now, not of each scan when the work is done
-    wanted = {LABELS: True, REPORT: True, PROBABILITIES: probabilities, PREVIEW: preview, DICOM_SEG: dicom_seg}
-    endings = [ending for ending, asked in wanted.items() if asked]
-    jobs = plan_scans(inputs, Path(out), SCANS.find, endings)
-    record = open_record(out, jobs, predictor.settings | {"series": series})
+    wanted = {REPORT: True, PROBABILITIES: probabilities, PREVIEW: preview, DICOM_SEG: dicom_seg}
+    others = [ending for ending, asked in wanted.items() if asked]
+    jobs = plan_scans(inputs, Path(out), SCANS.find, lambda source: (labels_suffix(source), *others))
+    record = open_record(out, jobs, predictor.settings | {"series": series, "skip_damaged": skip_damaged})
     targets = {job.source: job.target for job in jobs}
+
+    def read(source: Path) -> tuple[Path, Volume]:
+        volume = read_volume(source, series=series, skip_damaged=skip_damaged)
+        if dicom_seg:
+            check_source(volume)  # before the work, not after it
+        return targets[source], volume
 
     def work(task: tuple[Path, Volume]) -> Segmentation:
         target, scan = task
@@ -261,38 +287,18 @@ def predict_files(
         return replace(result, probabilities=None)
 
     def write(result: Segmentation, target: Path) -> None:
-        result.save(target)
-        if preview:
-            result.plot(beside(target, PREVIEW))
         if dicom_seg:
             write_dicom_seg(beside(target, DICOM_SEG), result.labels, result.scan, result.classes)
+        if preview:
+            result.plot(beside(target, PREVIEW))
+        result.save(target)
 
     return process_files(
         jobs,
-        lambda source: (targets[source], read_volume(source, series=series)),
+        read,
         work,
         write,
         record=record,
         overwrite=overwrite,
         say=say,
     )
-
-
-def _checked(scan: Volume | NDArray[Any]) -> Volume:
-    """Return a volume or array that did not come from a file as a valid volume."""
-    if isinstance(scan, Volume):
-        volume = scan
-    else:
-        voxels = np.asarray(scan)
-        if voxels.ndim == 3 and voxels.shape[2] == 3:
-            raise InputError(
-                f"an array of {voxels.shape} may be one RGB slice or a grey volume; give (1, H, W, 3), or a Volume"
-            )
-        volume = Volume(voxels[None] if voxels.ndim == 2 else voxels)
-    for index, piece in enumerate(volume.voxels):  # one at a time, for the sake of memory
-        if not np.isfinite(piece).all():
-            raise InputError(
-                f"{volume.source or 'the scan'}: slice {index} holds voxels that are not finite numbers; give them a "
-                "value, such as that of air"
-            )
-    return volume

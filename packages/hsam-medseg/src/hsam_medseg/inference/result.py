@@ -10,7 +10,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from visioncore.inference.result import result_path
-from visioncore.medical import Volume, volume_name
+from visioncore.medical import Volume, as_given, volume_name
+from visioncore.medical.nifti_files import PAIR
+from visioncore.medical.sitk_images import SITK_SUFFIXES
 from visioncore.report import write_json
 
 from ..data.labels import write_labels, write_probabilities
@@ -22,7 +24,9 @@ if TYPE_CHECKING:
 
 LABELS, REPORT, PREVIEW = ".nii.gz", ".json", ".png"
 PROBABILITIES, DICOM_SEG = "_probabilities.nii.gz", ".dcm"
-"""How the names of results end."""
+"""How the names of results end; labels, where the scan's format cannot hold them."""
+_OWN = (PAIR[0], *SITK_SUFFIXES["MetaImage"], *SITK_SUFFIXES["NRRD"])
+"""Suffixes of scans whose labels are written in the same format."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -105,12 +109,21 @@ class Segmentation:
         Raises:
             InputError: if that is the scan itself, or cannot be written.
         """
-        name = f"{volume_name(self.scan.source) if self.scan.source else 'labels'}{LABELS}"
+        source = self.scan.source
+        name = f"{volume_name(source)}{labels_suffix(source)}" if source else f"labels{LABELS}"
         path = result_path(target, name, self.scan.source, "scan")
         self.save_probabilities(path)
         write_json(beside(path, REPORT), self.report)
         write_labels(path, self.labels)
         return path
+
+    def as_given(self) -> Any:
+        """Return the labels as what was given: an image of nibabel or SimpleITK, an array in its order; else `labels`.
+
+        Raises:
+            InputError: if it cannot hold them.
+        """
+        return as_given(self.labels)
 
     def save_probabilities(self, target: Path) -> None:
         """Write the probabilities, if there are any, beside where the labels are or will be.
@@ -140,6 +153,12 @@ def beside(labels: Path, ending: str) -> Path:
     """Return the path beside the labels' file with another suffix."""
     name = labels.name.removesuffix(LABELS)
     return labels.with_name((Path(name).stem if name == labels.name else name) + ending)
+
+
+def labels_suffix(scan: Path) -> str:
+    """Return the suffix that the labels of a scan in a file or folder get."""
+    own = scan.suffix.lower()
+    return own if own in _OWN and not scan.is_dir() else LABELS
 
 
 def _size(voxels: int, millilitres: float | None) -> str:

@@ -122,8 +122,8 @@ class ImagePredictor(Generic[Result]):
         """Return restored images, not clamped, in float32 or better and on the device where they were.
 
         Args:
-            images: (B, C, H, W) in floating point, RGB in [0, 1] where the network takes three channels, of any size;
-                of no image the result is empty.
+            images: (B, C, H, W) in floating point, of any size, RGB in [0, 1] where the network takes three channels;
+                of none there are none back.
 
         Raises:
             InputError: if they are something else, have values that are not finite, or memory does not suffice for one.
@@ -140,12 +140,8 @@ class ImagePredictor(Generic[Result]):
         Raises:
             InputError: if it cannot be run.
         """
-        if (
-            images.ndim != 4
-            or images.shape[1] != self.channels
-            or 0 in images.shape[1:]
-            or not images.is_floating_point()
-        ):
+        fits = images.ndim == 4 and images.shape[1] == self.channels and 0 not in images.shape[2:]
+        if not fits or not images.is_floating_point():
             raise InputError(
                 f"images are {tuple(images.shape)} {images.dtype}; they must be (B, {self.channels}, H, W) in floating "
                 "point"

@@ -15,7 +15,7 @@ def plan_scans(
     inputs: Iterable[str | Path],
     out: Path,
     find: Callable[[str | Path], Iterable[Path]],
-    endings: Sequence[str] = (),
+    endings: Sequence[str] | Callable[[Path], Sequence[str]] = (),
 ) -> list[Job]:
     """Return for each scan where its results go.
 
@@ -28,6 +28,7 @@ def plan_scans(
         find: input -> the scans it names, such as `ScanReader.find`.
         endings: of the files made of each scan, behind its name without suffix (with it, where two scans have one
             name), such as ``(".nii.gz", ".json")``; the first is the target. None: a file or folder called as the scan.
+            Or scan -> its endings.
 
     Raises:
         InputError: if an input is missing or holds no scan, a result would be written over a scan or another result, or
@@ -42,17 +43,20 @@ def plan_scans(
     results: list[Path] = []
     for source, place in places.items():
         name = named[source].name if meeting[named[source]] == 1 else source.name
-        target, *beside = [out / place.with_name(name + ending) for ending in endings] or [out / place]
+        own = endings(source) if callable(endings) else endings
+        target, *beside = [out / place.with_name(name + ending) for ending in own] or [out / place]
         jobs.append(Job(source, target, tuple(beside)))
         results += jobs[-1].results
     check_results(places, results, "scan")
     return jobs
 
 
-def _job_to_file(places: Collection[Path], out: Path, endings: Sequence[str]) -> Job:
-    ending = endings[0] if endings else ""
+def _job_to_file(places: Collection[Path], out: Path, endings: Sequence[str] | Callable[[Path], Sequence[str]]) -> Job:
+    source = check_one(places, out, "scan")
+    own = endings(source) if callable(endings) else endings
+    ending = own[0] if own else ""
     if not out.name.lower().endswith(ending):
         raise InputError(f"{out}: results are written as {ending}; name such a file, or a folder")
-    job = Job(check_one(places, out, "scan"), out, tuple(out.with_name(volume_name(out) + e) for e in endings[1:]))
+    job = Job(source, out, tuple(out.with_name(volume_name(out) + each) for each in own[1:]))
     check_results(places, job.results, "scan")
     return job

@@ -10,9 +10,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..errors import InputError
+from ..errors import InputError, damage
 from ..files import natural_key
-from .damage import damage
 from .number_types import plain_numbers
 from .volume import Volume
 
