@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from .inference.predictor import Predictor
 
-demo, convert, export, bench, info = shared_commands(METHOD)
+demo, convert, export, bench, info, weights = shared_commands(METHOD)
 
 
 def predict(
@@ -108,7 +108,7 @@ def _predictor(weights: str, device: str, dtype: str, batch: int) -> Predictor:
     return Predictor(load_model(weights), device, dtype=dtype, batch=batch, notify=complain)
 
 
-COMMANDS, main = program(METHOD, demo, predict, train, evaluate, convert, export, bench, info)
+COMMANDS, main = program(METHOD, demo, predict, train, evaluate, convert, export, bench, info, weights)
 
 if __name__ == "__main__":
     sys.exit(main())
