@@ -115,6 +115,27 @@ def test_a_part_that_is_longer_than_the_file_is_begun_anew(server: FileServer, f
     assert file.read_bytes() == CONTENT[:1000]
 
 
+def test_a_kill_before_a_new_file_is_begun_leaves_no_bytes_of_the_old_one(
+    server: FileServer, file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    server.break_after = [200_000, 0]
+    refused(server.address, file)
+    server.content, server.tag = CONTENT[::-1], '"second"'
+    open_file = Path.open
+
+    def killed(path: Path, mode: str = "r", *more: Any, **options: Any) -> Any:
+        if path.suffix == ".part":
+            raise KeyboardInterrupt
+        return open_file(path, mode, *more, **options)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "open", killed)
+        with pytest.raises(KeyboardInterrupt):
+            download(server.address, file)
+    download(server.address, file)
+    assert file.read_bytes() == CONTENT[::-1]
+
+
 def test_a_part_of_another_address_is_begun_anew(server: FileServer, file: Path) -> None:
     server.break_after = [200_000, 0]
     refused(server.address, file)
@@ -124,11 +145,15 @@ def test_a_part_of_another_address_is_begun_anew(server: FileServer, file: Path)
 
 
 def test_a_whole_part_asks_nobody(server: FileServer, file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def killed(path: Path, missing_ok: bool = False) -> None:
-        raise KeyboardInterrupt
+    replace = Path.replace
+
+    def killed(path: Path, target: Path) -> Path:
+        if path.suffix == ".part":
+            raise KeyboardInterrupt
+        return replace(path, target)
 
     with monkeypatch.context() as patch:
-        patch.setattr(Path, "unlink", killed)
+        patch.setattr(Path, "replace", killed)
         with pytest.raises(KeyboardInterrupt):
             download(server.address, file)
     assert left(file) == ["net.pth.part", "net.pth.part.json"]
@@ -210,10 +235,9 @@ def test_a_disk_without_room(server: FileServer, file: Path, monkeypatch: pytest
     usage = shutil.disk_usage(file.parent)
     monkeypatch.setattr(shutil, "disk_usage", lambda _: usage._replace(free=2 * len(CONTENT) - 1))
     download(server.address, file.with_name("once.pth"))
+    needed = 2 * len(CONTENT)
     told = refused(server.address, file, copies=2)
-    assert told.startswith(
-        f"{file.parent}: {2 * len(CONTENT):,} bytes are needed and {2 * len(CONTENT) - 1:,} are free"
-    )
+    assert told.startswith(f"{file.parent}: {needed:,} bytes are needed and {needed - 1:,} are free")
     assert left(file) == ["once.pth"]
 
 

@@ -101,6 +101,8 @@ def _receive(answer: HTTPResponse, address: str, part: Path, start: int, size: i
         raise InputError(f"{address}: {total:,} bytes long, but should be {size:,}; the file there is another one")
     wanted = size if total is None else total
     _check_room(part.parent, copies * (wanted or 0) - start)
+    if not start:
+        _remove(part)  # first: what is written next must never speak of the bytes of another file
     write_text(_state(part), json.dumps({"address": address, "validator": _validator(answer), "total": wanted}))
     with _filling(part, start) as file, _progress(part.stem, wanted, start) as advance:
         while chunk:
