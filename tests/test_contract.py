@@ -49,6 +49,7 @@ COMMANDS = {
     "export": {"weights", "out", "format"},
     "bench": {"weights", "out", "dtypes", "device", "rounds"},
     "info": {"weights", "json"},
+    "weights": {"action", "name", "accept", "file", "json"},
 }
 """The commands, each with parameters it must have. A method that cannot be exported says so in its README's limits."""
 
@@ -111,7 +112,7 @@ def record_faults(record: Any, member: Member) -> list[str]:
     if not isinstance(record, Method):
         return ["METHOD is no visioncore.methods.Method"]
     # Not every paper is on arXiv.
-    needed = [field.name for field in fields(record) if field.name not in ("arxiv", "network", "notice")]
+    needed = [field.name for field in fields(record) if field.name not in ("arxiv", "network", "checkpoints", "notice")]
     found = [f"{name} is empty" for name in needed if not getattr(record, name).strip()]
     module = module_name(member)
     for name, right in (("name", member.name), ("module", module), ("demo", f"{module}.demo:demo")):
@@ -400,7 +401,7 @@ def test_missing_commands_are_seen() -> None:
     cli = SimpleNamespace(COMMANDS={"demo": demo, "info": info, "bench": demo}, demo=demo, info=info, main=print)
     found = command_faults(cli, "- It cannot be exported: its loops depend on the data.")
     assert found == [
-        *(f"no command {name}" for name in ("predict", "train", "evaluate", "convert")),
+        *(f"no command {name}" for name in ("predict", "train", "evaluate", "convert", "weights")),
         "bench is not the function of its name in cli",
         "bench has no device, dtypes, rounds, weights",
         "info has no docstring",

@@ -24,6 +24,7 @@ from visioncore.commands.shared import program, shared_commands
 from visioncore.errors import InputError
 from visioncore.methods import Checkpoint, Images, Method, Network
 from visioncore.testing.file_server import FileServer, serving
+from visioncore.testing.suites.weights import checkpoint_faults
 from visioncore.weights.fetched import backbone_file, cache_folder
 from visioncore.weights.fetching import fetch
 from visioncore.weights.loading import load_model
@@ -89,9 +90,11 @@ def base_server() -> Iterator[FileServer]:
 
 @pytest.fixture
 def method(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, server: FileServer, base_server: FileServer) -> Method:
-    about = {"licence": "MIT", "terms": "keep the notice"}
+    about: dict[str, Any] = {"licence": "MIT", "terms": "keep the notice"}
     network = Network("parts:Model", "parts:VARIANTS.get", ("small",), Images("x", 1), ("y",), companions={"base": "-"})
-    record = dict.fromkeys(("title", "task", "paper", "authors", "venue", "arxiv", "citation", "licence"), "text")
+    record: dict[str, Any] = dict.fromkeys(
+        ("title", "task", "paper", "authors", "venue", "arxiv", "citation", "licence"), "text"
+    )
     made_up = Method(
         name="made-up",
         module="made_up",
@@ -230,6 +233,29 @@ def test_what_a_checkpoint_needs_beside_it_comes_with_it(call: Call) -> None:
     assert said.index("what others stand on") < said.index("the network on its base")
     assert load_model(Model, "made_up", "both").config.note == " on ['base']"
     assert call("path", "base")[0] == 0
+
+
+def test_faults_of_a_table_are_seen(method: Method) -> None:
+    right = with_net(method, address="https://example.com/net.pth")
+    (net, base, both) = (replace(checkpoint, address="https://example.com/net.pth") for checkpoint in right.checkpoints)
+    assert checkpoint_faults(replace(method, checkpoints=(net, base, both))) == []
+    assert checkpoint_faults(method)[0] == "net: the address should begin with https://"
+    wrong: dict[str, dict[str, Any]] = {
+        "the name should be": {"name": "Net_1"},
+        "a variant of the network": {"name": "small"},
+        "base is named twice": {"name": "base"},
+        "should end with /uc?id=ID": {"address": "https://drive.google.com/file/d/key/view"},
+        "wants the place of the file inside": {"address": "https://drive.google.com/drive/folders/key"},
+        "licence and terms should be given": {"licence": ""},
+        "number of bytes": {"size": 0},
+        "hexadecimal": {"sha256": "xyz"},
+        "a companion should be a backbone": {"companions": {"base": "both"}},
+        "one of the network's": {"companions": {"basis": "base"}},
+        "a backbone has an option of its own": {"option": "base"},
+    }
+    for told, changes in wrong.items():
+        (found,) = checkpoint_faults(replace(method, checkpoints=(replace(net, **changes), base, both)))
+        assert told in found
 
 
 def test_list(call: Call, method: Method, run_program: Callable[..., tuple[int, str, str]]) -> None:
