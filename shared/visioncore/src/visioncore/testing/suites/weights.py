@@ -52,8 +52,7 @@ def _faults(method: Method, checkpoint: Checkpoint) -> list[str]:
         "a companion should be a backbone of the table": not all(known[n].reads for n in beside.values() if n in known)
         or not set(beside.values()) <= known.keys(),
         "an argument of a companion should be one of the network's": not set(beside) <= set(method.network.companions),
-        "a backbone should be given as an option of its own": bool(checkpoint.reads)
-        == (checkpoint.option == "weights"),
+        "a backbone has an option of its own": bool(checkpoint.reads) == (checkpoint.option == "weights"),
         "reads should be a function": bool(checkpoint.reads) and not callable(method.load(checkpoint.reads or ":")),
     }
     return [fault for fault, there in faults.items() if there]
