@@ -76,13 +76,13 @@ class Checkpoint:
     name: str
     """Its name here, in small letters, such as ``rain200l``; no variant of the network has it."""
     what: str
-    """What it is, in one line."""
+    """One line on the file: which network it holds, and what that was trained on."""
     address: str
     """Its https address: the file itself, a file or folder on Google Drive, or a file on the Hugging Face Hub."""
     licence: str
     """Its licence; ``none stated`` if there is none."""
     terms: str
-    """What the licence asks of whoever uses the file, or what is known where there is none."""
+    """Its conditions for whoever uses the file; where there is no licence, what is known of the authors' wishes."""
     size: int | None = None
     """Its bytes; None if nobody says."""
     sha256: str = ""

@@ -12,7 +12,7 @@ from typing import Any
 
 @dataclass
 class FileServer:
-    """What is given, and what was asked for."""
+    """The file as the server gives it, and the requests that came."""
 
     content: bytes
     address: str = ""

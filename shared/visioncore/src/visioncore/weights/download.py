@@ -180,7 +180,7 @@ def _check_room(folder: Path, needed: int) -> None:
 
 
 def _validator(answer: HTTPResponse) -> str:
-    """Return what the server tells its file from another one by; empty if nothing does for certain."""
+    """Return the mark of this very file, by which a server tells it from another; empty if none is certain."""
     tag = answer.headers.get("ETag", "")
     return tag if tag and not tag.startswith("W/") else answer.headers.get("Last-Modified", "")
 
