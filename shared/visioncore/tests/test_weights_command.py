@@ -613,12 +613,17 @@ def test_google_drive_that_does_not_give_it(
 
 
 def test_google_drive_without_gdown(
-    method: Method, run_program: Callable[..., tuple[int, str, str]], monkeypatch: pytest.MonkeyPatch
+    method: Method,
+    run_program: Callable[..., tuple[int, str, str]],
+    monkeypatch: pytest.MonkeyPatch,
+    base_server: FileServer,
 ) -> None:
     monkeypatch.setitem(sys.modules, "gdown", None)
-    code, _, complaints = runner(with_net(method, address=FILE), run_program)("get", "net", "--accept")
+    on_drive = runner(with_net(method, address=FILE, companions={"base": "base"}), run_program)
+    code, _, complaints = on_drive("get", "net", "--accept")
     assert code == 2
     assert complaints == 'error: gdown is not installed; run: pip install "visioncore[drive]"\n'
+    assert base_server.asked == []  # what it needs beside it is no use without it
 
 
 def test_the_hub(

@@ -15,6 +15,7 @@ from ..methods import Checkpoint, Method
 from ..report import Table, print_table
 from ..weights.fetched import file_name, find_checkpoint, place_of, require_place
 from ..weights.fetching import fetch
+from ..weights.sources import check_source
 
 
 def list_checkpoints(method: Method, as_json: bool) -> None:
@@ -55,6 +56,8 @@ def get_checkpoint(method: Method, name: str, file: str, accept: bool) -> None:
             _show(checkpoint)
         if not accept:
             _ask(name)
+        for checkpoint in downloads:
+            check_source(checkpoint)
     for checkpoint in missing:
         fetch(method, checkpoint, given if checkpoint is wanted else None, say=complain)
     say(f"{name}: {require_place(method, wanted)}; to be given as --{wanted.option} {name}")

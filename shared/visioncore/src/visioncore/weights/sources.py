@@ -19,18 +19,29 @@ DRIVE = "drive.google.com"
 HUB = "huggingface.co"
 
 
-def download_checkpoint(checkpoint: Checkpoint, file: Path) -> None:
-    """Download a checkpoint to ``file``, in a folder of its own; what came of it before is gone on with.
+def check_source(checkpoint: Checkpoint) -> None:
+    """Check that a program can fetch a checkpoint, as far as that shows before anything is downloaded.
 
     Raises:
-        InputError: if only a person can fetch it, what it takes is not installed, or it cannot be had.
+        InputError: if only a person can fetch it, or what it takes is not installed.
     """
-    host = urlsplit(checkpoint.address).hostname
     if checkpoint.by_hand:
         raise InputError(
             f"{checkpoint.name}: only a person can fetch this file: open {checkpoint.address} in a browser, and give "
             "the file that you get there with --file"
         )
+    if _host(checkpoint) == DRIVE:
+        require("gdown", "drive")
+
+
+def download_checkpoint(checkpoint: Checkpoint, file: Path) -> None:
+    """Download a checkpoint to ``file``, in a folder of its own; what came of it before is gone on with.
+
+    Raises:
+        InputError: as `check_source`, or if it cannot be had.
+    """
+    check_source(checkpoint)
+    host = _host(checkpoint)
     if host == DRIVE:
         _from_drive(checkpoint, file)
     elif host == HUB:
@@ -38,6 +49,10 @@ def download_checkpoint(checkpoint: Checkpoint, file: Path) -> None:
     else:
         # a network is written once more, converted
         download(checkpoint.address, file, size=checkpoint.size, copies=1 if checkpoint.reads else 2)
+
+
+def _host(checkpoint: Checkpoint) -> str | None:
+    return urlsplit(checkpoint.address).hostname
 
 
 def _from_drive(checkpoint: Checkpoint, file: Path) -> None:
