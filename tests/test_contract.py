@@ -50,6 +50,7 @@ COMMANDS = {
     "export": {"weights", "out", "format"},
     "bench": {"weights", "out", "dtypes", "device", "rounds"},
     "info": {"weights", "json"},
+    "weights": {"action", "name", "accept", "file", "json"},
 }
 """The commands, each with parameters it must have. A method that cannot be exported says so in its README's limits."""
 
@@ -112,7 +113,7 @@ def record_faults(record: Any, member: Member) -> list[str]:
     if not isinstance(record, Method):
         return ["METHOD is no visioncore.methods.Method"]
     # Not every paper is on arXiv.
-    needed = [field.name for field in fields(record) if field.name not in ("arxiv", "network", "notice")]
+    needed = [field.name for field in fields(record) if field.name not in ("arxiv", "network", "checkpoints", "notice")]
     found = [f"{name} is empty" for name in needed if not getattr(record, name).strip()]
     module = module_name(member)
     for name, right in (("name", member.name), ("module", module), ("demo", f"{module}.demo:demo")):
@@ -406,6 +407,7 @@ def test_missing_commands_are_seen() -> None:
         "bench has no device, dtypes, rounds, weights",
         "info has no docstring",
         "info has no json, weights",
+        "no command weights",
     ]
     cli.COMMANDS = {"demo": info}
     assert {"no command export", "demo is not the function of its name in cli", "demo has no out"} <= set(

@@ -90,7 +90,9 @@ def method(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Method:
         facts=lambda config: {"stands": config.note or "alone"},
         demo=demo,
     )
-    record = dict.fromkeys(("title", "task", "paper", "authors", "venue", "arxiv", "citation", "licence"), "text")
+    record: dict[str, Any] = dict.fromkeys(
+        ("title", "task", "paper", "authors", "venue", "arxiv", "citation", "licence"), "text"
+    )
     made_up = Method(
         name="made-up", module="made_up", demo="made_up.parts:demo", weights="nowhere", network=NETWORK, **record
     )

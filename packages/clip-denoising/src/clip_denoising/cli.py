@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from .inference.predictor import Predictor
     from .network.model import CLIPDenoiser
 
-demo, _, export, bench, info = shared_commands(METHOD)
+demo, _, export, bench, info, weights = shared_commands(METHOD)
 
 Tiles = Annotated[
     str,
@@ -98,7 +98,7 @@ def train(
         recipe: a shipped recipe (synthetic, srgb, ldct, demo) or a YAML file.
         data: clean photos, stored pairs (clean and noisy, or GT and noisy), or CT slices that prepare has made.
         out: folder of the run; out/best holds the weights.
-        clip: where the encoder is from: OpenAI's RN50.pt, openai to download it, or what pretrain has made.
+        clip: where the encoder is from: clip-rn50 (see weights), OpenAI's RN50.pt, openai, or what pretrain has made.
     """
     from .training import trainer
 
@@ -277,7 +277,7 @@ def _predictor(weights: str, running: Running, strength: float = 1.0) -> Predict
 
 
 COMMANDS, main = program(
-    METHOD, demo, predict, train, pretrain, evaluate, analyze, store, prepare, convert, export, bench, info
+    METHOD, demo, predict, train, pretrain, evaluate, analyze, store, prepare, convert, export, bench, info, weights
 )
 
 if __name__ == "__main__":

@@ -24,8 +24,12 @@ if TYPE_CHECKING:
 
     from .inference.predictor import Predictor
 
-Weights = Annotated[str, tyro.conf.arg(help="demo, a folder, a hub id, or an adapter of the authors (with --sam)")]
-Sam = Annotated[str, tyro.conf.arg(help="SAM's own checkpoint, which an adapter of the authors needs beside it")]
+Weights = Annotated[
+    str, tyro.conf.arg(help="demo, a name of weights list, a folder, a hub id, or the authors' adapter (with --sam)")
+]
+Sam = Annotated[
+    str, tyro.conf.arg(help="SAM's own checkpoint, a file or sam-vit-b; an adapter of the authors needs it beside it")
+]
 Stage = Annotated[
     Literal["fused", "fine", "coarse"],
     tyro.conf.arg(help="whose logits decide: the mean of both decoders', the second one's, or the first one's"),
@@ -40,7 +44,7 @@ InputSize = Annotated[
     int, tyro.conf.arg(help="side in pixels to which slices are resized first; 0 for what the weights expect")
 ]
 
-demo, _, export, _, info = shared_commands(METHOD)
+demo, _, export, _, info, weights = shared_commands(METHOD)
 
 
 class Running(options.Running, total=False):
@@ -144,7 +148,8 @@ def train(
         recipe: a shipped recipe (synapse, synapse-10, la, promise12, demo) or a YAML file.
         out: folder of the run; out/last holds the weights, out/best those that validated best.
         data: a folder that prepare wrote, or the published Synapse folder; none for synthetic volumes.
-        sam: SAM's own checkpoint of the recipe's backbone, to start from; none for an encoder that is trained itself.
+        sam: SAM's own checkpoint of the recipe's backbone, a file or sam-vit-b, to start from; none for an encoder that
+            is trained itself.
     """
     from .training import trainer
 
@@ -275,7 +280,7 @@ def _wanted(cases: Sequence[str]) -> str | Sequence[str] | int | float | None:
     return one or cases or None
 
 
-COMMANDS, main = program(METHOD, demo, predict, prepare, train, evaluate, convert, export, bench, info)
+COMMANDS, main = program(METHOD, demo, predict, prepare, train, evaluate, convert, export, bench, info, weights)
 
 if __name__ == "__main__":
     sys.exit(main())

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from .inference.predictor import Predictor
 
-demo, convert, export, bench, info = shared_commands(METHOD)
+demo, convert, export, bench, info, weights = shared_commands(METHOD)
 
 Tiles = Annotated[
     str,
@@ -111,7 +111,7 @@ def _predictor(weights: str, running: Running) -> Predictor:
     return Predictor(load_model(weights), **running, notify=complain)
 
 
-COMMANDS, main = program(METHOD, demo, predict, train, evaluate, convert, export, bench, info)
+COMMANDS, main = program(METHOD, demo, predict, train, evaluate, convert, export, bench, info, weights)
 
 if __name__ == "__main__":
     sys.exit(main())

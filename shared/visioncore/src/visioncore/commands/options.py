@@ -43,7 +43,7 @@ Dtype = Annotated[
     Literal["auto", "float32", "bfloat16", "float16"],
     arg(help="precision: bfloat16 and float16 are faster and a little less exact"),
 ]
-Weights = Annotated[str, arg(help="demo, a folder, a hub id, or a checkpoint of the authors")]
+Weights = Annotated[str, arg(help="demo, a name of weights list, a folder, a hub id, the authors' file")]
 Device = Annotated[str, arg(help="auto, cpu, cuda, cuda:1, mps")]
 Out = Annotated[Path, arg(help="folder for the results")]
 Overwrite = Annotated[bool, arg(help="make results anew that are there already")]

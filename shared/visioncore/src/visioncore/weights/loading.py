@@ -6,6 +6,7 @@ from importlib.resources import as_file, files
 from pathlib import Path
 from typing import Any, TypeVar
 
+from .fetched import fetched_network
 from .pretrained import CONFIG_FILE, WEIGHTS_FILE, Pretrained
 from .state_dicts import read_metadata
 
@@ -21,16 +22,19 @@ def load_model(model: type[Model], package: str, weights: str | Path, **options:
     Args:
         model: its class.
         package: which bundles weights in ``assets/demo``.
-        weights: ``demo`` for those, unless weights of that name lie in the working folder; a folder, file or hub id
-            that ``from_pretrained`` takes; or a checkpoint of the authors.
+        weights: ``demo`` for those, or the name of a checkpoint that the command ``weights`` has fetched, unless
+            weights of that name lie in the working folder; a folder, file or hub id that ``from_pretrained`` takes; or
+            a checkpoint of the authors.
         options: further arguments of ``from_published``, for a checkpoint of the authors.
 
     Raises:
-        InputError: if it cannot be read or does not fit.
+        InputError: if it cannot be read or does not fit, or is not fetched yet.
     """
     path = Path(weights)
-    if str(weights) == DEMO and not holds_weights(path):
-        return bundled_model(model, package)
+    if not holds_weights(path):
+        if str(weights) == DEMO:
+            return bundled_model(model, package)
+        weights = fetched_network(package, str(weights)) or weights
     if path.name == WEIGHTS_FILE and (path.parent / CONFIG_FILE).is_file():
         return model.from_pretrained(path.parent)
     return model.from_published(path, **options) if is_published(path) else model.from_pretrained(weights)
