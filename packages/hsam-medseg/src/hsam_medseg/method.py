@@ -31,6 +31,7 @@ METHOD = Method(
     ),
     demo=f"{PACKAGE}.demo:demo",
     demo_shows="Segment the bundled synthetic volume and measure what the second decoder gains.",
+    demo_data="synthetic volumes",
     notice="A research tool, not a medical device.",
     network=Network(
         model="network.model:HSAM",
@@ -46,3 +47,5 @@ METHOD = Method(
         published_config="network.published:read_config",
     ),
 )
+
+__version__ = METHOD.version

@@ -29,6 +29,7 @@ METHOD = Method(
     ),
     demo=f"{PACKAGE}.demo:demo",
     demo_shows="Remove the rain from the bundled sample photos and measure the gain.",
+    demo_data="400 photos in synthetic rain",
     network=Network(
         model="network.model:NeRDRain",
         config="network.config:VARIANTS.get",
@@ -37,3 +38,5 @@ METHOD = Method(
         outputs=("restored",),
     ),
 )
+
+__version__ = METHOD.version

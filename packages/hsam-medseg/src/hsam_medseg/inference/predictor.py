@@ -13,10 +13,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from visioncore.devices import resolve_device, resolve_dtype
 from visioncore.errors import InputError
 from visioncore.files import writable_folder
 from visioncore.inference.batch import Summary, process_files
+from visioncore.inference.predictor import BasePredictor
 from visioncore.inference.scan_planning import plan_scans
 from visioncore.medical import Volume
 
@@ -24,6 +24,7 @@ from ..data.intensity_windows import apply_window, parse_window
 from ..data.scans import SCANS, read_volume
 from ..network.fast import for_inference
 from ..network.model import HSAM
+from ..network.weights import load_model
 from .dicom_seg import libraries, write_dicom_seg
 from .result import DICOM_SEG, LABELS, PREVIEW, PROBABILITIES, REPORT, Segmentation, beside
 from .slice_by_slice import SliceSegmenter, Stage
@@ -36,15 +37,15 @@ if TYPE_CHECKING:
 __all__ = ["Predictor", "Segmentation", "Stage", "predict_files"]
 
 
-class Predictor:
+class Predictor(BasePredictor):
     """Segments organs in scans of any size.
 
     Args:
-        model: the network; it is moved to the device, put into evaluation mode and folded (`HSAM.unfold` takes that
-            back); a copy of it runs in half precision.
+        model: the weights that `load_model` takes, or the network: it is moved to the device, put into evaluation mode
+            and folded (`HSAM.unfold` takes that back); a copy of it runs in half precision.
         device: ``auto``, ``cpu``, ``cuda``, ``cuda:1``, ``mps``.
-        dtype: ``float32``; ``bfloat16`` or ``float16`` for more speed at a small cost in accuracy; ``auto`` is
-            bfloat16 on GPUs that have it and float32 elsewhere.
+        dtype: ``float32``; ``bfloat16`` or ``float16`` for more speed at a small cost in accuracy; or such a type of
+            PyTorch; ``auto`` is bfloat16 on GPUs that have it and float32 elsewhere.
         batch: slices on the device at a time; halved, for good, when memory runs out.
         stage: whose logits decide, see `Stage`.
         input_size: side in pixels to which slices are resized before the network's own size; by default what the
@@ -54,8 +55,8 @@ class Predictor:
         self_ensemble: average over the eight rotated and flipped versions of each slice, at eight times the cost; not
             published.
         compile: compile the network first (pays off for many slices).
-        notify: told, in one line, when the batch is halved, and of a scan in which nothing was found; default: a
-            warning.
+        notify: told, in one line, when the batch is halved, of a scan in which nothing was found, and that weights are
+            demo weights; default: a warning.
 
     Raises:
         InputError: if an option is not what it should be, or ``fine`` is asked of a network without second decoder.
@@ -63,10 +64,10 @@ class Predictor:
 
     def __init__(
         self,
-        model: HSAM,
+        model: HSAM | str | Path,
         device: str | torch.device = "auto",
         *,
-        dtype: str = "float32",
+        dtype: str | torch.dtype = "float32",
         batch: int = 8,
         stage: Stage = "fused",
         input_size: int | None = None,
@@ -75,12 +76,12 @@ class Predictor:
         compile: bool = False,
         notify: Callable[[str], None] = warnings.warn,
     ) -> None:
+        model = load_model(model) if isinstance(model, str | Path) else model
+        super().__init__(model, device, dtype=dtype, batch=batch, self_ensemble=self_ensemble, notify=notify)
         if stage not in get_args(Stage):
             raise InputError(f"stage is {stage!r}; it must be {' or '.join(get_args(Stage))}")
         if stage == "fine" and model.config.decoder != "hierarchical":
             raise InputError(f"stage is fine, but this network ({model.config.decoder}) has one decoder; use fused")
-        if batch < 1:
-            raise InputError(f"batch is {batch}; at least one slice must be on the device at a time")
         expected = model.config.preprocessing
         self.preprocessing = replace(
             expected,
@@ -88,8 +89,6 @@ class Predictor:
             window=expected.window if window is None else window,
         )
         self.window = parse_window(self.preprocessing.window)
-        self.device, self.notify = resolve_device(device), notify
-        self.dtype = resolve_dtype(dtype, self.device)
         self.model = for_inference(model, self.device, self.dtype)
         self.segmenter = SliceSegmenter(
             self.model,
@@ -102,6 +101,9 @@ class Predictor:
             compile=compile,
             notify=notify,
         )
+
+    def settings(self) -> dict[str, Any]:
+        return super().settings() | {"stage": self.segmenter.stage, "window": self.preprocessing.window}
 
     def __call__(
         self,
@@ -123,6 +125,7 @@ class Predictor:
                 is not for; if the memory does not suffice for a single slice; or if the network's output is not finite.
         """
         volume = read_volume(scan) if isinstance(scan, str | Path) else _checked(scan)
+        self.tell_notice()
         seen = volume.oriented(self.preprocessing.orientation)
         try:
             low, high = self.window.bounds(seen.voxels)
@@ -154,6 +157,7 @@ class Predictor:
             intensities=(low, high),
             stage=self.segmenter.stage,
             probabilities=likely,
+            notice=self.notice,
         )
         if result.note:
             self.notify(result.note)
@@ -170,22 +174,27 @@ class Predictor:
         """
         if not np.issubdtype(slices.dtype, np.floating):
             raise InputError(f"slices are of {slices.dtype}; they must be floats with values in [0, 1]")
+        self.tell_notice()
         return self.segmenter(_checked(slices).voxels, lambda piece: piece)[0]
 
     def run(self, images: Tensor) -> Tensor:
         """Return the final logits, (B, K, S, S) in float32 or better, on the device where the images were.
 
         Args:
-            images: (B, 3, S, S) in floating point with values in [0, 1], S the image size of the network.
+            images: (B, 3, S, S), or one as (3, S, S), in floating point with values in [0, 1], S the image size of the
+                network.
 
         Raises:
             InputError: if they are something else, or memory does not suffice for a single slice.
         """
+        if images.ndim == 3:
+            return self.run(images[None])[0]
         side = self.model.config.image_size
         if images.shape[1:] != (3, side, side) or not len(images) or not images.is_floating_point():
             raise InputError(
                 f"images are {tuple(images.shape)} {images.dtype}; they must be (B, 3, {side}, {side}) of floats"
             )
+        self.tell_notice()
         return self.segmenter.run(images)
 
 

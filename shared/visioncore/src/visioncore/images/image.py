@@ -24,6 +24,7 @@ from .exif import SIDEWAYS, header_orientation, read_exif, upright
 from .sixteen_bit import decode_colour, decode_planes, encode_png, encode_tiff
 
 if TYPE_CHECKING:
+    from PIL.Image import Image as PillowImage
     from PIL.ImageFile import ImageFile
 
 Pixels = NDArray[np.uint8] | NDArray[np.uint16]
@@ -92,6 +93,13 @@ class Image:
                 f"alpha must be {shape[:2]} {dtype} like the image, got {self.alpha.shape} {self.alpha.dtype}"
             )
 
+    def __str__(self) -> str:
+        kinds = "grey" if self.grey else "RGB", " with alpha" if self.alpha is not None else ""
+        return f"{self.width} x {self.height} {''.join(kinds)}, {self.bits} bit"
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({self})"
+
     @property
     def height(self) -> int:
         """Rows."""
@@ -131,11 +139,53 @@ def read_image(path: str | Path) -> Image:
         except _DAMAGED as error:
             raise InputError(f"{path}: the {file.format} file is truncated or damaged ({error})") from error
         icc = file.info.get("icc_profile")
+    return _upright_image(pixels, alpha, grey, icc, exif, orientation)
+
+
+def from_pillow(pillow: PillowImage) -> Image:
+    """Return an image of Pillow as an `Image`, upright as its EXIF says.
+
+    Raises:
+        InputError: if its values are not of 1, 8 or 16 bit, or Pillow cannot turn its colours into RGB.
+    """
+    alpha: Pixels | None = None
+    pixels: Pixels
+    if pillow.mode in ("I", "F"):
+        raise InputError(
+            f"an image of Pillow of mode {pillow.mode}, whose values may have any range; give np.asarray(image) and "
+            "what is black and white, such as range=(0, 65535)"
+        )
+    exif, orientation = read_exif(pillow)
+    if pillow.mode.startswith("I;16"):
+        pixels, grey = np.asarray(pillow).astype(np.uint16)[:, :, None].repeat(3, axis=2), True
+    else:
+        try:
+            pixels, alpha, grey = _eight_bit_layers(pillow)
+        except ValueError as error:
+            raise InputError(f"an image of Pillow of mode {pillow.mode}; convert it to RGB first ({error})") from error
+        pixels = pixels if pixels.shape[2] == 3 else pixels.repeat(3, axis=2)
+    return _upright_image(pixels, alpha, grey, pillow.info.get("icc_profile"), exif, orientation)
+
+
+def _upright_image(
+    pixels: Pixels, alpha: Pixels | None, grey: bool, icc: bytes | None, exif: bytes | None, orientation: int
+) -> Image:
+    """Return an image that lies as ``orientation`` says, without a profile of other colours."""
     if icc is not None and icc[16:20] not in (b"RGB ", b"GRAY"):
         icc = None
     if alpha is not None:
         alpha = upright(alpha, orientation)
     return Image(upright(pixels, orientation), alpha, grey, icc, exif)
+
+
+def _eight_bit_layers(image: PillowImage) -> tuple[NDArray[np.uint8], NDArray[np.uint8] | None, bool]:
+    """Return colours (H, W, 1 or 3), alpha (H, W), and whether there is one colour, of an image of 1 or 8 bit."""
+    grey = image.mode in _GREY_MODES
+    opaque = "L" if grey else "RGB"
+    if not image.has_transparency_data:
+        return np.asarray(image.convert(opaque)).reshape(image.height, image.width, -1), None, grey
+    layers = np.asarray(image.convert(f"{opaque}A"))
+    return layers[:, :, :-1], layers[:, :, -1], grey
 
 
 def image_size(path: str | Path) -> tuple[int, int]:
@@ -294,13 +344,7 @@ def _decode(path: Path, file: ImageFile, start: bytes) -> tuple[Pixels, Pixels |
         pixels = layers[:, :, :3]
         alpha = layers[:, :, 3] if file.mode == "RGBA" else None
     else:
-        grey = file.mode in _GREY_MODES
-        opaque = "L" if grey else "RGB"
-        if not file.has_transparency_data:
-            pixels = np.asarray(file.convert(opaque)).reshape(file.height, file.width, -1)
-        else:
-            layers8 = np.asarray(file.convert(f"{opaque}A"))
-            pixels, alpha = layers8[:, :, :-1], layers8[:, :, -1]
+        pixels, alpha, grey = _eight_bit_layers(file)
     if pixels.dtype == np.uint16 and (key := file.info.get("transparency")) is not None:
         # a PNG may name one colour that is transparent
         alpha = np.where((pixels == key).all(axis=2), 0, 65535).astype(np.uint16)

@@ -6,24 +6,24 @@ import warnings
 from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypedDict, TypeVar
+from typing import Any, ClassVar, Generic, TypedDict, TypeVar
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from ..devices import autocast, is_out_of_memory, resolve_device, resolve_dtype, with_backoff
+from ..devices import autocast, is_out_of_memory, with_backoff
 from ..errors import InputError
 from ..files import writable_folder
-from ..images import IMAGE_SUFFIXES, Image, from_tensor, read_image, to_tensor, write_image
+from ..images import IMAGE_SUFFIXES, Image, from_tensor, to_tensor, write_image
 from ..video import VIDEO_SUFFIXES, Frame, probe_video, read_frames, write_video
+from ..weights.pretrained import Pretrained
 from .batch import Summary, plan_jobs, process_files
 from .dihedral import self_ensemble as run_all_ways
+from .image_inputs import Range, as_image
+from .predictor import BasePredictor
 from .result import ImageResult
 from .tiling import Network, Tiles, check_tiles, parse_tiles, run_tiled, run_whole
-
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
 
 Result = TypeVar("Result", bound=ImageResult)
 
@@ -31,21 +31,22 @@ Result = TypeVar("Result", bound=ImageResult)
 class Settings(TypedDict, total=False):
     """Arguments that every subclass of `ImagePredictor` hands on."""
 
-    dtype: str
+    dtype: str | torch.dtype
     self_ensemble: bool
     notify: Callable[[str], None]
 
 
-class ImagePredictor(Generic[Result]):
+class ImagePredictor(BasePredictor, Generic[Result]):
     """Restores images of any size; a subclass says which network does it and what the result is called.
 
     Args:
+        model: the network.
         device: ``auto``, ``cpu``, ``cuda``, ``cuda:1``, ``mps``.
         dtype: ``float32``, ``bfloat16``, ``float16`` or ``auto``, see `visioncore.devices.resolve_dtype`.
         tiles: how images are cut up: ``whole`` (None is short for it), (size, overlap), or that as text.
         self_ensemble: average over the eight rotated and flipped versions, at eight times the cost.
         batch: images or tiles on the device at a time; fewer, of whole images for good, after memory ran out.
-        notify: told, in one line, when the batch is halved.
+        notify: told, in one line, when the batch is halved, and that weights are for trying things out.
 
     Attributes:
         network: images (B, C, H, W) on the device -> the same shape; set by the subclass.
@@ -69,49 +70,59 @@ class ImagePredictor(Generic[Result]):
 
     def __init__(
         self,
+        model: Pretrained,
         device: str | torch.device = "auto",
         *,
-        dtype: str = "float32",
+        dtype: str | torch.dtype = "float32",
         tiles: Tiles | str | None = "whole",
         self_ensemble: bool = False,
         batch: int = 1,
         notify: Callable[[str], None] = warnings.warn,
     ) -> None:
-        self.device = resolve_device(device)
-        self.dtype = resolve_dtype(dtype, self.device)
+        super().__init__(model, device, dtype=dtype, batch=batch, self_ensemble=self_ensemble, notify=notify)
         self.tiles = parse_tiles(tiles, self.other_tiles, self.example_tiles)
         check_tiles(self.tiles, self.multiple, self.least_overlap)
-        self.self_ensemble, self.batch, self.notify = self_ensemble, batch, notify
-        if batch < 1:
-            raise InputError(f"batch is {batch}; at least one image or tile must be on the device at a time")
 
-    def image(self, given: Any) -> Result:
+    def settings(self) -> dict[str, Any]:
+        return super().settings() | {"tiles": self.tiles}
+
+    def image(self, given: Any, *, range: Range | None = None) -> Result:
         """Restore an image; depth, grey, alpha, profile and EXIF are kept.
 
         Args:
-            given: a file, an `Image`, or an array (H, W, 3) of RGB or (H, W) of grey, uint8 or uint16.
+            given: a file, an `Image`, an image of Pillow, or an array (H, W, 3) of RGB or (H, W) of grey, with or
+                without alpha.
+            range: which values of an array are black and white, such as (0, 1); the result then has 16 bit. By default
+                an array is uint8 or uint16.
 
         Raises:
             InputError: if it cannot be read or is no image, or memory does not suffice.
         """
-        image = self.read(given)
+        image = self.read(given, range)
         source = Path(given) if isinstance(given, str | Path) else None
         return self.result(image, from_tensor(self.run(to_tensor(image)), like=image), source)
 
-    def read(self, given: Any) -> Image:
+    def read(self, given: Any, range: Range | None = None) -> Image:
         """Convert the input of `image` to an `Image`."""
-        return as_image(given)
+        return as_image(given, range)
 
     def run(self, images: Tensor) -> Tensor:
         """Return restored images, not clamped, in float32 or better and on the device where they were.
 
         Args:
-            images: (B, C, H, W) in floating point, RGB in [0, 1] where the network takes three channels, of any size.
+            images: (B, C, H, W), or one as (C, H, W), in floating point, RGB in [0, 1] where the network takes three
+                channels, of any size.
 
         Raises:
             InputError: if they are something else, have values that are not finite, or memory does not suffice for one.
         """
+        if images.ndim == 3:
+            return self.run(images[None])[0]
         self.check(images)
+        self.tell_notice()
+        return self._restored(images)
+
+    def _restored(self, images: Tensor) -> Tensor:
         images = images.to(self.precision)  # first, for not every device has float64
         return run_all_ways(self._run, images) if self.self_ensemble else self._run(images)
 
@@ -191,29 +202,6 @@ class ImagePredictor(Generic[Result]):
             pieces.append(piece)
             rest = rest[len(piece) :]
         return torch.cat(pieces)
-
-
-def as_image(given: str | Path | Image | NDArray[Any]) -> Image:
-    """Return an image from a file, an `Image`, or an array (H, W, 3) of RGB or (H, W) of grey, uint8 or uint16.
-
-    Raises:
-        InputError: if it cannot be read or is no image.
-    """
-    if isinstance(given, Image):
-        return given
-    if isinstance(given, str | Path):
-        return read_image(given)
-    pixels: Any = np.asarray(given)
-    if np.issubdtype(pixels.dtype, np.floating):
-        raise InputError(
-            f"an array of {pixels.dtype} may mean any range; give uint8 or uint16, or a tensor (B, 3, H, W) with "
-            "values in [0, 1] to run()"
-        )
-    if pixels.ndim == 2:
-        return Image(np.repeat(pixels[..., None], 3, axis=2), grey=True)
-    if pixels.ndim == 3 and pixels.shape[2] != 3:
-        raise InputError(f"an image of {pixels.shape[2]} channels; it must be (H, W, 3) RGB or (H, W) grey")
-    return Image(pixels)
 
 
 def in_precision(network: Network, device: torch.device, dtype: torch.dtype) -> Network:
