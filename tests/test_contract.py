@@ -31,7 +31,7 @@ SOURCES = (
 )
 """Files that every method has, in folders by role."""
 TESTS = ("parity", "model", "losses", "data", "train", "predict", "evaluate", "demo", "cli", "commands", "readme")
-SUITES = ("CommandsSuite", "PredictSuite", "TrainSuite", "WeightsSuite")
+SUITES = ("CommandsSuite", "PredictSuite", "PythonSuite", "TrainSuite", "WeightsSuite")
 """Of visioncore.testing.suites, which every method's test_commands.py takes."""
 MOST_LINES = 400
 """A file that grows past this holds two ideas."""

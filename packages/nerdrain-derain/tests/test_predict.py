@@ -116,7 +116,14 @@ def test_what_is_no_image_is_refused(predictor: Predictor, given: Any, told: str
 
 
 @pytest.mark.parametrize(
-    "given", [torch.rand(32, 32), torch.rand(4, 32, 32), torch.rand(1, 1, 32, 32), torch.rand(1, 3, 0, 32), torch.zeros(1, 3, 32, 32).int()]
+    "given",
+    [
+        torch.rand(32, 32),
+        torch.rand(4, 32, 32),
+        torch.rand(1, 1, 32, 32),
+        torch.rand(1, 3, 0, 32),
+        torch.zeros(1, 3, 32, 32).int(),
+    ],
 )
 def test_tensors_that_are_no_images_are_refused(predictor: Predictor, given: Tensor) -> None:
     with pytest.raises(InputError, match=r"must be \(B, 3, H, W\) in floating point"):

@@ -146,7 +146,7 @@ def from_pillow(pillow: PillowImage) -> Image:
     """Return an image of Pillow as an `Image`, upright as its EXIF says.
 
     Raises:
-        InputError: if its values are not of 1, 8 or 16 bit, or Pillow cannot turn its colours into RGB.
+        InputError: if its values are not of 1, 8 or 16 bit.
     """
     alpha: Pixels | None = None
     pixels: Pixels
@@ -159,10 +159,7 @@ def from_pillow(pillow: PillowImage) -> Image:
     if pillow.mode.startswith("I;16"):
         pixels, grey = np.asarray(pillow).astype(np.uint16)[:, :, None].repeat(3, axis=2), True
     else:
-        try:
-            pixels, alpha, grey = _eight_bit_layers(pillow)
-        except ValueError as error:
-            raise InputError(f"an image of Pillow of mode {pillow.mode}; convert it to RGB first ({error})") from error
+        pixels, alpha, grey = _eight_bit_layers(pillow)
         pixels = pixels if pixels.shape[2] == 3 else pixels.repeat(3, axis=2)
     return _upright_image(pixels, alpha, grey, pillow.info.get("icc_profile"), exif, orientation)
 
