@@ -349,6 +349,24 @@ def test_volumes_in_millilitres(tmp_path: Path) -> None:
     assert read_labels(target).voxels.sum() == 60
 
 
+def test_demo_weights_are_noted_in_the_report(tmp_path: Path) -> None:
+    said: list[str] = []
+    predictor = Predictor("demo", "cpu", notify=said.append)
+    result = predictor(np.zeros((2, 24, 24), np.uint8))
+    result.save(tmp_path / "labels.nii.gz")
+    note = json.loads((tmp_path / "labels.json").read_text())["note"]
+    assert note == "; ".join(said)
+    assert said[0].startswith("demo weights: trained on synthetic volumes alone")
+    assert len(said) == 1 + (result.note is not None)
+
+
+def test_a_segmentation_in_one_line() -> None:
+    scan = np.zeros((3, SIDE, SIDE), np.float32)
+    assert repr(make(brightness(), notify=len)(scan)).endswith("nothing found)")
+    scan[1:, :2, :5] = 1
+    assert repr(make(brightness())(placed(scan))).endswith(f"(3 slices of {SIDE} x {SIDE}: bright 0.2 ml)")
+
+
 def test_a_scan_with_nothing_in_it_is_noted(tmp_path: Path) -> None:
     said: list[str] = []
     path = write_nifti(tmp_path / "dark.nii.gz", placed(np.zeros((2, SIDE, SIDE), np.float32)))
