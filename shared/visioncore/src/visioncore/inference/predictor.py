@@ -7,17 +7,17 @@ from collections.abc import Callable
 from typing import Any
 
 import torch
+from torch import nn
 
 from ..devices import resolve_device, resolve_dtype
 from ..errors import InputError
-from ..weights.pretrained import Pretrained
 
 
 class BasePredictor:
     """Runs a network; a subclass says on what.
 
     Args:
-        model: the network. Its ``notice`` is passed on when it is first used, once.
+        model: the network. Its ``notice``, see `visioncore.weights.pretrained.Pretrained`, is passed on at first use.
         device: ``auto``, ``cpu``, ``cuda``, ``cuda:1``, ``mps``.
         dtype: ``float32``, ``bfloat16``, ``float16`` or ``auto``, see `visioncore.devices.resolve_dtype`.
         batch: inputs on the device at a time.
@@ -33,7 +33,7 @@ class BasePredictor:
 
     def __init__(
         self,
-        model: Pretrained,
+        model: nn.Module,
         device: str | torch.device = "auto",
         *,
         dtype: str | torch.dtype = "float32",
@@ -44,7 +44,7 @@ class BasePredictor:
         self.device = resolve_device(device)
         self.dtype = resolve_dtype(dtype, self.device)
         self.batch, self.self_ensemble, self.notify = batch, self_ensemble, notify
-        self.title, self.notice = type(model).__name__, model.notice
+        self.title, self.notice = type(model).__name__, str(getattr(model, "notice", ""))
         self._untold = self.notice
         if batch < 1:
             raise InputError(f"batch is {batch}; at least one input must be on the device at a time")

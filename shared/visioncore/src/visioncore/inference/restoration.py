@@ -10,14 +10,13 @@ from typing import Any, ClassVar, Generic, TypedDict, TypeVar
 
 import numpy as np
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from ..devices import autocast, is_out_of_memory, with_backoff
 from ..errors import InputError
 from ..files import writable_folder
 from ..images import IMAGE_SUFFIXES, Image, from_tensor, to_tensor, write_image
 from ..video import VIDEO_SUFFIXES, Frame, probe_video, read_frames, write_video
-from ..weights.pretrained import Pretrained
 from .batch import Summary, plan_jobs, process_files
 from .dihedral import self_ensemble as run_all_ways
 from .image_inputs import Range, as_image
@@ -70,7 +69,7 @@ class ImagePredictor(BasePredictor, Generic[Result]):
 
     def __init__(
         self,
-        model: Pretrained,
+        model: nn.Module,
         device: str | torch.device = "auto",
         *,
         dtype: str | torch.dtype = "float32",
