@@ -475,7 +475,7 @@ def test_segment_takes_windowed_slices_only() -> None:
         predictor.segment(np.full((2, 9, 9), [[[0]], [[np.nan]]], np.float32))
 
 
-@pytest.mark.parametrize("images", [torch.zeros(3, 16, 16), torch.zeros(1, 1, 16, 16), torch.zeros(0, 3, 16, 16)])
+@pytest.mark.parametrize("images", [torch.zeros(16, 16), torch.zeros(1, 1, 16, 16), torch.zeros(0, 3, 16, 16)])
 def test_logits_are_of_whole_batches(images: Tensor) -> None:
     with pytest.raises(InputError, match=r"they must be \(B, 3, 16, 16\)"):
         make(brightness()).run(images)

@@ -21,6 +21,7 @@ import traceback
 import typing
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from inspect import Parameter
 from typing import Annotated, Any
 
@@ -63,7 +64,7 @@ def run(
     commands: Mapping[str, Command],
     description: str,
     argv: Sequence[str] | None = None,
-    version: str | None = None,
+    version: Callable[[], str] | None = None,
 ) -> int:
     """Run the command that the arguments name and return the exit code.
 
@@ -77,13 +78,13 @@ def run(
         commands: name -> function. Functions import what is heavy inside their body, so that help stays quick.
         description: one or two sentences on what the program does.
         argv: the arguments without the program's name; by default those of the process.
-        version: what ``--version`` prints; by default that of the distribution called ``prog``.
+        version: returns what ``--version`` prints; by default the version of the distribution called ``prog``.
     """
     arguments = list(sys.argv[1:] if argv is None else argv)
     debug = "--debug" in arguments
     arguments = [argument for argument in arguments if argument != "--debug"]
     try:
-        code = _dispatch(prog, commands, description, arguments, version)
+        code = _dispatch(prog, commands, description, arguments, version or partial(version_of, prog))
         sys.stdout.flush()
         return code
     except BrokenPipeError:
@@ -104,14 +105,14 @@ def _tell(line: str, code: int, debug: bool) -> int:
 
 
 def _dispatch(
-    prog: str, commands: Mapping[str, Command], description: str, arguments: list[str], version: str | None
+    prog: str, commands: Mapping[str, Command], description: str, arguments: list[str], version: Callable[[], str]
 ) -> int:
     first = arguments[0] if arguments else None
     if first in ("-h", "--help"):
         print(_overview(prog, commands, description))  # noqa: T201
         return DONE
     if first == "--version":
-        print(f"{prog} {version or version_of(prog)}")  # noqa: T201
+        print(f"{prog} {version()}")  # noqa: T201
         return DONE
     if first is None:
         raise InputError(f"no command given; one of {', '.join(commands)} is expected ({prog} --help explains them)")

@@ -143,7 +143,7 @@ def program(method: Method, *commands: Command) -> tuple[dict[str, Command], Cal
         description = " ".join(filter(None, [f"{method.title} ({method.venue}): {method.task}.", method.notice]))
         with warnings.catch_warnings():
             warnings.showwarning = lambda message, *_: complain(f"note: {message}")
-            return run(method.name, named, description, argv, method.version)
+            return run(method.name, named, description, argv, lambda: method.version)
 
     return named, main
 
