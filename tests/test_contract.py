@@ -319,6 +319,7 @@ def test_wrong_records_are_seen() -> None:
         weights="none",
         demo="a_method.demo:demo",
         demo_shows="Nothing.",
+        demo_data="nothing",
         network=Network("network.model:A", "network.config:VARIANTS.get", ("a",), "network.example:inputs", ("b",)),
     )
     assert record_faults(right, member) == []

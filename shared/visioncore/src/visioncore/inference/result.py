@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 class BaseResult(ABC):
-    """What every result can do; a notebook shows it as the figure of `plot`."""
+    """A result: saved, drawn, shown, taken as an array; a notebook shows it as the figure of `plot`."""
 
     source: Path | None
     """The file or folder it came from, if it came from one."""
