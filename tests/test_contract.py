@@ -31,7 +31,7 @@ SOURCES = (
 )
 """Files that every method has, in folders by role."""
 TESTS = ("parity", "model", "losses", "data", "train", "predict", "evaluate", "demo", "cli", "commands", "readme")
-SUITES = ("CommandsSuite", "PredictSuite", "TrainSuite", "WeightsSuite")
+SUITES = ("CommandsSuite", "PredictSuite", "PythonSuite", "TrainSuite", "WeightsSuite")
 """Of visioncore.testing.suites, which every method's test_commands.py takes."""
 MOST_LINES = 400
 """A file that grows past this holds two ideas."""
@@ -320,6 +320,7 @@ def test_wrong_records_are_seen() -> None:
         weights="none",
         demo="a_method.demo:demo",
         demo_shows="Nothing.",
+        demo_data="nothing",
         network=Network("network.model:A", "network.config:VARIANTS.get", ("a",), "network.example:inputs", ("b",)),
     )
     assert record_faults(right, member) == []

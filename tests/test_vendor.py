@@ -48,6 +48,8 @@ for found in pkgutil.walk_packages(package.__path__, package.__name__ + "."):
     importlib.import_module(found.name)
 method = importlib.import_module(sys.argv[1] + ".method").METHOD
 assert method.module == sys.argv[1], method.module
+assert package.__version__ == method.version == sys.argv[2], package.__version__
+assert importlib.import_module(sys.argv[1] + "._visioncore").__version__ == sys.argv[3]
 module, _, function = method.demo.partition(":")
 assert callable(getattr(importlib.import_module(module), function))
 """
@@ -207,7 +209,8 @@ def test_predicts_the_same_where_nothing_of_ours_is_installed(
 ) -> None:
     bare = [third_party, parent]
     run("-c", NOT_INSTALLED, *(member.name for member in members()), path=bare)
-    run("-c", IMPORT_ALL, f"{PARENT}.{copy.name}", path=bare)
+    core = next(member for member in members() if member.name == CORE)
+    run("-c", IMPORT_ALL, f"{PARENT}.{copy.name}", method.version, core.version, path=bare)
     sample = next(file for file in sorted((copy / "assets" / "samples" / "input").iterdir()) if file.is_file())
     arguments: list[str | Path] = ["predict", sample, "--weights", "demo", "--out"]
     run("-m", f"{PARENT}.{copy.name}.cli", *arguments, tmp_path / "copy", path=bare)

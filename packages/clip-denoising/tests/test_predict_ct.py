@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from PIL import Image as Pillow
 from torch import Tensor
 
 from clip_denoising import CLIPDenoiser, Predictor
@@ -127,12 +128,25 @@ def test_where_results_are_saved(predictor: Predictor, write_series: WriteSeries
             predictor.volume(source).save(target)
 
 
+def test_ct_in_one_line_and_as_an_array(predictor: Predictor, tmp_path: Path) -> None:
+    result = predictor(scan())
+    assert isinstance(result, CTPrediction)
+    assert np.shares_memory(np.asarray(result), result.hu)
+    depth, height, width = scan().shape
+    assert repr(result) == f"CTPrediction({depth} slices of {width} x {height} in HU)"
+    np.save(tmp_path / "a.npy", scan())
+    assert repr(predictor(tmp_path / "a.npy")).endswith(f"in HU, from {tmp_path / 'a.npy'})")
+    with pytest.raises(InputError, match="an array of CT holds Hounsfield units"):
+        predictor(scan(), range=(0, 1))
+
+
 def test_a_figure(predictor: Predictor, tmp_path: Path) -> None:
     result = predictor.volume(scan())
     result.plot(tmp_path / "a.png")
     result.plot(tmp_path / "b.png", 0)
     middle, first = (read_image(tmp_path / name).pixels for name in ("a.png", "b.png"))
     assert middle.shape == first.shape
+    assert result._repr_png_() == result.plot()._repr_png_()  # type: ignore[attr-defined]
     assert not np.array_equal(middle, first)
     with pytest.raises(InputError, match="slice 3: the volume has slices 0 to 2"):
         result.plot(tmp_path / "c.png", 3)
@@ -188,6 +202,7 @@ def test_images_are_refused_by_a_network_for_ct(predictor: Predictor, make_photo
     for given, told in (
         (tmp_path / "a.png", r"a\.png: an image, but this network takes CT; load weights for RGB images"),
         (Image(pixels), "an image, but this network takes CT"),
+        (Pillow.fromarray(pixels), "an image, but this network takes CT"),
         (pixels[None], "has 3 channels; CT has one"),
     ):
         with pytest.raises(InputError, match=told):

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import nibabel
 import numpy as np
 
 from visioncore.testing.suites.commands import CommandsSuite
 from visioncore.testing.suites.predict import PredictSuite
+from visioncore.testing.suites.python import PythonSuite
 from visioncore.testing.suites.train import TrainSuite
 from visioncore.testing.suites.weights import WeightsSuite
 
@@ -44,6 +46,13 @@ class TestPredict(PredictSuite):
         voxels = np.random.default_rng(seed).integers(-100, 200, (20, 24, 3)).astype(np.int16)
         scan = nibabel.Nifti1Image(voxels, np.diag([2.0, 3.0, 5.0, 1.0]))  # type: ignore[no-untyped-call]
         nibabel.save(scan, path)
+
+
+class TestPython(PythonSuite):
+    package = PACKAGE
+
+    def make_array(self) -> Any:
+        return np.random.default_rng(0).integers(0, 256, (2, 24, 20), np.uint8)
 
 
 class TestTrain(TrainSuite):

@@ -400,6 +400,24 @@ def test_volumes_in_millilitres(tmp_path: Path) -> None:
     assert read_labels(target).voxels.sum() == 60
 
 
+def test_demo_weights_are_noted_in_the_report(tmp_path: Path) -> None:
+    said: list[str] = []
+    predictor = Predictor("demo", "cpu", notify=said.append)
+    result = predictor(np.zeros((2, 24, 24), np.uint8))
+    result.save(tmp_path / "labels.nii.gz")
+    note = json.loads((tmp_path / "labels.json").read_text())["note"]
+    assert note == "; ".join(said)
+    assert said[0].startswith("demo weights: trained on synthetic volumes alone")
+    assert len(said) == 1 + (result.note is not None)
+
+
+def test_a_segmentation_in_one_line() -> None:
+    scan = np.zeros((3, SIDE, SIDE), np.float32)
+    assert repr(make(brightness(), notify=len)(scan)).endswith("nothing found)")
+    scan[1:, :2, :5] = 1
+    assert repr(make(brightness())(placed(scan))).endswith(f"(3 slices of {SIDE} x {SIDE}: bright 0.2 ml)")
+
+
 def test_a_scan_with_nothing_in_it_is_noted(tmp_path: Path) -> None:
     said: list[str] = []
     path = write_nifti(tmp_path / "dark.nii.gz", placed(np.zeros((2, SIDE, SIDE), np.float32)))
@@ -510,7 +528,7 @@ def test_segment_takes_windowed_slices_only() -> None:
         predictor.segment(np.full((2, 9, 9), [[[0]], [[np.nan]]], np.float32))
 
 
-@pytest.mark.parametrize("images", [torch.zeros(3, 16, 16), torch.zeros(1, 1, 16, 16)])
+@pytest.mark.parametrize("images", [torch.zeros(16, 16), torch.zeros(1, 1, 16, 16)])
 def test_logits_are_of_whole_batches(images: Tensor) -> None:
     with pytest.raises(InputError, match=r"they must be \(B, 3, 16, 16\)"):
         make(brightness()).run(images)

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 from visioncore.images import Image, write_image
 from visioncore.testing.photos import photo
 from visioncore.testing.suites.commands import CommandsSuite
 from visioncore.testing.suites.predict import PredictSuite
+from visioncore.testing.suites.python import PythonSuite
 from visioncore.testing.suites.train import TrainSuite
 from visioncore.testing.suites.weights import WeightsSuite
 
@@ -29,6 +31,13 @@ class TestPredict(PredictSuite):
 
     def make_input(self, path: Path, seed: int) -> None:
         write_image(path, Image(photo(32, 48, seed=seed)))
+
+
+class TestPython(PythonSuite):
+    package = PACKAGE
+
+    def make_array(self) -> Any:
+        return photo(32, 48, seed=0)
 
 
 class TestTrain(TrainSuite):

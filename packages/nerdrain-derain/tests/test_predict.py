@@ -105,8 +105,8 @@ def test_the_camera_s_orientation_is_applied_and_its_notes_are_kept(
     ("given", "told"),
     [
         (np.zeros((32, 32, 3), np.float32), "an array of float32 may mean any range"),
-        (torch.rand(1, 3, 32, 32), "an array of float32 may mean any range"),
-        (np.zeros((32, 32, 4), np.uint8), r"an image of 4 channels; it must be \(H, W, 3\) RGB or \(H, W\) grey"),
+        (torch.rand(1, 3, 32, 32), r"a tensor \(1, 3, 32, 32\); give it to run\(\)"),
+        (np.zeros((32, 32, 5), np.uint8), r"an image must be \(H, W, 3\) RGB or \(H, W\) grey"),
         (np.zeros((2, 32, 32, 3), np.uint8), r"must be \(H, W, 3\)"),
         (np.zeros((0, 32, 3), np.uint8), "not empty"),
         (np.zeros((32, 32, 3), np.int64), "uint8 or uint16"),
@@ -118,7 +118,14 @@ def test_what_is_no_image_is_refused(predictor: Predictor, given: Any, told: str
 
 
 @pytest.mark.parametrize(
-    "given", [torch.rand(3, 32, 32), torch.rand(1, 1, 32, 32), torch.rand(1, 3, 0, 32), torch.zeros(1, 3, 32, 32).int()]
+    "given",
+    [
+        torch.rand(32, 32),
+        torch.rand(4, 32, 32),
+        torch.rand(1, 1, 32, 32),
+        torch.rand(1, 3, 0, 32),
+        torch.zeros(1, 3, 32, 32).int(),
+    ],
 )
 def test_tensors_that_are_no_images_are_refused(predictor: Predictor, given: Tensor) -> None:
     with pytest.raises(InputError, match=r"must be \(B, 3, H, W\) in floating point"):

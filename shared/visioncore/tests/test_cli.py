@@ -107,11 +107,18 @@ def test_help_of_a_command_explains_its_options(prog: Run) -> None:
         "More about it",
         "side of a tile in pixels",
         "{auto,cpu}",
-        "INPUTS [INPUTS ...]",
+        "[-i] INPUTS [INPUTS ...]",
         "usage: visioncore show",
     ):
         assert text in out
     assert "--set" not in out
+
+
+@pytest.mark.parametrize("words", [("-i", "a.png", "b.png", "-o", "out"), ("-o", "out", "-i", "a.png", "-i", "b.png")])
+def test_inputs_may_be_an_option(prog: Run, words: tuple[str, ...]) -> None:
+    code, out, _ = prog("show", *words)
+    assert (code, out) == prog("show", "a.png", "b.png", "--out", "out")[:2]
+    assert "'a.png', 'b.png'" in out
 
 
 def test_version(prog: Run) -> None:

@@ -164,10 +164,10 @@ def test_where_things_lie(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> No
     assert cache_folder() == Path.home() / "mine"
 
 
-def test_a_network_is_fetched_converted_and_found_by_its_name(call: Call, server: FileServer) -> None:
+def test_a_network_is_fetched_converted_and_found_by_its_name(method: Method, call: Call, server: FileServer) -> None:
     assert call("path", "net") == (2, "", "error: net: not fetched yet; run: made-up weights get net\n")
     with pytest.raises(InputError, match=r"net: not fetched yet; run: made-up weights get net$"):
-        load_model(Model, "made_up", "net")
+        load_model(method, "net")
     code, said, complaints = call("get", "net", "--accept")
     folder = cache_folder() / "weights" / "made-up" / "net"
     assert (code, complaints) == (0, "")
@@ -182,7 +182,7 @@ def test_a_network_is_fetched_converted_and_found_by_its_name(call: Call, server
         assert told in said
     assert left() == ["net", "net.json", "net/config.json", "net/model.safetensors"]
     assert call("path", "net") == (0, f"{folder}\n", "")
-    model = load_model(Model, "made_up", "net")
+    model = load_model(method, "net")
     assert model.config == Config(5, "told")
     assert torch.equal(model.layer.weight.detach(), torch.arange(5.0)[None])
     assert not model.training
@@ -198,40 +198,39 @@ def test_what_is_there_is_not_fetched_again(call: Call, server: FileServer) -> N
     assert len(server.asked) == 1
 
 
-def test_weights_of_that_name_in_the_working_folder_come_first(call: Call) -> None:
+def test_weights_of_that_name_in_the_working_folder_come_first(method: Method, call: Call) -> None:
     assert call("get", "net", "--accept")[0] == 0
     Path("net").mkdir()
-    assert load_model(Model, "made_up", "net").config.width == 5
+    assert load_model(method, "net").config.width == 5
     Model(Config(3)).save_pretrained("net")
-    assert load_model(Model, "made_up", "net").config.width == 3
+    assert load_model(method, "net").config.width == 3
 
 
-def test_a_backbone_stays_as_it_is(call: Call) -> None:
+def test_a_backbone_stays_as_it_is(method: Method, call: Call) -> None:
     with pytest.raises(InputError, match="base: not fetched yet; run: made-up weights get base"):
-        backbone_file("made_up", "base")
+        backbone_file(method, "base")
     assert "--base base" in call("get", "base", "--accept")[1]
-    file = backbone_file("made_up", "base")
+    file = backbone_file(method, "base")
     assert file == cache_folder() / "weights" / "made-up" / "base" / "net.pth"
     assert file.read_bytes() == BASE
-    assert backbone_file("made_up", "other.pth") == Path("other.pth")
-    assert backbone_file("no_such_package", "base") == Path("base")
+    assert backbone_file(method, "other.pth") == Path("other.pth")
     Path("base").write_bytes(b"mine")
-    assert backbone_file("made_up", "base") == Path("base")
+    assert backbone_file(method, "base") == Path("base")
 
 
-def test_one_is_not_taken_for_the_other(call: Call) -> None:
+def test_one_is_not_taken_for_the_other(method: Method, call: Call) -> None:
     assert call("get", "both", "--accept")[0] == 0
     with pytest.raises(InputError, match=r"base: what others stand on; it is given as --base$"):
-        load_model(Model, "made_up", "base")
+        load_model(method, "base")
     with pytest.raises(InputError, match=r"both: the network on its base; it is given as --weights$"):
-        backbone_file("made_up", "both")
+        backbone_file(method, "both")
 
 
-def test_what_a_checkpoint_needs_beside_it_comes_with_it(call: Call) -> None:
+def test_what_a_checkpoint_needs_beside_it_comes_with_it(method: Method, call: Call) -> None:
     code, said, _ = call("get", "both", "--accept")
     assert code == 0
     assert said.index("what others stand on") < said.index("the network on its base")
-    assert load_model(Model, "made_up", "both").config.note == " on ['base']"
+    assert load_model(method, "both").config.note == " on ['base']"
     assert call("path", "base")[0] == 0
 
 
@@ -271,7 +270,7 @@ def test_list(call: Call, method: Method, run_program: Callable[..., tuple[int, 
     facts = json.loads(call("list", "--json")[1])
     assert [entry["name"] for entry in facts] == ["net", "base", "both"]
     assert facts[0]["fetched"] is None
-    assert facts[1]["fetched"] == str(backbone_file("made_up", "base"))
+    assert facts[1]["fetched"] == str(backbone_file(method, "base"))
     assert facts[1]["terms"] == "keep the notice"
     none = runner(replace(method, checkpoints=()), run_program)
     assert none("list") == (0, "text: no weights are published\n", "")
@@ -322,10 +321,12 @@ def test_terms_are_accepted_first(call: Call, server: FileServer, monkeypatch: p
     assert call("get", "net")[0] == 0
 
 
-def test_a_file_that_the_user_has_fetched(call: Call, server: FileServer, base_server: FileServer) -> None:
+def test_a_file_that_the_user_has_fetched(
+    method: Method, call: Call, server: FileServer, base_server: FileServer
+) -> None:
     Path("mine.pth").write_bytes(CONTENT)
     assert call("get", "net", "--file", "mine.pth")[0] == 0
-    assert load_model(Model, "made_up", "net").config.width == 5
+    assert load_model(method, "net").config.width == 5
     Path("base.pth").write_bytes(BASE)
     assert call("get", "base", "--file", "base.pth")[0] == 0
     assert Path("mine.pth").read_bytes() == CONTENT
@@ -476,7 +477,7 @@ def test_a_full_disk_at_the_conversion_keeps_the_download(
 
 
 def test_a_kill_at_any_write_leaves_what_the_next_call_makes_whole(
-    call: Call, server: FileServer, monkeypatch: pytest.MonkeyPatch
+    method: Method, call: Call, server: FileServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """At each file or folder that takes its name, one after the other."""
     for name in ("replace", "rename"):
@@ -495,9 +496,9 @@ def test_a_kill_at_any_write_leaves_what_the_next_call_makes_whole(
                 code = call("get", "net", "--accept")[0]
             if code == 130:
                 fetched = call("path", "net")
-                assert fetched[0] == 2 or load_model(Model, "made_up", "net").config.width == 5
+                assert fetched[0] == 2 or load_model(method, "net").config.width == 5
                 assert call("get", "net", "--accept")[0] == 0
-            assert load_model(Model, "made_up", "net").config.width == 5
+            assert load_model(method, "net").config.width == 5
             shutil.rmtree(cache_folder())
             if code == 0:
                 break
@@ -532,7 +533,7 @@ def test_of_two_at_once_one_fetches_and_the_other_waits(
     assert said == ["net: another process is fetching it; waiting"]
     assert places[0] == places[1]
     assert len(server.asked) == 1
-    assert load_model(Model, "made_up", "net").config.width == 5
+    assert load_model(method, "net").config.width == 5
 
 
 class Drive(ModuleType):
@@ -571,7 +572,7 @@ FOLDER = "https://drive.google.com/drive/folders/abc"
 def test_google_drive(method: Method, run_program: Callable[..., tuple[int, str, str]], drive: Drive) -> None:
     assert runner(with_net(method, address=FILE), run_program)("get", "net", "--accept")[0] == 0
     assert drive.asked == ["key"]
-    assert load_model(Model, "made_up", "net").config.width == 5
+    assert load_model(method, "net").config.width == 5
     shutil.rmtree(cache_folder())
     in_folder = with_net(method, address=FOLDER, inside="one/net.pth")
     assert runner(in_folder, run_program)("get", "net", "--accept")[0] == 0

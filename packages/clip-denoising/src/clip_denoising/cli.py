@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 import warnings
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal, Unpack
 
@@ -152,6 +153,7 @@ def evaluate(
     writable_folder(out)
     chosen = [parse_noise(noise) for noise in noises]
     denoise: Denoise
+    note = ""
     if baseline:
         from .evaluation.baselines import non_local_means as denoise
 
@@ -160,7 +162,7 @@ def evaluate(
         denoise = by = results
     else:
         predictor = _predictor(weights, running)
-        denoise = predictor.run
+        denoise, note = predictor.run, predictor.notice
         how = running.get("tiles", "whole"), running.get("dtype", "float32")
         by = f"{weights}, tiles {how[0]}, {how[1]}{', self-ensemble' * predictor.self_ensemble}"
     evaluation = measure(
@@ -172,7 +174,7 @@ def evaluate(
         batch=running.get("batch", 8),
         denoised_by=by,
     )
-    show_evaluation(evaluation, out)
+    show_evaluation(replace(evaluation, note=note), out)
 
 
 def analyze(

@@ -65,6 +65,7 @@ METHOD = Method(
     ),
     demo=f"{PACKAGE}.demo:demo",
     demo_shows="Segment the bundled synthetic volume and measure what the second decoder gains.",
+    demo_data="synthetic volumes",
     notice="A research tool, not a medical device.",
     network=Network(
         model="network.model:HSAM",
@@ -81,3 +82,5 @@ METHOD = Method(
     ),
     checkpoints=_CHECKPOINTS,
 )
+
+__version__ = METHOD.version

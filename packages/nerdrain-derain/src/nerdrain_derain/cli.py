@@ -106,9 +106,8 @@ def evaluate(
 
 def _predictor(weights: str, running: Running) -> Predictor:
     from .inference.predictor import Predictor
-    from .network.weights import load_model
 
-    return Predictor(load_model(weights), **running, notify=complain)
+    return Predictor(weights, **running, notify=complain)
 
 
 COMMANDS, main = program(METHOD, demo, predict, train, evaluate, convert, export, bench, info, weights)

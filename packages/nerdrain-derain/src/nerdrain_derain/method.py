@@ -59,6 +59,7 @@ METHOD = Method(
     ),
     demo=f"{PACKAGE}.demo:demo",
     demo_shows="Remove the rain from the bundled sample photos and measure the gain.",
+    demo_data="400 photos in synthetic rain",
     network=Network(
         model="network.model:NeRDRain",
         config="network.config:VARIANTS.get",
@@ -68,3 +69,5 @@ METHOD = Method(
     ),
     checkpoints=tuple(map(_checkpoint, _DRIVE)),
 )
+
+__version__ = METHOD.version

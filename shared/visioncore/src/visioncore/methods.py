@@ -13,9 +13,11 @@ import importlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from importlib.metadata import EntryPoint, entry_points
+from importlib.resources import files
 from typing import Any
 
 from .errors import InputError
+from .versions import version_of
 
 GROUP = "visioncore.methods"
 
@@ -136,8 +138,23 @@ class Method:
     """The authors' files that the command ``weights`` fetches, and the backbones that they need."""
     demo_shows: str = ""
     """One line for help on what the demo does."""
+    demo_data: str = ""
+    """Data that the bundled weights were trained on, such as ``synthetic volumes``."""
     notice: str = ""
     """A further line of help, such as that it is no medical device."""
+
+    @property
+    def version(self) -> str:
+        """Version of the package, also where its folder was copied into a larger one."""
+        return version_of(self.name, files(self.module))
+
+    @property
+    def demo_notice(self) -> str:
+        """A line for those who use the bundled weights on images of their own."""
+        return (
+            f"demo weights: trained on {self.demo_data} alone, to try things out, not for results that count; "
+            f"'{self.name} info' names better ones"
+        )
 
     def load(self, reference: str) -> Any:
         """Import and return what a reference inside the package names.

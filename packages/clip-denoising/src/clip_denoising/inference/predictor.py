@@ -13,16 +13,17 @@ from torch import Tensor
 from visioncore.errors import InputError
 from visioncore.images import Image
 from visioncore.inference.batch import Summary, process_files, progress
+from visioncore.inference.image_inputs import Range
 from visioncore.inference.record import open_record
 from visioncore.inference.restoration import ImagePredictor, Settings, predict_images
 from visioncore.inference.scan_planning import plan_scans
 from visioncore.inference.tiling import Tiles
-from visioncore.weights.fingerprint import fingerprint
 
 from ..data.ct import CT_SCANS, write_ct
 from ..data.hounsfield import HU_MIN, PADDING, to_hu, to_unit
 from ..network.fast import for_inference
 from ..network.model import MULTIPLE, CLIPDenoiser
+from ..network.weights import load_model
 from .inputs import Noisy, as_image, as_scan
 from .result import CTPrediction, Denoised, Prediction
 
@@ -33,13 +34,14 @@ __all__ = ["CTPrediction", "Denoised", "Prediction", "Predictor", "predict_files
 
 
 class Predictor(ImagePredictor[Prediction]):
-    """Denoises images, or CT scans, of any size.
+    """Denoises images, or CT scans, of any size; `run` takes CT as 0 for -1024 HU to 1 for 3072 HU.
 
     Args:
-        model: the network; it is not changed. One of three channels is for images, one of one channel for CT.
+        model: the network, which is not changed, or the weights that `load_model` takes. One of three channels is for
+            images, one of one channel for CT.
         device: ``auto``, ``cpu``, ``cuda``, ``cuda:1``, ``mps``.
-        dtype: ``float32``; ``bfloat16`` or ``float16`` for more speed at a small cost in accuracy; ``auto`` is
-            bfloat16 on GPUs that have it and float32 elsewhere.
+        dtype: ``float32``; ``bfloat16`` or ``float16`` for more speed at a small cost in accuracy; or such a type of
+            PyTorch; ``auto`` is bfloat16 on GPUs that have it and float32 elsewhere.
         strength: share of the denoised image in the result, the rest being the noisy one: 1 is all that the network
             takes away, 0 nothing.
         tiles: ``whole``, or (size, overlap) for images that are too large for the memory, 0.3 GB a megapixel on a CPU.
@@ -48,7 +50,8 @@ class Predictor(ImagePredictor[Prediction]):
         self_ensemble: average over the eight rotated and flipped versions, at eight times the cost.
         compile: compile the network first; for GPUs.
         batch: images, CT slices or tiles on the device at a time; fewer, of images for good, after memory ran out.
-        notify: told, in one line, when the batch is halved, and what is odd about a CT scan; default: a warning.
+        notify: told, in one line, when the batch is halved, what is odd about a CT scan, and that weights are demo
+            weights; default: a warning.
 
     Raises:
         InputError: if an option is not what it should be.
@@ -61,7 +64,7 @@ class Predictor(ImagePredictor[Prediction]):
 
     def __init__(
         self,
-        model: CLIPDenoiser,
+        model: CLIPDenoiser | str | Path,
         device: str | torch.device = "auto",
         *,
         strength: float = 1.0,
@@ -70,7 +73,8 @@ class Predictor(ImagePredictor[Prediction]):
         compile: bool = False,
         **settings: Unpack[Settings],
     ) -> None:
-        super().__init__(device, tiles=tiles, batch=batch, **settings)
+        model = load_model(model) if isinstance(model, str | Path) else model
+        super().__init__(model, device, tiles=tiles, batch=batch, **settings)
         if not 0 <= strength <= 1:
             raise InputError(
                 f"strength is {strength:g}; it must be from 0 (nothing is done) to 1 (all the network does)"
@@ -78,24 +82,31 @@ class Predictor(ImagePredictor[Prediction]):
         if compile and self.device.type == "cpu":
             raise InputError("compile is for GPUs; on a CPU torch.compile takes minutes over what the fast path does")
         self.config, self.channels, self.strength = model.config, model.config.channels, strength
-        self.weights = fingerprint(model)
         fast = for_inference(model, self.device, self.dtype)
         self.network = torch.compile(fast) if compile else fast
 
-    @property
-    def settings(self) -> dict[str, object]:
-        return super().settings | {"strength": self.strength}
-
-    def __call__(self, noisy: Noisy, *, order: str | None = None, affine: NDArray[Any] | None = None) -> Denoised:
+    def __call__(
+        self,
+        noisy: Noisy,
+        *,
+        range: Range | None = None,
+        order: str | None = None,
+        affine: NDArray[Any] | None = None,
+    ) -> Denoised:
         """Denoise an input of the network's kind: as `volume` if it has one channel, else as `image`."""
         if self.channels == 1:
+            if range is not None:
+                raise InputError("range is for images; an array of CT holds Hounsfield units")
             return self.volume(noisy, order=order, affine=affine)
         if order is not None or affine is not None:
             raise InputError("order and affine are for CT, but this network takes RGB images; load weights for CT")
-        return self.image(noisy)
+        return self.image(noisy, range=range)
 
-    def read(self, given: Noisy) -> Image:
-        return as_image(given)
+    def settings(self) -> dict[str, Any]:
+        return super().settings() | {"strength": self.strength}
+
+    def read(self, given: Noisy, range: Range | None = None) -> Image:
+        return as_image(given, range)
 
     def volume(
         self,
@@ -139,20 +150,10 @@ class Predictor(ImagePredictor[Prediction]):
                     advance()
         return CTPrediction(volume, hu)
 
-    def run(self, images: Tensor) -> Tensor:
-        """Return denoised images, not clamped, in float32 and on the device where they were.
-
-        Args:
-            images: (B, C, H, W) in floating point, of any size: RGB in [0, 1], which noise may exceed; or CT with
-                -1024 to 3072 HU as 0 to 1.
-
-        Raises:
-            InputError: if they are something else, have values that are not finite, or memory does not suffice for one.
-        """
+    def _restored(self, images: Tensor) -> Tensor:
         if not self.strength:
-            self.check(images)
             return images.to(torch.float32, copy=True)
-        denoised = super().run(images)
+        denoised = super()._restored(images)
         return denoised if self.strength == 1 else torch.lerp(images.float(), denoised, self.strength)
 
     def check(self, images: Tensor) -> None:
@@ -206,7 +207,7 @@ def predict_files(
                 ) from error
             raise
     jobs = plan_scans(inputs, Path(out), CT_SCANS.find)
-    record = open_record(out, jobs, predictor.settings | {"series": series, "skip_damaged": skip_damaged})
+    record = open_record(out, jobs, predictor.recorded() | {"series": series, "skip_damaged": skip_damaged})
     return process_files(
         jobs,
         lambda source: as_scan(source, series, skip_damaged=skip_damaged),

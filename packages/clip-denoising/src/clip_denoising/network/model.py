@@ -18,7 +18,7 @@ from visioncore.weights.fetched import backbone_file
 from visioncore.weights.pretrained import Pretrained
 from visioncore.weights.state_dicts import load_into
 
-from ..method import PACKAGE
+from ..method import METHOD
 from .config import VARIANTS, CLIPDenoiserConfig
 from .decoder import Decoder
 from .encoder import DenseEncoder
@@ -100,7 +100,7 @@ class CLIPDenoiser(Pretrained):
             named = (name for name, known in CLIP_RESNETS.items() if (known.width, known.blocks[: STAGES - 1]) == shape)
             tower = download_clip_resnet(next(named, "RN50"), OPEN_CLIP)
         else:
-            tower = read_clip_resnet(backbone_file(PACKAGE, clip))
+            tower = read_clip_resnet(backbone_file(METHOD, clip))
         found = tower_config(tower, str(clip))
         if (found.width, found.blocks[: STAGES - 1]) != shape:
             raise InputError(

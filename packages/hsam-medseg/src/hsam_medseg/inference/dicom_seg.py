@@ -5,7 +5,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Sequence
 from copy import deepcopy
-from importlib import import_module, metadata
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -56,7 +56,7 @@ def write_dicom_seg(path: str | Path, labels: Volume, source: Volume, classes: S
     if (highest := int(placed.voxels.max())) > len(classes):
         raise InputError(f"{path}: label {highest} among the labels, but there are {len(classes)} classes")
     method = highdicom.AlgorithmIdentificationSequence(
-        name=METHOD.title, version=_version(), family=concepts.DCM.ArtificialIntelligence
+        name=METHOD.title, version=METHOD.version, family=concepts.DCM.ArtificialIntelligence
     )
     segments = [
         highdicom.seg.SegmentDescription(
@@ -84,7 +84,7 @@ def write_dicom_seg(path: str | Path, labels: Volume, source: Volume, classes: S
                 instance_number=1,
                 manufacturer=METHOD.name,
                 manufacturer_model_name=METHOD.title,
-                software_versions=_version(),
+                software_versions=METHOD.version,
                 device_serial_number="none",
                 series_description=f"{METHOD.title} segmentation",
             )
@@ -127,13 +127,6 @@ def libraries() -> tuple[Any, Any]:
         raise InputError(
             f'a DICOM segmentation needs {error.name}; run: pip install "{METHOD.name}[dicom-seg]"'
         ) from error
-
-
-def _version() -> str:
-    try:
-        return metadata.version(METHOD.name)
-    except metadata.PackageNotFoundError:  # copied into a larger package
-        return "unknown"
 
 
 def _concept(concepts: Any, name: str) -> Any:

@@ -13,18 +13,18 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from visioncore.devices import resolve_device, resolve_dtype, slow_precision
 from visioncore.errors import InputError
 from visioncore.inference.batch import Summary, process_files
+from visioncore.inference.predictor import BasePredictor
 from visioncore.inference.record import open_record
 from visioncore.inference.scan_planning import plan_scans
 from visioncore.medical import Volume, as_volume
-from visioncore.weights.fingerprint import fingerprint
 
 from ..data.intensity_windows import apply_window, parse_window
 from ..data.scans import SCANS, read_volume
 from ..network.fast import for_inference
 from ..network.model import HSAM
+from ..network.weights import load_model
 from .dicom_seg import check_source, libraries, write_dicom_seg
 from .result import DICOM_SEG, PREVIEW, PROBABILITIES, REPORT, Segmentation, beside, labels_suffix
 from .slice_by_slice import SliceSegmenter, Stage
@@ -37,15 +37,15 @@ if TYPE_CHECKING:
 __all__ = ["Predictor", "Segmentation", "Stage", "predict_files"]
 
 
-class Predictor:
+class Predictor(BasePredictor):
     """Segments organs in scans of any size.
 
     Args:
-        model: the network; it is moved to the device, put into evaluation mode and folded (`HSAM.unfold` takes that
-            back); a copy of it runs in half precision.
+        model: the weights that `load_model` takes, or the network: it is moved to the device, put into evaluation mode
+            and folded (`HSAM.unfold` takes that back); a copy of it runs in half precision.
         device: ``auto``, ``cpu``, ``cuda``, ``cuda:1``, ``mps``.
-        dtype: ``float32``; ``bfloat16`` or ``float16`` for more speed at a small cost in accuracy; ``auto`` is
-            bfloat16 on GPUs that have it and float32 elsewhere.
+        dtype: ``float32``; ``bfloat16`` or ``float16`` for more speed at a small cost in accuracy; or such a type of
+            PyTorch; ``auto`` is bfloat16 on GPUs that have it and float32 elsewhere.
         batch: slices on the device at a time; halved, for good, when memory runs out.
         stage: whose logits decide, see `Stage`.
         input_size: side in pixels to which slices are resized before the network's own size; by default what the
@@ -55,8 +55,8 @@ class Predictor:
         self_ensemble: average over the eight rotated and flipped versions of each slice, at eight times the cost; not
             published.
         compile: compile the network first (pays off for many slices).
-        notify: told, in one line, when the batch is halved, and of a scan in which nothing was found; default: a
-            warning.
+        notify: told, in one line, when the batch is halved, of a scan in which nothing was found, and that weights are
+            demo weights; default: a warning.
 
     Raises:
         InputError: if an option is not what it should be, or ``fine`` is asked of a network without second decoder.
@@ -64,10 +64,10 @@ class Predictor:
 
     def __init__(
         self,
-        model: HSAM,
+        model: HSAM | str | Path,
         device: str | torch.device = "auto",
         *,
-        dtype: str = "float32",
+        dtype: str | torch.dtype = "float32",
         batch: int = 8,
         stage: Stage = "fused",
         input_size: int | None = None,
@@ -76,12 +76,12 @@ class Predictor:
         compile: bool = False,
         notify: Callable[[str], None] = warnings.warn,
     ) -> None:
+        model = load_model(model) if isinstance(model, str | Path) else model
+        super().__init__(model, device, dtype=dtype, batch=batch, self_ensemble=self_ensemble, notify=notify)
         if stage not in get_args(Stage):
             raise InputError(f"stage is {stage!r}; it must be {' or '.join(get_args(Stage))}")
         if stage == "fine" and model.config.decoder != "hierarchical":
             raise InputError(f"stage is fine, but this network ({model.config.decoder}) has one decoder; use fused")
-        if batch < 1:
-            raise InputError(f"batch is {batch}; at least one slice must be on the device at a time")
         expected = model.config.preprocessing
         self.preprocessing = replace(
             expected,
@@ -89,11 +89,6 @@ class Predictor:
             window=expected.window if window is None else window,
         )
         self.window = parse_window(self.preprocessing.window)
-        self.device, self.notify = resolve_device(device), notify
-        self.dtype = resolve_dtype(dtype, self.device)
-        if slow := slow_precision(self.dtype, self.device):
-            notify(slow)
-        self.weights = fingerprint(model)
         self.model = for_inference(model, self.device, self.dtype)
         self.segmenter = SliceSegmenter(
             self.model,
@@ -107,16 +102,11 @@ class Predictor:
             notify=notify,
         )
 
-    @property
-    def settings(self) -> dict[str, object]:
-        """All that labels depend on besides the scan, for the record of a batch."""
-        return {
-            "weights": self.weights,
-            "dtype": str(self.dtype).removeprefix("torch."),
+    def settings(self) -> dict[str, Any]:
+        return super().settings() | {
             "stage": self.segmenter.stage,
             "window": self.preprocessing.window,
             "input_size": self.preprocessing.input_size,
-            "self_ensemble": self.segmenter.self_ensemble,
         }
 
     def __call__(
@@ -152,6 +142,7 @@ class Predictor:
             volume.check_finite()
             for note in () if volume is scan else volume.notes:
                 self.notify(note)
+        self.tell_notice()
         seen = volume.oriented(self.preprocessing.orientation)
         try:
             low, high = self.window.bounds(seen.voxels)
@@ -183,6 +174,7 @@ class Predictor:
             intensities=(low, high),
             stage=self.segmenter.stage,
             probabilities=likely,
+            notice=self.notice,
         )
         if result.note:
             self.notify(result.note)
@@ -203,18 +195,21 @@ class Predictor:
             return np.empty(slices.shape[:3], np.uint8)
         volume = Volume(slices)
         volume.check_finite()
+        self.tell_notice()
         return self.segmenter(volume.voxels, lambda piece: piece)[0]
 
     def run(self, images: Tensor) -> Tensor:
         """Return the final logits, (B, K, S, S) in float32 or better, on the device where the images were.
 
         Args:
-            images: (B, 3, S, S) in floating point with values in [0, 1], S the image size of the network; of no image
-                the result is empty.
+            images: (B, 3, S, S), or one as (3, S, S), in floating point with values in [0, 1], S the image size of the
+                network; of no image the result is empty.
 
         Raises:
             InputError: if they are something else, or memory does not suffice for a single slice.
         """
+        if images.ndim == 3:
+            return self.run(images[None])[0]
         side = self.model.config.image_size
         if images.shape[1:] != (3, side, side) or not images.is_floating_point():
             raise InputError(
@@ -222,6 +217,7 @@ class Predictor:
             )
         if not len(images):
             return images.new_empty(0, self.model.config.channels, side, side, dtype=torch.float32)
+        self.tell_notice()
         return self.segmenter.run(images)
 
 
@@ -270,7 +266,7 @@ def predict_files(
     wanted = {REPORT: True, PROBABILITIES: probabilities, PREVIEW: preview, DICOM_SEG: dicom_seg}
     others = [ending for ending, asked in wanted.items() if asked]
     jobs = plan_scans(inputs, Path(out), SCANS.find, lambda source: (labels_suffix(source), *others))
-    record = open_record(out, jobs, predictor.settings | {"series": series, "skip_damaged": skip_damaged})
+    record = open_record(out, jobs, predictor.recorded() | {"series": series, "skip_damaged": skip_damaged})
     targets = {job.source: job.target for job in jobs}
 
     def read(source: Path) -> tuple[Path, Volume]:

@@ -19,7 +19,7 @@ from visioncore.weights.fetched import backbone_file
 from visioncore.weights.pretrained import Pretrained
 from visioncore.weights.state_dicts import compare, read_state_dict, strip_prefix
 
-from ..method import METHOD, PACKAGE
+from ..method import METHOD
 from .config import PATCH, SYNAPSE_CLASSES, HSAMConfig, Preprocessing
 from .unused_tensors import unused_shapes
 
@@ -246,7 +246,7 @@ def read_sam(path: str | Path | None, backbone: str) -> dict[str, Tensor]:
             f"{backbone} is no backbone of SAM's, so there is no checkpoint to start from; set train_encoder to true "
             "and lora_rank to 0, and give none"
         )
-    path = None if path is None else backbone_file(PACKAGE, path)
+    path = None if path is None else backbone_file(METHOD, path)
     if path is None or not path.exists():
         missing = "no SAM checkpoint was given" if path is None else f"{path}: no such file"
         name = f"sam-{backbone.replace('_', '-')}"

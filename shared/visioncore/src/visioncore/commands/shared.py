@@ -168,7 +168,8 @@ def program(method: Method, *commands: Command) -> tuple[dict[str, Command], Cal
         description = " ".join(filter(None, [f"{method.title} ({method.venue}): {method.task}.", method.notice]))
         with warnings.catch_warnings():
             warnings.showwarning = lambda message, *_: complain(f"note: {one_line(message)}")
-            return run(method.name, named, description, argv, check=partial(check_early, method))
+            early = partial(check_early, method)
+            return run(method.name, named, description, argv, check=early, version=lambda: method.version)
 
     return named, main
 

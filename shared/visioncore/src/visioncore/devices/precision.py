@@ -12,8 +12,8 @@ from .system import system_text
 _DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
 
 
-def resolve_dtype(name: str, device: torch.device) -> torch.dtype:
-    """Return the precision that ``name`` means: "float32", "bfloat16", "float16", or "auto".
+def resolve_dtype(name: str | torch.dtype, device: torch.device) -> torch.dtype:
+    """Return the precision that ``name`` means: "float32", "bfloat16", "float16" (or PyTorch's types), or "auto".
 
     "auto" is bfloat16 where the CUDA device computes in it by hardware, else float32; so it is float32 on every CPU.
 
@@ -22,9 +22,10 @@ def resolve_dtype(name: str, device: torch.device) -> torch.dtype:
     """
     if name == "auto":
         return torch.bfloat16 if device.type == "cuda" and has_bfloat16(device) else torch.float32
-    if name not in _DTYPES:
-        raise InputError(f"unknown precision {name!r}; known are auto, {', '.join(_DTYPES)}")
-    return _DTYPES[name]
+    precision = _DTYPES.get(str(name).removeprefix("torch."))
+    if precision is None:
+        raise InputError(f"unknown precision {str(name)!r}; known are auto, {', '.join(_DTYPES)}")
+    return precision
 
 
 def slow_precision(dtype: torch.dtype, device: torch.device) -> str | None:

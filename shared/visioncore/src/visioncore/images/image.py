@@ -30,6 +30,7 @@ from .sixteen_bit import decode_colour, encode_png, encode_tiff
 from .tiff import open_page, read_tiff, tiff_orientation, tiff_size
 
 if TYPE_CHECKING:
+    from PIL.Image import Image as PillowImage
     from PIL.ImageFile import ImageFile
 
 Pixels = NDArray[np.uint8] | NDArray[np.uint16]
@@ -89,6 +90,13 @@ class Image:
                 f"alpha must be {shape[:2]} {dtype} like the image, got {self.alpha.shape} {self.alpha.dtype}"
             )
 
+    def __str__(self) -> str:
+        kinds = "grey" if self.grey else "RGB", " with alpha" if self.alpha is not None else ""
+        return f"{self.width} x {self.height} {''.join(kinds)}, {self.bits} bit"
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({self})"
+
     @property
     def height(self) -> int:
         """Rows."""
@@ -137,11 +145,47 @@ def read_image(path: str | Path) -> Image:
                 pixels, alpha, grey = _decode(path, file, chunks)
             notes = _check_jpeg(path, pixels, file) if file.format == "JPEG" else ()
         _note(path, notes, damaged)
+    return _upright_image(pixels, alpha, grey, metadata, orientation)
+
+
+def from_pillow(pillow: PillowImage) -> Image:
+    """Return an image of Pillow as an `Image`, upright as its EXIF says.
+
+    Raises:
+        InputError: if its values are not of 1, 8 or 16 bit.
+    """
+    alpha: Pixels | None = None
+    pixels: Pixels
+    if pillow.mode in ("I", "F"):
+        raise InputError(
+            f"an image of Pillow of mode {pillow.mode}, whose values may have any range; give np.asarray(image) and "
+            "what is black and white, such as range=(0, 65535)"
+        )
+    metadata, orientation, _ = of_file(pillow)
+    if pillow.mode.startswith("I;16"):
+        pixels, grey = np.asarray(pillow).astype(np.uint16)[:, :, None], True
+    else:
+        pixels, alpha, grey = _eight_bit_layers(pillow)
+    return _upright_image(pixels, alpha, grey, metadata, orientation)
+
+
+def _upright_image(pixels: Pixels, alpha: Pixels | None, grey: bool, metadata: Metadata, orientation: int) -> Image:
+    """Return an image that lies as ``orientation`` says; its colours may be one channel."""
     if pixels.shape[2] == 1:
         pixels = pixels.repeat(3, axis=2)
     if alpha is not None:
         alpha = upright(alpha, orientation)
     return Image(upright(pixels, orientation), alpha, grey, **vars(metadata))
+
+
+def _eight_bit_layers(image: PillowImage) -> tuple[NDArray[np.uint8], NDArray[np.uint8] | None, bool]:
+    """Return colours (H, W, 1 or 3), alpha (H, W), and whether there is one colour, of an image of 1 or 8 bit."""
+    grey = image.mode in _GREY_MODES
+    opaque = "L" if grey else "RGB"
+    if not image.has_transparency_data:
+        return np.asarray(image.convert(opaque)).reshape(image.height, image.width, -1), None, grey
+    layers = np.asarray(image.convert(f"{opaque}A"))
+    return layers[:, :, :-1], layers[:, :, -1], grey
 
 
 def image_size(path: str | Path) -> tuple[int, int]:
@@ -265,13 +309,7 @@ def _decode(path: Path, file: ImageFile, chunks: PngChunks | None) -> tuple[Pixe
         pixels = layers[:, :, :3]
         alpha = layers[:, :, 3] if file.mode == "RGBA" else None
     else:
-        grey = file.mode in _GREY_MODES
-        opaque = "L" if grey else "RGB"
-        if not file.has_transparency_data:
-            pixels = np.asarray(file.convert(opaque)).reshape(file.height, file.width, -1)
-        else:
-            layers8 = np.asarray(file.convert(f"{opaque}A"))
-            pixels, alpha = layers8[:, :, :-1], layers8[:, :, -1]
+        pixels, alpha, grey = _eight_bit_layers(file)
     if pixels.dtype == np.uint16 and (key := file.info.get("transparency")) is not None:
         # a PNG may name one colour that is transparent
         alpha = np.where((pixels == key).all(axis=2), 0, 65535).astype(np.uint16)

@@ -12,7 +12,7 @@ from .png import PngChunks
 
 if TYPE_CHECKING:
     from PIL.Image import Exif
-    from PIL.ImageFile import ImageFile
+    from PIL.Image import Image as PillowImage
 
 _MOST_IN_JPEG = 65_500
 """Bytes of EXIF or XMP in a JPEG file."""
@@ -71,7 +71,7 @@ def pillow_options(metadata: Metadata) -> dict[str, Any]:
     return {key: value for key, value in options.items() if value}
 
 
-def of_file(file: ImageFile) -> tuple[Metadata, int, list[str]]:
+def of_file(file: PillowImage) -> tuple[Metadata, int, list[str]]:
     """Return metadata, orientation (1 to 8) and what is damaged of an image that Pillow opened; PNG and TIFF aside."""
     xmp = file.info.get("xmp")
     xmp = xmp.encode() if isinstance(xmp, str) else xmp

@@ -7,28 +7,27 @@ import warnings
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypedDict, TypeVar
+from typing import Any, ClassVar, Generic, TypedDict, TypeVar
 
 import numpy as np
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
-from ..devices import autocast, is_out_of_memory, resolve_device, resolve_dtype, slow_precision, with_backoff
+from ..devices import autocast, is_out_of_memory, with_backoff
 from ..errors import InputError
 from ..files import expand_inputs
-from ..images import IMAGE_SUFFIXES, WRITTEN_SUFFIXES, Image, from_tensor, read_image, to_tensor, write_image
+from ..images import IMAGE_SUFFIXES, WRITTEN_SUFFIXES, Image, from_tensor, to_tensor, write_image
 from ..video import VIDEO_SUFFIXES, Frame, probe_video, read_frames
 from ..video import WRITTEN_SUFFIXES as WRITTEN_VIDEOS
 from .batch import Summary, process_files, progress, told
 from .dihedral import self_ensemble as run_all_ways
+from .image_inputs import Range, as_image
 from .jobs import Job, check_one, check_results, named_file, place_inputs, plan_jobs
+from .predictor import BasePredictor
 from .record import open_record
 from .result import ImageResult
 from .tiling import Network, Tiles, check_tiles, parse_tiles, run_tiled, run_whole
 from .video_segments import Segments
-
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
 
 Result = TypeVar("Result", bound=ImageResult)
 
@@ -36,25 +35,26 @@ Result = TypeVar("Result", bound=ImageResult)
 class Settings(TypedDict, total=False):
     """Arguments that every subclass of `ImagePredictor` hands on."""
 
-    dtype: str
+    dtype: str | torch.dtype
     self_ensemble: bool
     notify: Callable[[str], None]
 
 
-class ImagePredictor(Generic[Result]):
+class ImagePredictor(BasePredictor, Generic[Result]):
     """Restores images of any size; a subclass says which network does it and what the result is called.
 
     Args:
+        model: the network.
         device: ``auto``, ``cpu``, ``cuda``, ``cuda:1``, ``mps``.
         dtype: ``float32``, ``bfloat16``, ``float16`` or ``auto``, see `visioncore.devices.resolve_dtype`.
         tiles: how images are cut up: ``whole`` (None is short for it), (size, overlap), or that as text.
         self_ensemble: average over the eight rotated and flipped versions, at eight times the cost.
         batch: images or tiles on the device at a time; fewer, of whole images for good, after memory ran out.
-        notify: told, in one line, when the batch is halved, and of a precision that is slow on the device.
+        notify: told, in one line, when the batch is halved, of a precision that is slow on the device, and that weights
+            are for trying things out.
 
     Attributes:
         network: images (B, C, H, W) on the device -> the same shape; set by the subclass.
-        weights: the `fingerprint` of the model behind it; set by the subclass.
 
     Raises:
         InputError: if an option is not what it should be.
@@ -71,64 +71,63 @@ class ImagePredictor(Generic[Result]):
 
     channels = 3
     network: Network
-    weights: str
     result: type[Result]
 
     def __init__(
         self,
+        model: nn.Module,
         device: str | torch.device = "auto",
         *,
-        dtype: str = "float32",
+        dtype: str | torch.dtype = "float32",
         tiles: Tiles | str | None = "whole",
         self_ensemble: bool = False,
         batch: int = 1,
         notify: Callable[[str], None] = warnings.warn,
     ) -> None:
-        self.device = resolve_device(device)
-        self.dtype = resolve_dtype(dtype, self.device)
+        super().__init__(model, device, dtype=dtype, batch=batch, self_ensemble=self_ensemble, notify=notify)
         self.tiles = parse_tiles(tiles, self.other_tiles, self.example_tiles)
         check_tiles(self.tiles, self.multiple, self.least_overlap)
-        self.self_ensemble, self.batch, self.notify = self_ensemble, batch, notify
-        if slow := slow_precision(self.dtype, self.device):
-            notify(slow)
-        if batch < 1:
-            raise InputError(f"batch is {batch}; at least one image or tile must be on the device at a time")
 
-    @property
-    def settings(self) -> dict[str, object]:
-        """All that a result depends on besides its input, for the record of a batch."""
-        tiles = self.tiles if self.tiles else "whole"
-        precision = str(self.dtype).removeprefix("torch.")
-        return {"weights": self.weights, "dtype": precision, "tiles": tiles, "self_ensemble": self.self_ensemble}
+    def settings(self) -> dict[str, Any]:
+        return super().settings() | {"tiles": self.tiles}
 
-    def image(self, given: Any) -> Result:
+    def image(self, given: Any, *, range: Range | None = None) -> Result:
         """Restore an image; depth, grey, alpha, profile and EXIF are kept.
 
         Args:
-            given: a file, an `Image`, or an array (H, W, 3) of RGB or (H, W) of grey, uint8 or uint16.
+            given: a file, an `Image`, an image of Pillow, or an array (H, W, 3) of RGB or (H, W) of grey, with or
+                without alpha.
+            range: which values of an array are black and white, such as (0, 1); the result then has 16 bit. By default
+                an array is uint8 or uint16.
 
         Raises:
             InputError: if it cannot be read or is no image, or memory does not suffice.
         """
-        image = self.read(given)
+        image = self.read(given, range)
         source = Path(given) if isinstance(given, str | Path) else None
         return self.result(image, from_tensor(self.run(to_tensor(image)), like=image), source)
 
-    def read(self, given: Any) -> Image:
+    def read(self, given: Any, range: Range | None = None) -> Image:
         """Convert the input of `image` to an `Image`."""
-        return as_image(given)
+        return as_image(given, range)
 
     def run(self, images: Tensor) -> Tensor:
         """Return restored images, not clamped, in float32 or better and on the device where they were.
 
         Args:
-            images: (B, C, H, W) in floating point, of any size, RGB in [0, 1] where the network takes three channels;
-                of none there are none back.
+            images: (B, C, H, W), or one as (C, H, W), in floating point, RGB in [0, 1] where the network takes three
+                channels, of any size; of none there are none back.
 
         Raises:
             InputError: if they are something else, have values that are not finite, or memory does not suffice for one.
         """
+        if images.ndim == 3:
+            return self.run(images[None])[0]
         self.check(images)
+        self.tell_notice()
+        return self._restored(images)
+
+    def _restored(self, images: Tensor) -> Tensor:
         images = images.to(self.precision)  # first, for not every device has float64
         if not len(images):
             return images
@@ -171,7 +170,7 @@ class ImagePredictor(Generic[Result]):
         """
         source = Path(source)
         info, stat = probe_video(source), source.stat()
-        identity = {"source": [str(source.resolve()), stat.st_size, stat.st_mtime_ns], **self.settings}
+        identity = {"source": [str(source.resolve()), stat.st_size, stat.st_mtime_ns], **self.recorded()}
         segments = Segments(Path(target), info.rate, identity)
         done = segments.done
         if done:
@@ -243,29 +242,6 @@ class ImagePredictor(Generic[Result]):
         return torch.cat(pieces)
 
 
-def as_image(given: str | Path | Image | NDArray[Any]) -> Image:
-    """Return an image from a file, an `Image`, or an array (H, W, 3) of RGB or (H, W) of grey, uint8 or uint16.
-
-    Raises:
-        InputError: if it cannot be read or is no image.
-    """
-    if isinstance(given, Image):
-        return given
-    if isinstance(given, str | Path):
-        return read_image(given)
-    pixels: Any = np.asarray(given)
-    if np.issubdtype(pixels.dtype, np.floating):
-        raise InputError(
-            f"an array of {pixels.dtype} may mean any range; give uint8 or uint16, or a tensor (B, 3, H, W) with "
-            "values in [0, 1] to run()"
-        )
-    if pixels.ndim == 2:
-        return Image(np.repeat(pixels[..., None], 3, axis=2), grey=True)
-    if pixels.ndim == 3 and pixels.shape[2] != 3:
-        raise InputError(f"an image of {pixels.shape[2]} channels; it must be (H, W, 3) RGB or (H, W) grey")
-    return Image(pixels)
-
-
 def in_precision(network: Network, device: torch.device, dtype: torch.dtype) -> Network:
     """Return a network under autocast, whose output is in float32 or better."""
 
@@ -327,7 +303,7 @@ def predict_images(
         jobs = [Job(source, out)]
     else:
         jobs = plan_jobs(inputs, searched, out, lambda source: ".mp4" if is_video(source) else suffix)
-    record = open_record(out, jobs, predictor.settings)
+    record = open_record(out, jobs, predictor.recorded())
     share = partial(process_files, record=record, overwrite=overwrite, say=say)
     films = {job.source: job for job in jobs if is_video(job.source)}
     summary = share(

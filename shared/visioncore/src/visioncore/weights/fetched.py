@@ -7,7 +7,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from ..errors import InputError
-from ..methods import Checkpoint, Method, load
+from ..methods import Checkpoint, Method
 
 VARIABLE = "VISIONCORE_CACHE"
 """Names the folder in which fetched files lie, if it is another than usual."""
@@ -43,26 +43,26 @@ def find_checkpoint(method: Method, name: str) -> Checkpoint | None:
     return next((checkpoint for checkpoint in method.checkpoints if checkpoint.name == name), None)
 
 
-def fetched_network(package: str, name: str) -> Path | None:
+def fetched_network(method: Method, name: str) -> Path | None:
     """Return the folder of the network that a name stands for; None if it is no name of a checkpoint.
 
     Args:
-        package: the name of the package with the record.
+        method: whose checkpoint it may be.
         name: what was given as weights.
 
     Raises:
         InputError: if it is not fetched yet, where the text is the command that fetches it, or is a backbone.
     """
-    return _fetched(package, name, backbone=False)
+    return _fetched(method, name, backbone=False)
 
 
-def backbone_file(package: str, path: str | Path) -> Path:
+def backbone_file(method: Method, path: str | Path) -> Path:
     """Return the file of the backbone that a name stands for; a path that is no name comes back as it is.
 
     A file of that name comes first.
 
     Args:
-        package: the name of the package with the record.
+        method: whose backbone it may be.
         path: what was given as a backbone.
 
     Raises:
@@ -70,14 +70,10 @@ def backbone_file(package: str, path: str | Path) -> Path:
     """
     if Path(path).is_file():
         return Path(path)
-    return _fetched(package, str(path), backbone=True) or Path(path)
+    return _fetched(method, str(path), backbone=True) or Path(path)
 
 
-def _fetched(package: str, name: str, backbone: bool) -> Path | None:
-    try:
-        method: Method = load(f"{package}.method:METHOD")
-    except InputError:  # a package without a record publishes nothing
-        return None
+def _fetched(method: Method, name: str, backbone: bool) -> Path | None:
     checkpoint = find_checkpoint(method, name)
     if checkpoint is None:
         return None

@@ -5,16 +5,15 @@ from __future__ import annotations
 import hashlib
 
 import torch
+from torch import nn
 
-from .pretrained import Pretrained
 
-
-def fingerprint(model: Pretrained) -> str:
+def fingerprint(model: nn.Module) -> str:
     """Return twelve letters that follow from the class, configuration and tensors of a model.
 
     They take the time of reading the tensors once.
     """
-    digest = hashlib.sha256(f"{type(model).__name__} {model.config}".encode())
+    digest = hashlib.sha256(f"{type(model).__name__} {getattr(model, 'config', '')}".encode())
     for name, tensor in model.state_dict().items():
         digest.update(f"{name} {tensor.dtype} {tuple(tensor.shape)}".encode())
         values = tensor.detach().cpu().contiguous().flatten()

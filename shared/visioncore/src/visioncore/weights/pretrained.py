@@ -38,6 +38,8 @@ class Pretrained(nn.Module):
     config_class: ClassVar[type[Any]]
     from_published: ClassVar[Callable[..., Self]]
     config: Any
+    notice: str = ""
+    """A line that a predictor tells its user of these weights; it is not saved."""
 
     def save_pretrained(self, folder: str | Path) -> None:
         """Write config.json and model.safetensors to ``folder``.

@@ -151,6 +151,6 @@ assert "torch" not in sys.modules
         assert time.process_time() - start < 60
 
     def test_public_names_are_there(self) -> None:
-        names = sorted((*self.public_names, "Predictor", "load_model"))
+        names = sorted((*self.public_names, "Predictor", "load_model", "__version__"))
         assert sorted(dir(self.public)) == sorted(self.public.__all__) == names
         assert all(getattr(self.public, name) is not None for name in names)

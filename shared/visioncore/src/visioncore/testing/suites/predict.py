@@ -67,6 +67,12 @@ class PredictSuite(Suite):
         assert said.startswith("2 done")
         assert files_in(tmp_path / "out") == self.written("2", "sub/1")
 
+    def test_short_options(self, run: Run, folder: Path, tiny_weights: Path, tmp_path: Path) -> None:
+        short = ("-w", tiny_weights, "-o", tmp_path / "out", "-i", folder / f"1{self.suffix}")
+        code, said, _ = run("predict", *short, *self.options)
+        assert (code, said.partition(",")[0]) == (0, "1 done")
+        assert files_in(tmp_path / "out") == self.written("1")
+
     def test_a_broken_file_stops_no_other(self, predict: Run, folder: Path, tmp_path: Path) -> None:
         broken = folder / f"0{self.suffix}", folder / f"3{self.suffix}"
         whole = (folder / f"1{self.suffix}").read_bytes()
