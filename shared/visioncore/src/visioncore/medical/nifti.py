@@ -139,8 +139,7 @@ def open_nifti(path: Path) -> Iterator[Any]:
         InputError: if the file is not NIfTI, or is truncated or damaged, also where only its checksum tells.
     """
     nibabel = require("nibabel", "medical")
-    raised = nibabel.spatialimages.HeaderDataError, nibabel.filebasedimages.ImageFileError
-    with damage(path, "the NIfTI file is truncated or damaged", "; fetch it again", *raised):
+    with damage(path, "the NIfTI file is truncated or damaged", "; fetch it again"):
         with path.open("rb") as file:
             compressed = file.read(len(GZIP)) == GZIP
         with gzip.open(path) if compressed else path.open("rb") as stream:
