@@ -10,7 +10,7 @@ from visioncore.errors import InputError
 from visioncore.testing.fuzzing import Sample, damaged, fuzz
 from visioncore.testing.samples import make_samples
 
-ROUNDS, SECONDS = 6, 8
+ROUNDS, SECONDS = 40, 6
 
 
 @pytest.mark.filterwarnings("ignore")

@@ -59,7 +59,8 @@ def held(metadata: Metadata, name: str) -> tuple[Metadata, list[str]]:
     lost = [field for field in given if field not in _HELD[name]]
     if name == "JPEG":
         lost += [field for field in ("exif", "xmp") if len(given.get(field, b"")) > _MOST_IN_JPEG]
-    kept = replace(metadata, **{field: () if field == "colour" else None for field in lost})
+    emptied: dict[str, Any] = {field: () if field == "colour" else None for field in lost}
+    kept = replace(metadata, **emptied)
     if "exif" in given and "exif" not in lost:
         lost = [field for field in lost if field != "dpi"]  # EXIF has it too
     return kept, [_CALLED[field] for field in lost]

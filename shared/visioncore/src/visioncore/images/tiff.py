@@ -233,7 +233,7 @@ def _through_palette(path: Path, index: NDArray[Any], page: Any) -> NDArray[np.u
         raise InputError(f"{path}: the TIFF file is truncated or damaged (its palette has too few colours)")
     colours = np.asarray(page.colormap, np.uint16)
     if colours.max() > 255:  # some write them in 8 bit
-        colours = colours >> 8
+        colours = (colours >> 8).astype(np.uint16)
     return cast(NDArray[np.uint8], colours.astype(np.uint8).T[index[:, :, 0]])
 
 

@@ -94,7 +94,7 @@ def _pages(path: Path, labels: bool) -> list[NDArray[Any]]:
     told = "the image is truncated, damaged or of a kind that cannot be read"
     with damage(path, told), open_image(path) as file:
         pages = []
-        for number in range(file.n_frames if file.format == "TIFF" else 1):
+        for number in range(getattr(file, "n_frames", 1) if file.format == "TIFF" else 1):
             file.seek(number)
             pages.append(_values(file, labels))
         return pages
