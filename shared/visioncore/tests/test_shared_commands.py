@@ -129,7 +129,7 @@ def test_options_and_help_are_those_of_the_record(call: Call, method: Method) ->
     for name in ("convert", "export", "bench", "info"):
         assert "--base STR" in help_of[name]
         assert "what the authors' files stand on" in help_of[name]
-    assert "checkpoint of the authors (with --base)" in help_of["export"]
+    assert "the authors' file (with --base)" in help_of["export"]
     assert "small, large (random weights), or anything that" in help_of["info"]
     assert "--size" not in help_of["export"] + help_of["bench"]
     images = replace(method, network=replace(NETWORK, inputs=Images("image", 4), companions={}))
