@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from itertools import permutations, product
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -96,6 +97,13 @@ def test_spacing_and_content_follow_the_affine() -> None:
     assert volume.voxel_ml == pytest.approx(0.7 * 0.9 * 5 / 1000)
 
 
+def test_the_orientation_it_was_read_in_is_kept() -> None:
+    volume = make_volume(np.eye(4))
+    assert volume.stored == "stored"
+    assert volume.oriented("LPS").stored == "RAS"
+    assert volume.oriented("LPS").oriented("SLP").stored == "RAS"
+
+
 def test_a_volume_without_place_is_left_as_it_is() -> None:
     volume = Volume(np.zeros((2, 3, 4)))
     assert volume.oriented("LPS") is volume
@@ -115,6 +123,9 @@ def test_other_values_keep_the_place() -> None:
     volume = make_volume(turned_affine((10, 0, 0)))
     labels = volume.with_voxels(np.ones((3, 4, 5), np.uint8))
     np.testing.assert_array_equal(labels.affine, volume.affine)
+    np.testing.assert_array_equal(labels.voxels, 1)
+    coloured = make_volume(np.eye(4), (3, 4, 5, 3))
+    assert coloured.with_voxels(np.ones((3, 4, 5), np.uint8)).voxels.shape == (3, 4, 5)
     with pytest.raises(InputError, match=r"\(3, 4, 4\)"):
         volume.with_voxels(np.ones((3, 4, 4)))
 
@@ -134,3 +145,23 @@ def test_other_values_keep_the_place() -> None:
 def test_what_is_no_volume_is_refused(voxels: np.ndarray, affine: np.ndarray, complaint: str) -> None:
     with pytest.raises(InputError, match=complaint):
         Volume(voxels, affine, located=True)
+
+
+def test_the_source_is_named() -> None:
+    with pytest.raises(InputError, match=r"^scan.nii: a volume must be"):
+        Volume(np.zeros((3, 4)), source=Path("scan.nii"))
+    with pytest.raises(InputError, match=r"^a volume must be"):
+        Volume(np.zeros((3, 4)))
+
+
+@pytest.mark.parametrize("colours", [(), (3,)])
+def test_voxels_that_are_not_finite_are_counted_and_the_first_is_located(colours: tuple[int, ...]) -> None:
+    voxels = np.zeros((3, 4, 5, *colours), np.float32)
+    Volume(voxels).check_finite()
+    Volume(voxels.astype(np.int16)).check_finite()
+    voxels[1, 2, 3], voxels[2, 0, 0] = np.nan, np.inf
+    count = 2 * voxels[0, 0, 0].size
+    told = f"{count} of {voxels.size} voxels are not finite numbers, the first in slice 1, row 2, column 3;"
+    for source, name in ((None, "the volume"), (Path("scan.nii"), "scan.nii")):
+        with pytest.raises(InputError, match=f"^{name}: {told}"):
+            Volume(voxels, source=source).check_finite()
