@@ -10,6 +10,7 @@ import pytest
 
 from visioncore.errors import InputError
 from visioncore.medical import Volume
+from visioncore.medical.orientation import axial_code
 
 CODES = ["".join(ends) for axes in permutations(("LR", "PA", "IS")) for ends in product(*axes)]
 """All 48 orientations."""
@@ -24,6 +25,11 @@ def turned_affine(angles: tuple[float, float, float], steps: tuple[float, float,
         affine = affine @ turn
     affine[:3, 3] = 11.3, -250.7, 1e3 / 3
     return affine @ np.diag([*steps, 1])
+
+
+def sheared(sine: float) -> np.ndarray:
+    """Columns and rows at an angle of this sine."""
+    return np.array([[1.0, 1, 0, 0], [0, sine, 0, 0], [0, 0, 1, 0], [0, 0, 0, 1]])
 
 
 def make_volume(affine: np.ndarray, shape: tuple[int, ...] = (3, 4, 5)) -> Volume:
@@ -138,6 +144,8 @@ def test_other_values_keep_the_place() -> None:
         (np.zeros((3, 0, 5)), np.eye(4), "without voxels"),
         (np.zeros((3, 4, 5), complex), np.eye(4), "real numbers"),
         (np.zeros((3, 4, 5)), np.zeros((4, 4)), "singular"),
+        (np.zeros((3, 4, 5)), np.diag([1.0, 1, 0, 1]), "singular"),
+        (np.zeros((3, 4, 5)), sheared(4e-4), "singular"),
         (np.zeros((3, 4, 5)), np.diag([1.0, 1, np.inf, 1]), "finite"),
         (np.zeros((3, 4, 5)), np.eye(3), r"\(4, 4\)"),
     ],
@@ -145,6 +153,18 @@ def test_other_values_keep_the_place() -> None:
 def test_what_is_no_volume_is_refused(voxels: np.ndarray, affine: np.ndarray, complaint: str) -> None:
     with pytest.raises(InputError, match=complaint):
         Volume(voxels, affine, located=True)
+
+
+@pytest.mark.parametrize(
+    "affine", [turned_affine((10, -20, 30), (1e-3, 1, 1e3)), sheared(4e-3), np.diag([1e-4, 1e-4, 1e-4, 1])]
+)
+def test_uneven_steps_and_sheared_axes_make_a_volume(affine: np.ndarray) -> None:
+    assert make_volume(affine).spacing == pytest.approx(np.linalg.norm(affine[:3, :3], axis=0)[::-1])
+
+
+@pytest.mark.parametrize(("code", "axial"), [("ASR", "ARS"), ("LPS", "LPS"), ("IPL", "PLI")])
+def test_axial_slices_are_the_slices(code: str, axial: str) -> None:
+    assert axial_code(code) == axial
 
 
 def test_the_source_is_named() -> None:
