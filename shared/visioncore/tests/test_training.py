@@ -324,7 +324,7 @@ def test_every_damage_to_a_run_state_is_noticed(tmp_path: Path, harm: Callable[[
 
     states, warned = RunStateFolders(tmp_path, 2), list[str]()
     for step in (7, 12, 100):
-        states.write(step, Alone(), fill)  # type: ignore[arg-type]
+        states.write(step, Alone(), fill)
     (tmp_path / "step-none").mkdir()
     (tmp_path / "step-00000900").touch()
     assert sorted(path.name for path in tmp_path.glob("step-0*1*")) == ["step-00000012", "step-00000100"]
