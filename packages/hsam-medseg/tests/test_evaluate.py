@@ -266,6 +266,13 @@ def test_what_is_written(predictor: Predictor, data: Path, tmp_path: Path) -> No
         assert "| spleen |" in (tmp_path / "out" / name).read_text()
 
 
+@pytest.mark.parametrize(("case", "counts"), [("case1", (0, 0, 0)), ("case2", (0, 0, 1)), ("case3", (0, 1, 0))])
+def test_missed_is_not_invented(predictor: Predictor, data: Path, case: str, counts: tuple[int, ...]) -> None:
+    summary = evaluate(data, predictor, cases=[case]).summary()
+    assert summary.columns[-3:] == ["absent", "missed", "invented"]
+    assert [row[-3:] for row in summary.rows if row[0] == "spleen"] == [counts]
+
+
 def test_the_overview_has_the_means_of_the_summary(predictor: Predictor, data: Path) -> None:
     result = evaluate(data, predictor)
     overview, summary = result.overview(), result.summary()

@@ -138,12 +138,17 @@ def test_an_interrupted_preparation_goes_on(make: Dataset, tmp_path: Path) -> No
     assert len(open_slices(out)) == 8
 
 
-def test_labels_that_have_changed_are_read_again(make: Dataset, tmp_path: Path) -> None:
+@pytest.mark.parametrize("changed", ["images", "labels", None])
+def test_a_case_is_read_again_if_one_of_its_files_has_changed(
+    make: Dataset, tmp_path: Path, changed: str | None
+) -> None:
     run(make("p1"), tmp_path)
-    label = make("p1", values=(2, 2, 2, 2)) / "labels" / "p1.nii.gz"
-    os.utime(label, (later := (tmp_path / "out" / "cases" / "p1.json").stat().st_mtime + 10, later))
-    files, _ = run(tmp_path / "data", tmp_path)
-    assert files.present() == [[2]] * 4
+    done = (tmp_path / "out" / "cases" / "p1.json").stat().st_mtime
+    data = make("p1", values=(2, 2, 2, 2))
+    for kind in ("images", "labels"):
+        os.utime(data / kind / "p1.nii.gz", (when := done + (10 if kind == changed else -10), when))
+    files, _ = run(data, tmp_path)
+    assert files.present() == ([[2]] * 4 if changed else [[], [2], [1], []])
 
 
 def test_another_preparation_needs_another_folder(make: Dataset, tmp_path: Path) -> None:
