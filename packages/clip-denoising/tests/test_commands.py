@@ -17,7 +17,7 @@ PACKAGE = "clip_denoising"
 class TestCommands(CommandsSuite):
     package = PACKAGE
     options_told = ("--self-ensemble", "--strength", "--recipe", "--protocol", "--noises", "--format")
-    bench = ("--sizes", "32", "--dtypes", "float32")
+    bench_sizes = (32, 64)
     public_names = ("CLIPDenoiser", "CLIPDenoiserConfig", "CTPrediction", "Prediction", "VARIANTS", "estimate_sigma")
     least = (("gain_over_noisy", 4), ("gain_over_non_local_means", 0))
 

@@ -31,6 +31,7 @@ class TestReadme(ReadmeExamples):
                 "--set.data.validation_patch 32 --set.model.width 4"
             ),
         ),
+        ("clip-denoising export", "--weights ct/"),  # a network for images is in test_export.py
         ("clip-denoising bench", "--rounds 1 --sizes 64 --dtypes float32"),
     )
 

@@ -17,7 +17,7 @@ PACKAGE = "nerdrain_derain"
 class TestCommands(CommandsSuite):
     package = PACKAGE
     options_told = ("--self-ensemble", "--recipe", "--protocols", "--validation", "--format", "--sizes")
-    bench = ("--sizes", "16", "--dtypes", "float32")
+    bench_sizes = (16, 32)
     public_names = ("VARIANTS", "NeRDRain", "NeRDRainConfig", "Prediction", "Restored")
     least = (("gain_over_rainy", 5), ("gain_over_best_filter", 0))
 
