@@ -18,16 +18,14 @@ from clip_denoising.network.published import to_published
 from visioncore.backbones.clip import read_clip_resnet
 from visioncore.commands.export import FORMATS
 from visioncore.images import Image, read_image, write_image
-from visioncore.testing.suites.base import refuses
+from visioncore.testing.suites.base import Run, refuses
 from visioncore.training import TrainingDiverged
 
 MakePhoto = Callable[..., Any]
-Run = Callable[..., tuple[int, str, str]]
 
 
 @pytest.fixture
 def run(run_program: Run) -> Run:
-    """Runs a command and returns its exit code, what it said, and what it complained of."""
     return partial(run_program, main)
 
 

@@ -16,17 +16,15 @@ from nerdrain_derain.cli import main
 from nerdrain_derain.network.published import to_published
 from visioncore.commands.export import FORMATS
 from visioncore.images import read_image, write_image
-from visioncore.testing.suites.base import refuses
+from visioncore.testing.suites.base import Run, refuses
 from visioncore.video import read_frames
 
 MakePairs = Callable[..., Path]
 MakePhoto = Callable[..., Any]
-Run = Callable[..., tuple[int, str, str]]
 
 
 @pytest.fixture
 def run(run_program: Run) -> Run:
-    """Runs a command and returns its exit code, what it said, and what it complained of."""
     return partial(run_program, main)
 
 
