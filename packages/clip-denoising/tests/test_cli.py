@@ -17,7 +17,8 @@ from clip_denoising.cli import main
 from clip_denoising.network.published import to_published
 from visioncore.backbones.clip import read_clip_resnet
 from visioncore.commands.export import FORMATS
-from visioncore.images import Image, read_image, write_image
+from visioncore.images import read_image, write_image
+from visioncore.testing.photos import write_photos
 from visioncore.testing.suites.base import Run, refuses
 from visioncore.training import TrainingDiverged
 
@@ -30,10 +31,8 @@ def run(run_program: Run) -> Run:
 
 
 @pytest.fixture
-def photos(tmp_path: Path, make_photo: MakePhoto) -> Path:
-    for number in range(3):
-        write_image(tmp_path / "photos" / f"{number}.png", Image(make_photo(64, 96, seed=number)))
-    return tmp_path / "photos"
+def photos(tmp_path: Path) -> Path:
+    return write_photos(tmp_path / "photos", 3, (64, 96))
 
 
 @pytest.fixture

@@ -28,6 +28,7 @@ from visioncore.errors import InputError
 from visioncore.images import Image, read_image, write_image
 from visioncore.recipes import recipe_names
 from visioncore.testing.memory import out_of_memory
+from visioncore.testing.photos import write_photos
 from visioncore.training import LoopConfig
 from visioncore.weights.state_dicts import write_state_dict
 
@@ -58,10 +59,8 @@ def recipe(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def photos(tmp_path: Path, make_photo: MakePhoto) -> Path:
-    for number in range(4):
-        write_image(tmp_path / "photos" / f"{number}.png", Image(make_photo(40, 48, seed=number)))
-    return tmp_path / "photos"
+def photos(tmp_path: Path) -> Path:
+    return write_photos(tmp_path / "photos", 4, (40, 48))
 
 
 @pytest.fixture

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from importlib.resources import files
 from pathlib import Path
 
@@ -15,6 +14,7 @@ from nerdrain_derain.data.pairs import find_pairs
 from nerdrain_derain.evaluation.baselines import best_filter
 from visioncore.images import read_image, to_tensor
 from visioncore.metrics.image import psnr
+from visioncore.testing.suites.base import run_demo
 
 ASSETS = Path(str(files("nerdrain_derain") / "assets"))
 
@@ -33,10 +33,7 @@ def test_what_the_demo_writes_and_measures(
     out = tmp_path / "out"
     (out / "restored").mkdir(parents=True)
     (out / "restored" / "aaa.png").write_text("of an earlier run")
-    assert main(["demo", "--out", str(out)]) == 0
-    said = capsys.readouterr()
-    report = json.loads((out / "report.json").read_text())
-    assert said == (f"{report['headline']}\nfigure, report and results: {out}\n", "")
+    report = run_demo(main, out, capsys)
 
     pairs = [(read_image(rainy), read_image(clean)) for rainy, clean in find_pairs(ASSETS / "samples")]
     restored = [read_image(out / "restored" / f"{name}.png") for name in ("astronaut", "coffee", "rocket")]
@@ -55,9 +52,6 @@ def test_what_the_demo_writes_and_measures(
     assert 0 < measured["ssim_y_A_rainy"] < 1
     assert f"({after - before:+.2f} dB;" in report["headline"]
     assert name in report["headline"]
-    assert report["figure"] == "demo.png"
-    assert read_image(out / "demo.png").width > 1000
-    assert report["seconds"] > 0
 
 
 def test_the_samples_are_in_rain_worth_removing() -> None:
