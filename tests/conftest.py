@@ -17,38 +17,36 @@ SOURCE, CORE_SOURCE = f"{METHOD}/src/a_method", f"{CORE}/src/visioncore"
 
 PROJECT = """\
 [project]
-name = "{name}"
-version = "{version}"
+name = "{}"
+version = "{}"
 license = "Apache-2.0"
 license-files = ["LICENSE"]
-requires-python = "{python}"
-dependencies = {dependencies}
+"""
+
+METHOD_REQUIRES = """\
+requires-python = ">=3.11"
+dependencies = ["visioncore[images]>=0.1,<0.2", "torch>=2.7"]
+optional-dependencies.export = ["onnx>=1"]
+"""
+
+CORE_REQUIRES = """\
+requires-python = ">=3.11,<4"
+dependencies = ["torch>=2.6", "PyYAML>=6", "rich[jupyter]>=13; python_version < '4'", "psutil"]
 
 [project.optional-dependencies]
-{optional}
+images = ["pillow>=11", "opencv-python-headless>=4"]
+video = ["av>=17"]
 """
 
 FILES = {
     "pyproject.toml": '[tool.uv.workspace]\nmembers = ["packages/*", "shared/*"]\n',
     f"{METHOD}/LICENSE": "the method's\n",
-    f"{METHOD}/pyproject.toml": PROJECT.format(
-        name="a-method",
-        version="1.2.3",
-        python=">=3.11",
-        dependencies='["visioncore[images]>=0.1,<0.2", "torch>=2.7"]',
-        optional='export = ["onnx>=1"]',
-    ),
+    f"{METHOD}/pyproject.toml": PROJECT.format("a-method", "1.2.3") + METHOD_REQUIRES,
     f"{SOURCE}/__init__.py": "",
     f"{SOURCE}/cli.py": "from visioncore.tool import NAME\n",
     f"{SOURCE}/recipes/demo.yaml": "steps: 1\n",
     f"{CORE}/LICENSE": "the core's\n",
-    f"{CORE}/pyproject.toml": PROJECT.format(
-        name="visioncore",
-        version="0.1.0",
-        python=">=3.11,<4",
-        dependencies='["torch>=2.6", "PyYAML>=6", "rich[jupyter]>=13; python_version < \'4\'", "psutil"]',
-        optional='images = ["pillow>=11", "opencv-python-headless>=4"]\nvideo = ["av>=17"]',
-    ),
+    f"{CORE}/pyproject.toml": PROJECT.format("visioncore", "0.1.0") + CORE_REQUIRES,
     f"{CORE_SOURCE}/__init__.py": "",
     f"{CORE_SOURCE}/tool.py": 'NAME = "tool"\n',
     f"{CORE_SOURCE}/unused.py": "import psutil\n",

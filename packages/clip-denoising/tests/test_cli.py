@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +12,6 @@ import pytest
 import torch
 
 from clip_denoising import VARIANTS, CLIPDenoiser, CLIPDenoiserConfig
-from clip_denoising.cli import main
 from clip_denoising.network.published import to_published
 from visioncore.backbones.clip import read_clip_resnet
 from visioncore.commands.export import FORMATS
@@ -23,11 +21,6 @@ from visioncore.testing.suites.base import Run, refuses
 from visioncore.training import TrainingDiverged
 
 MakePhoto = Callable[..., Any]
-
-
-@pytest.fixture
-def run(run_program: Run) -> Run:
-    return partial(run_program, main)
 
 
 @pytest.fixture

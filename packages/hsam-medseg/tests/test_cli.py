@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -13,7 +12,6 @@ import torch
 from torch import Tensor
 
 from hsam_medseg import HSAM, HSAMConfig, cli
-from hsam_medseg.cli import main
 from hsam_medseg.data.labels import read_labels, write_labels
 from hsam_medseg.evaluation import speed
 from hsam_medseg.network.published import to_published
@@ -24,11 +22,6 @@ from visioncore.testing.suites.base import Run, refuses
 AFFINE = np.array([[2.0, 0, 0, 10], [0, 3, 0, 20], [0, 0, 5, 7], [0, 0, 0, 1]])  # RAS
 SMALL = ("--set.model.decoder_width", "32", "--set.model.decoder_mlp", "64", "--set.model.image_size", "64")
 """A network that takes no time, of the recipe demo."""
-
-
-@pytest.fixture
-def run(run_program: Run) -> Run:
-    return partial(run_program, main)
 
 
 @pytest.fixture

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from dataclasses import replace
 from importlib.resources import files
 from pathlib import Path
@@ -24,12 +25,12 @@ SCAN, REFERENCE = (ASSETS / "samples" / kind / "patient.nii.gz" for kind in ("in
 
 
 @pytest.fixture
-def tiny_instead(tiny: HSAM, monkeypatch: pytest.MonkeyPatch) -> HSAM:
+def tiny_instead(tiny: HSAM, instead_of_bundled: Callable[[str, HSAM], None]) -> HSAM:
     """Put a tiny network where the bundled one is looked for, and return it."""
     torch.manual_seed(0)
     config = replace(tiny.config, classes=SYNTHETIC_CLASSES, preprocessing=Preprocessing("unit", "stored"))
     model = HSAM(config).eval()
-    monkeypatch.setattr("hsam_medseg.demo.bundled_model", lambda *_: model)
+    instead_of_bundled("hsam_medseg", model)
     return model
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +11,6 @@ import pytest
 import torch
 
 from nerdrain_derain import VARIANTS, NeRDRain
-from nerdrain_derain.cli import main
 from nerdrain_derain.network.published import to_published
 from visioncore.commands.export import FORMATS
 from visioncore.images import read_image, write_image
@@ -21,11 +19,6 @@ from visioncore.video import read_frames
 
 MakePairs = Callable[..., Path]
 MakePhoto = Callable[..., Any]
-
-
-@pytest.fixture
-def run(run_program: Run) -> Run:
-    return partial(run_program, main)
 
 
 @pytest.fixture

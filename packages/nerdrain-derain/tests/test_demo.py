@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from importlib.resources import files
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -19,17 +21,10 @@ from visioncore.testing.suites.base import run_demo
 ASSETS = Path(str(files("nerdrain_derain") / "assets"))
 
 
-@pytest.fixture
-def tiny_instead(tiny_weights: Path, monkeypatch: pytest.MonkeyPatch) -> NeRDRain:
-    """Put a tiny network where the bundled one is looked for, and return it."""
-    model = NeRDRain.from_pretrained(tiny_weights)
-    monkeypatch.setattr("nerdrain_derain.demo.bundled_model", lambda *_: model)
-    return model
-
-
 def test_what_the_demo_writes_and_measures(
-    tiny_instead: NeRDRain, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    tiny: NeRDRain, instead_of_bundled: Callable[[str, Any], None], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
+    instead_of_bundled("nerdrain_derain", tiny)
     out = tmp_path / "out"
     (out / "restored").mkdir(parents=True)
     (out / "restored" / "aaa.png").write_text("of an earlier run")

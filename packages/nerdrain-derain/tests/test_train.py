@@ -40,12 +40,6 @@ loop:
 
 
 @pytest.fixture
-def recipe(tmp_path: Path) -> Path:
-    (tmp_path / "recipe.yaml").write_text(RECIPE)
-    return tmp_path / "recipe.yaml"
-
-
-@pytest.fixture
 def data(make_pairs: MakePairs) -> Path:
     return make_pairs([(f"{number}.png", f"{number}.png") for number in range(4)])
 

@@ -10,6 +10,7 @@ import os
 import shutil
 import sys
 from collections.abc import Callable, Iterable, Mapping
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -124,6 +125,26 @@ def run_program(capsys: pytest.CaptureFixture[str]) -> Callable[..., tuple[int, 
         return code, *capsys.readouterr()
 
     return run
+
+
+@pytest.fixture
+def run(request: pytest.FixtureRequest, run_program: Callable[..., tuple[int, str, str]]) -> Callable[..., Any]:
+    """Runs the ``main`` that the test's module imports."""
+    return partial(run_program, request.module.main)
+
+
+@pytest.fixture
+def recipe(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
+    """The text ``RECIPE`` of the test's module, in a file."""
+    path = tmp_path / "recipe.yaml"
+    path.write_text(request.module.RECIPE, encoding="utf-8")
+    return path
+
+
+@pytest.fixture
+def instead_of_bundled(monkeypatch: pytest.MonkeyPatch) -> Callable[[str, Any], None]:
+    """Puts a network where the demo of a package looks for the bundled one."""
+    return lambda package, model: monkeypatch.setattr(f"{package}.demo.bundled_model", lambda *_: model)
 
 
 @pytest.fixture

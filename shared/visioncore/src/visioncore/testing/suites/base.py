@@ -46,9 +46,14 @@ def refuses(run: Run, *words: object, told: str) -> None:
     """Check that a command ends with exit code 2 and one line that says ``told``."""
     code, _, complaints = run(*words)
     assert code == 2, (words, code, complaints)
-    assert complaints.count("\n") == 1, (words, complaints)
+    is_one_error(complaints, told)
+
+
+def is_one_error(complaints: str, told: str) -> None:
+    """Check that a command complained in one line, which says ``told``."""
+    assert complaints.count("\n") == 1, complaints
     assert complaints.startswith("error: "), complaints
-    assert told in complaints, (words, complaints)
+    assert told in complaints, complaints
 
 
 def tells(text: str, *facts: str) -> None:
