@@ -12,6 +12,8 @@ from brighter_photo import Brighter, load_model
 from brighter_photo.network.published import to_published
 from visioncore.testing.suites.base import Run, refuses
 
+PACKAGE = "brighter_photo"
+
 
 def test_train_predict_and_measure(run: Run, photos: Path, pairs: Path, tmp_path: Path) -> None:
     best, bright, tables = tmp_path / "run" / "best", tmp_path / "bright", ("--out", tmp_path / "tables")

@@ -20,6 +20,8 @@ from visioncore.testing.photos import write_photos
 from visioncore.testing.suites.base import Run, refuses
 from visioncore.training import TrainingDiverged
 
+PACKAGE = "clip_denoising"
+
 MakePhoto = Callable[..., Any]
 
 

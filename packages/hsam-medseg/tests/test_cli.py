@@ -19,6 +19,8 @@ from visioncore.medical import Volume
 from visioncore.methods import Method
 from visioncore.testing.suites.base import Run, refuses
 
+PACKAGE = "hsam_medseg"
+
 AFFINE = np.array([[2.0, 0, 0, 10], [0, 3, 0, 20], [0, 0, 5, 7], [0, 0, 0, 1]])  # RAS
 SMALL = ("--set.model.decoder_width", "32", "--set.model.decoder_mlp", "64", "--set.model.image_size", "64")
 """A network that takes no time, of the recipe demo."""

@@ -56,12 +56,6 @@ SMALL_DEMO = {
 }
 
 
-@pytest.fixture
-def recipe(tmp_path: Path) -> Path:
-    (tmp_path / "recipe.yaml").write_text(RECIPE)
-    return tmp_path / "recipe.yaml"
-
-
 def write_slice(folder: Path, case: str, number: int, label: int) -> None:
     """Write a slice in which class ``label`` is a bright square; 0 for none."""
     rng = np.random.default_rng([number, label])

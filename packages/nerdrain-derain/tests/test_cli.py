@@ -17,6 +17,8 @@ from visioncore.images import read_image, write_image
 from visioncore.testing.suites.base import Run, refuses
 from visioncore.video import read_frames
 
+PACKAGE = "nerdrain_derain"
+
 MakePairs = Callable[..., Path]
 MakePhoto = Callable[..., Any]
 

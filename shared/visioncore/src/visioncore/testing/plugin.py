@@ -11,6 +11,7 @@ import shutil
 import sys
 from collections.abc import Callable, Iterable, Mapping
 from functools import partial
+from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -129,8 +130,8 @@ def run_program(capsys: pytest.CaptureFixture[str]) -> Callable[..., tuple[int, 
 
 @pytest.fixture
 def run(request: pytest.FixtureRequest, run_program: Callable[..., tuple[int, str, str]]) -> Callable[..., Any]:
-    """Runs the ``main`` that the test's module imports."""
-    return partial(run_program, request.module.main)
+    """Runs the commands of the package that the test's module calls ``PACKAGE``."""
+    return partial(run_program, import_module(f"{request.module.PACKAGE}.cli").main)
 
 
 @pytest.fixture
