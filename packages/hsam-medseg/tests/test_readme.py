@@ -35,8 +35,8 @@ class TestReadme(ReadmeExamples):
         (label_map,) = (block for block in code_blocks(README, "yaml") if block.startswith("# organs.yaml"))
         (folder / "organs.yaml").write_text(label_map, encoding="utf-8")
         write_checkpoints(folder)
-        small = {"backbone": "vit_micro", "image_size": 80, "decoder_width": 32, "decoder_mlp": 64}
-        HSAM(HSAMConfig(**small, decoder="coarse")).save_pretrained(folder / "coarse")
+        coarse = HSAMConfig("vit_micro", 80, decoder="coarse", decoder_width=32, decoder_mlp=64)
+        HSAM(coarse).save_pretrained(folder / "coarse")
 
 
 def write_case(folder: Path, name: str, *, seed: int, labelled: bool = True) -> None:

@@ -44,7 +44,7 @@ class ExportSuite(Suite):
     """Options that this method refuses, and what is said of them."""
 
     def run_network(self, model: Any, images: Tensor) -> Sequence[Tensor]:
-        """Return what a network makes of images, in the order of ``returned``."""
+        """Run a network on images and return its outputs in the order of ``returned``."""
         return tensors_of(model(images))
 
     def check_program(self, program: ExportedProgram, model: Any) -> None:
