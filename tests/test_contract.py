@@ -202,7 +202,7 @@ def suite_faults(text: str) -> list[str]:
         for base in node.bases
         if isinstance(base, ast.Name)
     }
-    return [f"no subclass of {suite}" for suite in SUITES if suite not in bases]
+    return [f"no subclass of {suite}" for suite in SUITES if not any(base.endswith(suite) for base in bases)]
 
 
 def limits_of(readme: str) -> str:

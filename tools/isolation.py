@@ -42,7 +42,8 @@ METHOD_FOLDERS = (
 CORE_FOLDERS = (
     ("__init__",),
     ("main",),
-    ("commands", "testing"),
+    ("testing",),
+    ("commands",),
     ("training", "inference"),
     ("timing", "backbones"),
     ("medical", "lora", "metrics"),

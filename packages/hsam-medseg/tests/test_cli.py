@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Sequence
-from functools import partial
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -13,24 +12,18 @@ import torch
 from torch import Tensor
 
 from hsam_medseg import HSAM, HSAMConfig, cli
-from hsam_medseg.cli import main
 from hsam_medseg.data.labels import read_labels, write_labels
 from hsam_medseg.evaluation import speed
 from hsam_medseg.network.published import to_published
 from visioncore.medical import Volume
 from visioncore.methods import Method
-from visioncore.testing.suites.base import refuses
+from visioncore.testing.suites.base import Run, refuses
 
-Run = Callable[..., tuple[int, str, str]]
+PACKAGE = "hsam_medseg"
+
 AFFINE = np.array([[2.0, 0, 0, 10], [0, 3, 0, 20], [0, 0, 5, 7], [0, 0, 0, 1]])  # RAS
 SMALL = ("--set.model.decoder_width", "32", "--set.model.decoder_mlp", "64", "--set.model.image_size", "64")
 """A network that takes no time, of the recipe demo."""
-
-
-@pytest.fixture
-def run(run_program: Run) -> Run:
-    """Runs a command and returns its exit code, what it said, and what it complained of."""
-    return partial(run_program, main)
 
 
 @pytest.fixture

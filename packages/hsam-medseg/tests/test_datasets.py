@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from importlib import import_module
 from pathlib import Path
 
@@ -13,6 +14,7 @@ from hsam_medseg.data.datasets import Case, find_cases, read_case
 from hsam_medseg.data.labels import write_labels
 from visioncore.errors import InputError
 from visioncore.medical import Volume
+from visioncore.testing.refusals import one_line
 
 VOXELS = np.arange(24, dtype=np.uint8).reshape(2, 3, 4)
 AFFINE = np.array([[-2.0, 0, 0, 10], [0, -3, 0, 20], [0, 0, 5, -7], [0, 0, 0, 1]])
@@ -52,12 +54,7 @@ def found(data: Path, *, labelled: bool = True) -> list[tuple[str, str, str | No
     return [(case.name, str(place(case.image)), place(case.label)) for case in find_cases(data, labelled=labelled)]
 
 
-def refused(data: Path) -> str:
-    with pytest.raises(InputError) as caught:
-        find_cases(data)
-    message = str(caught.value)
-    assert "\n" not in message
-    return message
+refused = partial(one_line, find_cases)
 
 
 @pytest.mark.parametrize(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pickle
 from collections import Counter
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,7 @@ from visioncore.errors import InputError
 from visioncore.files import duplicates
 from visioncore.images import Image, read_image, write_image
 from visioncore.inference.dihedral import turned
+from visioncore.testing.refusals import one_line
 
 MakePairs = Callable[..., Path]
 MakePhoto = Callable[..., Any]
@@ -30,12 +32,7 @@ def paired(folder: Path) -> list[tuple[str, str]]:
     return [(pair.rainy.name, pair.clean.name) for pair in find_pairs(folder)]
 
 
-def refused(source: Path) -> str:
-    with pytest.raises(InputError) as caught:
-        find_pairs(source)
-    message = str(caught.value)
-    assert "\n" not in message
-    return message
+refused = partial(one_line, find_pairs)
 
 
 # pairing

@@ -21,6 +21,7 @@ from nerdrain_derain.training.schedule import published_learning_rate
 from nerdrain_derain.training.trainer import validate
 from visioncore.errors import InputError
 from visioncore.recipes import load_recipe, recipe_names
+from visioncore.testing.memory import out_of_memory
 from visioncore.training import LoopConfig
 
 MakePairs = Callable[..., Path]
@@ -36,12 +37,6 @@ loop:
   validate_every: 2
   checkpoint_every: 2
 """
-
-
-@pytest.fixture
-def recipe(tmp_path: Path) -> Path:
-    (tmp_path / "recipe.yaml").write_text(RECIPE)
-    return tmp_path / "recipe.yaml"
 
 
 @pytest.fixture
@@ -117,10 +112,7 @@ def test_synthetic_rain_and_other_networks_train(
 def test_out_of_memory_says_what_helps(
     recipe: Path, data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def full(*given: Any) -> Any:
-        raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 20.00 GiB")
-
-    monkeypatch.setattr(train, "_loss", full)
+    monkeypatch.setattr(train, "_loss", out_of_memory)
     with pytest.raises(InputError, match=r"out of memory; what helps.*loop\.accumulate.*recompute"):
         train.train(recipe, data, tmp_path / "run")
 

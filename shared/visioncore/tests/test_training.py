@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 import json
 import math
 import os
@@ -14,7 +13,7 @@ import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from types import ModuleType, SimpleNamespace
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -25,6 +24,8 @@ from torch import Tensor, nn
 
 from visioncore.errors import InputError
 from visioncore.files import recover_folders
+from visioncore.testing.memory import out_of_memory
+from visioncore.testing.processes import load_script
 from visioncore.training import FitResult, LoopConfig, TrainingDiverged, fit, hold_out, warmup_cosine
 from visioncore.training.ema import MovingAverage
 from visioncore.training.random_generators import generator_state, restore_generators, seed_generators
@@ -36,16 +37,7 @@ from visioncore.weights.pretrained import Pretrained
 SCRIPT = Path(__file__).with_name("training_run.py")
 
 
-def _load() -> ModuleType:
-    spec = importlib.util.spec_from_file_location("training_run", SCRIPT)
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
-tiny: Any = _load()
+tiny: Any = load_script(SCRIPT)
 
 
 @pytest.fixture(autouse=True)
@@ -538,11 +530,8 @@ def test_a_run_that_is_not_finished_keeps_its_steps(tmp_path: Path) -> None:
 
 
 def test_out_of_memory_says_what_helps(tmp_path: Path) -> None:
-    def full(*_: object) -> dict[str, Tensor]:
-        raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 20.00 GiB")
-
     with pytest.raises(InputError, match=r"^out of memory; what helps, in this order: a smaller loop\.batch_size$"):
-        train(tmp_path, loss=full)
+        train(tmp_path, loss=out_of_memory)
 
 
 def test_generators_go_through_a_file(tmp_path: Path) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 import json
 import os
 import signal
@@ -19,7 +18,7 @@ import torch
 from safetensors.torch import load_file
 
 from visioncore.errors import InputError
-from visioncore.testing.processes import Ended, run_scripts
+from visioncore.testing.processes import Ended, load_script, run_scripts
 
 Start = Callable[..., Ended]
 SCRIPT = Path(__file__).with_name("training_run.py")
@@ -29,12 +28,7 @@ FIGURES = ("samples_per_s", "memory_mb", "time")
 
 @pytest.fixture(scope="module")
 def tiny() -> ModuleType:
-    spec = importlib.util.spec_from_file_location("training_run", SCRIPT)
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+    return load_script(SCRIPT)
 
 
 @pytest.fixture(autouse=True)

@@ -244,14 +244,19 @@ def test_a_list_of_other_files_is_not_followed(tmp_path: Path) -> None:
         assert "cannot be read as a video" in refused(tmp_path / name)
 
 
+def copy_sound(old: Any, new: Any) -> None:
+    """Copy the sound of one open file into another."""
+    track = new.add_stream_from_template(old.streams.audio[0])
+    for packet in old.demux(audio=0):
+        if packet.dts is not None:
+            packet.stream = track
+            new.mux(packet)
+
+
 def test_a_file_with_sound_only(tmp_path: Path) -> None:
     source = with_sound(tmp_path / "source.mp4", seconds=1)
     with av.open(str(source)) as old, av.open(str(tmp_path / "a.mp4"), "w") as new:
-        track = new.add_stream_from_template(old.streams.audio[0])
-        for packet in old.demux(audio=0):
-            if packet.dts is not None:
-                packet.stream = track
-                new.mux(packet)
+        copy_sound(old, new)
     assert "no video stream" in refused(tmp_path / "a.mp4")
     with pytest.raises(InputError, match="no video stream"):
         probe_video(tmp_path / "a.mp4")
@@ -289,11 +294,7 @@ def test_a_video_without_images(tmp_path: Path) -> None:
     source = with_sound(tmp_path / "source.mp4", seconds=1)
     with av.open(str(source)) as old, av.open(str(tmp_path / "a.mkv"), "w") as new:
         new.add_stream_from_template(old.streams.video[0])
-        track = new.add_stream_from_template(old.streams.audio[0])
-        for packet in old.demux(audio=0):
-            if packet.dts is not None:
-                packet.stream = track
-                new.mux(packet)
+        copy_sound(old, new)
     assert "no frame" in refused(tmp_path / "a.mkv")
 
 

@@ -8,7 +8,10 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import sys
 from collections.abc import Callable, Iterable, Mapping
+from functools import partial
+from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -24,6 +27,11 @@ if TYPE_CHECKING:
 # when torch is loaded; the commands that tests start read them as well.
 os.environ["OMP_NUM_THREADS"] = "1"
 os.environ["OMP_WAIT_POLICY"] = "PASSIVE"
+
+# Images of containers often keep Python from storing what it compiled. Each of the many processes of a run would then
+# compile torch anew, which takes longer than to load it.
+sys.dont_write_bytecode = False
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 
 MOST_PROCESSES = 8
 """Each loads torch, so that more would mainly take memory."""
@@ -118,6 +126,26 @@ def run_program(capsys: pytest.CaptureFixture[str]) -> Callable[..., tuple[int, 
         return code, *capsys.readouterr()
 
     return run
+
+
+@pytest.fixture
+def run(request: pytest.FixtureRequest, run_program: Callable[..., tuple[int, str, str]]) -> Callable[..., Any]:
+    """Runs the commands of the package that the test's module calls ``PACKAGE``."""
+    return partial(run_program, import_module(f"{request.module.PACKAGE}.cli").main)
+
+
+@pytest.fixture
+def recipe(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
+    """The text ``RECIPE`` of the test's module, in a file."""
+    path = tmp_path / "recipe.yaml"
+    path.write_text(request.module.RECIPE, encoding="utf-8")
+    return path
+
+
+@pytest.fixture
+def instead_of_bundled(monkeypatch: pytest.MonkeyPatch) -> Callable[[str, Any], None]:
+    """Puts a network where the demo of a package looks for the bundled one."""
+    return lambda package, model: monkeypatch.setattr(f"{package}.demo.bundled_model", lambda *_: model)
 
 
 @pytest.fixture

@@ -8,8 +8,9 @@ import shlex
 import subprocess
 import sys
 import time
+from collections.abc import Mapping
 from pathlib import Path
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import pytest
 
@@ -23,8 +24,10 @@ class CommandsSuite(Suite):
 
     options_told: ClassVar[tuple[str, ...]]
     """Options that the help of the commands must name."""
-    bench: ClassVar[tuple[str, ...]]
+    bench: ClassVar[tuple[str, ...]] = ()
     """Options that make ``bench`` quick."""
+    bench_sizes: ClassVar[tuple[int, ...]] = ()
+    """Sides of images, for a network from images to images, of which ``bench`` then measures all paths."""
     public_names: ClassVar[tuple[str, ...]]
     """Public names of the package besides ``Predictor`` and ``load_model``."""
     least: ClassVar[tuple[tuple[str, float], ...]]
@@ -120,7 +123,8 @@ assert "torch" not in sys.modules
 
     def test_bench_writes_its_figures(self, run: Run, tiny_weights: Path, tmp_path: Path) -> None:
         out = tmp_path / "new" / "bench.json"
-        words = ("--weights", tiny_weights, "--out", out, "--device", "cpu", "--rounds", 1, *self.bench)
+        more = ("--sizes", *self.bench_sizes) if self.bench_sizes else self.bench
+        words = ("--weights", tiny_weights, "--out", out, "--device", "cpu", "--rounds", 1, *more)
         code, said, complaints = run("bench", *words)
         assert (code, complaints) == (0, "")
         assert "ratio" in said
@@ -128,6 +132,8 @@ assert "torch" not in sys.modules
         report = json.loads(out.read_text())
         assert len(report["rows"]) >= 2
         assert report["network"] == str(tiny_weights)
+        if self.bench_sizes:
+            check_all_paths(report, self.bench_sizes)
 
     def test_bench_tells_first_what_it_cannot_do(self, run: Run, tiny_weights: Path, tmp_path: Path) -> None:
         (tmp_path / "file").write_text("")
@@ -154,3 +160,13 @@ assert "torch" not in sys.modules
         names = sorted((*self.public_names, "Predictor", "load_model", "__version__"))
         assert sorted(dir(self.public)) == sorted(self.public.__all__) == names
         assert all(getattr(self.public, name) is not None for name in names)
+
+
+def check_all_paths(report: Mapping[str, Any], sizes: tuple[int, ...]) -> None:
+    """Check that ``bench`` measured every path from images to images, in its precision and at every size."""
+    paths = (("reference", "float32"), ("fast float32", "float32"), ("fast bfloat16", "bfloat16"))
+    measured = [(row["size"], row["path"], row["dtype"]) for row in report["rows"]]
+    assert measured == [(size, *path) for size in sizes for path in paths]
+    accuracy = {row["path"]: row["psnr_to_reference"] for row in report["rows"]}
+    assert accuracy["fast float32"] > 100 > accuracy["fast bfloat16"] > 20
+    assert report["multiply_accumulates"] > 1e8

@@ -10,6 +10,8 @@ from typing import Any, ClassVar
 
 import pytest
 
+from ...images import Image, write_image
+from ..photos import photo
 from .base import Run, Suite, files_in, refuses
 
 
@@ -320,3 +322,15 @@ class PredictSuite(Suite):
         refuses(run, "predict", folder, *weights, "--out", tmp_path / "file", told="cannot write in this folder")
         refuses(run, "predict", folder, *weights, "--out", folder, told="next time")
         assert not (tmp_path / "out").exists() or files_in(tmp_path / "out") == []
+
+
+class ImagePredictSuite(PredictSuite):
+    """The tests of a ``predict`` that makes images of images."""
+
+    suffix, other_suffix, results = ".png", ".jpg", (".png",)
+    broken_told = "the PNG file is truncated or damaged", "not an image"
+    size: ClassVar[tuple[int, int]]
+    """Height and width of the inputs."""
+
+    def make_input(self, path: Path, seed: int) -> None:
+        write_image(path, Image(photo(*self.size, seed=seed)))
