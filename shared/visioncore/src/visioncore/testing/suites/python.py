@@ -56,7 +56,7 @@ class PythonSuite(Suite):
         from matplotlib.figure import Figure
         from PIL import Image
 
-        figure = result.plot()
+        figure: Any = result.plot()
         assert isinstance(figure, Figure)
         assert isinstance(result.plot(tmp_path / "new" / "figure.png"), Figure)
         with (
