@@ -56,7 +56,7 @@ class PythonSuite(Suite):
         from matplotlib.figure import Figure
         from PIL import Image
 
-        figure: Any = result.plot()
+        figure = result.plot()
         assert isinstance(figure, Figure)
         assert isinstance(result.plot(tmp_path / "new" / "figure.png"), Figure)
         with (
@@ -65,7 +65,7 @@ class PythonSuite(Suite):
         ):
             assert shown.format == "PNG"
             assert 100 < shown.width < written.width <= 2000
-        assert figure._repr_png_() == result._repr_png_()
+        assert result.plot()._repr_png_() == result._repr_png_()
         pyplot = sys.modules.get("matplotlib.pyplot")
         assert pyplot is None or pyplot.get_fignums() == []
 
