@@ -65,7 +65,7 @@ class PythonSuite(Suite):
         ):
             assert shown.format == "PNG"
             assert 100 < shown.width < written.width <= 2000
-        assert figure._repr_png_() == result._repr_png_()
+        assert result.plot()._repr_png_() == result._repr_png_()
         pyplot = sys.modules.get("matplotlib.pyplot")
         assert pyplot is None or pyplot.get_fignums() == []
 
