@@ -8,6 +8,7 @@ from typing import Any
 import nibabel
 import numpy as np
 
+from visioncore.medical import Volume
 from visioncore.testing.suites.commands import CommandsSuite
 from visioncore.testing.suites.predict import PredictSuite
 from visioncore.testing.suites.python import PythonSuite
@@ -52,7 +53,7 @@ class TestPython(PythonSuite):
     package = PACKAGE
 
     def make_array(self) -> Any:
-        return np.random.default_rng(0).integers(0, 256, (2, 24, 20), np.uint8)
+        return Volume(np.random.default_rng(0).integers(0, 256, (2, 24, 20), np.uint8))
 
 
 class TestTrain(TrainSuite):

@@ -144,7 +144,7 @@ def test_golden_volume(
     model = Levels(SYNAPSE_CLASSES, case.about["config"]["patch_size"][0], unit, both if stage == "fused" else second)
     predictor = Predictor(cast(HSAM, model), "cpu", stage=stage)
     name = "volume.stage3" if stage == "fused" else "volume.stage2"
-    case.close(f"{name}.prediction", torch.from_numpy(predictor(image).labels.voxels))
+    case.close(f"{name}.prediction", torch.from_numpy(predictor(image, order="DHW").labels.voxels))
     result = evaluate(tmp_path, predictor, protocols=["synapse"], say=silent)
     assert result.cases == ["case0001"]
     scores = np.stack((result.scores["dice_synapse"][0], result.scores["hd95_synapse"][0]), axis=1)

@@ -251,7 +251,7 @@ def test_recipes_and_data_that_will_not_do(recipe: Path, data: Path, make_pairs:
     alone = make_pairs([("1.png", "1.png")], name="alone")
     for name, folder, overrides, told in (
         ("nerd-rian", data, {}, "unknown recipe 'nerd-rian'; did you mean nerd-rain?"),
-        (tmp_path / "none.yaml", data, {}, "this recipe cannot be read"),
+        (tmp_path / "none.yaml", data, {}, "no such recipe"),
         (recipe, tmp_path / "none", {}, "no such folder"),
         (recipe, data / "target", {}, "no folder of rainy images in it"),
         (recipe, alone, {}, "clean images, 1 in all: 1 would be held out for validation"),

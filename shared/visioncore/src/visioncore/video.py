@@ -151,7 +151,7 @@ def write_video(
             with av.open(str(temporary), "w", format=_CONTAINERS[path.suffix.lower()]) as container:
                 stream = _h264_stream(container, first, rate)
                 if audio_from is not None:
-                    describe(container, stream, sounding, probe_video(audio_from).pixel_aspect)
+                    describe(container, stream, sounding, audio_from)
                 sound = _Sound(container, sounding)
                 for frame in _encodable(path, itertools.chain([first], remaining), rate):
                     container.mux(stream.encode(frame))
@@ -313,8 +313,16 @@ def _h264_stream(container: Any, first: Frame, rate: Fraction) -> Any:
     return stream
 
 
-def describe(container: Any, stream: Any, source: Any, pixel_aspect: Fraction) -> None:
-    """Give a container that is not written yet the metadata of its source, and its video the shape of pixels."""
+def describe(container: Any, stream: Any, source: Any, path: str | Path) -> None:
+    """Give a container that is not written yet the metadata of its source, and its video the shape of pixels.
+
+    Args:
+        container: the one that is written.
+        stream: its video.
+        source: the open source, which may hold sound alone.
+        path: of the source.
+    """
+    pixel_aspect = probe_video(path).pixel_aspect if source.streams.video else Fraction(1)
     container.metadata.update({key: value for key, value in source.metadata.items() if key not in _NOT_KEPT})
     if pixel_aspect != 1:
         stream.codec_context.sample_aspect_ratio = pixel_aspect

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from visioncore.errors import InputError
+from visioncore.configs import check_extent, read_text
+from visioncore.errors import InputError, one_line
 
 from ..network.config import SYNAPSE_CLASSES
 
@@ -115,14 +116,18 @@ def read_label_map(source: str | Path) -> LabelMap:
     import yaml
 
     path = Path(source)
+    if not path.is_file():
+        raise InputError(f"{path}: no such file of labels, nor one of {', '.join(PRESETS)}")
+    text = read_text(path)
     try:
-        text = yaml.load(path.read_text(encoding="utf-8"), _strict_loader(path))
-    except OSError as error:
-        known = ", ".join(PRESETS)
-        raise InputError(f"{path}: no such file of labels ({error.strerror}), nor one of {known}") from None
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise InputError(f"{path}: not a YAML file ({' '.join(str(error).split())[:120]})") from None
-    return parse_label_map(text, str(path))
+        content = yaml.load(text, _strict_loader(path))
+    except InputError:
+        raise
+    # YAML's own errors, and whatever Python says of numbers too long or brackets too deep for it
+    except Exception as error:
+        raise InputError(f"{path}: not a YAML file ({one_line(error)})") from error
+    check_extent(content, str(path))
+    return parse_label_map(content, str(path))
 
 
 def _strict_loader(path: Path) -> Any:

@@ -96,8 +96,8 @@ class HSAMConfig:
         if self.gate == "working" and self.decoder != "hierarchical":
             raise InputError(f"gate is working; it belongs to the hierarchical decoder, not to {self.decoder}")
         check_most(self, image_size=8192, lora_rank=4096, decoder_width=4096, decoder_mlp=65536)
-        if len(self.classes) > 255:
-            raise InputError(f"{len(self.classes)} classes; there may be 255, which 8-bit labels can tell apart")
+        if len(self.classes) > 65535:
+            raise InputError(f"{len(self.classes)} classes; there may be 65535, which 16-bit labels can tell apart")
 
     @property
     def grid(self) -> int:

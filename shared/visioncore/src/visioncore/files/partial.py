@@ -24,7 +24,7 @@ def partial_path(path: Path) -> Path:
     It names the machine and the process, and is no longer than any file system allows.
     """
     mark = f"{_this_host()}-{os.getpid()}.partial{path.suffix[:_LONGEST_SUFFIX]}"
-    return hidden_beside(path.with_name(path.stem), mark)
+    return hidden_beside(path.parent / path.stem, mark)
 
 
 def hidden_beside(path: Path, ending: str) -> Path:
@@ -32,7 +32,7 @@ def hidden_beside(path: Path, ending: str) -> Path:
     name = path.name
     if len(os.fsencode(name)) > _LONGEST_NAME:
         name = f"{zlib.crc32(os.fsencode(name)):08x}"
-    return path.with_name(f".{name}.{ending}")
+    return path.parent / f".{name}.{ending}"
 
 
 def clear_partials(folder: Path) -> None:

@@ -34,7 +34,6 @@ from ..video import (
     _Sound,
     _ticks,
     describe,
-    probe_video,
 )
 
 FRAMES = 100
@@ -99,7 +98,7 @@ class Segments:
             try:
                 with av.open(str(temporary), "w", format=_CONTAINERS[self.path.suffix.lower()]) as container:
                     stream = _h264_stream(container, _blank(self._shape()), self.rate)
-                    describe(container, stream, sounding, probe_video(audio_from).pixel_aspect)
+                    describe(container, stream, sounding, audio_from)
                     sound = _Sound(container, sounding)
                     container.start_encoding()
                     for file in self._files:

@@ -170,7 +170,7 @@ def _member(path: Path, entries: Any, key: str) -> Any:
     return entries[key]
 
 
-class _ArraysOnly(pickle.Unpickler):
+class _ArraysOnly(pickle._Unpickler):  # in Python: the one in C gives memory to whatever number of objects is announced
     """An unpickler of arrays, numbers, text and containers, and of nothing that could run code."""
 
     def __init__(self, file: Any, path: Path) -> None:

@@ -51,13 +51,15 @@ def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
 
 
 @pytest.fixture(scope="session")
-def made_once(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str, Callable[[Path], object]], Path]:
+def made_once(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Callable[[str, Callable[[Path], object]], Path]:
     """Makes a folder, by its name and what fills it, once for all processes of a run, and returns it."""
     from filelock import FileLock
 
     base = tmp_path_factory.getbasetemp()
     # each process of a run has a folder of its own in that of the run
-    base = base.parent if "PYTEST_XDIST_WORKER" in os.environ else base
+    base = base.parent if hasattr(request.config, "workerinput") else base
 
     def make(name: str, fill: Callable[[Path], object]) -> Path:
         folder, done = base / name, base / f"{name}.done"

@@ -62,7 +62,7 @@ assert not heavy, heavy
             (("predict", tmp_path / "there.png", "--weights", "demo", "--out", tmp_path / "file"), "cannot write in"),
             (("predict", tmp_path / "there.png", "--weights", "demo", "--out", "/proc/none"), "cannot write in"),
             (("train", "--recipe", "none", "--data", tmp_path, *out), "unknown recipe 'none'"),
-            (("train", "--recipe", none.with_suffix(".yaml"), "--data", tmp_path, *out), "cannot be read"),
+            (("train", "--recipe", none.with_suffix(".yaml"), "--data", tmp_path, *out), "no such recipe"),
             (("train", "--recipe", "demo", "--data", none, *out), "no such file or folder"),
             (("evaluate", "--data", none, "--weights", "demo", *out), "no such file or folder"),
             (("evaluate", "--data", tmp_path, "--results", none, *out), "no such file or folder"),
