@@ -17,6 +17,7 @@ from visioncore.files import (
     natural_key,
     read_list,
     whole_folder,
+    writable_folder,
     write_text,
 )
 from visioncore.report import Table, write_json
@@ -175,3 +176,5 @@ def test_a_folder_that_could_be_made_is_not_made(tmp_path: Path) -> None:
     for folder in (tmp_path / "file", tmp_path / "file" / "deep"):
         with pytest.raises(InputError, match="cannot write in this folder"):
             check_writable(folder)
+        with pytest.raises(InputError, match=r"cannot write in this folder \(Not a directory\)"):
+            writable_folder(folder)

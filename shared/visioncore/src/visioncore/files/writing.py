@@ -20,6 +20,7 @@ def writable_folder(folder: str | Path) -> Path:
         InputError: if it is a file, cannot be made, or refuses a new file.
     """
     folder = Path(folder)
+    check_writable(folder)  # of a file, mkdir says only that it exists
     try:
         folder.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryFile(dir=folder):
