@@ -52,7 +52,10 @@ def as_image(given: GivenImage, range: Range | None = None) -> Image:
             f"a tensor {tuple(given.shape)}; give it to run(), as (B, C, H, W) or (C, H, W) in floating point with "
             "values in [0, 1]"
         )
-    return _from_array(np.asarray(given), range)
+    array = np.asarray(given)
+    if array.dtype.kind not in "buif":
+        raise InputError(f"a {type(given).__name__} is no image; give a file, an image of Pillow, an array of numbers")
+    return _from_array(array, range)
 
 
 def is_pillow(given: object) -> TypeGuard[PillowImage]:
@@ -88,8 +91,6 @@ def _in_range(array: NDArray[Any], black: float, white: float) -> NDArray[np.uin
     """Return an array with 0 for black and 65535 for white."""
     if not black < white:
         raise InputError(f"range is ({black:g}, {white:g}); it must be (black, white), the lower value first")
-    if array.dtype.kind not in "uif":
-        raise InputError(f"an array of {array.dtype}; an image has real numbers")
     if not np.isfinite(array).all():
         raise InputError("the array has values that are NaN or infinite; give them a value")
     if array.size and not (black <= array.min() and array.max() <= white):
