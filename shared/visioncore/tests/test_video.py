@@ -18,9 +18,9 @@ import pytest
 from numpy.typing import NDArray
 from PIL import Image as Pillow
 
-from visioncore import video
 from visioncore.errors import InputError
 from visioncore.video import Frame, probe_video, read_frames, write_video
+from visioncore.video.writing import Sound
 
 RATE = Fraction(25)
 # upright, as cameras store them: where the right and down axes of the stored frame go on the display
@@ -344,7 +344,7 @@ def test_a_failure_leaves_the_old_file_and_nothing_else(tmp_path: Path, monkeypa
     def full(*_: Any) -> None:
         raise av.error.OSError(errno.ENOSPC, "No space left on device")
 
-    monkeypatch.setattr(video._Sound, "mux_until", full)
+    monkeypatch.setattr(Sound, "mux_until", full)
     with pytest.raises(InputError, match=r"a\.mp4: could not be written \(No space left on device\)$"):
         write_video(tmp_path / "a.mp4", moving(40), RATE)
     assert [path.name for path in tmp_path.iterdir()] == ["a.mp4"]

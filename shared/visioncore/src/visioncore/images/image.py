@@ -57,29 +57,18 @@ _HEADER_OF_PNG = 33
 
 
 @dataclass(frozen=True, eq=False)
-class Image:
-    """An upright image with the metadata of its file.
+class Image(Metadata):
+    """An upright image with the `Metadata` of its file, which are named arguments.
 
     Attributes:
         pixels: (H, W, 3) RGB, uint8 or uint16. Colours beneath transparent pixels are kept, not composited.
         alpha: (H, W) of the same type, straight (not premultiplied), or None for an opaque file.
         grey: the file had one colour channel; ``pixels`` holds it three times.
-        icc: the colour profile of the file, which is not applied to the pixels.
-        exif: description, camera, date, place and the like as a block of EXIF; without the orientation, which has
-            been applied, and without the thumbnail.
-        xmp: the packet of XMP, with the orientation set to upright.
-        dpi: pixels per inch, horizontal and vertical.
-        colour: chunks of PNG (name, content) that say how colours are meant, besides a profile.
     """
 
     pixels: Pixels
     alpha: Pixels | None = None
     grey: bool = False
-    icc: bytes | None = None
-    exif: bytes | None = None
-    xmp: bytes | None = None
-    dpi: tuple[float, float] | None = None
-    colour: tuple[tuple[bytes, bytes], ...] = ()
 
     def __post_init__(self) -> None:
         shape, dtype = self.pixels.shape, self.pixels.dtype
@@ -229,7 +218,7 @@ def write_image(path: str | Path, image: Image) -> None:
     if path.suffix.lower() not in _FORMATS:
         raise InputError(f"{path}: images cannot be written as {path.suffix!r}; use {', '.join(_FORMATS)}")
     name, options = _FORMATS[path.suffix.lower()]
-    metadata, lost = held(Metadata(image.icc, image.exif, image.xmp, image.dpi, image.colour), name)
+    metadata, lost = held(image, name)
     if lost:
         # without the path, so that it is told once and not for each file
         warnings.warn(f"{name} files cannot hold all metadata; left out: {', '.join(lost)}", stacklevel=2)

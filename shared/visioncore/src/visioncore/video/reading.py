@@ -1,15 +1,10 @@
-"""Videos in files: reading upright RGB frames, and writing H.264 with the sound of the source.
-
-Both hold a few frames at a time, however long the video is.
-"""
+"""Videos read: upright RGB frames with their times."""
 
 from __future__ import annotations
 
-import itertools
-import math
 import warnings
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager, nullcontext
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
@@ -18,11 +13,10 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from .errors import InputError, damage, one_line
-from .extras import require
-from .files import atomic_path, writable_folder
-from .size_limit import check_pixels
-from .video_containers import first_bytes_of, missing_bytes, recognise
+from ..errors import InputError, damage, one_line
+from ..extras import require
+from ..size_limit import check_pixels
+from .containers import first_bytes_of, missing_bytes, recognise
 
 VIDEO_SUFFIXES = (
     *(".mp4", ".m4v", ".mov", ".mkv", ".webm", ".avi"),
@@ -30,16 +24,10 @@ VIDEO_SUFFIXES = (
 )
 """Suffixes of videos inside a folder."""
 
-_CONTAINERS = {".mp4": "mp4", ".m4v": "mp4", ".mov": "mov", ".mkv": "matroska"}
-WRITTEN_SUFFIXES = tuple(_CONTAINERS)
-"""Suffixes of videos that can be written."""
-# all but these describe the file, not what is shown in it
-_NOT_KEPT = ("major_brand", "minor_version", "compatible_brands", "encoder", "duration")
-# swscale's bicubic | full chroma | accurate rounding: its default darkens every colour by about one level of 255
-_ACCURATE = 0x4 | 0x2000 | 0x40000
-_BT709, _UNSPECIFIED, _LIMITED_RANGE = 1, 2, 1
+ACCURATE = 0x4 | 0x2000 | 0x40000
+"""swscale's bicubic, full chroma and accurate rounding; its default darkens every colour by about one of 255."""
+_UNSPECIFIED = 2
 _HD_ROWS = 720
-_TICKS_PER_SECOND = 90_000
 # a video that ends this much before its announced end has lost something
 _MISSING_SECONDS = 2
 # frames, from one to the next, that are no more a matter of rounding
@@ -115,56 +103,13 @@ def read_frames(path: str | Path) -> Iterator[Frame]:
             yield Frame(pixels, time)
 
 
-def write_video(
-    path: str | Path, frames: Iterable[Frame], rate: Fraction, audio_from: str | Path | None = None
-) -> bool:
-    """Write ``frames`` as an H.264 video (4:2:0, BT.709), whole or not at all; missing folders are made.
-
-    Args:
-        path: ``.mp4``, ``.m4v``, ``.mov`` or ``.mkv``.
-        frames: frames of one size, as ``read_frames`` gives them: their times are kept, so that variable rates stay
-            what they were. One without time is shown at its number divided by ``rate``. An odd height or width is
-            made even by repeating the last row or column, which 4:2:0 needs.
-        rate: frames per second, on average; guides the encoder.
-        audio_from: the video that these frames were made of: its first sound track is copied without being encoded
-            again, its title, dates and other metadata too, and the shape of its pixels.
-
-    Returns:
-        Whether the sound was copied. It is not where the source has none, or where the container cannot hold its
-        codec (``.mkv`` holds the most).
+@contextmanager
+def open_container(path: Path) -> Iterator[Any]:
+    """Open a video, or a file of sound alone, as PyAV's container.
 
     Raises:
-        InputError: if the suffix is another, there is no frame, sizes differ, a source cannot be read, PyAV is not
-            installed, or the system refuses the write; what stood at ``path`` is then still there.
+        InputError: if it cannot be read, or PyAV is not installed.
     """
-    av = require("av", "video")
-    path = Path(path)
-    if path.suffix.lower() not in _CONTAINERS:
-        raise InputError(f"{path}: videos cannot be written as {path.suffix!r}; use {', '.join(_CONTAINERS)}")
-    remaining = iter(frames)
-    if (first := next(remaining, None)) is None:
-        raise InputError(f"{path}: no frames to write, so no video")
-    writable_folder(path.parent)
-    source = nullcontext() if audio_from is None else _container(Path(audio_from))
-    with source as sounding, atomic_path(path) as temporary:
-        try:
-            with av.open(str(temporary), "w", format=_CONTAINERS[path.suffix.lower()]) as container:
-                stream = _h264_stream(container, first, rate)
-                if audio_from is not None:
-                    describe(container, stream, sounding, audio_from)
-                sound = _Sound(container, sounding)
-                for frame in _encodable(path, itertools.chain([first], remaining), rate):
-                    container.mux(stream.encode(frame))
-                    sound.mux_until(frame.pts * frame.time_base)
-                container.mux(stream.encode())
-                sound.mux_until(math.inf)
-                return sound.copied
-        except av.error.FFmpegError as error:
-            raise InputError(f"{path}: could not be written ({error.strerror})") from error
-
-
-@contextmanager
-def _container(path: Path) -> Iterator[Any]:
     av = require("av", "video")
     told = f"{path}: cannot be read as a video"
     try:
@@ -193,7 +138,7 @@ def _container(path: Path) -> Iterator[Any]:
 def _opened(path: Path) -> Iterator[tuple[Any, Any]]:
     """Open ``path`` and yield its container and its first video stream."""
     av = require("av", "video")
-    with _container(path) as container:
+    with open_container(path) as container:
         cover = av.stream.Disposition.attached_pic
         streams = [stream for stream in container.streams.video if not stream.disposition & cover]
         if not streams:
@@ -211,7 +156,7 @@ def _decoded(path: Path, container: Any, stream: Any) -> Iterator[tuple[Any, Fra
     Raises:
         InputError: where they are damaged or end too early.
     """
-    start = _start(container)
+    start = beginning(container)
     step = 1 / Fraction(stream.average_rate or 25)
     end = Fraction(0)
     count = 0
@@ -279,7 +224,7 @@ def _turns(frame: Any) -> int:
     return round(frame.rotation / 90)
 
 
-def _start(container: Any) -> Fraction:
+def beginning(container: Any) -> Fraction:
     """Return the time in seconds at which the earliest stream begins; broadcasts count from anywhere."""
     return Fraction(container.start_time or 0, 1_000_000)
 
@@ -291,107 +236,12 @@ def _announced_duration(container: Any, stream: Any) -> Fraction | None:
     # Matroska keeps the end as text, hours:minutes:seconds
     try:
         hours, minutes, seconds = stream.metadata["DURATION"].split(":")
-        return 3600 * int(hours) + 60 * int(minutes) + Fraction(seconds) - _start(container)
+        return 3600 * int(hours) + 60 * int(minutes) + Fraction(seconds) - beginning(container)
     except (KeyError, ValueError):
         return None
 
 
 def _rgb(frame: Any) -> NDArray[np.uint8]:
     matrix = "ITU709" if frame.colorspace == _UNSPECIFIED and frame.height >= _HD_ROWS else None
-    pixels = frame.to_ndarray(format="rgb24", interpolation=_ACCURATE, src_colorspace=matrix)
+    pixels = frame.to_ndarray(format="rgb24", interpolation=ACCURATE, src_colorspace=matrix)
     return np.ascontiguousarray(np.rot90(pixels, _turns(frame)))
-
-
-def _h264_stream(container: Any, first: Frame, rate: Fraction) -> Any:
-    height, width, _ = first.pixels.shape
-    stream = container.add_stream("libx264", rate=rate, options={"crf": "17"})
-    stream.width, stream.height, stream.pix_fmt = width + width % 2, height + height % 2, "yuv420p"
-    codec = stream.codec_context
-    codec.time_base = Fraction(1, _ticks(rate))
-    codec.colorspace = codec.color_primaries = codec.color_trc = _BT709
-    codec.color_range = _LIMITED_RANGE
-    return stream
-
-
-def describe(container: Any, stream: Any, source: Any, path: str | Path) -> None:
-    """Give a container that is not written yet the metadata of its source, and its video the shape of pixels.
-
-    Args:
-        container: the one that is written.
-        stream: its video.
-        source: the open source, which may hold sound alone.
-        path: of the source.
-    """
-    pixel_aspect = probe_video(path).pixel_aspect if source.streams.video else Fraction(1)
-    container.metadata.update({key: value for key, value in source.metadata.items() if key not in _NOT_KEPT})
-    if pixel_aspect != 1:
-        stream.codec_context.sample_aspect_ratio = pixel_aspect
-
-
-def _ticks(rate: Fraction) -> int:
-    """Return ticks per second such that every frame of a constant ``rate`` falls on a whole tick."""
-    return rate.numerator * math.ceil(_TICKS_PER_SECOND / rate.numerator)
-
-
-def _encodable(path: Path, frames: Iterable[Frame], rate: Fraction, begin: int = 0, last: int = -1) -> Iterator[Any]:
-    """Yield ``frames`` as the encoder needs them: even sides, 4:2:0, each later than the one before.
-
-    Args:
-        path: where they go, for messages.
-        frames: of one size.
-        rate: of the video.
-        begin: number of the first of them.
-        last: tick of the frame before it.
-    """
-    av = require("av", "video")
-    ticks, pts = _ticks(rate), last
-    shape: tuple[int, ...] | None = None
-    for number, (pixels, time) in enumerate(frames, start=begin):
-        shape = shape or pixels.shape
-        if pixels.shape != shape or len(shape) != 3 or pixels.dtype != np.uint8:
-            raise InputError(
-                f"{path}: frame {number} is {pixels.shape} {pixels.dtype}; all must be (H, W, 3) uint8 like the first"
-            )
-        height, width, _ = shape
-        even = np.pad(pixels, ((0, height % 2), (0, width % 2), (0, 0)), mode="edge")
-        frame = av.VideoFrame.from_ndarray(even, format="rgb24").reformat(
-            format="yuv420p", dst_colorspace="ITU709", dst_color_range="MPEG", interpolation=_ACCURATE
-        )
-        pts = max(pts + 1, round((number / rate if time is None else time) * ticks))
-        frame.pts, frame.time_base = pts, Fraction(1, ticks)
-        yield frame
-
-
-class _Sound:
-    """The first sound track of a source, copied packet by packet beside the frames."""
-
-    def __init__(self, container: Any, source: Any) -> None:
-        tracks = [] if source is None else list(source.streams.audio)
-        self.copied = bool(tracks) and tracks[0].codec_context.codec.canonical_name in container.supported_codecs
-        self._container = container
-        self._waiting: Iterator[Any] = iter(())
-        if self.copied:
-            target = container.add_stream_from_template(tracks[0])
-            target.metadata.update(
-                {key: tracks[0].metadata[key] for key in ("language", "title") if key in tracks[0].metadata}
-            )
-            self._waiting = self._packets(source, tracks[0], target)
-        self._next = next(self._waiting, None)
-
-    def mux_until(self, seconds: float | Fraction) -> None:
-        """Write the packets that begin up to ``seconds``, so that sound and frames lie near each other in the file."""
-        while self._next is not None and self._next.dts * self._next.time_base <= seconds:
-            self._container.mux(self._next)
-            self._next = next(self._waiting, None)
-
-    @staticmethod
-    def _packets(source: Any, track: Any, target: Any) -> Iterator[Any]:
-        # times count from the earliest stream of the source, as they do for its frames
-        offset = round(_start(source) / track.time_base)
-        for packet in source.demux(track):
-            if packet.dts is None:
-                continue
-            packet.dts -= offset
-            packet.pts = packet.dts if packet.pts is None else packet.pts - offset
-            packet.stream = target
-            yield packet

@@ -56,9 +56,7 @@ def missing_bytes(path: Path, container: str) -> int:
     """
     length = path.stat().st_size
     with path.open("rb") as file:
-        end = {"mov": _end_of_boxes, "matroska": _end_of_segment, "avi": _end_of_riff}.get(container, _none)(
-            file, length
-        )
+        end = _ENDS.get(container, _none)(file, length)
     return max(0, end - length)
 
 
