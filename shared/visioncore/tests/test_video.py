@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import os
 import re
 import struct
 import sys
@@ -225,7 +226,10 @@ def test_missing_folder_empty_and_foreign_files(tmp_path: Path) -> None:
     assert "No such file" in refused(tmp_path / "nowhere.mp4")
     assert "cannot be read as a video" in refused(tmp_path)
     (tmp_path / "empty.mp4").touch()
-    assert "cannot be read as a video" in refused(tmp_path / "empty.mp4")
+    assert "the file is empty" in refused(tmp_path / "empty.mp4")
+    if hasattr(os, "mkfifo"):
+        os.mkfifo(tmp_path / "pipe.mp4")
+        assert "a pipe or a device" in refused(tmp_path / "pipe.mp4")
     (tmp_path / "text.mp4").write_text("not a video\n" * 50)
     assert "cannot be read as a video" in refused(tmp_path / "text.mp4")
     (tmp_path / "text.txt").write_text("not a video\n" * 50)

@@ -26,14 +26,12 @@ from .jpeg import rows_end_early, scans_are_missing
 from .metadata import Metadata, held, of_chunks, of_file, of_page, pillow_options
 from .opening import open_image, open_with_chunks, recognise
 from .png import PngChunks, metadata_chunks, read_header
-from .sixteen_bit import decode_colour, encode_png, encode_tiff
+from .sixteen_bit import Pixels, decode_colour, eight_bit, encode_png, encode_tiff
 from .tiff import open_page, read_tiff, tiff_orientation, tiff_size
 
 if TYPE_CHECKING:
     from PIL.Image import Image as PillowImage
     from PIL.ImageFile import ImageFile
-
-Pixels = NDArray[np.uint8] | NDArray[np.uint16]
 
 WRITTEN_SUFFIXES = (".png", ".jpg", ".jpeg", ".tif", ".tiff", ".webp", ".bmp")
 """Suffixes of images that can be written."""
@@ -327,10 +325,3 @@ def _encode(image: Image, metadata: Metadata, name: str, options: dict[str, Any]
     encoded.save(file, name, **options, **({} if name == "PNG" else pillow_options(metadata)))
     content = file.getvalue()
     return content[:_HEADER_OF_PNG] + chunks + content[_HEADER_OF_PNG:] if chunks else content
-
-
-def eight_bit(array: Pixels) -> NDArray[np.uint8]:
-    """Return an array of 16-bit values rounded to 8 bit; one of 8-bit values as it is."""
-    if array.dtype == np.uint8:
-        return array.astype(np.uint8, copy=False)
-    return ((array.astype(np.uint32) + 128) // 257).astype(np.uint8)

@@ -15,8 +15,9 @@ from numpy.typing import NDArray
 
 from ..errors import InputError, damage, one_line
 from ..extras import require
+from ..files import first_bytes
 from ..size_limit import check_pixels
-from .containers import first_bytes_of, missing_bytes, recognise
+from .containers import HEAD, missing_bytes, recognise
 
 VIDEO_SUFFIXES = (
     *(".mp4", ".m4v", ".mov", ".mkv", ".webm", ".avi"),
@@ -112,11 +113,8 @@ def open_container(path: Path) -> Iterator[Any]:
     """
     av = require("av", "video")
     told = f"{path}: cannot be read as a video"
-    try:
-        # only the reader of this container: among others are lists that make FFmpeg open further files
-        kind = None if path.is_dir() else recognise(first_bytes_of(path))
-    except OSError as error:
-        raise InputError(f"{told} ({error.strerror})") from error
+    # only the reader of this container: among others are lists that make FFmpeg open further files
+    kind = None if path.is_dir() else recognise(first_bytes(path, HEAD))
     if kind is None:
         raise InputError(f"{told}; {', '.join(VIDEO_SUFFIXES)} files can")
     try:
@@ -177,7 +175,7 @@ def _decoded(path: Path, container: Any, stream: Any) -> Iterator[tuple[Any, Fra
         raise InputError(f"{path}: truncated or damaged at {float(end):.2f} s ({reason})") from error
     if count == 0:
         raise InputError(f"{path}: no frame can be decoded from this video")
-    if missing := missing_bytes(path, recognise(first_bytes_of(path)) or ""):
+    if missing := missing_bytes(path, recognise(first_bytes(path, HEAD)) or ""):
         raise InputError(f"{path}: truncated: ends at {float(end):.2f} s, {missing} bytes are missing")
     announced = _announced_duration(container, stream)
     if announced is not None and end < announced - _MISSING_SECONDS:
