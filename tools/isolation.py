@@ -49,7 +49,7 @@ CORE_FOLDERS = (
     ("medical", "lora", "metrics"),
     ("images", "video", "weights", "report"),
     ("devices", "recipes", "methods"),
-    ("cli", "configs", "files", "extras", "ranks", "size_limit", "video_containers"),
+    ("cli", "configs", "files", "extras", "ranks", "size_limit"),
     ("errors", "versions"),
 )
 """The folders of the core from the top down."""

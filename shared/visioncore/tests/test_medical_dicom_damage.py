@@ -55,7 +55,7 @@ def test_a_damaged_slice_at_an_end_is_told(tmp_path: Path, damage: Any, suffix: 
     damage(folder / names[number])
     assert names[number] in refused(folder)
     if damage is not cut_in_the_pixels:
-        assert "; fetch it again, or, to take the scan without, remove it or give skip_damaged" in refused(folder)
+        assert "; fetch it again, or, to take the scan without, remove it or read with skip_damaged" in refused(folder)
     volume = read(folder, skip_damaged=True)
     assert len(volume.voxels) == 4
     assert f"the slice {names[number]} is damaged (" in volume.notes[0]

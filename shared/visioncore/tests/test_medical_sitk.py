@@ -11,7 +11,9 @@ import numpy as np
 import pytest
 
 from visioncore.errors import InputError
+from visioncore.files import partial_path
 from visioncore.medical import ScanReader, Volume, write_like
+from visioncore.medical.header_and_data import write_both
 from visioncore.medical.sitk_images import write_with_sitk
 from visioncore.testing.refusals import refusal
 
@@ -236,3 +238,22 @@ def test_a_pair_without_its_voxels_is_refused(tmp_path: Path) -> None:
     assert "its header announces 48 bytes but it can hold no more than 47 bytes" in refused(tmp_path / "a.hdr")
     (tmp_path / "a.img").unlink()
     assert "beside each other in .hdr and .img" in refused(tmp_path / "a.hdr")
+
+
+def test_a_pair_is_written_beside_under_a_name_that_the_next_call_clears(tmp_path: Path) -> None:
+    header = tmp_path / "a.hdr"
+    header.write_text("old")
+    left = partial_path(header)
+    left.mkdir()
+    (left / "a.img").write_text("of a process that was killed")
+
+    def write(path: Path) -> None:
+        assert path == left / "a.hdr"
+        path.write_text("new")
+        assert not path.with_suffix(".img").exists()
+        raise OSError("disk full")
+
+    with pytest.raises(InputError, match="disk full"):
+        write_both(header, write)
+    assert [*tmp_path.iterdir()] == [header]
+    assert header.read_text() == "old"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import os
 import re
 import struct
 import sys
@@ -18,9 +19,9 @@ import pytest
 from numpy.typing import NDArray
 from PIL import Image as Pillow
 
-from visioncore import video
 from visioncore.errors import InputError
 from visioncore.video import Frame, probe_video, read_frames, write_video
+from visioncore.video.writing import Sound
 
 RATE = Fraction(25)
 # upright, as cameras store them: where the right and down axes of the stored frame go on the display
@@ -225,7 +226,10 @@ def test_missing_folder_empty_and_foreign_files(tmp_path: Path) -> None:
     assert "No such file" in refused(tmp_path / "nowhere.mp4")
     assert "cannot be read as a video" in refused(tmp_path)
     (tmp_path / "empty.mp4").touch()
-    assert "cannot be read as a video" in refused(tmp_path / "empty.mp4")
+    assert "the file is empty" in refused(tmp_path / "empty.mp4")
+    if hasattr(os, "mkfifo"):
+        os.mkfifo(tmp_path / "pipe.mp4")
+        assert "a pipe or a device" in refused(tmp_path / "pipe.mp4")
     (tmp_path / "text.mp4").write_text("not a video\n" * 50)
     assert "cannot be read as a video" in refused(tmp_path / "text.mp4")
     (tmp_path / "text.txt").write_text("not a video\n" * 50)
@@ -344,7 +348,7 @@ def test_a_failure_leaves_the_old_file_and_nothing_else(tmp_path: Path, monkeypa
     def full(*_: Any) -> None:
         raise av.error.OSError(errno.ENOSPC, "No space left on device")
 
-    monkeypatch.setattr(video._Sound, "mux_until", full)
+    monkeypatch.setattr(Sound, "mux_until", full)
     with pytest.raises(InputError, match=r"a\.mp4: could not be written \(No space left on device\)$"):
         write_video(tmp_path / "a.mp4", moving(40), RATE)
     assert [path.name for path in tmp_path.iterdir()] == ["a.mp4"]

@@ -77,7 +77,8 @@ def predict(
 
     Args:
         inputs: scans: files, folders, glob patterns.
-        out: folder for the results: labels, volumes of the organs as JSON, and what is asked for besides.
+        out: folder for the results: labels, volumes of the organs as JSON, and what is asked for besides; for one scan
+            also a file for its labels.
         series: which series to read from DICOM folders of several.
         probabilities: write those of all classes too.
         preview: write a figure of three planes too.

@@ -16,7 +16,7 @@ from importlib.metadata import EntryPoint, entry_points
 from importlib.resources import files
 from typing import Any
 
-from .errors import InputError
+from .errors import InputError, one_line
 from .versions import version_of
 
 GROUP = "visioncore.methods"
@@ -213,7 +213,7 @@ def _read(entry: EntryPoint) -> Method | BrokenMethod:
     try:
         found = load(entry.value)
     except Exception as error:
-        return BrokenMethod(entry.name, " ".join(str(error).split()) or type(error).__name__)
+        return BrokenMethod(entry.name, one_line(error))
     if not isinstance(found, Method):
         return BrokenMethod(entry.name, f"{entry.value} is a {type(found).__name__}, not a visioncore.methods.Method")
     return found

@@ -45,7 +45,7 @@ Dtype = Annotated[
 ]
 Weights = Annotated[str, arg(help="demo, a name of weights list, a folder, a hub id, the authors' file")]
 Device = Annotated[str, arg(help="auto, cpu, cuda, cuda:1, mps")]
-Out = Annotated[Path, arg(help="folder for the results")]
+Out = Annotated[Path, arg(help="folder for the results; for one input also a file")]
 Overwrite = Annotated[bool, arg(help="make results anew that are there already")]
 Batch = Annotated[int, arg(help="images, slices or tiles on the device at a time")]
 Compile = Annotated[bool, arg(help="compile the network first, which pays off for many inputs of one size")]

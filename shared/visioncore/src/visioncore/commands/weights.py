@@ -5,11 +5,11 @@ from __future__ import annotations
 import json
 import sys
 from dataclasses import asdict
-from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
 from ..cli import complain, say
+from ..configs import did_you_mean
 from ..errors import InputError
 from ..methods import Checkpoint, Method
 from ..report import Table, print_table
@@ -81,8 +81,7 @@ def named_checkpoint(method: Method, name: str) -> Checkpoint:
     found = find_checkpoint(method, name)
     if found is None:
         names = [checkpoint.name for checkpoint in method.checkpoints]
-        near = get_close_matches(name, names, n=1)
-        hint = f"did you mean {near[0]}?" if near else f"there are {', '.join(names) or 'none'}"
+        hint = did_you_mean(name, names).strip() or f"there are {', '.join(names) or 'none'}"
         raise InputError(f"no published weights are called {name!r}; {hint}" if name else f"which weights? {hint}")
     return found
 

@@ -6,7 +6,7 @@ from .finding import check_regular, duplicates, expand_inputs, first_bytes, matc
 from .folders import partial_folder, recover_folders, remove_folder, replace_folder
 from .lists import read_list
 from .lock import FolderLock
-from .partial import clear_partials, hidden_beside
+from .partial import clear_partials, hidden_beside, partial_path
 from .writing import atomic_path, check_writable, whole_folder, writable_folder, write_text, writing
 
 __all__ = [
@@ -23,6 +23,7 @@ __all__ = [
     "natural_key",
     "once",
     "partial_folder",
+    "partial_path",
     "read_list",
     "recover_folders",
     "remove_folder",

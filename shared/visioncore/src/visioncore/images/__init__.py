@@ -4,8 +4,6 @@ from .image import (
     IMAGE_SUFFIXES,
     WRITTEN_SUFFIXES,
     Image,
-    Pixels,
-    eight_bit,
     from_pillow,
     from_tensor,
     image_size,
@@ -13,6 +11,7 @@ from .image import (
     to_tensor,
     write_image,
 )
+from .sixteen_bit import Pixels, eight_bit
 
 __all__ = [
     "IMAGE_SUFFIXES",

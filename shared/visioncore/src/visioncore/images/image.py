@@ -26,14 +26,12 @@ from .jpeg import rows_end_early, scans_are_missing
 from .metadata import Metadata, held, of_chunks, of_file, of_page, pillow_options
 from .opening import open_image, open_with_chunks, recognise
 from .png import PngChunks, metadata_chunks, read_header
-from .sixteen_bit import decode_colour, encode_png, encode_tiff
+from .sixteen_bit import Pixels, decode_colour, eight_bit, encode_png, encode_tiff
 from .tiff import open_page, read_tiff, tiff_orientation, tiff_size
 
 if TYPE_CHECKING:
     from PIL.Image import Image as PillowImage
     from PIL.ImageFile import ImageFile
-
-Pixels = NDArray[np.uint8] | NDArray[np.uint16]
 
 WRITTEN_SUFFIXES = (".png", ".jpg", ".jpeg", ".tif", ".tiff", ".webp", ".bmp")
 """Suffixes of images that can be written."""
@@ -57,29 +55,18 @@ _HEADER_OF_PNG = 33
 
 
 @dataclass(frozen=True, eq=False)
-class Image:
-    """An upright image with the metadata of its file.
+class Image(Metadata):
+    """An upright image with the `Metadata` of its file, which are named arguments.
 
     Attributes:
         pixels: (H, W, 3) RGB, uint8 or uint16. Colours beneath transparent pixels are kept, not composited.
         alpha: (H, W) of the same type, straight (not premultiplied), or None for an opaque file.
         grey: the file had one colour channel; ``pixels`` holds it three times.
-        icc: the colour profile of the file, which is not applied to the pixels.
-        exif: description, camera, date, place and the like as a block of EXIF; without the orientation, which has
-            been applied, and without the thumbnail.
-        xmp: the packet of XMP, with the orientation set to upright.
-        dpi: pixels per inch, horizontal and vertical.
-        colour: chunks of PNG (name, content) that say how colours are meant, besides a profile.
     """
 
     pixels: Pixels
     alpha: Pixels | None = None
     grey: bool = False
-    icc: bytes | None = None
-    exif: bytes | None = None
-    xmp: bytes | None = None
-    dpi: tuple[float, float] | None = None
-    colour: tuple[tuple[bytes, bytes], ...] = ()
 
     def __post_init__(self) -> None:
         shape, dtype = self.pixels.shape, self.pixels.dtype
@@ -229,7 +216,7 @@ def write_image(path: str | Path, image: Image) -> None:
     if path.suffix.lower() not in _FORMATS:
         raise InputError(f"{path}: images cannot be written as {path.suffix!r}; use {', '.join(_FORMATS)}")
     name, options = _FORMATS[path.suffix.lower()]
-    metadata, lost = held(Metadata(image.icc, image.exif, image.xmp, image.dpi, image.colour), name)
+    metadata, lost = held(image, name)
     if lost:
         # without the path, so that it is told once and not for each file
         warnings.warn(f"{name} files cannot hold all metadata; left out: {', '.join(lost)}", stacklevel=2)
@@ -338,10 +325,3 @@ def _encode(image: Image, metadata: Metadata, name: str, options: dict[str, Any]
     encoded.save(file, name, **options, **({} if name == "PNG" else pillow_options(metadata)))
     content = file.getvalue()
     return content[:_HEADER_OF_PNG] + chunks + content[_HEADER_OF_PNG:] if chunks else content
-
-
-def eight_bit(array: Pixels) -> NDArray[np.uint8]:
-    """Return an array of 16-bit values rounded to 8 bit; one of 8-bit values as it is."""
-    if array.dtype == np.uint8:
-        return array.astype(np.uint8, copy=False)
-    return ((array.astype(np.uint32) + 128) // 257).astype(np.uint8)

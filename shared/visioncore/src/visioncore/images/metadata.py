@@ -18,7 +18,7 @@ _MOST_IN_JPEG = 65_500
 """Bytes of EXIF or XMP in a JPEG file."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False, kw_only=True)
 class Metadata:
     """Metadata of an image.
 
@@ -59,8 +59,7 @@ def held(metadata: Metadata, name: str) -> tuple[Metadata, list[str]]:
     lost = [field for field in given if field not in _HELD[name]]
     if name == "JPEG":
         lost += [field for field in ("exif", "xmp") if len(given.get(field, b"")) > _MOST_IN_JPEG]
-    emptied: dict[str, Any] = {field: () if field == "colour" else None for field in lost}
-    kept = replace(metadata, **emptied)
+    kept = Metadata(**{field: value for field, value in given.items() if field not in lost})
     if "exif" in given and "exif" not in lost:
         lost = [field for field in lost if field != "dpi"]  # EXIF has it too
     return kept, [_CALLED[field] for field in lost]
@@ -120,7 +119,7 @@ def _put_together(
     except (TypeError, ValueError, ZeroDivisionError):
         dpi = None
     xmp = upright_xmp(xmp) if isinstance(xmp, bytes) else None
-    return Metadata(icc or None, exif, xmp or None, dpi), orientation, ["EXIF"] if damaged else []
+    return Metadata(icc=icc or None, exif=exif, xmp=xmp or None, dpi=dpi), orientation, ["EXIF"] if damaged else []
 
 
 def _ratio(value: Any) -> float:

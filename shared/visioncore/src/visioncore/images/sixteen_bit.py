@@ -15,6 +15,8 @@ from ..extras import require
 from .metadata import Metadata
 from .png import SIGNATURE, chunk
 
+Pixels = NDArray[np.uint8] | NDArray[np.uint16]
+
 _PNG_COLOUR_TYPE = {1: 0, 2: 4, 3: 2, 4: 6}
 
 
@@ -33,6 +35,13 @@ def decode_colour(path: Path) -> NDArray[np.uint16]:
         raise InputError(f"{path}: a 16-bit file that OpenCV cannot decode; save it as 16-bit RGB or RGBA")
     order = [2, 1, 0, 3][: pixels.shape[2]]
     return np.ascontiguousarray(pixels[:, :, order])
+
+
+def eight_bit(array: Pixels) -> NDArray[np.uint8]:
+    """Return an array of 16-bit values rounded to 8 bit; one of 8-bit values as it is."""
+    if array.dtype == np.uint8:
+        return array.astype(np.uint8, copy=False)
+    return ((array.astype(np.uint32) + 128) // 257).astype(np.uint8)
 
 
 def encode_png(pixels: NDArray[np.uint16], chunks: bytes = b"") -> bytes:
@@ -54,7 +63,7 @@ def encode_png(pixels: NDArray[np.uint16], chunks: bytes = b"") -> bytes:
     return b"".join(parts)
 
 
-def encode_tiff(pixels: NDArray[np.uint8] | NDArray[np.uint16], metadata: Metadata) -> bytes:
+def encode_tiff(pixels: Pixels, metadata: Metadata) -> bytes:
     """Return (H, W, 1 to 4) grey, grey with alpha, RGB or RGBA of 8 or 16 bit as an uncompressed TIFF file."""
     from PIL import Image, TiffImagePlugin, TiffTags
 

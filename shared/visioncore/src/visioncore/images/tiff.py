@@ -20,9 +20,7 @@ from numpy.typing import NDArray
 from ..errors import InputError, damage
 from ..extras import require
 from ..size_limit import check_pixels, check_size
-from .sixteen_bit import decode_colour
-
-Pixels = NDArray[np.uint8] | NDArray[np.uint16]
+from .sixteen_bit import Pixels, decode_colour, eight_bit
 
 _WHITE_IS_ZERO, _BLACK_IS_ZERO, _RGB, _PALETTE, _CMYK, _YCBCR, _LAB = 0, 1, 2, 3, 5, 6, 8
 _KINDS = {_WHITE_IS_ZERO: 1, _BLACK_IS_ZERO: 1, _RGB: 3, _PALETTE: 1, _CMYK: 4, _YCBCR: 3}
@@ -109,7 +107,7 @@ def read_tiff(path: Path, page: Any) -> TiffImage:
     if page.photometric == _CMYK:
         if layers.dtype == np.uint16:
             notes.append("16-bit CMYK becomes 8-bit RGB")
-            layers = ((layers.astype(np.uint32) + 128) // 257).astype(np.uint8)
+            layers = eight_bit(layers)
         inks = require("PIL.Image", "images").fromarray(np.ascontiguousarray(layers), "CMYK")
         layers = np.asarray(inks.convert("RGB"))
         alpha = None

@@ -24,17 +24,9 @@ from numpy.typing import NDArray
 from ..errors import InputError
 from ..extras import require
 from ..files import atomic_path, clear_partials, hidden_beside, writable_folder, write_text
-from ..video import (
-    _CONTAINERS,
-    WRITTEN_SUFFIXES,
-    Frame,
-    _container,
-    _encodable,
-    _h264_stream,
-    _Sound,
-    _ticks,
-    describe,
-)
+from ..video import Frame
+from ..video.reading import open_container
+from ..video.writing import Sound, describe, encodable, h264_stream, ticks, written_container
 
 FRAMES = 100
 """In a segment; its first frame is a key frame, of which H.264 has one at least every 250."""
@@ -45,7 +37,7 @@ class Segments:
     """The segments of one video.
 
     Args:
-        path: the video, with one of `WRITTEN_SUFFIXES`.
+        path: the video, with one of `visioncore.video.WRITTEN_SUFFIXES`.
         rate: frames per second, on average.
         identity: all that the frames depend on; segments of another are removed.
 
@@ -54,8 +46,7 @@ class Segments:
     """
 
     def __init__(self, path: Path, rate: Fraction, identity: Mapping[str, object]) -> None:
-        if path.suffix.lower() not in WRITTEN_SUFFIXES:
-            raise InputError(f"{path}: videos cannot be written as {path.suffix!r}; use {', '.join(WRITTEN_SUFFIXES)}")
+        self._container = written_container(path)
         self.path, self.rate = path, rate
         writable_folder(path.parent)
         self.folder = hidden_beside(path, "segments")
@@ -94,16 +85,16 @@ class Segments:
         if not self._files:
             raise InputError(f"{self.path}: no frames to write, so no video")
         dts = iter(_decoding_times(np.concatenate([_read(file)["pts"] for file in self._files])).tolist())
-        with _container(audio_from) as sounding, atomic_path(self.path) as temporary:
+        with open_container(audio_from) as sounding, atomic_path(self.path) as temporary:
             try:
-                with av.open(str(temporary), "w", format=_CONTAINERS[self.path.suffix.lower()]) as container:
-                    stream = _h264_stream(container, _blank(self._shape()), self.rate)
+                with av.open(str(temporary), "w", format=self._container) as container:
+                    stream = h264_stream(container, _blank(self._shape()), self.rate)
                     describe(container, stream, sounding, audio_from)
-                    sound = _Sound(container, sounding)
+                    sound = Sound(container, sounding)
                     container.start_encoding()
                     for file in self._files:
                         for packet in _packets(_read(file)):
-                            packet.stream, packet.time_base = stream, Fraction(1, _ticks(self.rate))
+                            packet.stream, packet.time_base = stream, Fraction(1, ticks(self.rate))
                             packet.dts = next(dts)
                             time = packet.pts * packet.time_base
                             container.mux(packet)
@@ -129,9 +120,9 @@ class Segments:
         if self._files and shape != self._shape():
             raise InputError(f"{self.path}: frame {self.done} is {shape}; all must be like the first, {self._shape()}")
         packets: list[tuple[bytes, int, bool]] = []
-        with av.open(io.BytesIO(), "w", format=_CONTAINERS[self.path.suffix.lower()]) as container:
-            stream = _h264_stream(container, _blank(shape), self.rate)
-            for frame in itertools.chain(_encodable(self.path, frames, self.rate, self.done, last), [None]):
+        with av.open(io.BytesIO(), "w", format=self._container) as container:
+            stream = h264_stream(container, _blank(shape), self.rate)
+            for frame in itertools.chain(encodable(self.path, frames, self.rate, self.done, last), [None]):
                 packets += ((bytes(packet), packet.pts, packet.is_keyframe) for packet in stream.encode(frame))
         encoded, pts, key = zip(*packets, strict=True)
         file = self._file(len(self._files))

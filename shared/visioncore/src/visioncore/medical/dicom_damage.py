@@ -8,7 +8,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
-from ..errors import InputError
+from ..errors import InputError, one_line
 
 _LOOK = 1024
 """Bytes in which a file that is no text has a zero."""
@@ -57,11 +57,12 @@ def check_none_lost(folder: Path, lost: Mapping[Path, str], *, skip: bool) -> tu
         return ()
     file, reason = next(iter(lost.items()))
     more = f", and {len(lost) - 1} more such files" if len(lost) > 1 else ""
-    line = f"{folder}: the slice {file.name} is damaged ({' '.join(reason.split())}){more}"
+    line = f"{folder}: the slice {file.name} is damaged ({one_line(reason)}){more}"
     if skip:
         return (f"{line}; the scan is taken without",)
     raise InputError(
-        f"{line}; fetch it again, or, to take the scan without, remove it or give skip_damaged (--skip-damaged)"
+        f"{line}; fetch it again, or, to take the scan without, remove it or read with skip_damaged (predict "
+        "--skip-damaged)"
     )
 
 

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import tempfile
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
-from ..files import writing
+from ..files import partial_path, writing
 
 
 def write_both(header: Path, write: Callable[[Path], object]) -> None:
@@ -19,7 +19,13 @@ def write_both(header: Path, write: Callable[[Path], object]) -> None:
     Raises:
         InputError: if the system refuses the write.
     """
-    with writing(header), tempfile.TemporaryDirectory(dir=header.parent, prefix=".") as folder:
-        write(Path(folder, header.name))
-        for part in sorted(Path(folder).iterdir(), key=lambda part: part.name == header.name):
-            part.replace(header.with_name(part.name))
+    folder = partial_path(header)
+    with writing(header):
+        shutil.rmtree(folder, ignore_errors=True)  # of a process that was killed and had this number
+        folder.mkdir()
+        try:
+            write(folder / header.name)
+            for part in sorted(folder.iterdir(), key=lambda part: part.name == header.name):
+                part.replace(header.with_name(part.name))
+        finally:
+            shutil.rmtree(folder, ignore_errors=True)

@@ -195,4 +195,4 @@ def _hub_errors(what: str) -> Iterator[None]:
         raise
     # The client's errors and those of the transport under it share no base class.
     except Exception as error:
-        raise InputError(f"{what} ({' '.join(str(error).split())})") from error
+        raise InputError(f"{what} ({one_line(error)})") from error

@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
 from urllib.parse import parse_qs, urlsplit
 
-from ..errors import InputError
+from ..errors import InputError, one_line
 from ..extras import require
 from ..methods import Checkpoint
 from .download import download
@@ -100,6 +100,6 @@ def _told(checkpoint: Checkpoint, source: str, file: Path) -> Iterator[None]:
         if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
             shutil.rmtree(file.parent, ignore_errors=True)
         raise InputError(
-            f"{checkpoint.name}: not to be had from {source} ({' '.join(str(error).split())}); open "
+            f"{checkpoint.name}: not to be had from {source} ({one_line(error)}); open "
             f"{checkpoint.address} in a browser, and give the file that you get there with --file"
         ) from error

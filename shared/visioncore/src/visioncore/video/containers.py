@@ -6,7 +6,8 @@ import struct
 from pathlib import Path
 from typing import BinaryIO
 
-_HEAD = 4096
+HEAD = 4096
+"""Bytes at the beginning of a file that `recognise` needs."""
 _BOXES = (b"ftyp", b"moov", b"mdat", b"free", b"skip", b"wide", b"moof", b"styp", b"sidx", b"mfra", b"uuid", b"pnot")
 _SEGMENT = b"\x18\x53\x80\x67"
 # FFmpeg's name of a container, and how its files begin
@@ -27,7 +28,7 @@ _TS_PACKETS = (188, 192, 204)
 
 
 def recognise(head: bytes) -> str | None:
-    """Return FFmpeg's name of the container that begins with these bytes, some 4096 of them; None if it is none."""
+    """Return FFmpeg's name of the container that begins with these bytes, `HEAD` of them; None if it is none."""
     if head[4:8] in _BOXES:
         return "mov"
     for name, offset, signature in _SIGNATURES:
@@ -41,12 +42,6 @@ def recognise(head: bytes) -> str | None:
     return None
 
 
-def first_bytes_of(path: Path) -> bytes:
-    """Return as many bytes as `recognise` needs."""
-    with path.open("rb") as file:
-        return file.read(_HEAD)
-
-
 def missing_bytes(path: Path, container: str) -> int:
     """Return how many bytes a file lacks of what its container announces, 0 where that does not tell.
 
@@ -56,9 +51,7 @@ def missing_bytes(path: Path, container: str) -> int:
     """
     length = path.stat().st_size
     with path.open("rb") as file:
-        end = {"mov": _end_of_boxes, "matroska": _end_of_segment, "avi": _end_of_riff}.get(container, _none)(
-            file, length
-        )
+        end = _ENDS.get(container, _none)(file, length)
     return max(0, end - length)
 
 
@@ -78,7 +71,7 @@ def _end_of_boxes(file: BinaryIO, length: int) -> int:
 
 
 def _end_of_segment(file: BinaryIO, length: int) -> int:
-    head = file.read(_HEAD)
+    head = file.read(HEAD)
     start = 4 + _element_size(head, 4)[1]
     header, _ = _element_size(head, 4)
     segment = start + (header or 0)
