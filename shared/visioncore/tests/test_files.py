@@ -178,3 +178,11 @@ def test_a_folder_that_could_be_made_is_not_made(tmp_path: Path) -> None:
             check_writable(folder)
         with pytest.raises(InputError, match=r"cannot write in this folder \(Not a directory\)"):
             writable_folder(folder)
+
+
+def test_an_empty_input_is_not_the_working_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "a.png").touch()
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(InputError, match="an input is empty"):
+        expand_inputs([""], [".png"])
+    assert expand_inputs(["."], [".png"]) == [Path("a.png")]
