@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 from functools import partial
 from importlib import import_module
 from pathlib import Path
@@ -167,7 +168,7 @@ def test_a_header_that_gives_no_place_is_told(tmp_path: Path, path: Any) -> None
         (partial(write_nhdr, data_file="a%02d.raw 1 2 1"), "they must be in one file beside the header"),
         (partial(write_mhd, ElementDataFile="LIST"), "they must be in one file beside the header"),
         (partial(write_mhd, BinaryData="False"), "its voxels are written in digits"),
-        (partial(write_mhd, DimSize="four"), "the MetaImage file is truncated or damaged"),
+        (partial(write_mhd, DimSize="four 3 2"), "the MetaImage file is truncated or damaged"),
     ],
 )
 def test_headers_that_cannot_be_are_refused(tmp_path: Path, path: Any, told: str) -> None:
@@ -236,3 +237,75 @@ def test_a_pair_without_its_voxels_is_refused(tmp_path: Path) -> None:
     assert "its header announces 48 bytes but it can hold no more than 47 bytes" in refused(tmp_path / "a.hdr")
     (tmp_path / "a.img").unlink()
     assert "beside each other in .hdr and .img" in refused(tmp_path / "a.hdr")
+
+
+HEADERS = {
+    ".mha": b"ObjectType = Image\nNDims = 3\nDimSize = 5 4 3\nElementSpacing = 1 1 1\nElementType = MET_SHORT\n",
+    ".nrrd": b"NRRD0004\ntype: short\ndimension: 3\nsizes: 5 4 3\nendian: little\nencoding: raw\n",
+}
+ENDS = {".mha": b"ElementDataFile = LOCAL\n", ".nrrd": b"\n"}
+
+
+@pytest.mark.parametrize(
+    ("suffix", "lines", "told"),
+    [
+        (".mha", b"ElementDataFile : sub/o.raw\n", "its voxels are in sub/o.raw"),
+        (".mha", b"ElementDataFile\n= sub/o.raw\n", "'ElementDataFile' is no line of it"),
+        (".mha", b"NDims = 3\n", "the header has ndims twice"),
+        (".nrrd", b"content: a\x85\x85\ndata file: sub/o.raw\n", "is no line of it"),
+        (".nrrd", b"# c\rdata file: sub/o.raw\n", "is no line of it"),
+        (".nrrd", b"# c\n" * 2**18 + b"data file: sub/o.raw\n", "has no end"),
+    ],
+)
+def test_no_way_of_writing_a_header_leads_to_other_files(tmp_path: Path, suffix: str, lines: bytes, told: str) -> None:
+    voxels = np.arange(60, dtype="<i2").tobytes()
+    plain, other = tmp_path / f"plain{suffix}", tmp_path / f"other{suffix}"
+    plain.write_bytes(HEADERS[suffix] + ENDS[suffix] + voxels)
+    assert read(plain).voxels.size == 60
+    (tmp_path / "sub").mkdir()
+    (tmp_path / "sub" / "o.raw").write_bytes(bytes(120))
+    other.write_bytes(HEADERS[suffix] + lines + ENDS[suffix] + voxels)
+    assert told in refused(other)
+
+
+@pytest.mark.parametrize(("suffix", "line"), [(".mha", b"NDims = 3"), (".nrrd", b"dimension: 3")])
+def test_as_many_dimensions_as_sizes(tmp_path: Path, suffix: str, line: bytes) -> None:
+    path = tmp_path / f"a{suffix}"
+    path.write_bytes(HEADERS[suffix].replace(line, line.replace(b"3", b"2")) + ENDS[suffix] + bytes(120))
+    assert "it announces '2' dimensions and 3 sizes" in refused(path)
+
+
+@pytest.mark.parametrize("suffix", [".mha", ".nrrd"])
+@pytest.mark.parametrize("fault", ["cut", "end", "flipped", "short", "skip"])
+def test_packed_voxels_that_are_damaged_are_refused(tmp_path: Path, suffix: str, fault: str) -> None:
+    voxels = np.random.default_rng(0).integers(0, 99, (3, 40, 50), np.int16)
+    path = tmp_path / f"a{suffix}"
+    sitk.WriteImage(sitk.GetImageFromArray(voxels), str(path), True)
+    assert np.array_equal(read(path).voxels, voxels)
+    content = bytearray(path.read_bytes())
+    if fault == "flipped":
+        content[-2000] ^= 255
+    elif fault == "short":
+        content = content.replace(b"50 40 3", b"50 40 4")
+    elif fault == "skip":
+        content = content.replace(b"NDims", b"HeaderSize = 1\nNDims").replace(b"encoding:", b"byte skip: 1\nencoding:")
+    path.write_bytes(content[: {"cut": -500, "end": -1}.get(fault)])
+    assert ("is to be skipped" if fault == "skip" else "truncated or damaged") in refused(path)
+
+
+@pytest.mark.parametrize("size", [b"", b"CompressedDataSize = 9\n", b"CompressedDataSize = 99999\n"])
+def test_the_size_of_packed_voxels_must_be_right(tmp_path: Path, size: bytes) -> None:
+    path = tmp_path / "a.mha"
+    sitk.WriteImage(sitk.GetImageFromArray(np.zeros((3, 4, 5), np.int16)), str(path), True)
+    content = path.read_bytes()
+    (line,) = (line + b"\n" for line in content.split(b"\n") if line.startswith(b"CompressedDataSize"))
+    path.write_bytes(content.replace(line, size))
+    told = refused(path)
+    assert "CompressedDataSize is missing" in told or "the packed voxels are truncated" in told
+
+
+def test_gzip_files_may_follow_one_another(tmp_path: Path) -> None:
+    voxels = np.arange(60, dtype="<i2").tobytes()
+    packed = gzip.compress(voxels[:50]) + gzip.compress(voxels[50:])
+    (tmp_path / "a.nrrd").write_bytes(HEADERS[".nrrd"].replace(b"raw", b"gzip") + b"\n" + packed)
+    assert np.array_equal(read(tmp_path / "a.nrrd").voxels.ravel(), np.arange(60))

@@ -16,7 +16,7 @@ from torch import nn
 from ..configs import from_plain, read_text, shown, to_plain
 from ..devices import resolve_device
 from ..errors import InputError, one_line
-from ..files import whole_folder, write_text
+from ..files import check_regular, whole_folder, write_text
 from .extent import shapes_of
 from .state_dicts import check_fit, load_into, read_metadata, read_state_dict, write_state_dict
 
@@ -100,6 +100,7 @@ class Pretrained(nn.Module):
         config = path / CONFIG_FILE
         if not config.exists():
             raise InputError(f"{source}: no {CONFIG_FILE} in this folder; save_pretrained writes one")
+        check_regular(config)
         text = read_text(config)
         return cls._load(text, str(config), path / WEIGHTS_FILE, device)
 
