@@ -175,3 +175,11 @@ def test_a_folder_that_could_be_made_is_not_made(tmp_path: Path) -> None:
     for folder in (tmp_path / "file", tmp_path / "file" / "deep"):
         with pytest.raises(InputError, match="cannot write in this folder"):
             check_writable(folder)
+
+
+def test_an_empty_input_is_not_the_working_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "a.png").touch()
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(InputError, match="an input is empty"):
+        expand_inputs([""], [".png"])
+    assert expand_inputs(["."], [".png"]) == [Path("a.png")]

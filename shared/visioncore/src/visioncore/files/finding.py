@@ -30,12 +30,15 @@ def expand_inputs(inputs: Iterable[str | Path], suffixes: Iterable[str]) -> list
             that is named outright is taken whatever its suffix.
 
     Raises:
-        InputError: if an input does not exist, is a pipe or a device, matches nothing, or is a folder without a file of
+        InputError: if an input is empty, does not exist, is a pipe or a device, matches nothing, or is a folder without a file of
             the wanted kind.
     """
     wanted = tuple(suffixes)
     found: list[Path] = []
     for entry in inputs:
+        # which would be the working folder; it comes of a shell variable that is not set
+        if not str(entry):
+            raise InputError("an input is empty; name a file or a folder (. for this one)")
         path = Path(entry)
         if path.is_dir():
             inside = (file for _, files in walk(path) for file in files)

@@ -65,7 +65,9 @@ def read_metaimage_header(path: Path) -> TextHeader:
         start = start if data == path else 0
         length = int(fields.get("compresseddatasize", "0" if data == path else str(data.stat().st_size)))
         if not 0 < length <= data.stat().st_size - start:
-            raise InputError(f"{path}: its CompressedDataSize is missing, or more than the file holds; write it anew")
+            raise InputError(
+                f"{path}: CompressedDataSize is missing or wrong, or the file is truncated or damaged; write it anew"
+            )
         _check_packed(data, start, length, count * size, fields.get("headersize", "0"))
     spacing = fields.get("elementspacing", fields.get("elementsize"))
     _check_spacing(path, (spacing or "").split())
@@ -113,7 +115,7 @@ def _text(path: Path) -> str:
 
 
 def _metaimage_fields(path: Path) -> tuple[dict[str, str], int]:
-    """Return the values by their names in lower case, the last of which says where the data are, and the header's end."""
+    """Return the values by their names in lower case, the last says where the data are, and the header's end."""
     fields: dict[str, str] = {}
     end = 0
     for line in _text(path).split("\n"):
