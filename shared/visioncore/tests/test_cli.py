@@ -12,7 +12,7 @@ from typing import Literal
 
 import pytest
 
-from visioncore.cli import Command, Positional, run
+from visioncore.cli import Command, Positional, run, say
 from visioncore.errors import InputError
 
 Run = Callable[..., tuple[int, str, str]]

@@ -30,8 +30,8 @@ def expand_inputs(inputs: Iterable[str | Path], suffixes: Iterable[str]) -> list
             that is named outright is taken whatever its suffix.
 
     Raises:
-        InputError: if an input is empty, does not exist, is a pipe or a device, matches nothing, or is a folder without a file of
-            the wanted kind.
+        InputError: if an input is empty, does not exist, is a pipe or a device, matches nothing, or is a folder without
+            a file of the wanted kind.
     """
     wanted = tuple(suffixes)
     found: list[Path] = []
