@@ -236,6 +236,28 @@ def test_load_into_is_all_or_nothing() -> None:
     assert (model.weight == 1).all()
 
 
+def test_complex_numbers_are_not_cut_down_to_real_ones(tmp_path: Path) -> None:
+    model = nn.Linear(2, 2)
+    before = model.weight.detach().clone()
+    with pytest.raises(InputError, match=r"a\.pth: weight holds complex numbers; Linear has real ones"):
+        load_into(model, {"bias": torch.ones(2), "weight": torch.ones(2, 2, dtype=torch.complex64)}, where="a.pth")
+    assert torch.equal(model.weight, before)
+
+
+def test_names_in_a_file_do_not_break_the_line(tmp_path: Path) -> None:
+    torch.save({"a\n\x1b[2J" + "b" * 9999: torch.eye(2).to_sparse()}, tmp_path / "a.pth")
+    assert len(error_of(tmp_path / "a.pth")) < 800
+    assert "\x1b" not in error_of(tmp_path / "a.pth")
+    assert len(compare({"a\nb" + "c" * 9999: torch.ones(1)}, {}).describe().splitlines()) == 1
+    assert len(compare({"c" * 9999: torch.ones(1)}, {}).describe()) < 400
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="there are no pipes with names")
+def test_a_pipe_is_not_waited_for(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "a.pth")
+    assert "a pipe or a device" in error_of(tmp_path / "a.pth")
+
+
 def test_tied_and_overlapping_tensors_are_written_under_every_name(tmp_path: Path) -> None:
     whole = torch.arange(10.0)
     state = {"a": whole, "tied": whole, "part": whole[2:5], "strided": whole.reshape(2, 5).T, "empty": torch.ones(0)}

@@ -348,7 +348,13 @@ def complain(line: str) -> None:
     print(_writable(line, sys.stderr), file=sys.stderr, flush=True)  # noqa: T201
 
 
+_CONTROLS = {code: f"\\x{code:02x}" for code in (*range(32), *range(127, 160)) if chr(code) not in "\t\n"}
+
+
 def _writable(line: str, stream: TextIO) -> str:
-    """Return a line with what a stream cannot write, such as bytes of a file name that are no UTF-8, as ``\\xe9``."""
+    """Return a line with what a stream cannot write, such as bytes of a file name that are no UTF-8, as ``\\xe9``.
+
+    So are control characters: names of files and of what is in them must not command a terminal.
+    """
     encoding = getattr(stream, "encoding", None) or "utf-8"
-    return escaped(line).encode(encoding, "backslashreplace").decode(encoding)
+    return escaped(line).translate(_CONTROLS).encode(encoding, "backslashreplace").decode(encoding)

@@ -15,8 +15,11 @@ class InputError(ValueError):
 
 
 def some(names: Iterable[str], most: int | None = 8) -> str:
-    """Return the first few names as text for a message, and how many more there are; None for all of them."""
-    every = list(names)
+    """Return the first few names as text for a message, and how many more there are; None for all of them.
+
+    They may come from a hostile file: what cannot be printed in them, and what is too long, is left out.
+    """
+    every = [name if name.isprintable() and len(name) < 300 else one_line(name) for name in names]
     shown = every[:most]
     more = len(every) - len(shown)
     return ", ".join(shown) + (f" and {more} more" if more else "")

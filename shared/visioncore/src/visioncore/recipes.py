@@ -6,6 +6,7 @@ which fields there are and of which type; what a recipe leaves out keeps its def
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from importlib.resources import files
 from pathlib import Path
@@ -82,11 +83,17 @@ def _shipped(package: str) -> str:
     return f"the recipes of {package} are {', '.join(recipe_names(package)) or '(none)'}"
 
 
+_INTEGER = "tag:yaml.org,2002:int"
+
+
 class _Loader(yaml.SafeLoader):
-    """YAML in which dates are text as they are typed: no field holds a date, and one with a month 13 is no error."""
+    """YAML in which what is no number in plain digits stays text as it is typed, and no key is there twice.
+
+    YAML's own would take 010 for 8, 1:30 for 90, and 2024-13-01 for an error.
+    """
 
     yaml_implicit_resolvers = {  # noqa: RUF012
-        first: [(tag, pattern) for tag, pattern in resolvers if tag != "tag:yaml.org,2002:timestamp"]
+        first: [each for each in resolvers if each[0] not in (_INTEGER, "tag:yaml.org,2002:timestamp")]
         for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
     }
 
@@ -95,19 +102,38 @@ class _Loader(yaml.SafeLoader):
         if any(key.tag == "tag:yaml.org,2002:merge" for key, _ in node.value):
             raise yaml.constructor.ConstructorError(None, None, "'<<' merges mappings; write their fields out")
 
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
+        """Return the mapping, or raise for a key given twice, of which only the last would count."""
+        seen: set[str] = set()
+        for key, _ in node.value:
+            name = str(key.value)
+            if name in seen:
+                raise InputError(
+                    f"line {key.start_mark.line + 1}: {one_line(name, 100)} is there twice; each only once"
+                )
+            seen.add(name)
+        return dict(super().construct_mapping(node, deep))
+
+
+_Loader.add_implicit_resolver(_INTEGER, re.compile(r"[-+]?(?:0|[1-9][0-9]*)\Z"), list("-+0123456789"))
+
 
 def parse_yaml(where: str, text: str) -> Any:
-    """Return the mappings, lists, numbers and text of a YAML document; dates stay text.
+    """Return the mappings, lists, numbers and text of a YAML document.
+
+    Dates stay text, and so do numbers that are not in plain decimal digits, such as 010 and 0x10.
 
     Args:
         where: it is from, for messages.
         text: the document.
 
     Raises:
-        InputError: if it is no YAML, or has more values or levels than any configuration.
+        InputError: if it is no YAML, names something twice, or has more values or levels than any configuration.
     """
     try:
         values = yaml.load(text, _Loader)
+    except InputError as error:
+        raise InputError(f"{where}, {error}") from None
     # YAML's own errors, and whatever Python says of a number with too many digits or brackets too deep for it.
     except Exception as error:
         raise InputError(f"{where}: this is not YAML ({one_line(error)})") from error

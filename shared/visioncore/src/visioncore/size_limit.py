@@ -7,7 +7,7 @@ import zipfile
 from collections.abc import Iterable
 from pathlib import Path
 
-from .errors import InputError
+from .errors import InputError, one_line
 
 VARIABLE = "VISIONCORE_MOST_GB"
 """The environment variable that sets the limit, in gigabytes of 10^9 bytes."""
@@ -54,7 +54,7 @@ def check_members(path: Path, members: Iterable[zipfile.ZipInfo]) -> bool:
     stored, announced, packed, length = 0, 0, 0, path.stat().st_size
     for member in members:
         if member.flag_bits & 1 or member.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
-            raise InputError(f"{path}: {member.filename} in it is encrypted or compressed in an unusual way")
+            raise InputError(f"{path}: {one_line(member.filename)} in it is encrypted or compressed in an unusual way")
         if member.compress_type == zipfile.ZIP_STORED:
             stored += max(member.file_size, member.compress_size)
         else:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -10,15 +9,14 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from visioncore.configs import check_extent, read_text
-from visioncore.errors import InputError, one_line
+from visioncore.configs import read_text, shown
+from visioncore.errors import InputError
+from visioncore.recipes import parse_yaml
 
-from ..network.config import SYNAPSE_CLASSES
+from ..network.config import SYNAPSE_CLASSES, check_class_names
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
-
-_PLAIN = re.compile(r"0|-?[1-9][0-9]*")
 
 MOST_CLASSES = 255
 """As many as 8-bit labels can tell apart, with background as 0."""
@@ -39,10 +37,9 @@ class LabelMap:
     others: bool = False
 
     def __post_init__(self) -> None:
-        if not 1 <= len(self.classes) <= MOST_CLASSES or len(set(self.classes)) < len(self.classes):
-            raise InputError(
-                f"classes are {', '.join(self.classes) or 'none'}; there must be 1 to {MOST_CLASSES}, each only once"
-            )
+        check_class_names(self.classes)
+        if len(self.classes) > MOST_CLASSES:
+            raise InputError(f"{len(self.classes)} classes; there must be 1 to {MOST_CLASSES}")
         wrong = [
             value for value, label in self.values.items() if not (0 <= value < 2**16 and label <= len(self.classes))
         ]
@@ -109,51 +106,14 @@ def read_label_map(source: str | Path) -> LabelMap:
 
     Raises:
         InputError: if there is no such file or preset, it does not say so, names something twice, or has numbers that
-            are not plain, such as 010, which YAML takes for 8.
+            are not in plain digits, such as 010.
     """
     if str(source) in PRESETS:
         return PRESETS[str(source)]
-    import yaml
-
     path = Path(source)
     if not path.is_file():
         raise InputError(f"{path}: no such file of labels, nor one of {', '.join(PRESETS)}")
-    text = read_text(path)
-    try:
-        content = yaml.load(text, _strict_loader(path))
-    except InputError:
-        raise
-    # YAML's own errors, and whatever Python says of numbers too long or brackets too deep for it
-    except Exception as error:
-        raise InputError(f"{path}: not a YAML file ({one_line(error)})") from error
-    check_extent(content, str(path))
-    return parse_label_map(content, str(path))
-
-
-def _strict_loader(path: Path) -> Any:
-    """Return YAML's safe loader that refuses keys given twice and numbers that mean others than they look like."""
-    import yaml
-
-    class Strict(yaml.SafeLoader):
-        def construct_mapping(self, node: Any, deep: bool = False) -> dict[Any, Any]:
-            seen: set[str] = set()
-            for key, _ in node.value:
-                name = str(getattr(key, "value", ""))
-                if name in seen:
-                    raise InputError(f"{path}, line {key.start_mark.line + 1}: {name} is there twice; each only once")
-                seen.add(name)
-            return dict(super().construct_mapping(node, deep))
-
-    def plain(loader: Any, node: Any) -> int:
-        if not _PLAIN.fullmatch(node.value):
-            raise InputError(
-                f"{path}, line {node.start_mark.line + 1}: {node.value} is {loader.construct_yaml_int(node)} in YAML; "
-                "write numbers in plain digits, without a leading 0"
-            )
-        return int(node.value)
-
-    Strict.add_constructor("tag:yaml.org,2002:int", plain)
-    return Strict
+    return parse_label_map(parse_yaml(str(path), read_text(path)), str(path))
 
 
 def parse_label_map(content: Any, where: str) -> LabelMap:
@@ -173,7 +133,7 @@ def parse_label_map(content: Any, where: str) -> LabelMap:
     else:
         entries = list(classes.items()) if isinstance(classes, dict) else []
     if not isinstance(classes, list | dict) or not all(isinstance(name, str) for name, _ in entries):
-        raise InputError(f"{where}: classes must be a list of names, or names with their values; it is {classes!r}")
+        raise InputError(f"{where}: classes must be a list of names, or names with values; it is {shown(classes)}")
     values = dict.fromkeys([0, *_values([] if ignore == "others" else ignore, f"{where}: ignore")], 0)
     for label, (name, given) in enumerate(entries, start=1):
         for value in _values(given, f"{where}: {name}"):
@@ -191,5 +151,5 @@ def parse_label_map(content: Any, where: str) -> LabelMap:
 def _values(given: Any, where: str) -> list[int]:
     values = given if isinstance(given, list) else [given]
     if not all(isinstance(value, int) and not isinstance(value, bool) for value in values):
-        raise InputError(f"{where} is {given!r}; it must be a whole number or a list of them")
+        raise InputError(f"{where} is {shown(given)}; it must be a whole number in plain digits, or a list of them")
     return values

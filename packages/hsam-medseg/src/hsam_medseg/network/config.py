@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
-from visioncore.configs import check_choices, check_most
-from visioncore.errors import InputError
+from visioncore.configs import check_choices, check_most, shown
+from visioncore.errors import InputError, some
 from visioncore.medical import check_orientation
 
 PATCH = 16
@@ -83,8 +84,7 @@ class HSAMConfig:
         check_choices(self)
         if self.image_size < PATCH or self.image_size % PATCH:
             raise InputError(f"image_size is {self.image_size}; it must be a positive multiple of {PATCH}")
-        if not self.classes or len(set(self.classes)) != len(self.classes) or "" in self.classes:
-            raise InputError(f"classes are {', '.join(self.classes) or 'none'}; at least one name, each only once")
+        check_class_names(self.classes)
         if self.lora_rank < 0:
             raise InputError(f"lora_rank is {self.lora_rank}; it must be at least 0")
         if self.train_encoder and self.lora_rank:
@@ -108,6 +108,20 @@ class HSAMConfig:
     def channels(self) -> int:
         """Output channels K = C + 1; channel 0 is the background."""
         return len(self.classes) + 1
+
+
+def check_class_names(classes: Sequence[str]) -> None:
+    """Validate the names of classes, which are written into tables, JSON and DICOM, and printed.
+
+    Raises:
+        InputError: if there is none, one is there twice, or one is blank or has characters that cannot be printed.
+    """
+    unprintable = [name for name in classes if not name.strip() or not name.isprintable()]
+    if not classes or len(set(classes)) != len(classes) or unprintable:
+        raise InputError(
+            f"classes are {some(map(shown, unprintable or classes)) or 'none'}; at least one printable name, each only "
+            "once"
+        )
 
 
 def named_config(name: str) -> HSAMConfig | None:

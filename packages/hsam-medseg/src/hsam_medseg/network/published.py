@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 
 from visioncore.backbones.sam import SAM_ENCODERS, SAM_FILES, SOURCE, read_image_encoder
-from visioncore.errors import InputError
+from visioncore.errors import InputError, one_line
 from visioncore.weights.fetched import backbone_file
 from visioncore.weights.pretrained import Pretrained
 from visioncore.weights.state_dicts import compare, read_state_dict, strip_prefix
@@ -130,7 +130,7 @@ def detect_config(state: Mapping[str, Tensor], where: str) -> HSAMConfig:
     if tokens is None or norm is None or down is None:
         raise InputError(
             f"{where}: not an H-SAM checkpoint: it has no mask_decoder.mask_tokens.weight, mask_decoder2.norm1.weight "
-            f"or w_a_000 (it has {len(state)} tensors, the first is {next(iter(state), 'none')})"
+            f"or w_a_000 (it has {len(state)} tensors, the first is {one_line(next(iter(state), 'none'))})"
         )
     depths = {config.depth: name for name, config in SAM_ENCODERS.items()}
     if pairs % 2 or pairs // 2 not in depths:

@@ -21,7 +21,7 @@ from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from ..errors import InputError, one_line, some
-from ..files import atomic_path
+from ..files import atomic_path, check_regular
 from ..size_limit import check_members, check_size
 
 ENVELOPES = ("state_dict", "params_ema", "params", "model")
@@ -74,7 +74,7 @@ def check_dense(path: Path, tensors: Mapping[str, Tensor]) -> None:
     stretched = 0
     for name, tensor in tensors.items():
         if tensor.layout != torch.strided or tensor.is_quantized or tensor.is_meta or tensor.is_nested:
-            raise InputError(f"{path}: {name} is no dense tensor of values; convert it before it is saved")
+            raise InputError(f"{path}: {one_line(name)} is no dense tensor of values; convert it before it is saved")
         size = tensor.numel() * tensor.element_size()
         stretched += size if size > tensor.untyped_storage().nbytes() else 0
     check_size(path, stretched)
@@ -174,10 +174,15 @@ def load_into(model: nn.Module, state: Mapping[str, Tensor], *, where: str) -> N
         where: the file that ``state`` came from, as the error should name it.
 
     Raises:
-        InputError: if a tensor is missing, unexpected or misshapen; the line names them, and the model is as it was.
+        InputError: if a tensor is missing, unexpected, misshapen or complex where the model's is not; the line names
+            it, and the model is as it was.
     """
-    shapes = {name: tensor.shape for name, tensor in model.state_dict().items()}
+    wanted = model.state_dict()
+    shapes = {name: tensor.shape for name, tensor in wanted.items()}
     check_fit(type(model).__name__, state, shapes, where=where)
+    for name, tensor in state.items():
+        if tensor.is_complex() and not wanted[name].is_complex():
+            raise InputError(f"{where}: {name} holds complex numbers; {type(model).__name__} has real ones")
     model.load_state_dict(dict(state))
 
 
@@ -196,6 +201,7 @@ def _kind(path: Path) -> str:
     """Return "safetensors", "zip" or "pickle", by the first bytes of the file."""
     if path.is_dir():
         raise InputError(f"{path}: this is a folder, a checkpoint file is expected")
+    check_regular(path)
     try:
         with path.open("rb") as file:
             head = file.read(9)
