@@ -9,6 +9,7 @@ import subprocess
 import sys
 import tomllib
 from pathlib import Path
+from string import Template
 from typing import Any
 
 import pytest
@@ -16,10 +17,9 @@ import pytest
 from neutral_lock import main, neutralise
 from workspace import ROOT, members
 
-FULL = """\
+LOCK = Template("""\
 version = 1
-revision = 3
-requires-python = ">=3.11"
+${revision}requires-python = ">=3.11"
 resolution-markers = [
     "python_full_version < '3.12'",
 ]
@@ -34,7 +34,7 @@ name = "a-member"
 version = "0.1.0"
 source = { editable = "packages/a-member" }
 dependencies = [
-    { name = "numpy", version = "2.0.0", source = { registry = "https://a.mirror/simple" }, marker = "x < '3'" },
+    { name = "numpy", version = "2.0.0", source = { registry = "${index}" }, marker = "x < '3'" },
 ]
 
 [package.optional-dependencies]
@@ -42,6 +42,16 @@ extra = [
     { name = "einops" },
 ]
 
+${metadata}[[package]]
+name = "numpy"
+version = "2.0.0"
+source = { registry = "${index}" }
+resolution-markers = [
+    "python_full_version < '3.12'",
+]
+${files}""")
+
+METADATA = """\
 [package.metadata]
 requires-dist = [
     { name = "einops", marker = "extra == 'extra'", specifier = ">=0.8", index = "https://a.mirror/simple" },
@@ -52,13 +62,9 @@ provides-extras = ["extra"]
 [package.metadata.requires-dev]
 dev = [{ name = "pytest", specifier = ">=8" }]
 
-[[package]]
-name = "numpy"
-version = "2.0.0"
-source = { registry = "https://a.mirror/simple" }
-resolution-markers = [
-    "python_full_version < '3.12'",
-]
+"""
+
+FILES = """\
 sdist = { url = "https://a.mirror/numpy.tar.gz", hash = "sha256:00", size = 1, upload-time = "2026-01-01T00:00:00Z" }
 wheels = [
     { url = "https://a.mirror/numpy-1.whl", hash = "sha256:01", size = 1 },
@@ -66,39 +72,8 @@ wheels = [
 ]
 """
 
-STRIPPED = """\
-version = 1
-requires-python = ">=3.11"
-resolution-markers = [
-    "python_full_version < '3.12'",
-]
-
-[manifest]
-members = [
-    "a-member",
-]
-
-[[package]]
-name = "a-member"
-version = "0.1.0"
-source = { editable = "packages/a-member" }
-dependencies = [
-    { name = "numpy", version = "2.0.0", source = { registry = "." }, marker = "x < '3'" },
-]
-
-[package.optional-dependencies]
-extra = [
-    { name = "einops" },
-]
-
-[[package]]
-name = "numpy"
-version = "2.0.0"
-source = { registry = "." }
-resolution-markers = [
-    "python_full_version < '3.12'",
-]
-"""
+FULL = LOCK.substitute(revision="revision = 3\n", index="https://a.mirror/simple", metadata=METADATA, files=FILES)
+STRIPPED = LOCK.substitute(revision="", index=".", metadata="", files="")
 
 
 def git(*arguments: str, cwd: Path = ROOT) -> subprocess.CompletedProcess[str]:

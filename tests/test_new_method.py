@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 
 from new_method import EXAMPLE, EXAMPLE_TASK, EXAMPLE_TITLE, MOST, main
+from visioncore.testing.suites.base import is_one_error
 from workspace import ROOT, Member, members
 
 # The names are as long as may be, and sort behind visioncore's, where those of the example sort before.
@@ -173,9 +174,7 @@ def test_refused(
     assert main([name, *arguments(**changed)], copy) == 1
     told = capsys.readouterr()
     assert told.out == ""
-    assert told.err.startswith("error: ")
-    assert told.err.count("\n") == 1
-    assert expected in told.err
+    is_one_error(told.err, expected)
     assert contents(copy) == before
 
 

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import re
+from importlib import import_module
+
 from visioncore.testing.readme import ReadmeExamples
 from workspace import ROOT
 
@@ -10,3 +13,10 @@ class TestReadme(ReadmeExamples):
     readme = ROOT / "shared/visioncore/README.md"
     # each method's tests run its demo
     shorter = (("visioncore demo", "--only hsam-medseg"),)
+
+    def test_every_module_in_the_table_is_there(self) -> None:
+        cells = re.findall(r"^\| (`.+?`) \|", self.readme.read_text(encoding="utf-8"), re.MULTILINE)
+        names = re.findall(r"`([a-z_0-9.]+)`", " ".join(cells))
+        assert len(names) > 20
+        for name in names:
+            import_module(f"visioncore.{name}")

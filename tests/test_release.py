@@ -12,6 +12,7 @@ import pytest
 
 from check_tag import check_tag
 from release import main, plan_release
+from visioncore.testing.suites.base import is_one_error
 from workspace import PRIVATE, ROOT, members, published_members
 
 TODAY = date(2026, 2, 3)
@@ -198,9 +199,7 @@ def refused(repository: Path, arguments: list[str], expected: str, capsys: pytes
         assert main([*arguments, *options], repository) == 1
         told = capsys.readouterr()
         assert told.out == ""
-        assert told.err.startswith("error: ")
-        assert told.err.count("\n") == 1
-        assert expected in told.err
+        is_one_error(told.err, expected)
     assert files(repository) == before
 
 

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import ast
+import json
 import os
 import subprocess
 import sys
 import sysconfig
 from collections.abc import Iterator
+from importlib import import_module
 from importlib.metadata import packages_distributions
 from pathlib import Path
 
@@ -26,31 +28,34 @@ PARENT = "theirlib.third_party"
 TYPES_ONLY = {"_typeshed"}
 """Modules that only type checkers have."""
 
-NOT_INSTALLED = """
-import importlib.metadata, importlib.util, sys
+IN_THE_COPY = """
+import importlib, importlib.metadata, importlib.util, json, pkgutil, runpy, sys
 
-for name in sys.argv[1:]:
+ours, package, version, core_version, *arguments = json.loads(sys.argv[1])
+for name in ours:
     assert importlib.util.find_spec(name.replace("-", "_")) is None, name
     try:
         importlib.metadata.version(name)
     except importlib.metadata.PackageNotFoundError:
         continue
     raise AssertionError(name)
-"""
 
-IMPORT_ALL = """
-import importlib, pkgutil, sys
-
-package = importlib.import_module(sys.argv[1])
-for name in package.__all__:
-    getattr(package, name)
-for found in pkgutil.walk_packages(package.__path__, package.__name__ + "."):
+copy = importlib.import_module(package)
+for name in copy.__all__:
+    getattr(copy, name)
+for found in pkgutil.walk_packages(copy.__path__, copy.__name__ + "."):
     importlib.import_module(found.name)
-method = importlib.import_module(sys.argv[1] + ".method").METHOD
-assert method.module == sys.argv[1], method.module
+method = importlib.import_module(package + ".method").METHOD
+assert method.module == package, method.module
+assert copy.__version__ == method.version == version, copy.__version__
+assert importlib.import_module(package + "._visioncore").__version__ == core_version
 module, _, function = method.demo.partition(":")
 assert callable(getattr(importlib.import_module(module), function))
+
+sys.argv = [package, *arguments]
+runpy.run_module(package + ".cli", run_name="__main__", alter_sys=True)
 """
+"""Checks that nothing of ours is installed, imports all of the copy, and runs a command of it; all in one process."""
 
 
 @pytest.fixture(scope="module", params=methods(ROOT), ids=lambda method: method.name)
@@ -95,15 +100,12 @@ def third_party(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def run(*command: str | Path, path: list[Path] | None = None) -> None:
-    """Run Python; with ``path``, on the standard library and these folders alone."""
-    environment = {**os.environ, "HF_HUB_OFFLINE": "1"}
-    flags: list[str] = []
-    if path is not None:
-        environment = {name: value for name, value in environment.items() if not name.startswith("PYTHON")}
-        environment["PYTHONPATH"] = os.pathsep.join(map(str, path))
-        flags = ["-S", "-P", "-B"]
-    ran = subprocess.run([sys.executable, *flags, *command], env=environment, capture_output=True, text=True)
+def run(script: str, argument: str, path: list[Path]) -> None:
+    """Run a script on the standard library and these folders alone."""
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("PYTHON")}
+    environment |= {"HF_HUB_OFFLINE": "1", "PYTHONPATH": os.pathsep.join(map(str, path))}
+    command = [sys.executable, "-S", "-P", "-B", "-c", script, argument]
+    ran = subprocess.run(command, env=environment, capture_output=True, text=True)
     assert ran.returncode == 0, ran.stderr
 
 
@@ -205,15 +207,15 @@ def test_check(method: Member, tmp_path: Path) -> None:
 def test_predicts_the_same_where_nothing_of_ours_is_installed(
     method: Member, parent: Path, copy: Path, third_party: Path, tmp_path: Path
 ) -> None:
-    bare = [third_party, parent]
-    run("-c", NOT_INSTALLED, *(member.name for member in members()), path=bare)
-    run("-c", IMPORT_ALL, f"{PARENT}.{copy.name}", path=bare)
     sample = next(file for file in sorted((copy / "assets" / "samples" / "input").iterdir()) if file.is_file())
-    arguments: list[str | Path] = ["predict", sample, "--weights", "demo", "--out"]
-    run("-m", f"{PARENT}.{copy.name}.cli", *arguments, tmp_path / "copy", path=bare)
-    run("-m", f"{module_name(method)}.cli", *arguments, tmp_path / "installed")
+    arguments = ["predict", str(sample), "--weights", "demo", "--out"]
+    ours, vendored = [member.name for member in members()], f"{PARENT}.{copy.name}"
+    core = next(member for member in members() if member.name == CORE)
+    told = json.dumps([ours, vendored, method.version, core.version, *arguments, str(tmp_path / "copy")])
+    run(IN_THE_COPY, told, [third_party, parent])
+    assert import_module(f"{module_name(method)}.cli").main([*arguments, str(tmp_path / "installed")]) == 0
     results = [
-        {path: file.read_bytes() for path, file in package_files(tmp_path / name).items()}
+        {path: file.read_bytes() for path, file in package_files(tmp_path / name).items() if path != "made.jsonl"}
         for name in ("copy", "installed")
     ]
     assert results[0]

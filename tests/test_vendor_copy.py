@@ -7,7 +7,6 @@ import re
 import shutil
 import subprocess
 import sys
-from collections.abc import Mapping
 from datetime import date
 from pathlib import Path
 
@@ -16,65 +15,10 @@ import pytest
 from vendor import vendor
 from vendoring_copy import make_copy
 from vendoring_record import read_record
+from visioncore.testing.texts import write_texts
 
 METHOD, CORE = "packages/a-method", "shared/visioncore"
 SOURCE, CORE_SOURCE = f"{METHOD}/src/a_method", f"{CORE}/src/visioncore"
-
-PROJECT = """\
-[project]
-name = "{name}"
-version = "{version}"
-license = "Apache-2.0"
-license-files = ["LICENSE"]
-requires-python = "{python}"
-dependencies = {dependencies}
-
-[project.optional-dependencies]
-{optional}
-"""
-
-FILES = {
-    "pyproject.toml": '[tool.uv.workspace]\nmembers = ["packages/*", "shared/*"]\n',
-    f"{METHOD}/LICENSE": "the method's\n",
-    f"{METHOD}/pyproject.toml": PROJECT.format(
-        name="a-method",
-        version="1.2.3",
-        python=">=3.11",
-        dependencies='["visioncore[images]>=0.1,<0.2", "torch>=2.7"]',
-        optional='export = ["onnx>=1"]',
-    ),
-    f"{SOURCE}/__init__.py": "",
-    f"{SOURCE}/cli.py": "from visioncore.tool import NAME\n",
-    f"{SOURCE}/recipes/demo.yaml": "steps: 1\n",
-    f"{CORE}/LICENSE": "the core's\n",
-    f"{CORE}/pyproject.toml": PROJECT.format(
-        name="visioncore",
-        version="0.1.0",
-        python=">=3.11,<4",
-        dependencies='["torch>=2.6", "PyYAML>=6", "rich[jupyter]>=13; python_version < \'4\'", "psutil"]',
-        optional='images = ["pillow>=11", "opencv-python-headless>=4"]\nvideo = ["av>=17"]',
-    ),
-    f"{CORE_SOURCE}/__init__.py": "",
-    f"{CORE_SOURCE}/tool.py": 'NAME = "tool"\n',
-    f"{CORE_SOURCE}/unused.py": "import psutil\n",
-    f"{CORE_SOURCE}/deep/__init__.py": "",
-    f"{CORE_SOURCE}/deep/tool.py": 'from ..tool import NAME as UPPER\n\nNAME = f"deep {UPPER}"\n',
-}
-
-
-def write(root: Path, files: Mapping[str, str]) -> None:
-    for path, text in files.items():
-        (root / path).parent.mkdir(parents=True, exist_ok=True)
-        (root / path).write_text(text, encoding="utf-8")
-
-
-@pytest.fixture
-def repository(tmp_path: Path) -> Path:
-    """Make a repository of ``a-method`` 1.2.3 and ``visioncore`` 0.1.0."""
-    root = tmp_path / "repository"
-    write(root, FILES)
-    return root
-
 
 FORMS = {
     "from visioncore.tool import NAME": "NAME",
@@ -98,11 +42,11 @@ FORMS = {
 def test_every_form_of_import(repository: Path, tmp_path: Path) -> None:
     names = []
     for place in ("", "one.", "one.two."):
-        write(repository, {f"{SOURCE}/{place.replace('.', '/')}{name}.py": "" for name in ("__init__", "above")})
+        write_texts(repository, {f"{SOURCE}/{place.replace('.', '/')}{name}.py": "" for name in ("__init__", "above")})
         for index, (statement, value) in enumerate(FORMS.items()):
             names.append(f"{place}form{index}")
             text = f'"""visioncore."""\n{statement}\nVALUE = {value}\n'
-            write(repository, {f"{SOURCE}/{names[-1].replace('.', '/')}.py": text})
+            write_texts(repository, {f"{SOURCE}/{names[-1].replace('.', '/')}.py": text})
     vendor("a-method", tmp_path / "theirs" / "deep", root=repository)
     shutil.rmtree(repository)
     script = "import importlib, sys\nfor name in sys.argv[1:]: print(importlib.import_module(name).VALUE)"
@@ -124,7 +68,7 @@ def f( ) :
 import visioncore.tool
 """
 '''
-    write(repository, {f"{SOURCE}/one/odd.py": text})
+    write_texts(repository, {f"{SOURCE}/one/odd.py": text})
     expected = text.replace("import visioncore.tool as t;", "from .._visioncore import tool as t;")
     expected = expected.replace("    from visioncore", "    from .._visioncore")
     assert make_copy("a-method", repository).files["one/odd.py"].decode() == expected
@@ -152,7 +96,7 @@ import visioncore.tool
     ],
 )
 def test_just_what_is_reached(text: str, expected: set[str], repository: Path) -> None:
-    write(
+    write_texts(
         repository / CORE_SOURCE,
         {
             "lazy/__init__.py": "import sys as lazy_loader\na, b, c = lazy_loader.attach_stub(__name__, __file__)\n",
@@ -165,7 +109,7 @@ def test_just_what_is_reached(text: str, expected: set[str], repository: Path) -
             "data/deep/c.json": "",
         },
     )
-    write(repository, {f"{SOURCE}/cli.py": text})
+    write_texts(repository, {f"{SOURCE}/cli.py": text})
     copied = make_copy("a-method", repository).files
     core = {path.removeprefix("_visioncore/") for path in copied if path.startswith("_visioncore/")}
     assert core == expected | {"LICENSE"}
@@ -185,8 +129,8 @@ else:
 def f(kind):
     return require("av", "video"), require(f"PIL.{kind}ImagePlugin", "images")
 """
-    write(repository, {f"{SOURCE}/cli.py": "import os, torch.nn, yaml\nfrom visioncore import tool\n"})
-    write(repository, {f"{CORE_SOURCE}/tool.py": tool})
+    write_texts(repository, {f"{SOURCE}/cli.py": "import os, torch.nn, yaml\nfrom visioncore import tool\n"})
+    write_texts(repository, {f"{CORE_SOURCE}/tool.py": tool})
     newest = 86400 * 365 * 80
     os.utime(repository / METHOD / "pyproject.toml", (newest, newest))
     vendor("a-method", tmp_path, root=repository)
@@ -225,9 +169,9 @@ def f(kind):
     ],
 )
 def test_sources_that_cannot_be_copied(place: str, text: str, expected: str, repository: Path) -> None:
-    write(repository, {f"{place}/bad.py": f"{text}\n"})
+    write_texts(repository, {f"{place}/bad.py": f"{text}\n"})
     if place == CORE_SOURCE:
-        write(repository, {f"{SOURCE}/cli.py": "from visioncore import bad\n"})
+        write_texts(repository, {f"{SOURCE}/cli.py": "from visioncore import bad\n"})
     with pytest.raises((SyntaxError, ValueError), match=re.escape(expected)):
         make_copy("a-method", repository)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from datetime import date
 from pathlib import Path
 
@@ -13,48 +13,12 @@ import pytest
 
 from vendor import main
 from vendoring_record import NAME, read_record
+from visioncore.testing.texts import write_texts
 
 METHOD, CORE = "packages/a-method", "shared/visioncore"
 SOURCE, CORE_SOURCE = f"{METHOD}/src/a_method", f"{CORE}/src/visioncore"
 
-PROJECT = """\
-[project]
-name = "{}"
-version = "{}"
-license = "Apache-2.0"
-license-files = ["LICENSE"]
-"""
-
-FILES = {
-    "pyproject.toml": '[tool.uv.workspace]\nmembers = ["packages/*", "shared/*"]\n',
-    f"{METHOD}/LICENSE": "free\n",
-    f"{METHOD}/pyproject.toml": PROJECT.format("a-method", "1.2.3"),
-    f"{SOURCE}/__init__.py": "",
-    f"{SOURCE}/cli.py": "from visioncore.tool import NAME\n",
-    f"{SOURCE}/recipes/demo.yaml": "steps: 1\n",
-    f"{CORE}/LICENSE": "free\n",
-    f"{CORE}/pyproject.toml": PROJECT.format("visioncore", "0.1.0"),
-    f"{CORE_SOURCE}/__init__.py": "",
-    f"{CORE_SOURCE}/tool.py": "NAME = 1\n",
-    f"{CORE_SOURCE}/deep/__init__.py": "",
-    f"{CORE_SOURCE}/deep/tool.py": "from ..tool import NAME as NAME\n",
-}
-
 Call = Callable[..., tuple[int, str]]
-
-
-def write(root: Path, files: Mapping[str, str]) -> None:
-    for path, text in files.items():
-        (root / path).parent.mkdir(parents=True, exist_ok=True)
-        (root / path).write_text(text, encoding="utf-8")
-
-
-@pytest.fixture
-def repository(tmp_path: Path) -> Path:
-    """Make a repository of ``a-method`` 1.2.3 and ``visioncore`` 0.1.0."""
-    root = tmp_path / "repository"
-    write(root, FILES)
-    return root
 
 
 @pytest.fixture
@@ -89,12 +53,12 @@ def test_update(repository: Path, call: Call, tmp_path: Path) -> None:
     assert call("a-method", tmp_path, "--update")[1].endswith("up to date\n")
     assert everything(tmp_path) == before
 
-    write(
+    write_texts(
         repository,
         {
             f"{SOURCE}/cli.py": "from visioncore.deep.tool import NAME\n",
             f"{SOURCE}/new.py": "",
-            f"{METHOD}/pyproject.toml": FILES[f"{METHOD}/pyproject.toml"].replace("1.2.3", "1.10.0"),
+            f"{METHOD}/pyproject.toml": (repository / METHOD / "pyproject.toml").read_text().replace("1.2.3", "1.10.0"),
         },
     )
     (repository / SOURCE / "recipes" / "demo.yaml").unlink()
@@ -120,7 +84,7 @@ def test_update(repository: Path, call: Call, tmp_path: Path) -> None:
 def test_local_edits(repository: Path, call: Call, tmp_path: Path) -> None:
     call("a-method", tmp_path)
     copy = tmp_path / "a_method"
-    write(copy, {"cli.py": "edited = True\n", "mine.py": "", "__pycache__/cli.pyc": ""})
+    write_texts(copy, {"cli.py": "edited = True\n", "mine.py": "", "__pycache__/cli.pyc": ""})
     (copy / "_visioncore" / "tool.py").unlink()
     (copy / "recipes" / "demo.yaml").write_bytes(b"steps: 1\r\n")  # as git may write it
     before = everything(tmp_path)
@@ -143,8 +107,10 @@ def test_local_edits(repository: Path, call: Call, tmp_path: Path) -> None:
 def test_edits_that_the_sources_have_too(repository: Path, call: Call, tmp_path: Path) -> None:
     call("a-method", tmp_path)
     copy = tmp_path / "a_method"
-    write(repository / SOURCE, {"__init__.py": "# repaired\n", "cli.py": "from visioncore.tool import NAME as N\n"})
-    write(copy, {"__init__.py": "# repaired\n", "cli.py": "edited = True\n"})
+    write_texts(
+        repository / SOURCE, {"__init__.py": "# repaired\n", "cli.py": "from visioncore.tool import NAME as N\n"}
+    )
+    write_texts(copy, {"__init__.py": "# repaired\n", "cli.py": "edited = True\n"})
     code, said = call("a-method", tmp_path, "--check")
     assert code == 1
     assert said.splitlines() == [
@@ -159,7 +125,7 @@ def test_edits_that_the_sources_have_too(repository: Path, call: Call, tmp_path:
 def test_downgrade(core: bool, repository: Path, call: Call, tmp_path: Path) -> None:
     call("a-method", tmp_path)
     place, version = (f"{CORE}/pyproject.toml", "0.1.0") if core else (f"{METHOD}/pyproject.toml", "1.2.3")
-    write(repository, {place: FILES[place].replace(f'"{version}"', '"0.0.20"')})
+    write_texts(repository, {place: (repository / place).read_text().replace(f'"{version}"', '"0.0.20"')})
     before = everything(tmp_path)
     for options in (["--update"], ["--update", "--force"]):
         code, said = call("a-method", tmp_path, *options)
@@ -173,7 +139,7 @@ def test_failed_write_changes_nothing(
     repository: Path, call: Call, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     call("a-method", tmp_path)
-    write(repository / SOURCE, {"new.py": ""})
+    write_texts(repository / SOURCE, {"new.py": ""})
     before = everything(tmp_path)
     for name, failing in (("write_bytes", 3), ("rename", 1), ("rename", 2)):
         real, calls = getattr(Path, name), [0]
@@ -204,7 +170,7 @@ def test_uncommitted_changes(repository: Path, call: Call, tmp_path: Path) -> No
         pytest.skip("git is not installed")
     for arguments in (("init",), ("add", "."), ("commit", "-m", "all")):
         git(repository, *arguments)
-    write(repository, {"README.md": "", f"{METHOD}/tests/test_cli.py": "", f"{METHOD}/pyproject.toml": ""})
+    write_texts(repository, {"README.md": "", f"{METHOD}/tests/test_cli.py": "", f"{METHOD}/pyproject.toml": ""})
     git(repository, "checkout", f"{METHOD}/pyproject.toml")
     assert call("a-method", tmp_path)[0] == 0
     assert read_record(tmp_path / "a_method").changed == date(2001, 2, 3)
@@ -212,7 +178,7 @@ def test_uncommitted_changes(repository: Path, call: Call, tmp_path: Path) -> No
     before = everything(tmp_path / "a_method")
     changes = {f"{SOURCE}/cli.py": "", f"{SOURCE}/new.py": "", f"{CORE_SOURCE}/deep/tool.py": "", f"{CORE}/LICENSE": ""}
     for path, text in changes.items():
-        write(repository, {path: text})
+        write_texts(repository, {path: text})
         for options in ([], ["--update"], ["--check"]):
             code, said = call("a-method", tmp_path, *options)
             assert code == 2
@@ -246,8 +212,10 @@ def test_bad_calls(
     arguments: list[str], expected: str, call: Call, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     call("a-method", tmp_path)
-    write(tmp_path, {"other/a_method/cli.py": "", "file": ""})
-    write(tmp_path, {f"broken/a_method/{NAME}": "package =", f"part/a_method/{NAME}": 'package="a"\nversion="1"\n'})
+    write_texts(tmp_path, {"other/a_method/cli.py": "", "file": ""})
+    write_texts(
+        tmp_path, {f"broken/a_method/{NAME}": "package =", f"part/a_method/{NAME}": 'package="a"\nversion="1"\n'}
+    )
     before = everything(tmp_path)
     monkeypatch.chdir(tmp_path)
     code, said = call(*arguments)

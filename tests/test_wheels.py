@@ -171,7 +171,7 @@ def test_sdist_builds_the_same_wheel(member: Member, built: Built, tmp_path: Pat
     ("name", "text", "expected"),
     [
         ("visioncore/py.typed", None, "visioncore/py.typed is missing"),
-        ("visioncore/files.py", None, "files.py is in the sources only"),
+        ("visioncore/errors.py", None, "errors.py is in the sources only"),
         ("{info}/licenses/LICENSE", None, "LICENSE is not that of the package"),
         ("{info}/entry_points.txt", None, "entry_points.txt is not what pyproject.toml says"),
         ("{info}/entry_points.txt", b"[console_scripts]\nvisioncore = x:y\n", "entry_points.txt is not what"),

@@ -42,14 +42,15 @@ METHOD_FOLDERS = (
 CORE_FOLDERS = (
     ("__init__",),
     ("main",),
-    ("commands", "testing"),
+    ("testing",),
+    ("commands",),
     ("training", "inference"),
     ("timing", "backbones"),
     ("medical", "lora", "metrics"),
     ("images", "video", "weights", "report"),
     ("devices", "recipes", "methods"),
-    ("cli", "configs", "files", "extras"),
-    ("errors",),
+    ("cli", "configs", "files", "extras", "ranks", "size_limit"),
+    ("errors", "versions"),
 )
 """The folders of the core from the top down."""
 

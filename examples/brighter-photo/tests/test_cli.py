@@ -3,22 +3,16 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
-from functools import partial
 from pathlib import Path
 
 import pytest
 import torch
 
 from brighter_photo import Brighter, load_model
-from brighter_photo.cli import main
 from brighter_photo.network.published import to_published
 from visioncore.testing.suites.base import Run, refuses
 
-
-@pytest.fixture
-def run(run_program: Callable[..., tuple[int, str, str]]) -> Run:
-    return partial(run_program, main)
+PACKAGE = "brighter_photo"
 
 
 def test_train_predict_and_measure(run: Run, photos: Path, pairs: Path, tmp_path: Path) -> None:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
-from visioncore.images import Image, write_image
-from visioncore.testing.photos import photo
+from visioncore.testing.photos import photo, write_photos
 from visioncore.testing.suites.commands import CommandsSuite
-from visioncore.testing.suites.predict import PredictSuite
+from visioncore.testing.suites.predict import ImagePredictSuite
+from visioncore.testing.suites.python import PythonSuite
 from visioncore.testing.suites.train import TrainSuite
 from visioncore.testing.suites.weights import WeightsSuite
 
@@ -22,13 +23,16 @@ class TestCommands(CommandsSuite):
     least = (("gain_over_dim", 20),)
 
 
-class TestPredict(PredictSuite):
+class TestPredict(ImagePredictSuite):
     package = PACKAGE
-    suffix, other_suffix, results = ".png", ".jpg", (".png",)
-    broken_told = "the PNG file is truncated or damaged", "not an image"
+    size = 24, 32
 
-    def make_input(self, path: Path, seed: int) -> None:
-        write_image(path, Image(photo(24, 32, seed=seed)))
+
+class TestPython(PythonSuite):
+    package = PACKAGE
+
+    def make_array(self) -> Any:
+        return photo(24, 32, seed=0)
 
 
 class TestTrain(TrainSuite):
@@ -37,9 +41,7 @@ class TestTrain(TrainSuite):
     changed = ("crop", 8)
 
     def make_data(self, folder: Path) -> tuple[object, ...]:
-        for number in range(4):
-            write_image(folder / f"{number}.png", Image(photo(24, 32, seed=number)))
-        return ("--data", folder)
+        return ("--data", write_photos(folder, 4, (24, 32)))
 
 
 class TestWeights(WeightsSuite):

@@ -13,11 +13,13 @@ import torch
 from torch import Tensor
 
 from clip_denoising import VARIANTS, CLIPDenoiser, CLIPDenoiserConfig
-from clip_denoising.cli import convert
+from clip_denoising.cli import convert, main
+from clip_denoising.method import METHOD
 from clip_denoising.network.published import UNUSED, published_name, read_published, to_published
 from clip_denoising.network.weights import load_model
 from visioncore.backbones.clip import CLIP_RESNETS, CLIPResNet, CLIPResNetConfig, tower_config, tower_state
 from visioncore.errors import InputError
+from visioncore.weights.fetched import file_name, find_checkpoint, folder_of
 from visioncore.weights.state_dicts import write_state_dict
 
 TINY = CLIPDenoiserConfig(width=8, blocks=(1, 2, 1, 1), keep_layer4=True)
@@ -222,6 +224,28 @@ def test_the_encoder_comes_from_clip(tmp_path: Path, keep_layer4: bool) -> None:
     kept = {name: value for name, value in tower.items() if keep_layer4 or not name.startswith("layer4.")}
     assert same(model.encoder.state_dict(), kept)
     assert not any(parameter.requires_grad for parameter in model.encoder.parameters())
+
+
+def test_fetched_files_are_taken_by_their_names(
+    save: Save, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, run_program: Callable[..., Any]
+) -> None:
+    monkeypatch.setenv("VISIONCORE_CACHE", str(tmp_path / "cache"))
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(InputError, match="clip-rn50: not fetched yet; run: clip-denoising weights get clip-rn50"):
+        CLIPDenoiser.from_clip(TINY, "clip-rn50")
+    known = find_checkpoint(METHOD, "clip-rn50")
+    assert known is not None
+    place = folder_of(METHOD, known) / file_name(known)
+    place.parent.mkdir(parents=True)
+    tower = make().encoder.state_dict()
+    torch.save({f"visual.{name}": value for name, value in tower.items()}, place)
+    assert CLIPDenoiser.from_clip(TINY, "clip-rn50").config == TINY
+    file = save({"params": to_published(make())})
+    for variant in ("synthetic", "srgb"):
+        name = f"published-{variant}"
+        assert run_program(main, "weights", "get", name, "--file", file)[::2] == (0, "")
+        assert load_model(name).config.noise == VARIANTS[variant].noise
+    assert run_program(main, "weights", "get", "published-ldct", "--file", file)[0] == 2
 
 
 def test_a_tower_of_another_shape_is_refused(tmp_path: Path) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -13,29 +12,22 @@ import pytest
 import torch
 
 from clip_denoising import VARIANTS, CLIPDenoiser, CLIPDenoiserConfig
-from clip_denoising.cli import main
 from clip_denoising.network.published import to_published
 from visioncore.backbones.clip import read_clip_resnet
 from visioncore.commands.export import FORMATS
-from visioncore.images import Image, read_image, write_image
-from visioncore.testing.suites.base import refuses
+from visioncore.images import read_image, write_image
+from visioncore.testing.photos import write_photos
+from visioncore.testing.suites.base import Run, files_in, refuses
 from visioncore.training import TrainingDiverged
 
+PACKAGE = "clip_denoising"
+
 MakePhoto = Callable[..., Any]
-Run = Callable[..., tuple[int, str, str]]
 
 
 @pytest.fixture
-def run(run_program: Run) -> Run:
-    """Runs a command and returns its exit code, what it said, and what it complained of."""
-    return partial(run_program, main)
-
-
-@pytest.fixture
-def photos(tmp_path: Path, make_photo: MakePhoto) -> Path:
-    for number in range(3):
-        write_image(tmp_path / "photos" / f"{number}.png", Image(make_photo(64, 96, seed=number)))
-    return tmp_path / "photos"
+def photos(tmp_path: Path) -> Path:
+    return write_photos(tmp_path / "photos", 3, (64, 96))
 
 
 @pytest.fixture
@@ -73,7 +65,7 @@ def test_predict_with_its_options(run: Run, photos: Path, tiny_weights: Path, tm
     ):
         out = tmp_path / str(number)
         assert run("predict", photos / "0.png", f"{photos}/1*", *common, "--out", out, *options)[0] == 0
-        assert sorted(path.name for path in out.iterdir()) == ["0.tif", "1.tif"]
+        assert files_in(out) == ["0.tif", "1.tif"]
         results.append(read_image(out / "0.tif").pixels.tobytes())
     assert results[4] == read_image(photos / "0.png").pixels.tobytes()
     assert results[0] == results[1] == results[5]

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
-from visioncore.images import Image, write_image
-from visioncore.testing.photos import photo
+from visioncore.testing.photos import photo, write_photos
 from visioncore.testing.suites.commands import CommandsSuite
-from visioncore.testing.suites.predict import PredictSuite
+from visioncore.testing.suites.predict import ImagePredictSuite
+from visioncore.testing.suites.python import PythonSuite
 from visioncore.testing.suites.train import TrainSuite
 from visioncore.testing.suites.weights import WeightsSuite
 
@@ -17,18 +18,21 @@ PACKAGE = "clip_denoising"
 class TestCommands(CommandsSuite):
     package = PACKAGE
     options_told = ("--self-ensemble", "--strength", "--recipe", "--protocol", "--noises", "--format")
-    bench = ("--sizes", "32", "--dtypes", "float32")
+    bench_sizes = (32, 64)
     public_names = ("CLIPDenoiser", "CLIPDenoiserConfig", "CTPrediction", "Prediction", "VARIANTS", "estimate_sigma")
     least = (("gain_over_noisy", 4), ("gain_over_non_local_means", 0))
 
 
-class TestPredict(PredictSuite):
+class TestPredict(ImagePredictSuite):
     package = PACKAGE
-    suffix, other_suffix, results = ".png", ".jpg", (".png",)
-    broken_told = "the PNG file is truncated or damaged", "not an image"
+    size = 32, 64
 
-    def make_input(self, path: Path, seed: int) -> None:
-        write_image(path, Image(photo(32, 64, seed=seed)))
+
+class TestPython(PythonSuite):
+    package = PACKAGE
+
+    def make_array(self) -> Any:
+        return photo(32, 64, seed=0)
 
 
 class TestTrain(TrainSuite):
@@ -41,9 +45,7 @@ class TestTrain(TrainSuite):
     harmless = (("data.cache_mb", 1),)
 
     def make_data(self, folder: Path) -> tuple[object, ...]:
-        for number in range(4):
-            write_image(folder / f"{number}.png", Image(photo(40, 48, seed=number)))
-        return ("--data", folder)
+        return ("--data", write_photos(folder, 4, (40, 48)))
 
 
 class TestWeights(WeightsSuite):

@@ -11,8 +11,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from clip_denoising.data.ct import as_volume, read_ct, write_ct
+from clip_denoising.data.ct import as_hounsfield, read_ct, write_ct
 from visioncore.errors import InputError
+from visioncore.medical import Volume
+from visioncore.medical import as_volume as given_volume
 from visioncore.testing.refusals import refusal
 
 nibabel: Any = import_module("nibabel")
@@ -28,6 +30,10 @@ SAGITTAL = np.array([[0, 0, 2.0, -80], [0.8, 0, 0, -90], [0, 0.8, 0, 11], [0, 0,
 
 
 COLOURS = {"SamplesPerPixel": 3, "PhotometricInterpretation": "RGB", "PlanarConfiguration": 0}
+
+
+def as_volume(array: Array) -> Volume:
+    return as_hounsfield(given_volume(array, order="HW" if array.ndim == 2 else "DHW"))
 
 
 def stored(shape: tuple[int, ...] = (4, 5, 6), dtype: Any = np.int16) -> Array:
@@ -135,13 +141,12 @@ def test_padding_read_as_unsigned_is_reported() -> None:
 @pytest.mark.parametrize(
     ("array", "told"),
     [
-        (np.zeros(5), r"CT is \(H, W\) or \(D, H, W\)|a volume must be \(slices, rows, columns\)"),
-        (np.zeros((2, 3, 4, 5)), r"CT is \(H, W\) or \(D, H, W\)|a volume must be \(slices, rows, columns\)"),
+        (np.zeros(5), r"order is 'DHW' for an array of \(5,\)|a volume must be \(slices, rows, columns\)"),
+        (np.zeros((2, 3, 4, 5)), r"a volume must be \(slices, rows, columns\)"),
         (np.zeros((0, 4, 5), np.float32), "without voxels"),
         (np.zeros((4, 5), complex), "real numbers"),
-        (np.eye(4, 5, dtype=bool), "of real numbers|not Hounsfield units"),
-        (np.zeros((64, 64, 3)), "has 3 channels; CT has one"),
-        (np.zeros((64, 64, 4)), "has 4 channels; CT has one"),
+        (np.eye(4, 5, dtype=bool), "not Hounsfield units"),
+        (np.zeros((2, 64, 64, 3)), "has 3 channels; CT has one"),
         (np.array([["a"]]), "real numbers"),
     ],
 )
@@ -150,6 +155,12 @@ def test_arrays_that_are_no_volumes_are_refused(tmp_path: Path, array: Array, to
     assert re.search(told, refused(tmp_path / "a.npy"))
     with pytest.raises(InputError, match=told):
         as_volume(array)
+
+
+@pytest.mark.parametrize("channels", [3, 4])
+def test_a_file_of_colours_is_no_ct(tmp_path: Path, channels: int) -> None:
+    np.save(tmp_path / "a.npy", np.zeros((64, 64, channels)))
+    assert f"has {channels} channels; CT has one" in refused(tmp_path / "a.npy")
 
 
 # writing

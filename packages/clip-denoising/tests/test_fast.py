@@ -68,17 +68,19 @@ def test_convolution_of_an_upsampled_map(size: tuple[int, int]) -> None:
     close(layer(x[1:], rows, top), expected[1:, :, top : top + 35])
 
 
-def test_bands_are_short() -> None:
-    for band in bands(1000, 0, 2000, torch.float64):
-        assert band.rows == upsampled.BLOCK
-        assert band.depth <= upsampled.BLOCK // 2 + 3
-        sums = band.weights.sum(dim=2)
-        expected = torch.ones_like(sums)
-        if band.start == 0:
-            expected[0, 0] = 0
-        if band.start + band.rows == 2000:
-            expected[2, -1] = 0
-        torch.testing.assert_close(sums, expected)
+@pytest.mark.parametrize(("start", "stop"), [(0, 80), (7, 74), (40, 41)])
+def test_bands_are_short_and_interpolate(start: int, stop: int) -> None:
+    found = bands(40, start, stop, torch.float64)
+    assert [band.start for band in found] == list(range(start, stop, upsampled.BLOCK))
+    assert sum(band.rows for band in found) == stop - start
+    small = rand(40)
+    doubled = F.pad(F.interpolate(small[None, None], size=80, mode="linear", align_corners=True), (1, 1))[0, 0]
+    for band in found:
+        # a position depends on two of the small map, and neighbours on the same or the next
+        assert band.depth <= band.rows // 2 + 3
+        needed = torch.stack([doubled[shift + band.start :][: band.rows] for shift in range(3)])
+        close(band.weights @ small[band.first :][: band.depth], needed)
+        assert torch.equal(band.flat, band.weights.permute(1, 2, 0).flatten(1))
 
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16, torch.float64])

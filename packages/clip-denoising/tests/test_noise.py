@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from clip_denoising.data.noise import NOISES, TABLE, Level, Noise, counts, parse_noise
+from clip_denoising.data.noise import NOISES, TABLE, Level, Noise, as_floats, counts, parse_noise
 from visioncore.errors import InputError
 
 GREY = np.full((300, 300, 3), 0.4, np.float32)
@@ -39,12 +39,13 @@ def test_the_published_noise_bit_by_bit(golden: Any, make_input: Any) -> None:
         case.close(name, noisy)
 
 
-def test_poisson_counts_follow_the_different_values(golden: Any, make_input: Any) -> None:
+def test_poisson_counts_are_the_different_values_up_to_a_power_of_two(golden: Any, make_input: Any) -> None:
     case = golden("noise")
     for image, expected in (("image0", 256), ("image1", 128)):
         clean = make_input(case.about["inputs"][image]).numpy().astype(np.float32) / np.float32(255)
         assert counts(clean)[1] == expected
-    assert counts(GREY)[1] == 1  # one value alone
+    for values, expected in ((1, 1), (2, 2), (3, 4), (5, 8), (129, 256)):
+        assert counts(RAMP[:values])[1] == expected
 
 
 def test_the_published_table_has_eleven_columns() -> None:
@@ -149,6 +150,7 @@ def test_ct_below_the_range_is_no_signal() -> None:
 def test_unknown_names_list_the_known_ones() -> None:
     for call in (
         lambda: parse_noise("gausian:25"),
+        lambda: parse_noise("gausian"),
         lambda: Noise("rain", 1),
         lambda: Noise("", 1)(GREY, np.random.RandomState(0)),
     ):
@@ -176,6 +178,20 @@ def test_levels_that_are_no_numbers(text: str) -> None:
 )
 def test_levels_that_a_kind_cannot_have(text: str) -> None:
     assert f"no level of {text.partition(':')[0]} noise" in refused(lambda: parse_noise(text))
+
+
+@pytest.mark.parametrize("text", ["gaussian:0", "salt-pepper:1", "nlf:0,0", "mixture:200"])
+def test_the_outermost_levels_are_taken(text: str) -> None:
+    assert str(parse_noise(text)) == text
+
+
+def test_as_floats_copies_and_scales_8_bit_values_alone() -> None:
+    values = np.array([0, 51, 255], np.uint8)
+    np.testing.assert_allclose(as_floats(values), [0, 0.2, 1], rtol=1e-6)
+    wide = np.array([-0.5, 2], np.float32)
+    np.testing.assert_array_equal(as_floats(wide), wide)
+    assert not np.shares_memory(as_floats(wide), wide)
+    assert as_floats(wide.astype(np.float64)).dtype == as_floats(values).dtype == np.float32
 
 
 def test_images_that_are_not_float32_of_three_axes() -> None:

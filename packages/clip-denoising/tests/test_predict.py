@@ -19,6 +19,8 @@ from visioncore.images import Image, read_image, to_tensor, write_image
 from visioncore.inference.dihedral import turned, turned_back
 from visioncore.testing.memory import room_for
 from visioncore.testing.photos import assert_close_pixels as close
+from visioncore.testing.suites.base import files_in
+from visioncore.testing.suites.images import ImagesSuite
 
 MakePhoto = Callable[..., Any]
 
@@ -36,6 +38,10 @@ def expected(model: CLIPDenoiser, image: Image) -> np.ndarray[Any, Any]:
 
 
 # an image
+
+
+class TestImages(ImagesSuite):
+    """What of an image is kept, and what is no image."""
 
 
 @pytest.mark.parametrize("size", [(32, 64), (96, 32)])
@@ -74,39 +80,11 @@ def test_16_bit_keeps_its_depth(
     np.testing.assert_array_equal(back.pixels, result.pixels)
 
 
-@pytest.mark.parametrize("bits", [8, 16])
-def test_alpha_and_grey_are_kept(predictor: Predictor, make_photo: MakePhoto, tmp_path: Path, bits: int) -> None:
-    pixels = make_photo(32, 32) if bits == 8 else make_photo(32, 32).astype(np.uint16) * 257
-    grey = pixels[..., :1].repeat(3, axis=2)
-    write_image(tmp_path / "a.png", Image(grey, alpha=pixels[..., 1], grey=True))
-    path = predictor.image(tmp_path / "a.png").save(tmp_path / "out")
-    assert path == tmp_path / "out" / "a.png"
-    back = read_image(path)
-    assert back.grey
-    assert back.bits == bits
-    assert back.alpha is not None
-    np.testing.assert_array_equal(back.alpha, pixels[..., 1])
-    assert not np.array_equal(back.pixels, grey)
-
-
 def test_an_array_of_grey(predictor: Predictor, make_photo: MakePhoto) -> None:
     grey = make_photo(32, 32)[..., 0]
     result = predictor.image(grey)
     assert result.denoised.grey
     np.testing.assert_array_equal(result.pixels, predictor.image(Image(grey[..., None].repeat(3, 2), grey=True)).pixels)
-
-
-def test_the_camera_s_orientation_is_applied_and_its_notes_are_kept(
-    predictor: Predictor, make_photo: MakePhoto, tmp_path: Path
-) -> None:
-    exif = Pillow.Exif()
-    exif[0x0112], exif[0x0132] = 6, "2024:06:17 10:00:00"
-    Pillow.fromarray(make_photo(32, 48)).save(tmp_path / "a.jpg", exif=exif)
-    predictor.image(tmp_path / "a.jpg").save(tmp_path / "b.png")
-    with Pillow.open(tmp_path / "b.png") as back:
-        assert back.size == (32, 48)
-        assert back.getexif()[0x0132] == "2024:06:17 10:00:00"
-        assert 0x0112 not in back.getexif()
 
 
 def test_the_original_is_not_written_over(predictor: Predictor, make_photo: MakePhoto, tmp_path: Path) -> None:
@@ -118,23 +96,6 @@ def test_the_original_is_not_written_over(predictor: Predictor, make_photo: Make
 def test_a_figure(predictor: Predictor, make_photo: MakePhoto, tmp_path: Path) -> None:
     predictor.image(make_photo(32, 32)).plot(tmp_path / "figure.png")
     assert read_image(tmp_path / "figure.png").width > 300
-
-
-@pytest.mark.parametrize(
-    ("given", "told"),
-    [
-        (np.zeros((32, 32, 3), np.float32), "an array of float32 may mean any range"),
-        (torch.rand(1, 3, 32, 32), "an array of float32 may mean any range"),
-        (np.zeros((32, 32, 4), np.uint8), r"an image of 4 channels; it must be \(H, W, 3\) RGB or \(H, W\) grey"),
-        (np.zeros((32, 32, 1), np.uint8), "an image of 1 channels"),
-        (np.zeros((2, 32, 32, 3), np.uint8), r"must be \(H, W, 3\)"),
-        (np.zeros((0, 32, 3), np.uint8), "not empty"),
-        (np.zeros((32, 32, 3), np.int64), "uint8 or uint16"),
-    ],
-)
-def test_what_is_no_image_is_refused(predictor: Predictor, given: Any, told: str) -> None:
-    with pytest.raises(InputError, match=told):
-        predictor(given)
 
 
 def test_a_tiff_of_several_pages_is_refused(predictor: Predictor, make_photo: MakePhoto, tmp_path: Path) -> None:
@@ -150,7 +111,7 @@ def test_a_tiff_of_several_pages_is_refused(predictor: Predictor, make_photo: Ma
 @pytest.mark.parametrize(
     ("given", "told"),
     [
-        (torch.rand(3, 32, 32), r"must be \(B, 3, H, W\) in floating point"),
+        (torch.rand(32, 32), r"must be \(B, 3, H, W\) in floating point"),
         (torch.rand(1, 3, 0, 32), r"must be \(B, 3, H, W\)"),
         (torch.zeros(1, 3, 32, 32).int(), "floating point"),
         (torch.rand(1, 1, 32, 32), "images of 1 channels, but this network takes 3, RGB images; load weights for CT"),
@@ -361,12 +322,8 @@ def folder(tmp_path: Path, make_photo: MakePhoto) -> Path:
     return tmp_path / "in"
 
 
-def names(out: Path) -> list[str]:
-    return sorted(path.relative_to(out).as_posix() for path in out.rglob("*") if path.is_file())
-
-
 @pytest.mark.parametrize("suffix", [".jpg", ".tif", ".webp", ".bmp"])
 def test_other_formats_of_the_results(predictor: Predictor, folder: Path, tmp_path: Path, suffix: str) -> None:
     predict_files([folder / "1.png"], predictor, tmp_path / "out", suffix=suffix)
-    assert names(tmp_path / "out") == [f"1{suffix}"]
+    assert files_in(tmp_path / "out") == [f"1{suffix}"]
     assert read_image(tmp_path / "out" / f"1{suffix}").pixels.shape == (32, 64, 3)

@@ -10,14 +10,16 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from PIL import Image as Pillow
 from torch import Tensor
 
 from clip_denoising import CLIPDenoiser, Predictor
-from clip_denoising.data.ct import as_volume, read_ct
+from clip_denoising.data.ct import read_ct
 from clip_denoising.inference.predictor import predict_files
 from clip_denoising.inference.result import CTPrediction
 from visioncore.errors import InputError
 from visioncore.images import Image, read_image, write_image
+from visioncore.medical import Volume
 
 nibabel: Any = import_module("nibabel")
 
@@ -25,9 +27,18 @@ WriteSeries = Callable[..., Path]
 MakePhoto = Callable[..., Any]
 
 
+class InOrder(Predictor):
+    """Takes arrays for slices, rows, columns."""
+
+    def volume(self, noisy: Any, **options: Any) -> CTPrediction:
+        if isinstance(noisy, np.ndarray) and options.get("order") is None and options.get("affine") is None:
+            options["order"] = "DHW"
+        return super().volume(noisy, **options)
+
+
 @pytest.fixture
 def predictor(tiny_ct: CLIPDenoiser) -> Predictor:
-    return Predictor(tiny_ct, "cpu")
+    return InOrder(tiny_ct, "cpu")
 
 
 def scan(slices: int = 3, height: int = 32, width: int = 64) -> np.ndarray[Any, np.dtype[np.float32]]:
@@ -49,7 +60,7 @@ def expected(model: CLIPDenoiser, hu: np.ndarray[Any, Any]) -> np.ndarray[Any, A
 @pytest.mark.parametrize("size", [(32, 64), (33, 47), (1, 1)])
 def test_hounsfield_units_in_and_out(tiny_ct: CLIPDenoiser, batch: int, size: tuple[int, int]) -> None:
     hu = scan(3, *size)
-    result = Predictor(tiny_ct, "cpu", batch=batch)(hu)
+    result = InOrder(tiny_ct, "cpu", batch=batch)(hu)
     assert isinstance(result, CTPrediction)
     assert result.hu.dtype == np.float32
     np.testing.assert_allclose(result.hu, expected(tiny_ct, hu), atol=0.02)
@@ -72,7 +83,7 @@ def test_slices_go_in_batches(predictor: Predictor, monkeypatch: pytest.MonkeyPa
 
 def test_memory_that_ran_out_is_remembered(tiny_ct: CLIPDenoiser, monkeypatch: pytest.MonkeyPatch) -> None:
     said: list[str] = []
-    predictor = Predictor(tiny_ct, "cpu", batch=4, notify=said.append)
+    predictor = InOrder(tiny_ct, "cpu", batch=4, notify=said.append)
     run, hu = predictor.network, scan(9)
 
     def limited(images: Tensor) -> Tensor:
@@ -99,7 +110,7 @@ def test_strength_zero_changes_no_number_in_a_file(
     tiny_ct: CLIPDenoiser, write_series: WriteSeries, tmp_path: Path
 ) -> None:
     folder = write_series(tmp_path / "in")
-    result = Predictor(tiny_ct, "cpu", strength=0).volume(folder)
+    result = InOrder(tiny_ct, "cpu", strength=0).volume(folder)
     assert result.save(tmp_path / "out") == tmp_path / "out"
     np.testing.assert_array_equal(read_ct(tmp_path / "out").voxels, read_ct(folder).voxels)
 
@@ -117,15 +128,69 @@ def test_where_results_are_saved(predictor: Predictor, write_series: WriteSeries
             predictor.volume(source).save(target)
 
 
+def test_ct_in_one_line_and_as_an_array(predictor: Predictor, tmp_path: Path) -> None:
+    result = predictor(scan())
+    assert isinstance(result, CTPrediction)
+    assert np.shares_memory(np.asarray(result), result.hu)
+    depth, height, width = scan().shape
+    assert repr(result) == f"CTPrediction({depth} slices of {width} x {height} in HU)"
+    np.save(tmp_path / "a.npy", scan())
+    assert repr(predictor(tmp_path / "a.npy")).endswith(f"in HU, from {tmp_path / 'a.npy'})")
+    with pytest.raises(InputError, match="an array of CT holds Hounsfield units"):
+        predictor(scan(), range=(0, 1))
+
+
 def test_a_figure(predictor: Predictor, tmp_path: Path) -> None:
     result = predictor.volume(scan())
     result.plot(tmp_path / "a.png")
     result.plot(tmp_path / "b.png", 0)
     middle, first = (read_image(tmp_path / name).pixels for name in ("a.png", "b.png"))
     assert middle.shape == first.shape
+    assert result._repr_png_() == result.plot()._repr_png_()  # type: ignore[attr-defined]
     assert not np.array_equal(middle, first)
     with pytest.raises(InputError, match="slice 3: the volume has slices 0 to 2"):
         result.plot(tmp_path / "c.png", 3)
+
+
+def test_what_is_given_comes_back_as_the_same_kind(tiny_ct: CLIPDenoiser) -> None:
+    predictor = Predictor(tiny_ct, "cpu")
+    # slices lie across the second axis of the array, and columns run upwards
+    affine = np.array([[0, 0, 2.0, -80], [0, 5.0, 0, -90], [0.8, 0, 0, 11], [0, 0, 0, 1]])
+    image = nibabel.Nifti1Image(np.ascontiguousarray(scan().transpose(2, 0, 1)), affine)
+    result = predictor(image)
+    assert isinstance(result, CTPrediction)
+    given = result.as_given()
+    assert type(given) is nibabel.Nifti1Image
+    np.testing.assert_array_equal(given.affine, affine)
+    for options in ({"affine": affine}, {"order": "DHW", "affine": affine}):
+        array = image.get_fdata() if len(options) == 1 else image.get_fdata().T
+        back = predictor(array, **options).as_given()  # type: ignore[attr-defined]
+        np.testing.assert_allclose(back if len(options) == 1 else back.T, given.get_fdata(), atol=0.02)
+    assert np.abs(given.get_fdata() - image.get_fdata()).max() > 1
+    with pytest.raises(InputError, match=r"an array of \(3, 32, 64\) does not say which axes are slices"):
+        predictor(scan())
+
+
+def test_axial_slices_are_denoised_of_an_image_in_the_memory(tiny_ct: CLIPDenoiser) -> None:
+    hu = scan()
+    image = nibabel.Nifti1Image(np.ascontiguousarray(hu.T), np.diag([-1.0, -1, 5, 1]))
+    np.testing.assert_allclose(
+        Predictor(tiny_ct, "cpu").volume(image).as_given().get_fdata().T, expected(tiny_ct, hu), atol=0.02
+    )
+
+
+def test_an_image_of_simpleitk_comes_back_as_one(tiny_ct: CLIPDenoiser) -> None:
+    sitk: Any = pytest.importorskip("SimpleITK")
+    hu = scan()
+    image = sitk.GetImageFromArray(hu)
+    image.SetSpacing((0.7, 0.8, 5))
+    denoised = Predictor(tiny_ct, "cpu").volume(image).as_given()
+    np.testing.assert_allclose(sitk.GetArrayFromImage(denoised), expected(tiny_ct, hu), atol=0.02)
+    assert denoised.GetSpacing() == pytest.approx((0.7, 0.8, 5))
+
+
+def test_an_empty_batch_is_one(predictor: Predictor) -> None:
+    assert predictor.run(torch.zeros(0, 1, 32, 48)).shape == (0, 1, 32, 48)
 
 
 # which network takes what
@@ -137,7 +202,8 @@ def test_images_are_refused_by_a_network_for_ct(predictor: Predictor, make_photo
     for given, told in (
         (tmp_path / "a.png", r"a\.png: an image, but this network takes CT; load weights for RGB images"),
         (Image(pixels), "an image, but this network takes CT"),
-        (pixels, "has 3 channels; CT has one"),
+        (Pillow.fromarray(pixels), "an image, but this network takes CT"),
+        (pixels[None], "has 3 channels; CT has one"),
     ):
         with pytest.raises(InputError, match=told):
             predictor(given)
@@ -146,9 +212,9 @@ def test_images_are_refused_by_a_network_for_ct(predictor: Predictor, make_photo
 
 
 def test_ct_is_refused_by_a_network_for_images(tiny: CLIPDenoiser, write_series: WriteSeries, tmp_path: Path) -> None:
-    folder, predictor = write_series(tmp_path / "in"), Predictor(tiny, "cpu")
+    folder, predictor = write_series(tmp_path / "in"), InOrder(tiny, "cpu")
     np.save(tmp_path / "a.npy", scan())
-    for given in (folder, folder / "IM0000.dcm", tmp_path / "a.npy", as_volume(scan())):
+    for given in (folder, folder / "IM0000.dcm", tmp_path / "a.npy", Volume(scan())):
         with pytest.raises(InputError, match="a CT scan, but this network takes RGB images; load weights for CT"):
             predictor(given)
     with pytest.raises(InputError, match="images of 1 channels, but this network takes 3, RGB images; load weights"):
@@ -169,7 +235,7 @@ def test_bad_volumes_are_refused(predictor: Predictor, write_series: WriteSeries
 def test_a_network_that_overflowed_is_told(tiny_ct: CLIPDenoiser, tmp_path: Path) -> None:
     with torch.no_grad():
         tiny_ct.decoder.last.weight.fill_(float("nan"))
-    result = Predictor(tiny_ct, "cpu").volume(scan())
+    result = InOrder(tiny_ct, "cpu").volume(scan())
     with pytest.raises(InputError, match="not written, for there are values that are not numbers"):
         result.save(tmp_path / "a.npy")
 
@@ -187,7 +253,7 @@ def scans(tmp_path: Path, write_series: WriteSeries) -> Path:
 def test_a_folder_of_scans(tiny_ct: CLIPDenoiser, scans: Path, tmp_path: Path) -> None:
     noted: list[str] = []
     said: list[str] = []
-    predictor = Predictor(tiny_ct, "cpu", notify=noted.append)
+    predictor = InOrder(tiny_ct, "cpu", notify=noted.append)
     np.save(scans / "bad.npy", np.full((4, 5), np.nan))
     out = tmp_path / "out"
     summary = predict_files([scans], predictor, out, say=said.append)
@@ -202,6 +268,37 @@ def test_a_folder_of_scans(tiny_ct: CLIPDenoiser, scans: Path, tmp_path: Path) -
     assert names == [f"IM{n:04d}.dcm" for n in range(4)]
     assert len(predict_files([scans], predictor, out).skipped) == 2
     assert len(predict_files([scans], predictor, out, overwrite=True, say=said.append).done) == 2
+
+
+@pytest.mark.parametrize("name", ["a.mha", "a.mhd", "a.nrrd", "a.hdr"])
+def test_other_formats_stay_what_they_are(tiny_ct: CLIPDenoiser, tmp_path: Path, name: str) -> None:
+    hu, path = scan().astype(np.int16), tmp_path / "in" / name
+    path.parent.mkdir()
+    if name == "a.hdr":
+        nibabel.save(nibabel.Nifti1Pair(hu.T, np.diag([-1.0, -1, 5, 1])), path)
+    else:
+        sitk: Any = pytest.importorskip("SimpleITK")
+        sitk.WriteImage(sitk.GetImageFromArray(hu), str(path))
+    out = tmp_path / "out"
+    assert predict_files([path.parent], Predictor(tiny_ct, "cpu"), out).done == [out / name]
+    written = read_ct(out / name)
+    np.testing.assert_allclose(written.voxels, np.rint(expected(tiny_ct, hu.astype(np.float32))), atol=1)
+    np.testing.assert_allclose(written.affine, read_ct(path).affine)
+
+
+def test_a_series_with_a_damaged_slice_fails_unless_told_otherwise(
+    tiny_ct: CLIPDenoiser, write_series: WriteSeries, tmp_path: Path
+) -> None:
+    folder, noted, said = write_series(tmp_path / "in"), list[str](), list[str]()
+    last = sorted(folder.iterdir())[-1]
+    last.write_bytes(b"")
+    predictor = Predictor(tiny_ct, "cpu", notify=noted.append)
+    assert predict_files([folder], predictor, tmp_path / "out", say=said.append).exit_code == 1
+    assert f"the slice {last.name} is damaged" in said[0]
+    assert not (tmp_path / "out" / "in").exists()
+    assert predict_files([folder], predictor, tmp_path / "out", skip_damaged=True).exit_code == 0
+    assert noted[-1].endswith("; the scan is taken without")
+    assert last.name not in {path.name for path in (tmp_path / "out" / "in").iterdir()}
 
 
 def test_a_series_is_chosen_for_a_folder_of_several(

@@ -11,7 +11,7 @@ import torch
 from clip_denoising import CLIPDenoiser, CLIPDenoiserConfig
 from clip_denoising.network.published import to_published
 from visioncore.images import Image, write_image
-from visioncore.testing.photos import photo
+from visioncore.testing.photos import photo, write_photos
 from visioncore.testing.readme import ReadmeExamples
 
 README = Path(__file__).parents[1] / "README.md"
@@ -31,6 +31,7 @@ class TestReadme(ReadmeExamples):
                 "--set.data.validation_patch 32 --set.model.width 4"
             ),
         ),
+        ("clip-denoising export", "--weights ct/"),  # a network for images is in test_export.py
         ("clip-denoising bench", "--rounds 1 --sizes 64 --dtypes float32"),
     )
 
@@ -38,8 +39,7 @@ class TestReadme(ReadmeExamples):
 
     def prepare(self, folder: Path) -> None:
         """Lay out photos, a CT scan, a checkpoint in the authors' form and weights for CT, small ones."""
-        for number in range(3):
-            write_image(folder / "photos" / f"{number}.png", Image(photo(96, 128, seed=number)))
+        write_photos(folder / "photos", 3, (96, 128))
         write_image(folder / "photo.png", Image(photo(96, 128, seed=3)))
         hu = np.random.default_rng(0).normal(-200, 300, (48, 40, 3)).round().astype(np.int16)
         scan = nibabel.Nifti1Image(hu, np.diag([0.7, 0.7, 1.0, 1.0]))  # type: ignore[no-untyped-call]

@@ -104,17 +104,22 @@ def test_pairs_that_were_made_otherwise_are_not_added_to(photos: list[Path], tmp
     assert len(find_pairs(tmp_path / "cameras")) == 1
 
 
+@pytest.mark.parametrize("role", ["clean", "noisy"])
 def test_what_was_interrupted_is_done_again(
-    photos: list[Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    photos: list[Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, role: str
 ) -> None:
     def full(path: Path, image: Image) -> None:
-        if path.name == "0_s005.png" and path.parent.name == "noisy":
+        # as it is named until it is whole
+        if path.name.startswith(".0_s005.") and path.parent.name == role:
+            path.write_bytes(b"half of it")
             raise InputError("the disk is full")
         write_image(path, image)
 
     monkeypatch.setattr(store, "write_image", full)
     assert store_pairs(photos[:1], tmp_path / "out", NOISE, side=20, step=10, say=lambda line: None).exit_code == 1
     monkeypatch.undo()
+    left = [sorted(path.name for path in (tmp_path / "out" / name).iterdir()) for name in ("clean", "noisy")]
+    assert left == [[f"0_s{number:03d}.png" for number in (6, 7, 8)]] * 2, "no image is without its partner"
     summary = store_pairs(photos[:1], tmp_path / "out", NOISE, side=20, step=10, say=silent)
     assert len(summary.done) == 1
     assert len(find_pairs(tmp_path / "out")) == 8

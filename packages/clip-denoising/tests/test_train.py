@@ -27,6 +27,8 @@ from visioncore.backbones.clip import CLIPResNet, CLIPResNetConfig
 from visioncore.errors import InputError
 from visioncore.images import Image, read_image, write_image
 from visioncore.recipes import recipe_names
+from visioncore.testing.memory import out_of_memory
+from visioncore.testing.photos import write_photos
 from visioncore.training import LoopConfig
 from visioncore.weights.state_dicts import write_state_dict
 
@@ -51,16 +53,8 @@ LOOP = LoopConfig(steps=1, batch_size=1)
 
 
 @pytest.fixture
-def recipe(tmp_path: Path) -> Path:
-    (tmp_path / "recipe.yaml").write_text(RECIPE)
-    return tmp_path / "recipe.yaml"
-
-
-@pytest.fixture
-def photos(tmp_path: Path, make_photo: MakePhoto) -> Path:
-    for number in range(4):
-        write_image(tmp_path / "photos" / f"{number}.png", Image(make_photo(40, 48, seed=number)))
-    return tmp_path / "photos"
+def photos(tmp_path: Path) -> Path:
+    return write_photos(tmp_path / "photos", 4, (40, 48))
 
 
 @pytest.fixture
@@ -300,10 +294,7 @@ def test_slices_pairs_and_cameras_train(recipe: Path, pairs: Path, photos: Path,
 def test_out_of_memory_says_what_helps(
     recipe: Path, photos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def full(*given: Any, **options: Any) -> Any:
-        raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 20.00 GiB")
-
-    monkeypatch.setattr(train, "step_losses", full)
+    monkeypatch.setattr(train, "step_losses", out_of_memory)
     with pytest.raises(InputError, match=r"out of memory; what helps.*loop\.accumulate.*encoder_bn frozen"):
         train.train(recipe, photos, tmp_path / "run", overrides=FROM_SCRATCH)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import shutil
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -13,9 +14,12 @@ import torch
 from torch import Tensor, nn
 
 from hsam_medseg import HSAM, HSAMConfig, Preprocessing, load_model
-from hsam_medseg.network.published import detect_config, read_published, to_published
+from hsam_medseg.cli import main
+from hsam_medseg.method import METHOD
+from hsam_medseg.network.published import detect_config, read_encoder, read_published, to_published
 from hsam_medseg.network.unused_tensors import unused_shapes
 from visioncore.errors import InputError
+from visioncore.weights.fetched import file_name, find_checkpoint, folder_of
 
 SamFile = Callable[[str], Path]
 CONFIG = HSAMConfig(classes=("atrium",), lora_rank=3, keep_unused=True)
@@ -175,7 +179,8 @@ def refused(adapter: Path, sam: Path | None) -> str:
 
 def test_sams_file_is_missing_or_of_another_backbone(adapter: Path, sam: Path, sam_file: SamFile) -> None:
     source = "github.com/facebookresearch/segment-anything"
-    named = f"vit_b needs sam_vit_b_01ec64.pth, which {source} links to"
+    named = f"vit_b needs sam_vit_b_01ec64.pth, which {source} links to and hsam-medseg weights get sam-vit-b fetches"
+    named += ", for --sam sam-vit-b"
     assert refused(adapter, None) == f"no SAM checkpoint was given; {named}"
     none = adapter.with_name("none.pth")
     assert refused(adapter, none) == f"{none}: no such file; {named}"
@@ -183,6 +188,28 @@ def test_sams_file_is_missing_or_of_another_backbone(adapter: Path, sam: Path, s
     wrong = f"{vit_l}: holds SAM's vit_l; vit_b needs sam_vit_b_01ec64.pth ({source})"
     assert refused(adapter, vit_l) == wrong
     assert refused(adapter, adapter).startswith(f"{adapter}: no SAM checkpoint (it has no image_encoder.pos_embed)")
+
+
+def test_fetched_files_are_taken_by_their_names(
+    adapter: Path, sam: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, run_program: Callable[..., Any]
+) -> None:
+    monkeypatch.setenv("VISIONCORE_CACHE", str(tmp_path / "cache"))
+    monkeypatch.chdir(tmp_path)
+    assert refused(adapter, Path("sam-vit-b")) == "sam-vit-b: not fetched yet; run: hsam-medseg weights get sam-vit-b"
+    code, _, complaints = run_program(main, "weights", "get", "sam-vit-b", "--file", sam)
+    assert code == 2
+    assert "bytes long, but should be 375,042,383" in complaints
+    known = find_checkpoint(METHOD, "sam-vit-b")
+    assert known is not None
+    place = folder_of(METHOD, known) / file_name(known)
+    place.parent.mkdir(parents=True)
+    shutil.copy(sam, place)
+    assert read_encoder("sam-vit-b", "vit_b").keys() == read_encoder(sam, "vit_b").keys()
+    assert HSAM.from_sam(replace(CONFIG, keep_unused=False), "sam-vit-b").config.backbone == "vit_b"
+    assert run_program(main, "weights", "get", "synapse-10", "--file", adapter)[0] == 0
+    expected = HSAM.from_published(adapter, sam=sam)
+    assert equal(load_model("synapse-10").state_dict(), expected.state_dict())
+    assert run_program(main, "info", "--weights", "synapse-10")[0] == 0
 
 
 def test_an_adapter_of_vit_b_is_not_one_of_vit_l(network: HSAM, sam: Path) -> None:

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Sequence
-from functools import partial
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -13,24 +12,18 @@ import torch
 from torch import Tensor
 
 from hsam_medseg import HSAM, HSAMConfig, cli
-from hsam_medseg.cli import main
 from hsam_medseg.data.labels import read_labels, write_labels
 from hsam_medseg.evaluation import speed
 from hsam_medseg.network.published import to_published
 from visioncore.medical import Volume
 from visioncore.methods import Method
-from visioncore.testing.suites.base import refuses
+from visioncore.testing.suites.base import Run, files_in, refuses
 
-Run = Callable[..., tuple[int, str, str]]
+PACKAGE = "hsam_medseg"
+
 AFFINE = np.array([[2.0, 0, 0, 10], [0, 3, 0, 20], [0, 0, 5, 7], [0, 0, 0, 1]])  # RAS
 SMALL = ("--set.model.decoder_width", "32", "--set.model.decoder_mlp", "64", "--set.model.image_size", "64")
 """A network that takes no time, of the recipe demo."""
-
-
-@pytest.fixture
-def run(run_program: Run) -> Run:
-    """Runs a command and returns its exit code, what it said, and what it complained of."""
-    return partial(run_program, main)
 
 
 @pytest.fixture
@@ -68,9 +61,7 @@ def test_predict(run: Run, data: Path, tiny_weights: Path, tmp_path: Path) -> No
     assert (code, complaints) == (0, "")
     assert said == f"3 done, 0 skipped as done before, 0 failed; results in {tmp_path / 'out'}\n"
     endings = (".json", ".nii.gz", ".png")
-    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == [
-        f"p{number}{ending}" for number in (1, 2, 3) for ending in endings
-    ]
+    assert files_in(tmp_path / "out") == [f"p{number}{ending}" for number in (1, 2, 3) for ending in endings]
     labels = read_labels(tmp_path / "out" / "p1.nii.gz")
     np.testing.assert_array_equal(labels.affine, AFFINE)
     assert set(json.loads((tmp_path / "out" / "p1.json").read_text())["organs"]) == {"liver", "spleen"}
@@ -99,7 +90,7 @@ def test_predict_with_its_options(run: Run, data: Path, tiny_weights: Path, tmp_
     ):
         out = tmp_path / str(number)
         assert run("predict", *inputs, *common, "--out", out, *options)[0] == 0
-        names = sorted(path.name for path in out.iterdir() if path.suffix != ".json")
+        names = [name for name in files_in(out) if not name.endswith(".json")]
         likely = ["p1_probabilities.nii.gz"] if "--probabilities" in options else []
         assert names == sorted(["p1.nii.gz", "p2.nii.gz", *likely, *(name.replace("1", "2") for name in likely)])
         results.append(read_labels(out / "p1.nii.gz").voxels.tobytes())
@@ -284,7 +275,7 @@ def test_bad_input_is_one_line_and_code_two(
         (("evaluate", "--data", data, *out), "give either --weights or --results"),
         (("evaluate", "--data", data, *weights, "--results", scans, *out), "give either --weights or --results"),
         (("train", "--recipe", "demo", *out, "--validation", data), "give no validation"),
-        (("evaluate", "--data", tmp_path / "none", *weights, *out), "no such data set"),
+        (("evaluate", "--data", tmp_path / "none", *weights, *out), "none: no such file or folder"),
         (("train", "--recipe", "demo", *out, "--set.data.kind", "folder"), "give the folder that holds them"),
         (("convert", tmp_path / "file", "--sam", tmp_path / "file", *out), "not a checkpoint"),
         (("convert", tmp_path / "file", "--sam", tmp_path / "file", *out, "--window", "bone"), "window is 'bone'"),

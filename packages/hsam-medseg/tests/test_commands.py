@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import nibabel
 import numpy as np
 
+from visioncore.medical import Volume
 from visioncore.testing.suites.commands import CommandsSuite
 from visioncore.testing.suites.predict import PredictSuite
+from visioncore.testing.suites.python import PythonSuite
 from visioncore.testing.suites.train import TrainSuite
 from visioncore.testing.suites.weights import WeightsSuite
 
@@ -35,13 +38,22 @@ class TestCommands(WithSam, CommandsSuite):
 
 class TestPredict(PredictSuite):
     package = PACKAGE
-    suffix, other_suffix, results = ".nii.gz", ".nii", (".nii.gz", ".json", ".png")
+    side = 64
+    options = ("--device", "cpu", "--no-preview")
+    suffix, other_suffix, results = ".nii.gz", ".nii", (".nii.gz", ".json")
     broken_told = "the NIfTI file is truncated or damaged", "not a volume"
 
     def make_input(self, path: Path, seed: int) -> None:
         voxels = np.random.default_rng(seed).integers(-100, 200, (20, 24, 3)).astype(np.int16)
         scan = nibabel.Nifti1Image(voxels, np.diag([2.0, 3.0, 5.0, 1.0]))  # type: ignore[no-untyped-call]
         nibabel.save(scan, path)
+
+
+class TestPython(PythonSuite):
+    package = PACKAGE
+
+    def make_array(self) -> Any:
+        return Volume(np.random.default_rng(0).integers(0, 256, (2, 24, 20), np.uint8))
 
 
 class TestTrain(TrainSuite):

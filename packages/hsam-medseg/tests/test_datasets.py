@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from importlib import import_module
 from pathlib import Path
 
@@ -13,6 +14,7 @@ from hsam_medseg.data.datasets import Case, find_cases, read_case
 from hsam_medseg.data.labels import write_labels
 from visioncore.errors import InputError
 from visioncore.medical import Volume
+from visioncore.testing.refusals import one_line
 
 VOXELS = np.arange(24, dtype=np.uint8).reshape(2, 3, 4)
 AFFINE = np.array([[-2.0, 0, 0, 10], [0, -3, 0, 20], [0, 0, 5, -7], [0, 0, 0, 1]])
@@ -52,12 +54,7 @@ def found(data: Path, *, labelled: bool = True) -> list[tuple[str, str, str | No
     return [(case.name, str(place(case.image)), place(case.label)) for case in find_cases(data, labelled=labelled)]
 
 
-def refused(data: Path) -> str:
-    with pytest.raises(InputError) as caught:
-        find_cases(data)
-    message = str(caught.value)
-    assert "\n" not in message
-    return message
+refused = partial(one_line, find_cases)
 
 
 @pytest.mark.parametrize(
@@ -126,7 +123,7 @@ def test_files_that_hold_both(put: Put, name: str) -> None:
     np.testing.assert_array_equal(labels.voxels, VOXELS % 2)
 
 
-@pytest.mark.parametrize("header", ["", "image,label\n", "\ufeffimage,label\n", "label,image\n"])
+@pytest.mark.parametrize("header", ["", "image,label\n", "\ufeffimage,label\n", "label,image\n", " Image , LABEL\n"])
 def test_a_list(put: Put, header: str) -> None:
     data = put("x/a.nii.gz", "y/b.nii.gz")
     row = "y/b.nii.gz, x/a.nii.gz" if header.startswith("label") else "x/a.nii.gz, y/b.nii.gz"
@@ -238,3 +235,24 @@ def test_labels_that_are_not_located_are_where_the_scan_is(put: Put) -> None:
     assert labels is not None
     assert labels.orientation == image.orientation == "LPS"
     np.testing.assert_array_equal(labels.voxels, VOXELS % 2)
+
+
+@pytest.mark.parametrize("suffix", [".mhd", ".nii.gz"])
+def test_labels_beside_their_scans_as_in_promise12(put: Put, suffix: str) -> None:
+    if suffix == ".mhd":
+        pytest.importorskip("SimpleITK")
+    stems = ("Case00", "Case00_segmentation", "Case01", "Case01_segmentation")
+    data = put(*(stem + suffix for stem in stems))
+    cases = [(f"Case0{n}", f"Case0{n}{suffix}", f"Case0{n}_segmentation{suffix}") for n in range(2)]
+    assert found(data) == cases
+    image, labels = read_case(find_cases(data)[1])
+    np.testing.assert_array_equal(image.voxels, VOXELS)
+    assert labels is not None
+    np.testing.assert_allclose(labels.affine, AFFINE, atol=1e-5)
+    put(f"Case02{suffix}")
+    assert found(data, labelled=False)[2] == ("Case02", f"Case02{suffix}", None)
+    with pytest.raises(InputError, match=r"1 of 3 scans have no labels: Case02"):
+        find_cases(data)
+    put(f"Case03_segmentation{suffix}")
+    with pytest.raises(InputError, match="1 labels have no scan beside them: Case03_segmentation"):
+        find_cases(data)

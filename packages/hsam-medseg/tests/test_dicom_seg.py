@@ -131,6 +131,22 @@ def test_anonymous_files_will_do(tmp_path: Path, scan: Volume) -> None:
     assert "PatientID" not in origin.headers[0]
 
 
+def test_slices_of_a_tilted_gantry_are_segmented_where_they_lie(tmp_path: Path) -> None:
+    for number, path in enumerate(sorted(SERIES.iterdir())):
+        dataset = pydicom.dcmread(path)
+        left, _, up = dataset.ImagePositionPatient
+        # shifted to the back by as much as a gantry tilted by 11 degrees does
+        dataset.ImagePositionPatient = [left, 100 + 0.2 * float(up), up]
+        (tmp_path / "series").mkdir(exist_ok=True)
+        dataset.save_as(tmp_path / "series" / f"{9 - number}.dcm")
+    tilted = read_volume(tmp_path / "series")
+    axes = tilted.affine[:3, :3] / np.linalg.norm(tilted.affine[:3, :3], axis=0)
+    assert abs(axes[:, 1] @ axes[:, 2]) > 0.1
+    labels = make_labels(tilted)
+    write_dicom_seg(tmp_path / "seg.dcm", labels, tilted, CLASSES)
+    assert segment_places(tmp_path / "seg.dcm") == label_places(labels)
+
+
 def test_nothing_found_is_a_segmentation_too(tmp_path: Path, scan: Volume) -> None:
     write_dicom_seg(tmp_path / "seg.dcm", scan.with_voxels(np.zeros(scan.voxels.shape, np.uint8)), scan, CLASSES)
     assert segment_places(tmp_path / "seg.dcm") == {}
@@ -140,8 +156,12 @@ def test_other_scans_are_refused(tmp_path: Path, scan: Volume) -> None:
     path, labels = tmp_path / "seg.dcm", make_labels(scan)
     elsewhere = Volume(labels.voxels, labels.affine + np.eye(4, k=3), located=True)
     for wrong, source, complaint in (
-        (labels, Volume(scan.voxels, scan.affine, located=True, source=Path("scan.nii")), r"scan\.nii: .*from DICOM"),
-        (labels, Volume(scan.voxels), "from DICOM"),
+        (
+            labels,
+            Volume(scan.voxels, scan.affine, located=True, source=Path("scan.nii")),
+            r"scan\.nii: .* scan is none",
+        ),
+        (labels, Volume(scan.voxels), "this scan is none"),
         (elsewhere, scan, "do not lie where"),
         (Volume(labels.voxels[1:], labels.affine, located=True), scan, "do not lie where"),
         (labels.with_voxels(labels.voxels + 3), scan, "label 6 among the labels, but there are 4 classes"),

@@ -144,7 +144,7 @@ def test_golden_volume(
     model = Levels(SYNAPSE_CLASSES, case.about["config"]["patch_size"][0], unit, both if stage == "fused" else second)
     predictor = Predictor(cast(HSAM, model), "cpu", stage=stage)
     name = "volume.stage3" if stage == "fused" else "volume.stage2"
-    case.close(f"{name}.prediction", torch.from_numpy(predictor(image).labels.voxels))
+    case.close(f"{name}.prediction", torch.from_numpy(predictor(image, order="DHW").labels.voxels))
     result = evaluate(tmp_path, predictor, protocols=["synapse"], say=silent)
     assert result.cases == ["case0001"]
     scores = np.stack((result.scores["dice_synapse"][0], result.scores["hd95_synapse"][0]), axis=1)
@@ -264,6 +264,13 @@ def test_what_is_written(predictor: Predictor, data: Path, tmp_path: Path) -> No
     assert report["per_case"][3]["hd95_sound_mm"] == result.scores["hd95_sound_mm"][1, 0]
     for name in ("per_case.md", "summary.md"):
         assert "| spleen |" in (tmp_path / "out" / name).read_text()
+
+
+@pytest.mark.parametrize(("case", "counts"), [("case1", (0, 0, 0)), ("case2", (0, 0, 1)), ("case3", (0, 1, 0))])
+def test_missed_is_not_invented(predictor: Predictor, data: Path, case: str, counts: tuple[int, ...]) -> None:
+    summary = evaluate(data, predictor, cases=[case]).summary()
+    assert summary.columns[-3:] == ["absent", "missed", "invented"]
+    assert [row[-3:] for row in summary.rows if row[0] == "spleen"] == [counts]
 
 
 def test_the_overview_has_the_means_of_the_summary(predictor: Predictor, data: Path) -> None:

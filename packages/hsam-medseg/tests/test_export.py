@@ -1,20 +1,15 @@
-"""Networks as files for other programs: the numbers agree, and a file that is wrong is not kept."""
+"""Networks as files for other programs, without what has no effect."""
 
 from __future__ import annotations
 
-from dataclasses import replace
-from pathlib import Path
-
-import numpy as np
-import onnxruntime
 import pytest
 import torch
 from torch import Tensor, nn
+from torch.export import ExportedProgram
 
 from hsam_medseg import HSAM
-from hsam_medseg.method import METHOD
 from hsam_medseg.network.exported import Logits, plain_layers
-from visioncore.commands.export import export
+from visioncore.testing.suites.export import ExportSuite
 
 
 @pytest.fixture
@@ -33,43 +28,29 @@ def outputs(model: HSAM, images: Tensor) -> list[Tensor]:
     return [output.logits, output.coarse_logits, *([] if output.fine_logits is None else [output.fine_logits])]
 
 
-def test_onnx_runs_without_the_package(
-    adapted: HSAM, tmp_path: Path, capfd: pytest.CaptureFixture[str], recwarn: pytest.WarningsRecorder
-) -> None:
-    errors = export(METHOD, adapted, tmp_path / "out", formats=["onnx"])
-    path = tmp_path / "out" / "model.onnx"
-    assert list(errors) == list((tmp_path / "out").iterdir()) == [path]
-    assert 0 <= errors[path] < 1e-4
-    assert capfd.readouterr() == ("", "")
-    assert [str(warning.message) for warning in recwarn if "torch" in warning.filename] == []
-    session = onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
-    assert [(i.name, i.shape[1:]) for i in session.get_inputs()] == [("images", [3, 64, 64])]
-    names = ["logits", "coarse_logits", "fine_logits"]
-    assert [(o.name, o.shape[1:]) for o in session.get_outputs()] == [
-        (name, [3, side, side]) for name, side in zip(names, (64, 16, 64), strict=True)
-    ]
-    for count in (1, 5):
-        images = torch.rand(count, 3, 64, 64)
-        found = session.run(names, {"images": images.numpy()})
-        for output, expected in zip(found, outputs(adapted, images), strict=True):
-            np.testing.assert_allclose(output, expected.numpy(), atol=1e-3)
+class TestExport(ExportSuite):
+    package = "hsam_medseg"
+    given = "images", (None, 3, 64, 64)
+    returned = (
+        ("logits", (None, 3, 64, 64)),
+        ("coarse_logits", (None, 3, 16, 16)),
+        ("fine_logits", (None, 3, 64, 64)),
+    )
+    taken = ((1, 3, 64, 64), (5, 3, 64, 64))
+    tolerance = 1e-3
 
+    @pytest.fixture
+    def to_export(self, adapted: HSAM) -> HSAM:
+        return adapted
 
-def test_pt2_comes_back_and_leaves_the_model_as_it_was(adapted: HSAM, tmp_path: Path) -> None:
-    single = HSAM(replace(adapted.config, decoder="coarse", image_size=80)).eval()
-    images = torch.rand(1, 3, 80, 80)
-    expected = outputs(single, images)
-    model = single.double().train()
-    (path,) = export(METHOD, model, tmp_path, formats=["pt2"])
-    assert model.training
-    assert next(model.parameters()).dtype == torch.float64
-    loaded = torch.export.load(path)
-    for found, wanted in zip(loaded.module()(images), expected, strict=True):
-        torch.testing.assert_close(found, wanted, atol=1e-4, rtol=1e-4)
-    # neither the additions nor what has no effect
-    held = sum(tensor.numel() for tensor in (*loaded.state_dict.values(), *loaded.constants.values()))
-    additions = sum(p.numel() for name, p in model.named_parameters() if ".down." in name or ".up." in name)
-    assert held <= sum(p.numel() for p in (*model.parameters(), *model.buffers())) - additions
+    def run_network(self, model: HSAM, images: Tensor) -> list[Tensor]:
+        return outputs(model, images)
+
+    def check_program(self, program: ExportedProgram, model: HSAM) -> None:
+        """Neither the additions nor what has no effect are in it."""
+        held = sum(tensor.numel() for tensor in (*program.state_dict.values(), *program.constants.values()))
+        additions = sum(p.numel() for name, p in model.named_parameters() if ".down." in name or ".up." in name)
+        assert held <= sum(p.numel() for p in (*model.parameters(), *model.buffers())) - additions
 
 
 def test_unused_tensors_are_left_out(adapted: HSAM) -> None:

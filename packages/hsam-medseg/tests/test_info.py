@@ -18,6 +18,7 @@ from hsam_medseg.network.unused_tensors import unused_shapes
 from visioncore.commands.info import as_text, capabilities, measure
 from visioncore.commands.networks import network_of
 from visioncore.errors import InputError
+from visioncore.testing.suites.base import tells
 
 DATA = Path(__file__).parent / "data"
 PUBLISHED = {"vit_b-224": 36.1e9, "vit_b-512": 231.0e9, "vit_l-224": 124.0e9}
@@ -73,18 +74,16 @@ def describe(weights: str | Path = "vit_b-512") -> str:
 
 def test_a_named_network_is_described() -> None:
     text = describe()
-    assert "network     vit_b at 512x512, low-rank additions of rank 5, decoder hierarchical, gate released" in text
-    assert "right kidney, left kidney, gallbladder, liver, stomach, aorta, pancreas (8, background not counted)" in text
-    assert "parameters  98.40 M, of which 11.12 M are trained\n" in text
-    assert "published   the authors' layout holds 12.88 M more parameters that have no effect\n" in text
-    assert "operations  99.58 G multiply-accumulates for images 1x3x512x512\n" in text
-    assert "arXiv 2403.18271" in text
-    assert "Apache-2.0" in text
-    assert "220_epoch_299.pth" in text
-    assert "github.com/Cccccczh404/H-SAM" in text
-    assert "vit_l: sam_vit_l_0b3195.pth" in text
-    assert "github.com/facebookresearch/segment-anything" in text
-    assert "@inproceedings{" in text
+    tells(
+        text,
+        "network     vit_b at 512x512, low-rank additions of rank 5, decoder hierarchical, gate released",
+        "right kidney, left kidney, gallbladder, liver, stomach, aorta, pancreas (8, background not counted)",
+        "parameters  98.40 M, of which 11.12 M are trained\n",
+        "published   the authors' layout holds 12.88 M more parameters that have no effect\n",
+        "operations  99.58 G multiply-accumulates for images 1x3x512x512\n",
+        *("arXiv 2403.18271", "Apache-2.0", "220_epoch_299.pth", "github.com/Cccccczh404/H-SAM", "@inproceedings{"),
+        *("vit_l: sam_vit_l_0b3195.pth", "github.com/facebookresearch/segment-anything"),
+    )
     assert "read from" not in text
 
 

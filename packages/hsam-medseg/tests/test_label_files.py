@@ -38,7 +38,7 @@ def test_labels_that_cannot_be_written_are_refused(tmp_path: Path, values: Any) 
     assert not list(tmp_path.iterdir())
 
 
-@pytest.mark.parametrize("name", ["labels.png", "labels.mha", "labels.gz"])
+@pytest.mark.parametrize("name", ["labels.png", "labels.mgz", "labels.gz"])
 def test_labels_are_written_in_known_formats(tmp_path: Path, name: str) -> None:
     with pytest.raises(InputError, match=name):
         write_labels(tmp_path / name, Volume(np.zeros((2, 2, 2), np.uint8)))
@@ -130,3 +130,43 @@ def test_a_scan_without_a_place_is_warned_of(tmp_path: Path) -> None:
     write_series(tmp_path / "series", ImagePositionPatient=None)
     with pytest.warns(UserWarning, match="does not say where"):
         read_volume(tmp_path / "series")
+
+
+@pytest.mark.parametrize("error", [2e-5, -6e-8, 9e-5])
+def test_labels_in_floats_may_be_rounded(tmp_path: Path, error: float) -> None:
+    whole = values(dtype=np.float64) % 4
+    labels = read_labels(write(tmp_path / "labels.nii", (whole + error).astype(np.float32)))
+    assert labels.voxels.dtype.kind == "i"
+    np.testing.assert_array_equal(labels.voxels, whole.transpose(2, 1, 0))
+    with pytest.raises(InputError, match=r"hold no label, such as 0\.001"):
+        read_labels(write(tmp_path / "labels.nii", whole + 1e-3))
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.int16])
+@pytest.mark.parametrize("highest", [1, 4, 13, 104])
+def test_labels_under_a_slope_are_the_nearest(tmp_path: Path, dtype: Any, highest: int) -> None:
+    """As nibabel writes labels that were floats into integers."""
+    whole = values(dtype=np.float64) % (highest + 1)
+    image = nibabel.Nifti1Image(whole, np.eye(4))
+    image.set_data_dtype(dtype)
+    nibabel.save(image, tmp_path / "labels.nii")
+    assert nibabel.load(tmp_path / "labels.nii").dataobj.slope != 1
+    np.testing.assert_array_equal(read_labels(tmp_path / "labels.nii").voxels, whole.transpose(2, 1, 0))
+    half = nibabel.Nifti1Image(np.where(whole == 1, 0.5, whole), np.eye(4))
+    half.set_data_dtype(dtype)
+    nibabel.save(half, tmp_path / "half.nii")
+    with pytest.raises(InputError, match="hold no label"):
+        read_labels(tmp_path / "half.nii")
+
+
+@pytest.mark.parametrize("name", ["labels.mha", "labels.mhd", "labels.nrrd", "labels.nhdr", "labels.hdr"])
+def test_labels_in_other_formats_keep_their_place(tmp_path: Path, name: str) -> None:
+    if not name.endswith(".hdr"):
+        pytest.importorskip("SimpleITK")
+    affine = np.array([[0, -2.0, 0, 30], [0.7, 0, 0, -20], [0, 0, 4.5, 7], [0, 0, 0, 1]])
+    volume = Volume(values(dtype=np.uint8) % 3, affine, located=True)
+    write_labels(tmp_path / "deep" / name, volume)
+    labels = read_labels(tmp_path / "deep" / name)
+    assert labels.voxels.dtype == np.uint8
+    np.testing.assert_array_equal(labels.voxels, volume.voxels)
+    np.testing.assert_allclose(labels.affine, affine, atol=1e-5)

@@ -69,7 +69,7 @@ def test_values_outside_the_list_are_named_with_the_file() -> None:
         ("classes: [spleen]\nignored: [3]", "must hold classes"),
         ("classes: spleen", "list of names"),
         ("classes: [spleen, 5]", "list of names"),
-        ("classes: []", "1 to 255"),
+        ("classes: []", "classes are none"),
         ("classes: [spleen, spleen, liver]", "only once"),
         ("classes: {spleen: one}", "whole number"),
         ("classes: {spleen: 1.5}", "whole number"),
@@ -80,7 +80,10 @@ def test_values_outside_the_list_are_named_with_the_file() -> None:
         ("classes: {spleen: 1, liver: [2, 1]}", "value 1 of liver is taken"),
         ("classes: [spleen]\nignore: [1]", "value 1 of spleen is taken"),
         ("classes: [spleen]\nignore: rest", "whole number"),
-        ("classes: {spleen", "not a YAML file"),
+        ("classes: {spleen", "not YAML"),
+        ("a: &a {spleen: 1}\nclasses: {<<: [*a, *a]}", "'<<' merges mappings"),
+        ('classes: ["sple\\nen"]', "printable"),
+        ("classes: [' ']", "printable"),
     ],
 )
 def test_files_that_describe_no_map(tmp_path: Path, text: str, message: str) -> None:
@@ -94,3 +97,29 @@ def test_files_that_describe_no_map(tmp_path: Path, text: str, message: str) -> 
 def test_neither_file_nor_preset(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="nor one of synapse, totalsegmentator"):
         read_label_map(tmp_path / "none.yaml")
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("classes: {spleen: 1, liver: 2, spleen: 3}\n", "line 1: spleen is there twice"),
+        ("classes:\n  spleen: 1\n  liver: 2\n  'spleen': 3\n", "line 4: spleen is there twice"),
+        ("classes: {spleen: 1}\nignore: [2]\nignore: [3]\n", "line 3: ignore is there twice"),
+        ("classes: [spleen, liver, spleen]\n", "each only once"),
+        ("classes:\n  spleen: 1\n  liver: 010\n", "liver is '010'; it must be a whole number in plain digits"),
+        ("classes: {spleen: [1, 0x1F]}\n", r"spleen is \[1, '0x1F'\]; it must be a whole number in plain digits"),
+        ("classes: {spleen: 1}\nignore: [1_000]\n", r"ignore is \['1_000'\]"),
+        ("classes: {spleen: 1:30}\n", "spleen is '1:30'"),
+    ],
+)
+def test_what_a_file_may_mean_otherwise_is_refused(tmp_path: Path, text: str, told: str) -> None:
+    with pytest.raises(InputError, match=told) as caught:
+        read_label_map(write(tmp_path, text))
+    assert "\n" not in str(caught.value)
+    assert "labels.yaml" in str(caught.value)
+
+
+def test_unknown_values_tell_how_to_ignore_them(tmp_path: Path) -> None:
+    labels = read_label_map(write(tmp_path, "classes: {spleen: 1}\n"))
+    with pytest.raises(InputError, match=r"ignore them \(ignore: \[5, 9\]\), or ignore all others \(ignore: others\)"):
+        labels.apply(np.array([0, 1, 7]))

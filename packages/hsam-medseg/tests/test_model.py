@@ -19,6 +19,7 @@ from hsam_medseg.network.gate import ClassBalancedGate, attention_heads, noise_l
 from hsam_medseg.network.position import EmptyPrompt
 from hsam_medseg.network.reference import as_reference
 from hsam_medseg.network.sam_decoder import SAMDecoder
+from hsam_medseg.network.two_way_transformer import TwoWayBlock
 from visioncore.errors import InputError
 
 SamFile = Callable[[str], Path]
@@ -225,6 +226,29 @@ def test_the_noise_is_as_strong_as_published() -> None:
     noise = training_noise(embedding) - embedding
     assert float(noise.std()) == pytest.approx(0.2 * 5, rel=0.02)
     assert float(noise.mean()) == pytest.approx(0, abs=0.02)
+
+
+@pytest.mark.parametrize(("masked", "share"), [(False, 0.0), (True, 0.2)])
+@torch.no_grad()
+def test_the_second_decoder_drops_a_share_of_what_tokens_gather(masked: bool, share: float) -> None:
+    torch.manual_seed(0)
+    block = TwoWayBlock(64, 16, first=False, masked=masked).train()
+    tokens, image, kept = torch.rand(2, 50, 64), torch.rand(2, 9, 64), dict[str, Tensor]()
+    block.cross_attn_token_to_image.register_forward_hook(lambda _, __, seen: kept.update(seen=seen))
+    block.norm2.register_forward_pre_hook(lambda _, given: kept.update(added=given[0] - tokens))
+    block(tokens, image, tokens, image, torch.rand(2, 50, 9) if masked else None)
+    dropped = kept["added"] == 0
+    assert float(dropped.float().mean()) == pytest.approx(share, abs=0.02)
+    torch.testing.assert_close(kept["added"], kept["seen"] / (1 - share) * ~dropped, rtol=1e-4, atol=1e-5)
+
+
+@torch.no_grad()
+def test_the_gate_drops_a_tenth_of_its_noisy_features() -> None:
+    torch.manual_seed(0)
+    gate, kept = ClassBalancedGate(9, 64).train(), dict[str, Tensor]()
+    gate.self_attn.register_forward_pre_hook(lambda _, given: kept.update(features=given[0]))
+    gate(torch.ones(20, 9, 64), torch.rand(20, 9, 64).softmax(dim=1))
+    assert float((kept["features"] == 0).float().mean()) == pytest.approx(0.1, abs=0.02)
 
 
 def test_recomputing_changes_no_gradient(tiny: HSAM) -> None:

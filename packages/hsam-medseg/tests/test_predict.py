@@ -28,7 +28,9 @@ from hsam_medseg.inference.result import beside
 from hsam_medseg.inference.work_ahead import ahead, one_behind
 from visioncore.errors import InputError
 from visioncore.inference.dihedral import turned, turned_back
+from visioncore.testing.dicom_files import write_series
 from visioncore.testing.memory import room_for
+from visioncore.testing.suites.base import files_in
 
 nibabel: Any = import_module("nibabel")  # not typed throughout
 Array = np.ndarray[Any, Any]
@@ -75,10 +77,19 @@ def by_place(images: Tensor) -> Tensor:
     return logits
 
 
+class InOrder(Predictor):
+    """Takes arrays for slices, rows, columns."""
+
+    def __call__(self, scan: Any, **options: Any) -> Segmentation:
+        if isinstance(scan, np.ndarray):
+            options.setdefault("order", "HW" if scan.ndim == 2 else "DHW")
+        return super().__call__(scan, **options)
+
+
 def make(model: nn.Module, **options: Any) -> Predictor:
     if isinstance(model, Analytic):
         options.setdefault("stage", "fine")
-    return Predictor(cast(HSAM, model), "cpu", **options)
+    return InOrder(cast(HSAM, model), "cpu", **options)
 
 
 def brightness(**changes: Any) -> Analytic:
@@ -217,6 +228,46 @@ def test_the_same_scan_in_every_form(tmp_path: Path) -> None:
     np.testing.assert_array_equal(one.labels.voxels[0], results[0].labels.voxels[1])
 
 
+def test_what_is_given_comes_back_as_the_same_kind() -> None:
+    volume = placed(random_scan(4, 20, 24))
+    expected = make(brightness())(volume).labels.voxels.transpose(2, 1, 0)
+    image = nibabel.Nifti1Image(volume.voxels.transpose(2, 1, 0), volume.affine)
+    predictor = Predictor(cast(HSAM, brightness()), "cpu", stage="fine")
+    result = predictor(image)
+    labels = result.as_given()
+    assert type(labels) is type(image)
+    np.testing.assert_array_equal(np.asarray(labels.dataobj), expected)
+    np.testing.assert_array_equal(labels.affine, image.affine)
+    assert result.volumes_ml == predictor(volume).volumes_ml
+    array = image.get_fdata()
+    for options in ({"affine": image.affine}, {"order": "WHD"}):
+        np.testing.assert_array_equal(predictor(array, **options).as_given(), expected)
+    np.testing.assert_array_equal(predictor(array.astype(">f4"), order="WHD").as_given(), expected)
+    assert predictor(volume).as_given().voxels.shape == volume.voxels.shape
+    with pytest.raises(InputError, match=r"an array of \(24, 20, 4\) does not say which axes are slices"):
+        predictor(array)
+
+
+def test_an_image_of_simpleitk_comes_back_as_one() -> None:
+    sitk: Any = pytest.importorskip("SimpleITK")
+    scan = random_scan(4, 20, 24)
+    image = sitk.GetImageFromArray(scan)
+    image.SetSpacing((0.7, 0.8, 5))
+    image.SetOrigin((1, 2, 3))
+    labels = make(brightness())(image).as_given()
+    np.testing.assert_array_equal(sitk.GetArrayFromImage(labels), loop(scan, by_brightness))
+    assert labels.GetSpacing() == pytest.approx((0.7, 0.8, 5))
+    assert labels.GetOrigin() == pytest.approx((1, 2, 3))
+
+
+def test_an_image_without_a_place_is_noted() -> None:
+    said: list[str] = []
+    image = nibabel.Nifti1Image(random_scan(4, 20, 24).T, None)
+    make(brightness(), notify=said.append)(image)
+    assert said == ["the image: its header has neither sform nor qform; slices are taken as they are, sizes in mm are "
+                    "unknown"]  # fmt: skip
+
+
 @pytest.mark.parametrize("code", CODES)
 def test_the_order_in_which_a_scan_is_stored_does_not_matter(code: str) -> None:
     predictor = make(Analytic(by_place))
@@ -349,6 +400,24 @@ def test_volumes_in_millilitres(tmp_path: Path) -> None:
     assert read_labels(target).voxels.sum() == 60
 
 
+def test_demo_weights_are_noted_in_the_report(tmp_path: Path) -> None:
+    said: list[str] = []
+    predictor = Predictor("demo", "cpu", notify=said.append)
+    result = predictor(np.zeros((2, 24, 24), np.uint8), order="DHW")
+    result.save(tmp_path / "labels.nii.gz")
+    note = json.loads((tmp_path / "labels.json").read_text())["note"]
+    assert note == "; ".join(said)
+    assert said[0].startswith("demo weights: trained on synthetic volumes alone")
+    assert len(said) == 1 + (result.note is not None)
+
+
+def test_a_segmentation_in_one_line() -> None:
+    scan = np.zeros((3, SIDE, SIDE), np.float32)
+    assert repr(make(brightness(), notify=len)(scan)).endswith("nothing found)")
+    scan[1:, :2, :5] = 1
+    assert repr(make(brightness())(placed(scan))).endswith(f"(3 slices of {SIDE} x {SIDE}: bright 0.2 ml)")
+
+
 def test_a_scan_with_nothing_in_it_is_noted(tmp_path: Path) -> None:
     said: list[str] = []
     path = write_nifti(tmp_path / "dark.nii.gz", placed(np.zeros((2, SIDE, SIDE), np.float32)))
@@ -366,7 +435,7 @@ def test_more_than_255_classes() -> None:
         return -((images.mean(1, keepdim=True) * 300 - torch.arange(301).view(1, 301, 1, 1)) ** 2)
 
     scan = np.linspace(0, 1, SIDE * SIDE, dtype=np.float32).reshape(1, SIDE, SIDE)
-    result = make(Analytic(many, classes=names))(scan)
+    result = make(Analytic(many, classes=names))(scan, order="DHW")
     assert result.labels.voxels.dtype == np.uint16
     assert result.labels.voxels.max() == 300
     assert result.voxels["organ 300"] == (result.labels.voxels == 300).sum()
@@ -376,9 +445,9 @@ def test_where_results_are_saved(tmp_path: Path) -> None:
     path = write_nifti(tmp_path / "a.b.nii.gz", placed(random_scan(2, 20, 24)))
     result = make(brightness())(path, probabilities=True)
     assert result.save(tmp_path / "new") == tmp_path / "new" / "a.b.nii.gz"
-    assert names(tmp_path / "new") == ["a.b.json", "a.b.nii.gz", "a.b_probabilities.nii.gz"]
+    assert files_in(tmp_path / "new") == ["a.b.json", "a.b.nii.gz", "a.b_probabilities.nii.gz"]
     result.save(tmp_path / "other" / "x.nii")
-    assert names(tmp_path / "other") == ["x.json", "x.nii", "x_probabilities.nii.gz"]
+    assert files_in(tmp_path / "other") == ["x.json", "x.nii", "x_probabilities.nii.gz"]
     written = nibabel.load(tmp_path / "new" / "a.b_probabilities.nii.gz")
     assert result.probabilities is not None
     np.testing.assert_allclose(written.get_fdata().transpose(3, 2, 1, 0), result.probabilities)
@@ -417,13 +486,15 @@ def test_options_that_make_no_sense_are_refused(tiny: HSAM, options: Mapping[str
 @pytest.mark.parametrize(
     ("scan", "told"),
     [
-        (np.zeros(16), "a volume must be"),
+        (np.zeros(16), r"order is 'DHW' for an array of \(16,\)"),
         (np.zeros((2, 3, 4, 2)), "a volume must be"),
-        (np.zeros((20, 20, 3)), r"an array of \(20, 20, 3\) may be one RGB slice or a grey volume"),
         (np.zeros((0, 20, 20)), "without voxels"),
         (np.zeros((2, 20, 20), complex), "must be real numbers"),
-        (np.where(np.arange(800).reshape(2, 20, 20) == 500, np.nan, 1), "slice 1 holds voxels that are not finite"),
-        (np.full((2, 20, 20), np.inf), "slice 0 holds voxels that are not finite"),
+        (
+            np.where(np.arange(800).reshape(2, 20, 20) == 500, np.nan, 1),
+            "1 of 800 voxels are .*, .* slice 1",
+        ),
+        (np.full((2, 20, 20), np.inf), "800 of 800 voxels are not finite numbers, the first in slice 0"),
     ],
 )
 def test_arrays_that_are_no_scans_are_refused(scan: Array, told: str) -> None:
@@ -453,14 +524,20 @@ def test_segment_takes_windowed_slices_only() -> None:
     np.testing.assert_array_equal(predictor.segment(scan), loop(scan, by_brightness))
     with pytest.raises(InputError, match="slices are of uint8"):
         predictor.segment(scan.astype(np.uint8))
-    with pytest.raises(InputError, match="slice 1 holds voxels that are not finite"):
+    with pytest.raises(InputError, match="are not finite numbers, the first in slice 1"):
         predictor.segment(np.full((2, 9, 9), [[[0]], [[np.nan]]], np.float32))
 
 
-@pytest.mark.parametrize("images", [torch.zeros(3, 16, 16), torch.zeros(1, 1, 16, 16), torch.zeros(0, 3, 16, 16)])
+@pytest.mark.parametrize("images", [torch.zeros(16, 16), torch.zeros(1, 1, 16, 16)])
 def test_logits_are_of_whole_batches(images: Tensor) -> None:
     with pytest.raises(InputError, match=r"they must be \(B, 3, 16, 16\)"):
         make(brightness()).run(images)
+
+
+def test_an_empty_batch_has_no_labels() -> None:
+    predictor = make(brightness())
+    assert predictor.run(torch.zeros(0, 3, 16, 16)).shape == (0, 3, 16, 16)
+    assert predictor.segment(np.zeros((0, 20, 24), np.float32)).shape == (0, 20, 24)
 
 
 def test_an_answer_that_is_not_finite_is_not_hidden() -> None:
@@ -598,10 +675,6 @@ def predictor() -> Predictor:
     return make(brightness())
 
 
-def names(out: Path) -> list[str]:
-    return sorted(path.relative_to(out).as_posix() for path in out.rglob("*") if path.is_file())
-
-
 def results(*stems: str, endings: Iterable[str] = (".nii.gz", ".json", ".png")) -> list[str]:
     return sorted(stem + ending for stem in stems for ending in endings)
 
@@ -611,7 +684,7 @@ def test_a_folder_with_a_broken_file(predictor: Predictor, folder: Path, tmp_pat
     (folder / "3.nii").write_text("not a scan")
     said: list[str] = []
     summary = predict_files([folder], predictor, tmp_path / "out", say=said.append)
-    assert names(tmp_path / "out") == results("1", "2", "sub/1")
+    assert files_in(tmp_path / "out") == results("1", "2", "sub/1")
     assert summary.exit_code == 1
     assert str(summary) == "3 done, 0 skipped as done before, 2 failed"
     assert [line.split(":")[1].strip() for line in said] == [str(folder / "0.nii.gz"), str(folder / "3.nii")]
@@ -625,7 +698,7 @@ def test_a_folder_with_a_broken_file(predictor: Predictor, folder: Path, tmp_pat
 def test_what_is_asked_for_later_is_made_then(predictor: Predictor, folder: Path, tmp_path: Path) -> None:
     out = tmp_path / "out"
     predict_files([folder], predictor, out, preview=False)
-    assert names(out) == results("1", "2", "sub/1", endings=(".nii.gz", ".json"))
+    assert files_in(out) == results("1", "2", "sub/1", endings=(".nii.gz", ".json"))
     assert len(predict_files([folder], predictor, out, probabilities=True, preview=False).done) == 3
     assert (out / "sub" / "1_probabilities.nii.gz").exists()
     assert len(predict_files([folder], predictor, out, probabilities=True, preview=False).skipped) == 3
@@ -650,7 +723,7 @@ def test_probabilities_of_one_scan_only_are_held(
 
 def test_patterns_keep_places_below_their_plain_part(predictor: Predictor, folder: Path, tmp_path: Path) -> None:
     predict_files([folder / "s*" / "*.nii.gz", folder / "2.nii"], predictor, tmp_path / "out", preview=False)
-    assert names(tmp_path / "out") == results("2", "sub/1", endings=(".nii.gz", ".json"))
+    assert files_in(tmp_path / "out") == results("2", "sub/1", endings=(".nii.gz", ".json"))
 
 
 def test_inputs_and_folders_that_will_not_do(predictor: Predictor, folder: Path, tmp_path: Path) -> None:
@@ -680,7 +753,7 @@ def test_slices_in_a_folder_are_one_scan(predictor: Predictor, tmp_path: Path) -
     for inputs in (tmp_path / "in", tmp_path / "in" / "patient"):
         summary = predict_files([inputs], predictor, tmp_path / "out", overwrite=True)
         assert [path.name for path in summary.done] == ["patient.nii.gz"]
-    assert names(tmp_path / "out") == results("patient")
+    assert files_in(tmp_path / "out") == results("patient")
     with pytest.warns(UserWarning, match="neither sform nor qform"):
         labels = read_labels(tmp_path / "out" / "patient.nii.gz").voxels
     np.testing.assert_array_equal(labels, loop((voxels / np.float32(255)).astype(np.float32), by_brightness))
@@ -697,7 +770,7 @@ def test_dicom_with_a_dicom_segmentation(tmp_path: Path) -> None:
     (tmp_path / "in" / "scan.dcm").write_bytes(sample.read_bytes())
     out, model = tmp_path / "out", brightness(window="range", classes=("liver", "spleen"))
     assert predict_files([tmp_path / "in" / "scan.dcm"], make(model), out, dicom_seg=True).exit_code == 0
-    assert names(out) == results("scan", endings=(".nii.gz", ".json", ".png", ".dcm"))
+    assert files_in(out) == results("scan", endings=(".nii.gz", ".json", ".png", ".dcm"))
     written = pydicom.dcmread(out / "scan.dcm")
     assert written.Modality == "SEG"
     assert [str(segment.SegmentLabel) for segment in written.SegmentSequence] == ["liver", "spleen"]
@@ -715,14 +788,45 @@ def test_without_highdicom_nothing_is_begun(
     assert not (tmp_path / "out").exists()
 
 
-def test_a_dicom_segmentation_of_something_else_fails_that_scan(
+def test_a_dicom_segmentation_of_something_else_is_refused_before_the_work(
     predictor: Predictor, folder: Path, tmp_path: Path
 ) -> None:
     said: list[str] = []
     summary = predict_files([folder / "2.nii"], predictor, tmp_path / "out", dicom_seg=True, say=said.append)
     assert summary.exit_code == 1
-    assert "made for scans that are read from DICOM" in said[0]
-    assert names(tmp_path / "out") == results("2")
+    assert "a DICOM segmentation refers to DICOM files, and this scan is none" in said[0]
+    assert files_in(tmp_path / "out") == []
+
+
+@pytest.mark.parametrize("suffix", [".mha", ".mhd", ".nrrd", ".nhdr", ".hdr"])
+def test_labels_are_in_the_format_of_the_scan(predictor: Predictor, tmp_path: Path, suffix: str) -> None:
+    if suffix != ".hdr":
+        pytest.importorskip("SimpleITK")
+    volume = placed((random_scan(3, 20, 24) * 200).astype(np.uint8))
+    write_labels(tmp_path / "in" / f"a{suffix}", volume)
+    out = tmp_path / "out"
+    summary = predict_files([tmp_path / "in"], predictor, out, preview=False, probabilities=True)
+    assert summary.done == [out / f"a{suffix}"]
+    beside = {".mhd": {"a.raw"}, ".nhdr": {"a.raw"}, ".hdr": {"a.img"}}.get(suffix, set())
+    assert set(files_in(out)) == {f"a{suffix}", "a.json", "a_probabilities.nii.gz"} | beside
+    labels = read_labels(out / f"a{suffix}")
+    np.testing.assert_array_equal(labels.voxels, predictor(tmp_path / "in" / f"a{suffix}").labels.voxels)
+    np.testing.assert_allclose(labels.affine, volume.affine, atol=1e-4)
+    assert len(predict_files([tmp_path / "in"], predictor, out, preview=False, probabilities=True).skipped) == 1
+
+
+def test_a_series_with_a_damaged_slice_fails_unless_told_otherwise(tmp_path: Path) -> None:
+    predictor = make(brightness(), window="range")
+    series = write_series(tmp_path / "in" / "scan", (0, 5, 10, 15))
+    (series / "IM0003.dcm").write_bytes(b"")
+    said: list[str] = []
+    summary = predict_files([series], predictor, tmp_path / "out", say=said.append)
+    assert "the slice IM0003.dcm is damaged (it is empty)" in said[0]
+    assert (summary.exit_code, files_in(tmp_path / "out")) == (1, [])
+    with pytest.warns(UserWarning, match=r"IM0003\.dcm is damaged .*; the scan is taken without"):
+        summary = predict_files([series], predictor, tmp_path / "out", skip_damaged=True)
+    assert summary.exit_code == 0
+    assert read_labels(tmp_path / "out" / "scan.nii.gz").voxels.shape == (3, 4, 5)
 
 
 def test_an_empty_scan_among_others_is_noted(folder: Path, tmp_path: Path) -> None:

@@ -6,6 +6,7 @@ import csv
 import json
 import os
 from collections.abc import Callable
+from dataclasses import replace
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -77,7 +78,7 @@ def test_stored_order_and_another_window(make: Dataset, tmp_path: Path) -> None:
     files, _ = run(make("p1"), tmp_path, orientation="stored", window="-100,100")
     stored = np.arange(192).reshape(4, 6, 8) * 2 - 150
     np.testing.assert_allclose(files.volume("p1")[0], np.clip((stored + 100) / 200, 0, 1), atol=1e-6)
-    assert files.present() == [[], [1], [2], []]
+    assert sorted(files.present()) == [[], [], [1], [2]]
 
 
 def test_what_is_written_beside_the_slices(make: Dataset, tmp_path: Path) -> None:
@@ -137,20 +138,36 @@ def test_an_interrupted_preparation_goes_on(make: Dataset, tmp_path: Path) -> No
     assert len(open_slices(out)) == 8
 
 
-def test_labels_that_have_changed_are_read_again(make: Dataset, tmp_path: Path) -> None:
+@pytest.mark.parametrize("changed", ["images", "labels", None])
+def test_a_case_is_read_again_if_one_of_its_files_has_changed(
+    make: Dataset, tmp_path: Path, changed: str | None
+) -> None:
     run(make("p1"), tmp_path)
-    label = make("p1", values=(2, 2, 2, 2)) / "labels" / "p1.nii.gz"
-    os.utime(label, (later := (tmp_path / "out" / "cases" / "p1.json").stat().st_mtime + 10, later))
-    files, _ = run(tmp_path / "data", tmp_path)
-    assert files.present() == [[2]] * 4
+    done = (tmp_path / "out" / "cases" / "p1.json").stat().st_mtime
+    data = make("p1", values=(2, 2, 2, 2))
+    for kind in ("images", "labels"):
+        os.utime(data / kind / "p1.nii.gz", (when := done + (10 if kind == changed else -10), when))
+    files, _ = run(data, tmp_path)
+    assert files.present() == ([[2]] * 4 if changed else [[], [2], [1], []])
 
 
 def test_another_preparation_needs_another_folder(make: Dataset, tmp_path: Path) -> None:
     run(make("p1"), tmp_path)
     with pytest.raises(InputError, match="was prepared with window abdomen, not lung; name another folder"):
         run(tmp_path / "data", tmp_path, window="lung")
-    with pytest.raises(InputError, match="was prepared with values"):
+    with pytest.raises(InputError, match="was prepared with label values"):
         run(tmp_path / "data", tmp_path, label_map=LabelMap.of(["spleen", "liver"], ignore=[8, 9]))
+
+
+def test_a_folder_of_nothing_prepared_is_no_hindrance(make: Dataset, tmp_path: Path) -> None:
+    data = make("p1", values=(0, 1, 2, 7))
+    summary = prepare(data, tmp_path / "out", Preparation(LABELS), say=lambda line: None)
+    assert len(summary.failed) == 1
+    assert "or ignore all others (ignore: others)" in next(iter(summary.failed.values()))
+    files, _ = run(data, tmp_path, label_map=replace(LABELS, others=True))
+    assert sorted(files.present()) == [[], [], [1], [2]]
+    with pytest.raises(InputError, match=r"with other label values ignored \(ignore: others\): True, not False"):
+        run(data, tmp_path)
 
 
 def test_some_cases(make: Dataset, tmp_path: Path) -> None:

@@ -76,9 +76,8 @@ def test_the_order_in_which_a_scan_is_stored_does_not_matter(
     labels = volume.with_voxels(marked((4, 5, 6), (1, 2, 3), (3, 0, 3)))
     shown: list[Any] = []
     monkeypatch.setattr("hsam_medseg.inference.preview._draw", lambda axes, plane: shown.append(plane))
-    monkeypatch.setattr("matplotlib.figure.Figure.savefig", lambda figure, path: Path(path).touch())
     for seen in (volume, volume.oriented(code)):
-        plot_preview(tmp_path / "a.png", seen, labels.oriented(seen.orientation), {1: "one", 2: "two"}, "0,1")
+        plot_preview(seen, labels.oriented(seen.orientation), {1: "one", 2: "two"}, "0,1")
     for plane, other in zip(shown[:3], shown[3:], strict=True):
         np.testing.assert_array_equal(plane.image, other.image)
         assert plane.millimetres == pytest.approx(other.millimetres)

@@ -9,6 +9,7 @@ import nibabel
 import numpy as np
 import torch
 
+from hsam_medseg import HSAM, HSAMConfig
 from hsam_medseg.data.synthetic import synthetic_volume
 from visioncore.testing.readme import ReadmeExamples, code_blocks
 
@@ -18,7 +19,7 @@ README = Path(__file__).parents[1] / "README.md"
 class TestReadme(ReadmeExamples):
     readme = README
     shorter = (
-        ("hsam-medseg export", "--format pt2"),  # ONNX is in test_export.py
+        ("hsam-medseg export", "--weights coarse/ --format pt2"),  # both decoders and ONNX are in test_export.py
         ("hsam-medseg bench", "--rounds 1 --slices 2 --dtypes float32"),
         ("hsam-medseg train", "--set.loop.steps 1 --set.loop.batch_size 1 --set.model.image_size 32"),
     )
@@ -34,6 +35,8 @@ class TestReadme(ReadmeExamples):
         (label_map,) = (block for block in code_blocks(README, "yaml") if block.startswith("# organs.yaml"))
         (folder / "organs.yaml").write_text(label_map, encoding="utf-8")
         write_checkpoints(folder)
+        coarse = HSAMConfig("vit_micro", 80, decoder="coarse", decoder_width=32, decoder_mlp=64)
+        HSAM(coarse).save_pretrained(folder / "coarse")
 
 
 def write_case(folder: Path, name: str, *, seed: int, labelled: bool = True) -> None:

@@ -28,6 +28,7 @@ from hsam_medseg.training.trainer import step_losses, validate
 from visioncore.errors import InputError
 from visioncore.medical.nifti import write_nifti
 from visioncore.recipes import load_recipe, recipe_names
+from visioncore.testing.memory import out_of_memory
 
 SamFile = Callable[[str], Path]
 
@@ -53,12 +54,6 @@ SMALL_DEMO = {
     "loop.log_every": "1",
     "loop.ema_decay": "0.5",
 }
-
-
-@pytest.fixture
-def recipe(tmp_path: Path) -> Path:
-    (tmp_path / "recipe.yaml").write_text(RECIPE)
-    return tmp_path / "recipe.yaml"
 
 
 def write_slice(folder: Path, case: str, number: int, label: int) -> None:
@@ -165,10 +160,7 @@ def test_other_networks_train_in_half_precision(
 def test_out_of_memory_says_what_helps(
     recipe: Path, data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def full(*given: Any) -> Any:
-        raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 20.00 GiB")
-
-    monkeypatch.setattr(train, "step_losses", full)
+    monkeypatch.setattr(train, "step_losses", out_of_memory)
     with pytest.raises(InputError, match=r"out of memory; what helps.*recompute.*loop\.accumulate"):
         run(recipe, data, tmp_path)
 

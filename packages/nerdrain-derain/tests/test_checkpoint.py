@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from nerdrain_derain import VARIANTS, NeRDRain, load_model
-from nerdrain_derain.cli import convert
+from nerdrain_derain.cli import convert, main
 from nerdrain_derain.network.published import detect_variant, to_published
 from visioncore.errors import InputError
 from visioncore.weights.state_dicts import write_state_dict
@@ -118,6 +118,26 @@ def test_load_model_takes_whatever_holds_weights(
 
 
 # what is refused
+
+
+def test_a_fetched_checkpoint_is_taken_by_its_name(
+    model: NeRDRain,
+    published: dict[str, Tensor],
+    save: Callable[[Any], Path],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    run_program: Callable[..., Any],
+) -> None:
+    monkeypatch.setenv("VISIONCORE_CACHE", str(tmp_path / "cache"))
+    monkeypatch.chdir(tmp_path)
+    file = save({"state_dict": published})
+    with pytest.raises(InputError, match="rain200l-s: not fetched yet; run: nerdrain-derain weights get rain200l-s"):
+        load_model("rain200l-s")
+    assert run_program(main, "weights", "get", "rain200l-s", "--file", file)[0] == 0
+    assert same(load_model("rain200l-s").state_dict(), model.state_dict())
+    code, _, complaints = run_program(main, "weights", "get", "rain200l", "--file", file)
+    assert code == 2
+    assert "this is a checkpoint of nerd-rain-s, not of nerd-rain" in complaints
 
 
 def test_another_variant_than_wanted(published: dict[str, Tensor], save: Callable[[Any], Path]) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -12,22 +11,16 @@ import pytest
 import torch
 
 from nerdrain_derain import VARIANTS, NeRDRain
-from nerdrain_derain.cli import main
 from nerdrain_derain.network.published import to_published
 from visioncore.commands.export import FORMATS
 from visioncore.images import read_image, write_image
-from visioncore.testing.suites.base import refuses
+from visioncore.testing.suites.base import Run, files_in, refuses
 from visioncore.video import read_frames
+
+PACKAGE = "nerdrain_derain"
 
 MakePairs = Callable[..., Path]
 MakePhoto = Callable[..., Any]
-Run = Callable[..., tuple[int, str, str]]
-
-
-@pytest.fixture
-def run(run_program: Run) -> Run:
-    """Runs a command and returns its exit code, what it said, and what it complained of."""
-    return partial(run_program, main)
 
 
 @pytest.fixture
@@ -47,7 +40,7 @@ def test_predict_with_its_options(run: Run, data: Path, tiny_weights: Path, tmp_
     ):
         out = tmp_path / str(number)
         assert run("predict", *inputs, *common, "--out", out, *options)[0] == 0
-        assert sorted(path.name for path in out.iterdir()) == ["1.tif", "2.tif"]
+        assert files_in(out) == ["1.tif", "2.tif"]
         results.append(read_image(out / "1.tif").pixels.tobytes())
     assert results[0] == results[2]
     assert len(set(results)) == 4

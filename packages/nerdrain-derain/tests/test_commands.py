@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 from visioncore.images import Image, write_image
 from visioncore.testing.photos import photo
 from visioncore.testing.suites.commands import CommandsSuite
-from visioncore.testing.suites.predict import PredictSuite
+from visioncore.testing.suites.predict import ImagePredictSuite
+from visioncore.testing.suites.python import PythonSuite
 from visioncore.testing.suites.train import TrainSuite
 from visioncore.testing.suites.weights import WeightsSuite
 
@@ -17,18 +19,21 @@ PACKAGE = "nerdrain_derain"
 class TestCommands(CommandsSuite):
     package = PACKAGE
     options_told = ("--self-ensemble", "--recipe", "--protocols", "--validation", "--format", "--sizes")
-    bench = ("--sizes", "16", "--dtypes", "float32")
+    bench_sizes = (16, 32)
     public_names = ("VARIANTS", "NeRDRain", "NeRDRainConfig", "Prediction", "Restored")
     least = (("gain_over_rainy", 5), ("gain_over_best_filter", 0))
 
 
-class TestPredict(PredictSuite):
+class TestPredict(ImagePredictSuite):
     package = PACKAGE
-    suffix, other_suffix, results = ".png", ".jpg", (".png",)
-    broken_told = "the PNG file is truncated or damaged", "not an image"
+    size = 32, 48
 
-    def make_input(self, path: Path, seed: int) -> None:
-        write_image(path, Image(photo(32, 48, seed=seed)))
+
+class TestPython(PythonSuite):
+    package = PACKAGE
+
+    def make_array(self) -> Any:
+        return photo(32, 48, seed=0)
 
 
 class TestTrain(TrainSuite):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pickle
 from collections import Counter
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,7 @@ from visioncore.errors import InputError
 from visioncore.files import duplicates
 from visioncore.images import Image, read_image, write_image
 from visioncore.inference.dihedral import turned
+from visioncore.testing.refusals import one_line
 
 MakePairs = Callable[..., Path]
 MakePhoto = Callable[..., Any]
@@ -30,12 +32,7 @@ def paired(folder: Path) -> list[tuple[str, str]]:
     return [(pair.rainy.name, pair.clean.name) for pair in find_pairs(folder)]
 
 
-def refused(source: Path) -> str:
-    with pytest.raises(InputError) as caught:
-        find_pairs(source)
-    message = str(caught.value)
-    assert "\n" not in message
-    return message
+refused = partial(one_line, find_pairs)
 
 
 # pairing
@@ -137,6 +134,8 @@ def test_a_manifest(make_pairs: MakePairs) -> None:
     manifest = folder / "pairs.csv"
     manifest.write_text("\ufeffrainy,clean\ninput/b.png,target/x.png\n\ninput/a.png, target/y.png\n", encoding="utf-8")
     assert paired(manifest) == [("b.png", "x.png"), ("a.png", "y.png")]
+    manifest.write_text(" Clean ,split, RAINY\ntarget/x.png,train,input/b.png\n")
+    assert paired(manifest) == [("b.png", "x.png")]
     for text, told in (
         ("input/b.png\n", "line 1: 1 columns; there must be two"),
         ("rainy,clean\ninput/b.png,target/z.png\n", "line 2: no such file: "),

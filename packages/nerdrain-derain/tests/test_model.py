@@ -14,6 +14,7 @@ from nerdrain_derain import VARIANTS, NeRDRain, NeRDRainConfig, Restored
 from nerdrain_derain.network import strips
 from nerdrain_derain.network.blocks import TransformerBlock
 from nerdrain_derain.network.channel_attention import ChannelAttention
+from nerdrain_derain.network.reference import as_reference
 from visioncore.errors import InputError
 
 
@@ -161,6 +162,17 @@ def test_black_image_gives_finite_gradients(tiny: NeRDRain) -> None:
     gradients = [p.grad for p in tiny.parameters() if p.grad is not None]
     assert gradients
     assert all(bool(gradient.isfinite().all()) for gradient in gradients)
+
+
+@pytest.mark.parametrize("scale", [1e-13, 1e-12, 1e-11, 1e-9])
+@torch.no_grad()
+def test_nearly_black_maps_are_normalised_as_published(scale: float) -> None:
+    """Norms below 1e-12 count as 1e-12, as in the reference path's own normalisation."""
+    torch.manual_seed(0)
+    attention = ChannelAttention(16, 2).double()
+    x = scale * random_image(1, 16, 8, 8).double()
+    expected = as_reference(attention)(x) / scale
+    torch.testing.assert_close(attention(x) / scale, expected, rtol=1e-9, atol=1e-9)
 
 
 def test_half_precision_attention_stays_in_range() -> None:

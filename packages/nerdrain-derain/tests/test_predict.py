@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from fractions import Fraction
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 import torch
-from PIL import Image as Pillow
 from torch import Tensor
 
 from nerdrain_derain import NeRDRain, Prediction, Predictor
@@ -21,6 +21,8 @@ from visioncore.images import Image, read_image, to_tensor, write_image
 from visioncore.inference.dihedral import turned, turned_back
 from visioncore.testing.memory import room_for
 from visioncore.testing.photos import assert_close_pixels as close
+from visioncore.testing.suites.base import files_in
+from visioncore.testing.suites.images import ImagesSuite
 from visioncore.video import Frame, read_frames, write_video
 
 MakePhoto = Callable[..., Any]
@@ -39,6 +41,10 @@ def expected(model: NeRDRain, image: Image) -> np.ndarray[Any, Any]:
 
 
 # an image
+
+
+class TestImages(ImagesSuite):
+    """What of an image is kept, and what is no image."""
 
 
 @pytest.mark.parametrize("size", [(32, 48), (64, 16)])
@@ -69,54 +75,15 @@ def test_16_bit_keeps_its_depth(predictor: Predictor, make_photo: MakePhoto) -> 
     assert len(np.unique(result.pixels)) > 300
 
 
-@pytest.mark.parametrize("bits", [8, 16])
-def test_alpha_profile_and_grey_are_kept(
-    predictor: Predictor, make_photo: MakePhoto, tmp_path: Path, bits: int
-) -> None:
-    pixels = make_photo(32, 32) if bits == 8 else make_photo(32, 32).astype(np.uint16) * 257
-    grey = pixels[..., :1].repeat(3, axis=2)
-    write_image(tmp_path / "a.png", Image(grey, alpha=pixels[..., 1], grey=True))
-    path = predictor(tmp_path / "a.png").save(tmp_path / "out")
-    assert path == tmp_path / "out" / "a.png"
-    back = read_image(path)
-    assert back.grey
-    assert back.bits == bits
-    assert back.alpha is not None
-    np.testing.assert_array_equal(back.alpha, pixels[..., 1])
-    assert not np.array_equal(back.pixels, grey)
-
-
-def test_the_camera_s_orientation_is_applied_and_its_notes_are_kept(
-    predictor: Predictor, make_photo: MakePhoto, tmp_path: Path
-) -> None:
-    exif = Pillow.Exif()
-    exif[0x0112], exif[0x0132] = 6, "2024:06:17 10:00:00"
-    Pillow.fromarray(make_photo(32, 48)).save(tmp_path / "a.jpg", exif=exif)
-    predictor(tmp_path / "a.jpg").save(tmp_path / "b.png")
-    with Pillow.open(tmp_path / "b.png") as back:
-        assert back.size == (32, 48)
-        assert back.getexif()[0x0132] == "2024:06:17 10:00:00"
-        assert 0x0112 not in back.getexif()
-
-
 @pytest.mark.parametrize(
-    ("given", "told"),
+    "given",
     [
-        (np.zeros((32, 32, 3), np.float32), "an array of float32 may mean any range"),
-        (torch.rand(1, 3, 32, 32), "an array of float32 may mean any range"),
-        (np.zeros((32, 32, 4), np.uint8), r"an image of 4 channels; it must be \(H, W, 3\) RGB or \(H, W\) grey"),
-        (np.zeros((2, 32, 32, 3), np.uint8), r"must be \(H, W, 3\)"),
-        (np.zeros((0, 32, 3), np.uint8), "not empty"),
-        (np.zeros((32, 32, 3), np.int64), "uint8 or uint16"),
+        torch.rand(32, 32),
+        torch.rand(4, 32, 32),
+        torch.rand(1, 1, 32, 32),
+        torch.rand(1, 3, 0, 32),
+        torch.zeros(1, 3, 32, 32).int(),
     ],
-)
-def test_what_is_no_image_is_refused(predictor: Predictor, given: Any, told: str) -> None:
-    with pytest.raises(InputError, match=told):
-        predictor(given)
-
-
-@pytest.mark.parametrize(
-    "given", [torch.rand(3, 32, 32), torch.rand(1, 1, 32, 32), torch.rand(1, 3, 0, 32), torch.zeros(1, 3, 32, 32).int()]
 )
 def test_tensors_that_are_no_images_are_refused(predictor: Predictor, given: Tensor) -> None:
     with pytest.raises(InputError, match=r"must be \(B, 3, H, W\) in floating point"):
@@ -324,14 +291,10 @@ def folder(tmp_path: Path, make_photo: MakePhoto) -> Path:
     return tmp_path / "in"
 
 
-def names(out: Path) -> list[str]:
-    return sorted(path.relative_to(out).as_posix() for path in out.rglob("*") if path.is_file())
-
-
 @pytest.mark.parametrize("suffix", [".jpg", ".tif", ".webp", ".bmp"])
 def test_other_formats_of_the_results(predictor: Predictor, folder: Path, tmp_path: Path, suffix: str) -> None:
     predict_files([folder / "1.png"], predictor, tmp_path / "out", suffix=suffix)
-    assert names(tmp_path / "out") == [f"1{suffix}"]
+    assert files_in(tmp_path / "out") == [f"1{suffix}"]
     assert read_image(tmp_path / "out" / f"1{suffix}").pixels.shape == (32, 48, 3)
 
 
@@ -362,11 +325,73 @@ def test_videos_among_the_files(predictor: Predictor, folder: Path, make_photo: 
     (folder / "broken.mp4").write_text("not a video")
     said: list[str] = []
     summary = predict_files([folder], predictor, tmp_path / "out", say=said.append)
-    assert names(tmp_path / "out") == ["1.png", "2.png", "clip.mp4", "sub/1.png"]
+    assert files_in(tmp_path / "out") == ["1.png", "2.png", "clip.mp4", "sub/1.png"]
     assert list(summary.failed) == [folder / "broken.mp4"]
     assert len(said) == 1
     assert len(list(read_frames(tmp_path / "out" / "clip.mp4"))) == 3
     assert len(predict_files([folder / "clip.mkv"], predictor, tmp_path / "out").skipped) == 1
+
+
+def test_a_video_that_was_broken_off_goes_on(
+    predictor: Predictor, make_photo: MakePhoto, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("visioncore.inference.video_segments.FRAMES", 2)
+    (tmp_path / "in").mkdir()
+    clip(tmp_path / "in" / "a.mp4", make_photo)
+    predictor.video(tmp_path / "in" / "a.mp4", tmp_path / "whole.mp4")
+    forward, calls, said = predictor.model.forward, list[int](), list[str]()
+
+    def broken_off(images: Tensor) -> Any:
+        calls.append(len(images))
+        if len(calls) == 3:
+            raise KeyboardInterrupt
+        return forward(images)
+
+    monkeypatch.setattr(predictor, "notify", said.append)
+    monkeypatch.setattr(predictor.model, "forward", broken_off)
+    with pytest.raises(KeyboardInterrupt):
+        predict_files([tmp_path / "in"], predictor, tmp_path / "out")
+    assert not (tmp_path / "out" / "a.mp4").exists()
+    assert len(predict_files([tmp_path / "in"], predictor, tmp_path / "out").done) == 1
+    assert len(calls) == 4, "two frames were done before"
+    assert said == [f"{tmp_path / 'out' / 'a.mp4'}: 2 frames are done before; going on from there"]
+    assert files_in(tmp_path / "out") == ["a.mp4"]
+    assert (tmp_path / "out" / "a.mp4").read_bytes() == (tmp_path / "whole.mp4").read_bytes()
+
+
+def test_a_damaged_video_leaves_no_segments(
+    predictor: Predictor, make_photo: MakePhoto, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whatever its reader raises is its fault, in one line; what the network raises is not."""
+    monkeypatch.setattr("visioncore.inference.video_segments.FRAMES", 1)
+    clip(tmp_path / "a.mp4", make_photo)
+
+    def damaged(path: Path) -> Iterator[Frame]:
+        yield from islice(read_frames(path), 2)
+        raise IndexError("of the reader")
+
+    monkeypatch.setattr("visioncore.inference.restoration.read_frames", damaged)
+    said: list[str] = []
+    assert predict_files([tmp_path / "a.mp4"], predictor, tmp_path / "out", say=said.append).exit_code == 1
+    assert said == [f"failed: {tmp_path / 'a.mp4'}: IndexError: of the reader"]
+    assert files_in(tmp_path / "out") == []
+
+
+def test_one_video_or_photo_goes_to_a_file(
+    predictor: Predictor, make_photo: MakePhoto, folder: Path, tmp_path: Path
+) -> None:
+    clip(tmp_path / "a.mp4", make_photo)
+    assert predict_files([tmp_path / "a.mp4"], predictor, tmp_path / "b.mkv").exit_code == 0
+    assert len(list(read_frames(tmp_path / "b.mkv"))) == 3
+    assert predict_files([folder / "2.jpg"], predictor, tmp_path / "b.tif").exit_code == 0
+    assert read_image(tmp_path / "b.tif").pixels.shape == (32, 48, 3)
+    for given, out, told in (
+        (tmp_path / "a.mp4", "b.png", r"a.mp4 can be written as .mp4, .m4v, .mov, .mkv"),
+        (folder / "2.jpg", "b.mp4", r"2.jpg can be written as .png"),
+        (folder / "2.jpg", "in/2.jpg", "this input would be written over"),
+    ):
+        with pytest.raises(InputError, match=told):
+            predict_files([given], predictor, tmp_path / out)
 
 
 def test_a_video_that_fails_midway_leaves_nothing(
@@ -375,4 +400,4 @@ def test_a_video_that_fails_midway_leaves_nothing(
     clip(tmp_path / "a.mp4", make_photo)
     with room_for(0, predictor.model, "forward", monkeypatch), pytest.raises(InputError, match="out of memory"):
         predictor.video(tmp_path / "a.mp4", tmp_path / "out" / "b.mp4")
-    assert names(tmp_path / "out") == []
+    assert files_in(tmp_path / "out") == []

@@ -20,7 +20,7 @@ README = Path(__file__).parents[1] / "README.md"
 class TestReadme(ReadmeExamples):
     readme = README
     shorter = (
-        ("nerdrain-derain export", "--weights tiny/ --size 32 --format pt2"),  # ONNX is in test_export.py
+        ("nerdrain-derain export", "--weights few_operations/ --size 16 --format pt2"),  # the rest is in test_export.py
         ("nerdrain-derain bench", "--sizes 32"),
         (
             "nerdrain-derain train",
@@ -42,6 +42,7 @@ class TestReadme(ReadmeExamples):
                 write_image(folder / "pairs" / kind / path.name, Image(pixels))
         shutil.copytree(folder / "pairs" / "input", folder / "photos")
         shutil.copy(sorted((folder / "photos").iterdir())[0], folder / "rainy.jpg")
-        NeRDRain(NeRDRainConfig(dim=8, num_blocks=(1, 1, 1), inr_hidden=16)).save_pretrained(folder / "tiny")
+        few = NeRDRainConfig(dim=8, num_blocks=(1, 1, 1), block="cab", inr="none", fusion="none")
+        NeRDRain(few).save_pretrained(folder / "few_operations")
         published = to_published(NeRDRain(VARIANTS["nerd-rain-s"]))
         torch.save({"epoch": 1, "state_dict": published}, folder / "their_checkpoint.pth")

@@ -21,6 +21,7 @@ from nerdrain_derain.training.schedule import published_learning_rate
 from nerdrain_derain.training.trainer import validate
 from visioncore.errors import InputError
 from visioncore.recipes import load_recipe, recipe_names
+from visioncore.testing.memory import out_of_memory
 from visioncore.training import LoopConfig
 
 MakePairs = Callable[..., Path]
@@ -36,12 +37,6 @@ loop:
   validate_every: 2
   checkpoint_every: 2
 """
-
-
-@pytest.fixture
-def recipe(tmp_path: Path) -> Path:
-    (tmp_path / "recipe.yaml").write_text(RECIPE)
-    return tmp_path / "recipe.yaml"
 
 
 @pytest.fixture
@@ -117,10 +112,7 @@ def test_synthetic_rain_and_other_networks_train(
 def test_out_of_memory_says_what_helps(
     recipe: Path, data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def full(*given: Any) -> Any:
-        raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 20.00 GiB")
-
-    monkeypatch.setattr(train, "_loss", full)
+    monkeypatch.setattr(train, "_loss", out_of_memory)
     with pytest.raises(InputError, match=r"out of memory; what helps.*loop\.accumulate.*recompute"):
         train.train(recipe, data, tmp_path / "run")
 
@@ -259,7 +251,7 @@ def test_recipes_and_data_that_will_not_do(recipe: Path, data: Path, make_pairs:
     alone = make_pairs([("1.png", "1.png")], name="alone")
     for name, folder, overrides, told in (
         ("nerd-rian", data, {}, "unknown recipe 'nerd-rian'; did you mean nerd-rain?"),
-        (tmp_path / "none.yaml", data, {}, "this recipe cannot be read"),
+        (tmp_path / "none.yaml", data, {}, "no such recipe"),
         (recipe, tmp_path / "none", {}, "no such folder"),
         (recipe, data / "target", {}, "no folder of rainy images in it"),
         (recipe, alone, {}, "clean images, 1 in all: 1 would be held out for validation"),

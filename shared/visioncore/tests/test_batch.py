@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
 import threading
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from visioncore.errors import InputError
-from visioncore.inference.batch import AHEAD, Job, Summary, my_share, plan_jobs, process_files
+from visioncore.files.partial import partial_path
+from visioncore.inference.batch import AHEAD, Summary, my_share, process_files
+from visioncore.inference.jobs import Job, plan_jobs
 
 
 def touch(folder: Path, *names: str) -> None:
@@ -132,26 +137,21 @@ def test_every_file_is_read_worked_on_and_written_in_order(tmp_path: Path) -> No
     assert [job.target.read_text() for job in jobs] == [f"{number}.A" for number in range(7)]
 
 
-def test_what_is_done_is_skipped_unless_its_source_is_newer(tmp_path: Path) -> None:
-    jobs = jobs_of(tmp_path, "done.a", "stale.a", "new.a")
-    for job in jobs[:2]:
-        write("before", job.target)
-    os.utime(jobs[0].target, (2e9, 2e9))
-    os.utime(jobs[1].target, (1e9, 1e9))
-    summary = process_files(jobs, Path.read_text, str.upper, write)
-    assert summary.skipped == [jobs[0].target]
-    assert summary.done == [jobs[1].target, jobs[2].target]
-    assert [job.target.read_text() for job in jobs] == ["before", "STALE.A", "NEW.A"]
-    assert str(summary) == "2 done, 1 skipped as done before, 0 failed"
-    assert process_files(jobs, Path.read_text, str.upper, write, overwrite=True).skipped == []
-    assert jobs[0].target.read_text() == "DONE.A"
-
-
 @pytest.mark.parametrize("stage", ["read", "work", "write"])
 @pytest.mark.parametrize(
-    ("error", "told"), [(InputError("two\nlines"), "two lines"), (OSError("no"), "no"), (MemoryError(), "memory")]
+    ("error", "told"),
+    [
+        (InputError("two\nlines"), "two lines"),
+        (OSError("no"), "no"),
+        (MemoryError(), "out of memory"),
+        (RuntimeError("CUDA out of memory."), "CUDA out of memory."),
+        (ZeroDivisionError("by\nzero"), "ZeroDivisionError: by zero"),
+        (IndexError(), "IndexError"),
+    ],
 )
 def test_a_bad_file_is_told_and_the_others_survive(tmp_path: Path, stage: str, error: Exception, told: str) -> None:
+    if stage == "work" and isinstance(error, (ZeroDivisionError, IndexError)):
+        return  # a defect of the network, see below
     jobs = jobs_of(tmp_path, *(f"{number}.a" for number in range(6)))
 
     def fail_at(here: str, text: str) -> None:
@@ -178,7 +178,7 @@ def test_a_bad_file_is_told_and_the_others_survive(tmp_path: Path, stage: str, e
     assert len(said) == 1
     assert "\n" not in said[0]
     assert said[0].startswith(f"failed: {jobs[2].source}: ")
-    assert told in said[0]
+    assert said[0].endswith(f": {told}")
     assert not jobs[2].target.exists()
 
 
@@ -200,12 +200,23 @@ def test_a_source_that_vanished_is_one_bad_file(tmp_path: Path) -> None:
     assert summary.done == [jobs[1].target]
 
 
-def test_a_defect_of_the_program_is_raised(tmp_path: Path) -> None:
+def test_a_defect_of_the_network_is_raised(tmp_path: Path) -> None:
     def work(text: str) -> str:
         raise ZeroDivisionError
 
     with pytest.raises(ZeroDivisionError):
         process_files(jobs_of(tmp_path, "1.a"), Path.read_text, work, write)
+
+
+@pytest.mark.parametrize("stage", ["read", "write"])
+@pytest.mark.parametrize("error", [KeyboardInterrupt, SystemExit])
+def test_ctrl_c_ends_the_batch(tmp_path: Path, stage: str, error: type[BaseException]) -> None:
+    def stop(*given: object) -> Any:
+        raise error
+
+    jobs = jobs_of(tmp_path, "1.a", "2.a")
+    with pytest.raises(error):
+        process_files(jobs, stop if stage == "read" else Path.read_text, str, stop if stage == "write" else write)
 
 
 def test_summaries_add_up(tmp_path: Path) -> None:
@@ -269,3 +280,52 @@ def test_processes_share_the_files(tmp_path: Path, monkeypatch: pytest.MonkeyPat
         monkeypatch.setenv("WORLD_SIZE", "2")
         shares.append(process_files(jobs, Path.read_text, str.upper, write, overwrite=True).done)
     assert shares == [[jobs[i].target for i in (0, 2, 4)], [jobs[i].target for i in (1, 3)]]
+
+
+@pytest.mark.parametrize(
+    ("rank", "processes"),
+    [
+        (None, "2"),
+        ("0", None),
+        ("2", "2"),
+        ("", "2"),
+        ("0", ""),
+        ("one", "2"),
+        ("0", "0"),
+        ("-1", "2"),
+        ("\u00b9", "2"),
+    ],
+)
+def test_shares_that_are_not_told_are_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, rank: str | None, processes: str | None
+) -> None:
+    for name, value in (("RANK", rank), ("WORLD_SIZE", processes)):
+        if value is None:
+            monkeypatch.delenv(name, raising=False)
+        else:
+            monkeypatch.setenv(name, value)
+    with pytest.raises(InputError, match="of several processes each needs both, RANK from 0 to WORLD_SIZE - 1"):
+        process_files(jobs_of(tmp_path, "1.a"), Path.read_text, str.upper, write)
+    assert not (tmp_path / "out").exists()
+
+
+def test_one_process_needs_no_number(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("RANK", raising=False)
+    monkeypatch.setenv("WORLD_SIZE", "1")
+    jobs = jobs_of(tmp_path, "1.a", "2.a")
+    assert my_share(jobs) == jobs
+
+
+def test_what_a_killed_batch_left_is_removed(tmp_path: Path) -> None:
+    (job,) = jobs_of(tmp_path, "1.a")
+    job.target.parent.mkdir()
+    gone = subprocess.Popen([sys.executable, "-c", ""])
+    gone.wait()
+    ours = partial_path(job.target)
+    left = ours.with_name(ours.name.replace(f"-{os.getpid()}.", f"-{gone.pid}."))
+    running = ours.with_name(ours.name.replace(f"-{os.getpid()}.", f"-{os.getppid()}."))
+    mine = job.target.with_name(".notes.partial.a")
+    for path in (left, running, mine):
+        path.write_text("half")
+    process_files([job], Path.read_text, str.upper, write)
+    assert sorted(path.name for path in job.target.parent.iterdir()) == sorted(["1.a", running.name, mine.name])

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import os
 import pickle
+import traceback
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
@@ -15,6 +16,7 @@ import torch
 from torch import nn
 
 from visioncore.errors import InputError
+from visioncore.testing.refusals import one_line
 from visioncore.weights.state_dicts import (
     compare,
     load_into,
@@ -46,11 +48,8 @@ def save_old(content: Any, path: Path) -> None:
 
 
 def error_of(path: Path) -> str:
-    with pytest.raises(InputError) as caught:
-        read_state_dict(path)
-    text = str(caught.value)
+    text = one_line(read_state_dict, path)
     assert text.startswith(f"{path}: ")
-    assert "\n" not in text
     return text
 
 
@@ -237,6 +236,28 @@ def test_load_into_is_all_or_nothing() -> None:
     assert (model.weight == 1).all()
 
 
+def test_complex_numbers_are_not_cut_down_to_real_ones(tmp_path: Path) -> None:
+    model = nn.Linear(2, 2)
+    before = model.weight.detach().clone()
+    with pytest.raises(InputError, match=r"a\.pth: weight holds complex numbers; Linear has real ones"):
+        load_into(model, {"bias": torch.ones(2), "weight": torch.ones(2, 2, dtype=torch.complex64)}, where="a.pth")
+    assert torch.equal(model.weight, before)
+
+
+def test_names_in_a_file_do_not_break_the_line(tmp_path: Path) -> None:
+    torch.save({"a\n\x1b[2J" + "b" * 9999: torch.eye(2).to_sparse()}, tmp_path / "a.pth")
+    assert len(error_of(tmp_path / "a.pth")) < 800
+    assert "\x1b" not in error_of(tmp_path / "a.pth")
+    assert len(compare({"a\nb" + "c" * 9999: torch.ones(1)}, {}).describe().splitlines()) == 1
+    assert len(compare({"c" * 9999: torch.ones(1)}, {}).describe()) < 400
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="there are no pipes with names")
+def test_a_pipe_is_not_waited_for(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "a.pth")
+    assert "a pipe or a device" in error_of(tmp_path / "a.pth")
+
+
 def test_tied_and_overlapping_tensors_are_written_under_every_name(tmp_path: Path) -> None:
     whole = torch.arange(10.0)
     state = {"a": whole, "tied": whole, "part": whole[2:5], "strided": whole.reshape(2, 5).T, "empty": torch.ones(0)}
@@ -276,3 +297,73 @@ def test_a_write_that_fails_leaves_the_previous_file(tmp_path: Path) -> None:
 def test_write_into_no_folder(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="could not be written"):
         write_state_dict(tmp_path / "none" / "a.safetensors", STATE)
+
+
+# sizes that are announced
+
+
+def repacked(path: Path, target: Path, compression: int) -> Path:
+    with zipfile.ZipFile(path) as source, zipfile.ZipFile(target, "w", compression) as archive:
+        for name in source.namelist():
+            archive.writestr(name, source.read(name))
+    return target
+
+
+def test_a_compressed_checkpoint_is_read_within_the_limit(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    torch.save(STATE | {"zeros": torch.zeros(300, 1000)}, tmp_path / "a.pth")
+    path = repacked(tmp_path / "a.pth", tmp_path / "b.pth", zipfile.ZIP_DEFLATED)
+    assert_same(read_state_dict(path), STATE | {"zeros": torch.zeros(300, 1000)})
+    monkeypatch.setenv("VISIONCORE_MOST_GB", "0.001")
+    assert "more than the limit of 0.001 GB; if that is right, set VISIONCORE_MOST_GB" in error_of(path)
+    monkeypatch.setenv("VISIONCORE_MOST_GB", "much")
+    with pytest.raises(InputError, match="VISIONCORE_MOST_GB is 'much'; it must be a number of gigabytes above 0"):
+        read_state_dict(path)
+    repacked(tmp_path / "a.pth", tmp_path / "c.pth", zipfile.ZIP_BZIP2)
+    assert "compressed in an unusual way" in error_of(tmp_path / "c.pth")
+
+
+@pytest.mark.parametrize("compression", [zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED])
+def test_sizes_beyond_the_file_are_refused_before_memory_is_given(tmp_path: Path, compression: int) -> None:
+    torch.save(STATE, tmp_path / "a.pth")
+    path = repacked(tmp_path / "a.pth", tmp_path / "b.pth", compression)
+    with zipfile.ZipFile(path) as archive:
+        (member,) = (each for each in archive.infolist() if each.filename.endswith("data/0"))
+    content = bytearray(path.read_bytes())
+    entry = content.rindex(member.filename.encode()) - 46  # in the list at the end
+    content[entry + 24 : entry + 28] = (3_000_000_000).to_bytes(4, "little")
+    path.write_bytes(content)
+    assert "truncated or damaged" in error_of(path)
+
+
+@pytest.mark.parametrize(
+    "tensor",
+    [
+        torch.ones(2, 2).to_sparse(),
+        torch.empty(3, device="meta"),
+    ],
+)
+def test_tensors_that_do_not_hold_their_values(tmp_path: Path, tensor: torch.Tensor) -> None:
+    torch.save({"a": tensor}, tmp_path / "a.pth")
+    assert "no dense tensor of values" in error_of(tmp_path / "a.pth")
+
+
+def test_one_number_cannot_claim_any_shape(tmp_path: Path) -> None:
+    torch.save({"a": torch.ones(1).expand(1000, 1000)}, tmp_path / "a.pth")
+    assert read_state_dict(tmp_path / "a.pth")["a"].shape == (1000, 1000)
+    torch.save({"a": torch.ones(1).expand(2**20, 2**20)}, tmp_path / "b.pth")
+    assert "more than the limit of 16 GB" in error_of(tmp_path / "b.pth")
+
+
+@pytest.mark.parametrize("save", [save_new, save_old])
+def test_nothing_advises_to_read_unsafely(
+    tmp_path: Path, save: Callable[[Any, Path], None], recwarn: pytest.WarningsRecorder
+) -> None:
+    save({"a": torch.ones(2), "extra": Touch(tmp_path / "witness")}, tmp_path / "a.pth")
+    (tmp_path / "b.pth").write_bytes(pickle.dumps({"a": 1, "extra": Touch(tmp_path / "witness")}, protocol=4))
+    for name in ("a.pth", "b.pth"):
+        with pytest.raises(InputError) as caught:
+            read_state_dict(tmp_path / name)
+        told = "".join(traceback.format_exception(caught.value))
+        for advice in ("weights_only=False", "weights_only` to `False", "add_safe_globals"):
+            assert advice not in told
+    assert not recwarn.list

@@ -12,7 +12,7 @@ from typing import Literal
 
 import pytest
 
-from visioncore.cli import Command, Positional, run
+from visioncore.cli import Command, Positional, run, say
 from visioncore.errors import InputError
 
 Run = Callable[..., tuple[int, str, str]]
@@ -107,11 +107,18 @@ def test_help_of_a_command_explains_its_options(prog: Run) -> None:
         "More about it",
         "side of a tile in pixels",
         "{auto,cpu}",
-        "INPUTS [INPUTS ...]",
+        "[-i] INPUTS [INPUTS ...]",
         "usage: visioncore show",
     ):
         assert text in out
     assert "--set" not in out
+
+
+@pytest.mark.parametrize("words", [("-i", "a.png", "b.png", "-o", "out"), ("-o", "out", "-i", "a.png", "-i", "b.png")])
+def test_inputs_may_be_an_option(prog: Run, words: tuple[str, ...]) -> None:
+    code, out, _ = prog("show", *words)
+    assert (code, out) == prog("show", "a.png", "b.png", "--out", "out")[:2]
+    assert "'a.png', 'b.png'" in out
 
 
 def test_version(prog: Run) -> None:
@@ -197,7 +204,7 @@ def test_exit_inside_a_command_is_not_taken_for_wrong_usage(prog: Run) -> None:
 
 PROGRAM = """
 import sys
-from visioncore.cli import run
+from visioncore.cli import run, say
 def many(count: int = 100_000) -> None:
     '''Print many lines.'''
     for line in range(count):
@@ -230,3 +237,8 @@ def test_help_does_not_import_torch(tmp_path: Path, arguments: list[str]) -> Non
     result = subprocess.run([sys.executable, str(program), *arguments], capture_output=True, text=True, check=False)
     assert result.returncode == 0, result.stderr
     assert "many" in result.stdout
+
+
+def test_control_characters_do_not_reach_the_terminal(capsys: pytest.CaptureFixture[str]) -> None:
+    say("a\x1b[2J.png\tb\x9b")
+    assert capsys.readouterr().out == "a\\x1b[2J.png\tb\\x9b\n"

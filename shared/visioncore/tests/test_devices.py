@@ -18,6 +18,7 @@ from visioncore.devices import (
     reset_peak_memory,
     resolve_device,
     resolve_dtype,
+    slow_precision,
     synchronize,
     with_backoff,
 )
@@ -222,3 +223,37 @@ def test_cuda_memory_and_precision() -> None:
     with pytest.raises(torch.OutOfMemoryError) as caught:
         torch.empty(2**50, dtype=torch.uint8, device=cuda)
     assert is_out_of_memory(caught.value)
+
+
+@pytest.mark.parametrize("text", ["", "one", "-1", "\u00b2"])
+def test_a_local_rank_that_is_no_number_is_refused(monkeypatch: pytest.MonkeyPatch, text: str) -> None:
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setenv("LOCAL_RANK", text)
+    with pytest.raises(InputError, match="LOCAL_RANK is"):
+        resolve_device("auto")
+
+
+@pytest.mark.parametrize(
+    ("cpuinfo", "capability", "has"),
+    [
+        ("flags : sse avx2 avx512_bf16", "AVX512", True),
+        ("flags : amx_bf16 amx_tile", "AVX512", True),
+        ("Features : fp asimd bf16", "DEFAULT", True),
+        ("flags : sse avx2", "AVX2", False),
+        ("flags : avx512f", "AVX512", False),
+        ("", "AVX2", False),
+        ("", "DEFAULT", None),
+    ],
+)
+def test_bfloat16_on_a_processor_without_it_is_told(
+    monkeypatch: pytest.MonkeyPatch, cpuinfo: str, capability: str, has: bool | None
+) -> None:
+    monkeypatch.setattr("visioncore.devices.precision.system_text", lambda path: cpuinfo)
+    monkeypatch.setattr(torch.backends.cpu, "get_cpu_capability", lambda: capability)
+    told = slow_precision(torch.bfloat16, CPU)
+    assert (told is not None) == (has is False)
+    assert slow_precision(torch.float32, CPU) is None
+    assert slow_precision(torch.bfloat16, torch.device("cuda")) is None
+    assert resolve_dtype("auto", CPU) == torch.float32
+    expected = {True: "cpu yes", False: "cpu no (it is much slower", None: "cpu unknown"}[has]
+    assert describe_machine()["bfloat16"].startswith(expected)

@@ -212,7 +212,17 @@ def test_missing_and_damaged_files(tmp_path: Path, model: Tiny) -> None:
     weights.unlink()
     assert f"{weights}: no such file" in load_error(tmp_path)
     (tmp_path / CONFIG_FILE).write_bytes(b"\xff\xfe")
-    assert "cannot be read" in load_error(tmp_path)
+    assert "not text in UTF-8" in load_error(tmp_path)
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="there are no pipes with names")
+@pytest.mark.parametrize("name", [CONFIG_FILE, WEIGHTS_FILE])
+def test_a_pipe_in_a_folder_is_not_waited_for(tmp_path: Path, model: Tiny, name: str) -> None:
+    model.save_pretrained(tmp_path)
+    (tmp_path / name).unlink()
+    os.mkfifo(tmp_path / name)
+    with pytest.raises(InputError, match=f"{name}: a pipe or a device"):
+        Tiny.from_pretrained(tmp_path)
 
 
 def test_another_model_in_a_file_and_files_without_configuration(tmp_path: Path, model: Tiny) -> None:

@@ -6,13 +6,14 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
-from typing import Self
+from typing import Any, Self
 
 import pytest
 import torch
 from torch import nn
 
 from visioncore.errors import InputError
+from visioncore.methods import Method, Network
 from visioncore.weights.loading import bundled_model, load_model
 from visioncore.weights.pretrained import Pretrained
 
@@ -39,8 +40,11 @@ class Model(Pretrained):
 
 
 @pytest.fixture
-def package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
-    """A package that bundles a network of width 3; the working directory is another one."""
+def method(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Method:
+    """A method whose package bundles a network of width 3; the working directory is another one."""
+    parts = ModuleType("bundling.network")
+    vars(parts).update(Model=Model)
+    monkeypatch.setitem(sys.modules, "bundling.network", parts)
     module = ModuleType("bundling")
     module.__path__ = [str(tmp_path / "bundling")]
     module.__file__ = str(tmp_path / "bundling" / "__init__.py")
@@ -51,33 +55,47 @@ def package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
     Model(Config(3)).save_pretrained(tmp_path / "bundling" / "assets" / "demo")
     (tmp_path / "here").mkdir()
     monkeypatch.chdir(tmp_path / "here")
-    return "bundling"
+    network = Network("network:Model", "network:Model", ("a",), "network:Model", ("b",))
+    text: dict[str, Any] = dict.fromkeys(
+        ("title", "task", "paper", "authors", "venue", "arxiv", "citation", "licence", "weights"), ""
+    )
+    return Method(
+        **text, name="bundling-method", module="bundling", demo="", network=network, demo_data="three made-up numbers"
+    )
 
 
-def width(package: str, weights: str | Path, **options: int) -> int:
-    model = load_model(Model, package, weights, **options)
+def width(method: Method, weights: str | Path, **options: int) -> int:
+    model = load_model(method, weights, **options)
     assert not model.training
     found: int = model.config.width
     return found
 
 
-def test_demo_is_what_is_bundled_unless_weights_of_that_name_lie_here(package: str) -> None:
-    assert width(package, "demo") == 3
+def test_demo_is_what_is_bundled_unless_weights_of_that_name_lie_here(method: Method) -> None:
+    assert width(method, "demo") == 3
     Path("demo").mkdir()
-    assert width(package, "demo") == 3
+    assert width(method, "demo") == 3
     Model(Config(4)).save_pretrained("demo")
-    assert width(package, "demo") == 4
-    assert bundled_model(Model, package).config.width == 3
+    assert width(method, "demo") == 4
+    assert bundled_model(method).config.width == 3
 
 
-def test_whatever_holds_weights_is_read(package: str) -> None:
+def test_only_demo_has_a_notice(method: Method) -> None:
+    Model(Config(4)).save_pretrained("saved")
+    notice = load_model(method, "demo").notice
+    assert "trained on three made-up numbers alone" in notice
+    assert "'bundling-method info'" in notice
+    assert bundled_model(method).notice == load_model(method, "saved").notice == ""
+
+
+def test_whatever_holds_weights_is_read(method: Method) -> None:
     Model(Config(4)).save_pretrained("saved")
     Model(Config(5)).save_file("one.safetensors")
-    assert width(package, "saved") == width(package, Path("saved/model.safetensors")) == 4
-    assert width(package, "one.safetensors") == 5
+    assert width(method, "saved") == width(method, Path("saved/model.safetensors")) == 4
+    assert width(method, "one.safetensors") == 5
     torch.save({}, "authors.pth")
     Path("saved/model.safetensors").rename("bare.safetensors")
-    assert width(package, "authors.pth") == width(package, "bare.safetensors") == 7
-    assert width(package, "authors.pth", width=8) == 8
+    assert width(method, "authors.pth") == width(method, "bare.safetensors") == 7
+    assert width(method, "authors.pth", width=8) == 8
     with pytest.raises(InputError, match="no such file or folder"):
-        load_model(Model, package, "none")
+        load_model(method, "none")

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import itertools
 import pickle
+import zipfile
+from collections.abc import Callable
 from importlib import import_module
+from io import BytesIO
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +15,7 @@ import numpy as np
 import pytest
 
 from visioncore.errors import InputError
-from visioncore.medical import ScanReader, Volume
+from visioncore.medical import ScanReader, Volume, write_like
 from visioncore.medical.arrays import write_label_array
 
 h5py: Any = import_module("h5py")
@@ -146,3 +150,87 @@ def test_labels_as_npz_keep_their_place(tmp_path: Path) -> None:
     assert labels.located
     np.testing.assert_array_equal(labels.voxels, volume.voxels)
     np.testing.assert_array_equal(labels.affine, volume.affine)
+
+
+# what files announce, and where they point
+
+
+@pytest.mark.parametrize("dtype", [">i2", ">f4", ">u4", ">f8"])
+def test_any_order_of_bytes_is_read(tmp_path: Path, dtype: str) -> None:
+    array = np.arange(24).reshape(2, 3, 4).astype(dtype)
+    np.save(tmp_path / "a.npy", array)
+    np.savez(tmp_path / "a.npz", image=array, label=array)
+    with h5py.File(tmp_path / "a.h5", "w") as file:
+        file["image"] = array
+    for name in ("a.npy", "a.npz", "a.h5"):
+        voxels = read_volume(tmp_path / name).voxels
+        assert voxels.dtype.isnative
+        np.testing.assert_array_equal(voxels, array)
+    volume = read_volume(tmp_path / "a.npy")
+    write_like(tmp_path / "b.npy", volume, derivation="none")
+    assert np.load(tmp_path / "b.npy").dtype == np.dtype(dtype)
+    np.testing.assert_array_equal(np.load(tmp_path / "b.npy"), array)
+
+
+def header(shape: tuple[int, ...]) -> bytes:
+    """Return an npy file of so many voxels by its header, and of 24 bytes."""
+    content = BytesIO()
+    np.lib.format.write_array_header_1_0(content, {"descr": "<i2", "fortran_order": False, "shape": shape})
+    return content.getvalue() + bytes(24)
+
+
+@pytest.mark.parametrize("shape", [(10**6, 10**4, 10**4), (10, 20, 30)])
+def test_an_array_larger_than_its_file_is_refused(tmp_path: Path, shape: tuple[int, ...]) -> None:
+    (tmp_path / "a.npy").write_bytes(header(shape))
+    assert "but it can hold no more than" in refused(tmp_path / "a.npy")
+    for compression in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2):
+        with zipfile.ZipFile(tmp_path / "a.npz", "w", compression) as archive:
+            archive.writestr("image.npy", header(shape))
+        assert "but it can hold no more than" in refused(tmp_path / "a.npz")
+
+
+def test_arrays_larger_than_the_limit_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    array = np.zeros((2, 50, 50), np.int16)
+    np.save(tmp_path / "a.npy", array)
+    np.savez_compressed(tmp_path / "a.npz", image=array)
+    with h5py.File(tmp_path / "a.h5", "w") as file:
+        file.create_dataset("image", array.shape, array.dtype, compression="gzip")
+    for most, name in itertools.product(("9e-6", "11e-6"), ("a.npy", "a.npz", "a.h5")):
+        monkeypatch.setenv("VISIONCORE_MOST_GB", most)
+        if most == "11e-6":
+            assert read_volume(tmp_path / name).voxels.shape == (2, 50, 50)
+        else:
+            assert "more than the limit of 9e-06 GB; if that is right, set VISIONCORE" in refused(tmp_path / name)
+
+
+def test_values_of_hdf5_in_other_files_are_not_followed(tmp_path: Path) -> None:
+    other = tmp_path / "other.h5"
+    with h5py.File(other, "w") as file:
+        file["image"] = np.zeros((2, 3, 4), np.int16)
+    (tmp_path / "values.raw").write_bytes(bytes(48))
+    layout = h5py.VirtualLayout((2, 3, 4), np.int16)
+    layout[...] = h5py.VirtualSource(str(other), "image", (2, 3, 4))
+
+    def written(name: str, write: Callable[[Any], object]) -> Path:
+        with h5py.File(tmp_path / name, "w") as file:
+            file["inside"] = np.zeros((2, 3, 4), np.int16)
+            write(file)
+        return tmp_path / name
+
+    for name, write, told in (
+        ("a.h5", lambda file: file.__setitem__("image", h5py.ExternalLink(str(other), "image")), "is a link to"),
+        ("b.h5", lambda file: file.__setitem__("image", h5py.SoftLink("/inside")), "image is a link to something else"),
+        ("c.h5", lambda file: file.create_virtual_dataset("image", layout), "the values of image lie in other files"),
+        (
+            "d.h5",
+            lambda file: file.create_dataset("image", (2, 3, 4), np.int16, external=[("values.raw", 0, 48)]),
+            "the values of image lie in other files",
+        ),
+        ("e.h5", lambda file: file.create_group("image"), "image is a group"),
+        ("f.h5", lambda file: file.__setitem__("image", h5py.ExternalLink("no.h5", "image")), "is a link to"),
+    ):
+        assert told in refused(written(name, write))
+    with h5py.File(tmp_path / "g.h5", "w") as file:
+        file["inside"] = np.arange(24).reshape(2, 3, 4)
+        file["image"] = file["inside"]  # another name for the same values in the same file
+    assert read_volume(tmp_path / "g.h5").voxels[1, 2, 3] == 23

@@ -104,6 +104,16 @@ def test_one_file_is_one_slice_as_thick_as_it_says(tmp_path: Path) -> None:
     np.testing.assert_allclose(volume.affine[:3, 3], [100, -37.5, 22.25])
     apart = write_series(tmp_path / "apart", (0,), SpacingBetweenSlices=-7.5)
     assert read_volume(apart).spacing[0] == pytest.approx(7.5)
+    assert "IM0000.dcm: the slice is -7.5 mm thick by its header; 7.5 mm are taken" in read_volume(apart).notes[0]
+
+
+def test_one_slice_of_unknown_thickness_lies_nowhere(tmp_path: Path) -> None:
+    folder = write_series(tmp_path / "series", (0,), SliceThickness=None)
+    volume = read_volume(folder)
+    assert not volume.located
+    assert volume.spacing == pytest.approx((1, *SPACING))
+    assert len(volume.notes) == 1
+    assert volume.notes[0].startswith(f"{folder}: the DICOM header does not say where the voxels lie, or how thick")
 
 
 def test_steps_are_those_of_the_positions_not_the_thickness(tmp_path: Path) -> None:
@@ -194,7 +204,9 @@ def test_slices_of_several_sizes_are_refused(tmp_path: Path) -> None:
 def test_slices_at_several_angles_or_of_several_pixel_sizes_are_refused(tmp_path: Path, change: dict[str, Any]) -> None:
     folder = write_series(tmp_path / "series")
     write_series(folder, (20,), names=("other",), **change)
-    assert "several orientations or pixel sizes" in refused(folder)
+    named = re.search(r"several orientations or pixel sizes, as of (\S+) and (\S+);", refused(folder))
+    assert named is not None
+    assert [name.startswith("other") for name in named.groups()] in ([False, True], [True, False])
 
 
 def test_slices_without_a_place_among_others_are_refused(tmp_path: Path) -> None:
@@ -274,14 +286,22 @@ def test_missing_slices_are_noted_and_the_others_taken(tmp_path: Path) -> None:
     )
 
 
-@pytest.mark.parametrize("positions", [(0, 5), (0, 5, 10.4), (0, 0, 5, 5), (3, 3, 3)])
+@pytest.mark.parametrize("positions", [(0, 5), (0, 5, 10.4), (0, 0, 5, 5), (3, 3, 3), (3, 3, 3, 5)])
 def test_no_gap_is_noted_where_there_is_none(tmp_path: Path, positions: Sequence[float]) -> None:
     assert CT.read(write_series(tmp_path / "series", positions)).notes == ()
 
 
-@pytest.mark.parametrize(
-    "attributes", [{"PixelSpacing": [0, 0]}, {"ImageOrientationPatient": [0] * 6}, {"ImagePositionPatient": None}]
-)
+@pytest.mark.parametrize("spacing", [[0, 0], [-0.8, 0.6]])
+def test_a_spacing_that_is_not_above_0_is_told(tmp_path: Path, spacing: list[float]) -> None:
+    folder = write_series(tmp_path / "series", PixelSpacing=spacing)
+    told = f"IM0000.dcm: PixelSpacing is {' x '.join(f'{step:g}' for step in spacing)}, not above 0"
+    assert told in refused(folder)
+    volume = CT.read(folder)
+    assert in_order(volume)
+    assert told in volume.notes[0]
+
+
+@pytest.mark.parametrize("attributes", [{"ImageOrientationPatient": [0] * 6}, {"ImagePositionPatient": None}])
 def test_slices_are_taken_without_a_place(tmp_path: Path, attributes: dict[str, Any]) -> None:
     volume = CT.read(write_series(tmp_path / "series", **attributes))
     assert in_order(volume)

@@ -13,7 +13,8 @@ import pytest
 
 from visioncore.errors import InputError
 from visioncore.medical import ScanReader, Volume
-from visioncore.medical.nifti import is_nifti, open_nifti, write_nifti
+from visioncore.medical.nifti import write_nifti
+from visioncore.medical.nifti_files import is_nifti, open_nifti
 from visioncore.testing.refusals import refusal
 
 nibabel: Any = import_module("nibabel")
@@ -277,3 +278,98 @@ def test_a_slope_that_is_none_scales_nothing(tmp_path: Path, slope: float) -> No
     content[112:120] = np.array([slope, -1024], np.float32).tobytes()
     path.write_bytes(content)
     np.testing.assert_array_equal(read_volume(path).voxels, values().transpose(2, 1, 0))
+
+
+# places that nibabel and SimpleITK take differently, and headers that announce too much
+
+
+def write_header(path: Path, **fields: Any) -> Path:
+    """Write a file of 5 x 4 x 3 voxels, 2 x 3 x 4 mm, whose header has these fields; compressed by its suffix."""
+    header = nibabel.Nifti1Header()
+    header.set_data_shape((5, 4, 3))
+    header.set_data_dtype(np.int16)
+    header["magic"], header["vox_offset"], header["xyzt_units"] = b"n+1", 352, 2
+    header["pixdim"][:4] = (1, 2, 3, 4)
+    for name, value in fields.items():
+        header[name] = value
+    content = header.binaryblock + bytes(4) + values().tobytes(order="F")
+    path.write_bytes(gzip.compress(content, mtime=0) if path.suffix == ".gz" else content)
+    return path
+
+
+TURN: dict[str, Any] = {"qform_code": 1, "quatern_b": 0.0, "quatern_c": 0.0, "quatern_d": 1.0, "qoffset_x": 5}
+"""A turn by half about the axis upwards."""
+TURNED = np.array([[-2, 0, 0, 5], [0, -3, 0, 0], [0, 0, 4, 0], [0, 0, 0, 1.0]])
+BOTH = pytest.mark.parametrize("reader", [ScanReader(), ScanReader(placed=False)])
+
+
+@BOTH
+@pytest.mark.parametrize("length", [1 + 1e-6, 1 + 1e-5, 1.0002, 1.01])
+def test_a_quaternion_that_is_too_long_is_made_right(tmp_path: Path, reader: ScanReader, length: float) -> None:
+    volume = reader.read(write_header(tmp_path / "a.nii", **TURN | {"quatern_d": length}))
+    np.testing.assert_allclose(volume.affine, TURNED, atol=1e-3)
+    assert volume.located
+    write_nifti(tmp_path / "b.nii", volume.voxels, volume)
+    np.testing.assert_allclose(nibabel.load(tmp_path / "b.nii").affine, TURNED, atol=1e-3)
+
+
+@BOTH
+@pytest.mark.parametrize("row", [(0, 0, 0, 0), (np.nan, 0, 0, 0), (1, 0, 0, 0)])
+def test_a_sform_that_is_none_gives_way_to_the_qform(tmp_path: Path, reader: ScanReader, row: Any) -> None:
+    volume = reader.read(write_header(tmp_path / "a.nii", **TURN, sform_code=1, srow_x=row))
+    np.testing.assert_allclose(volume.affine, TURNED, atol=1e-5)
+    assert "the sform in the header is singular; the qform is taken" in volume.notes[0]
+
+
+def test_both_places_are_those_that_simpleitk_takes(tmp_path: Path) -> None:
+    sitk: Any = pytest.importorskip("SimpleITK")
+    for fields in (TURN | {"quatern_d": 1.0002}, TURN | {"sform_code": 1}):
+        path = write_header(tmp_path / "a.nii", **fields)
+        image = sitk.ReadImage(str(path))
+        affine = np.eye(4)
+        affine[:3, :3] = np.array(image.GetDirection()).reshape(3, 3) * image.GetSpacing()
+        affine[:3, 3] = image.GetOrigin()
+        np.testing.assert_allclose(read_volume(path).affine, np.diag([-1, -1, 1, 1]) @ affine, atol=1e-4)
+
+
+@pytest.mark.parametrize("step", [0.0, -4.0, np.nan])
+def test_a_spacing_that_is_not_above_0_is_told(tmp_path: Path, step: float) -> None:
+    steps: dict[str, Any] = {"pixdim": [1, 2, 3, step, 0, 0, 0, 0]}
+    told = f"the spacing in the header is 2 x 3 x {step:g} (columns x rows x slices)"
+    path = write_header(tmp_path / "a.nii", **TURN, **steps)
+    assert told in refused(path)
+    assert not ScanReader(placed=False).read(path).located
+    rows: dict[str, Any] = {"srow_x": (2, 0, 0, 0), "srow_y": (0, 3, 0, 0), "srow_z": (0, 0, 4, 0)}
+    volume = read_volume(write_header(tmp_path / "b.nii", **steps, sform_code=1, **rows))
+    assert volume.spacing == pytest.approx((4, 3, 2))
+    assert f"{told}; that of the sform is taken" in volume.notes[0]
+
+
+@pytest.mark.parametrize("name", ["a.nii", "a.nii.gz"])
+@pytest.mark.parametrize(
+    "fields", [{"dim": [3, 30000, 30000, 30000, 1, 1, 1, 1]}, {"vox_offset": 2e12}, {"dim": [3, -5, 4, 3, 1, 1, 1, 1]}]
+)
+def test_what_a_header_announces_is_bounded(tmp_path: Path, name: str, fields: dict[str, Any]) -> None:
+    message = refused(write_header(tmp_path / name, **fields))
+    assert "it can hold no more than" in message or "each axis must have some" in message
+
+
+def test_the_limit_is_named_and_can_be_set(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = write_header(tmp_path / "a.nii.gz")
+    monkeypatch.setenv("VISIONCORE_MOST_GB", "4e-7")
+    told = "takes 472 bytes of memory, more than the limit of 4e-07 GB; if that is right, set VISIONCORE_MOST_GB to a"
+    assert told in refused(path)
+    monkeypatch.setenv("VISIONCORE_MOST_GB", "5e-7")
+    assert read_volume(path).voxels.shape == (3, 4, 5)
+    monkeypatch.setenv("VISIONCORE_MOST_GB", "lots")
+    with pytest.raises(InputError, match="VISIONCORE_MOST_GB is 'lots'; it must be a number of gigabytes above 0"):
+        read_volume(path)
+
+
+def test_a_long_tail_in_a_gzip_is_not_read(tmp_path: Path) -> None:
+    content = write_header(tmp_path / "a.nii").read_bytes()
+    (tmp_path / "a.nii.gz").write_bytes(gzip.compress(content + bytes(1000)))
+    assert read_volume(tmp_path / "a.nii.gz").voxels.shape == (3, 4, 5)
+    (tmp_path / "b.nii.gz").write_bytes(gzip.compress(content + bytes(2**21)))
+    message = refused(tmp_path / "b.nii.gz")
+    assert "more than 1,048,576 bytes follow the voxels; a NIfTI file ends with them" in message

@@ -50,7 +50,11 @@ def test_scans_are_files_and_folders_of_slices(folder: Path) -> None:
 def test_what_is_not_there_is_told(folder: Path) -> None:
     for reader, entry, told in (
         (ALL, folder / "b" / ".hidden" / "none", "none: no such file or folder"),
-        (ALL, folder / "texts", "no volume in it; NIfTI, DICOM, npy, npz, HDF5 and images can be read"),
+        (
+            ALL,
+            folder / "texts",
+            "no volume in it; NIfTI, DICOM, MetaImage, NRRD, npy, npz, HDF5 and images can be read",
+        ),
         (ALL, f"{folder}/*.txt", r"\*\.txt: no volume in it"),
         (CT, folder / "c", "no CT scan in it; DICOM, NIfTI and npy can be read"),
     ):
@@ -78,7 +82,11 @@ def test_the_format_goes_by_the_first_bytes(folder: Path) -> None:
 @pytest.mark.parametrize(
     ("reader", "name", "told"),
     [
-        (ALL, "notes.txt", "notes.txt: not a volume; NIfTI, DICOM, npy, npz, HDF5 and images can be read"),
+        (
+            ALL,
+            "notes.txt",
+            "notes.txt: not a volume; NIfTI, DICOM, MetaImage, NRRD, npy, npz, HDF5 and images can be read",
+        ),
         (CT, "notes.txt", "notes.txt: not a CT scan; DICOM, NIfTI and npy can be read"),
         (ALL, "empty.nii.gz", "empty.nii.gz: the file is empty"),
         (ALL, "missing.nii.gz", "missing.nii.gz: cannot be read"),

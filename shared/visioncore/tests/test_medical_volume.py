@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from itertools import permutations, product
+from pathlib import Path
 
 import numpy as np
 import pytest
 
 from visioncore.errors import InputError
 from visioncore.medical import Volume
+from visioncore.medical.orientation import axial_code
 
 CODES = ["".join(ends) for axes in permutations(("LR", "PA", "IS")) for ends in product(*axes)]
 """All 48 orientations."""
@@ -23,6 +25,11 @@ def turned_affine(angles: tuple[float, float, float], steps: tuple[float, float,
         affine = affine @ turn
     affine[:3, 3] = 11.3, -250.7, 1e3 / 3
     return affine @ np.diag([*steps, 1])
+
+
+def sheared(sine: float) -> np.ndarray:
+    """Columns and rows at an angle of this sine."""
+    return np.array([[1.0, 1, 0, 0], [0, sine, 0, 0], [0, 0, 1, 0], [0, 0, 0, 1]])
 
 
 def make_volume(affine: np.ndarray, shape: tuple[int, ...] = (3, 4, 5)) -> Volume:
@@ -96,6 +103,13 @@ def test_spacing_and_content_follow_the_affine() -> None:
     assert volume.voxel_ml == pytest.approx(0.7 * 0.9 * 5 / 1000)
 
 
+def test_the_orientation_it_was_read_in_is_kept() -> None:
+    volume = make_volume(np.eye(4))
+    assert volume.stored == "stored"
+    assert volume.oriented("LPS").stored == "RAS"
+    assert volume.oriented("LPS").oriented("SLP").stored == "RAS"
+
+
 def test_a_volume_without_place_is_left_as_it_is() -> None:
     volume = Volume(np.zeros((2, 3, 4)))
     assert volume.oriented("LPS") is volume
@@ -115,6 +129,9 @@ def test_other_values_keep_the_place() -> None:
     volume = make_volume(turned_affine((10, 0, 0)))
     labels = volume.with_voxels(np.ones((3, 4, 5), np.uint8))
     np.testing.assert_array_equal(labels.affine, volume.affine)
+    np.testing.assert_array_equal(labels.voxels, 1)
+    coloured = make_volume(np.eye(4), (3, 4, 5, 3))
+    assert coloured.with_voxels(np.ones((3, 4, 5), np.uint8)).voxels.shape == (3, 4, 5)
     with pytest.raises(InputError, match=r"\(3, 4, 4\)"):
         volume.with_voxels(np.ones((3, 4, 4)))
 
@@ -127,6 +144,8 @@ def test_other_values_keep_the_place() -> None:
         (np.zeros((3, 0, 5)), np.eye(4), "without voxels"),
         (np.zeros((3, 4, 5), complex), np.eye(4), "real numbers"),
         (np.zeros((3, 4, 5)), np.zeros((4, 4)), "singular"),
+        (np.zeros((3, 4, 5)), np.diag([1.0, 1, 0, 1]), "singular"),
+        (np.zeros((3, 4, 5)), sheared(4e-4), "singular"),
         (np.zeros((3, 4, 5)), np.diag([1.0, 1, np.inf, 1]), "finite"),
         (np.zeros((3, 4, 5)), np.eye(3), r"\(4, 4\)"),
     ],
@@ -134,3 +153,35 @@ def test_other_values_keep_the_place() -> None:
 def test_what_is_no_volume_is_refused(voxels: np.ndarray, affine: np.ndarray, complaint: str) -> None:
     with pytest.raises(InputError, match=complaint):
         Volume(voxels, affine, located=True)
+
+
+@pytest.mark.parametrize(
+    "affine", [turned_affine((10, -20, 30), (1e-3, 1, 1e3)), sheared(4e-3), np.diag([1e-4, 1e-4, 1e-4, 1])]
+)
+def test_uneven_steps_and_sheared_axes_make_a_volume(affine: np.ndarray) -> None:
+    assert make_volume(affine).spacing == pytest.approx(np.linalg.norm(affine[:3, :3], axis=0)[::-1])
+
+
+@pytest.mark.parametrize(("code", "axial"), [("ASR", "ARS"), ("LPS", "LPS"), ("IPL", "PLI")])
+def test_axial_slices_are_the_slices(code: str, axial: str) -> None:
+    assert axial_code(code) == axial
+
+
+def test_the_source_is_named() -> None:
+    with pytest.raises(InputError, match=r"^scan.nii: a volume must be"):
+        Volume(np.zeros((3, 4)), source=Path("scan.nii"))
+    with pytest.raises(InputError, match=r"^a volume must be"):
+        Volume(np.zeros((3, 4)))
+
+
+@pytest.mark.parametrize("colours", [(), (3,)])
+def test_voxels_that_are_not_finite_are_counted_and_the_first_is_located(colours: tuple[int, ...]) -> None:
+    voxels = np.zeros((3, 4, 5, *colours), np.float32)
+    Volume(voxels).check_finite()
+    Volume(voxels.astype(np.int16)).check_finite()
+    voxels[1, 2, 3], voxels[2, 0, 0] = np.nan, np.inf
+    count = 2 * voxels[0, 0, 0].size
+    told = f"{count} of {voxels.size} voxels are not finite numbers, the first in slice 1, row 2, column 3;"
+    for source, name in ((None, "the volume"), (Path("scan.nii"), "scan.nii")):
+        with pytest.raises(InputError, match=f"^{name}: {told}"):
+            Volume(voxels, source=source).check_finite()

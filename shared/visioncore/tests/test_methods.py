@@ -3,15 +3,28 @@
 from __future__ import annotations
 
 import sys
-from importlib.metadata import EntryPoint, EntryPoints
+from importlib.metadata import EntryPoint, EntryPoints, version
+from pathlib import Path
 from types import ModuleType
 from typing import Any
 
 import pytest
 
+import visioncore
 from visioncore import methods
 from visioncore.errors import InputError
 from visioncore.methods import GROUP, BrokenMethod, Method, find_methods, load
+from visioncore.versions import version_of
+
+
+def test_a_version_is_that_of_the_distribution_or_of_the_copy(tmp_path: Path) -> None:
+    assert visioncore.__version__ == version_of("visioncore") == version("visioncore")
+    assert version_of("not-installed-at-all") == version_of("not-installed-at-all", tmp_path) == "0+unknown"
+    (tmp_path / "VENDORED").write_text('version = "7.8.9"\nvisioncore = "1.2.3"\n')
+    assert version_of("visioncore", tmp_path) == "7.8.9"
+    assert version_of("visioncore", tmp_path, "visioncore") == "1.2.3"
+    with pytest.raises(AttributeError, match="no attribute 'versoin'"):
+        visioncore.versoin  # noqa: B018
 
 
 def make_method(name: str) -> Method:

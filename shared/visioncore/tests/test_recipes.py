@@ -160,6 +160,12 @@ def test_wrong_recipes_are_told_in_one_line(
         assert part in str(error.value)
 
 
+@pytest.mark.parametrize(("typed", "steps"), [("010", 10), ("+5", 5), ("1e3", 1000)])
+def test_whole_numbers_are_what_they_look_like(load: Load, typed: str, steps: int) -> None:
+    assert load(f"data: d\nsteps: {typed}").steps == steps
+    assert load("data: d", steps=typed).steps == steps
+
+
 ALIASES = "a: &a [1, 1]\n" + "".join(
     f"{name}: &{name} [{', '.join([f'*{before}'] * 9)}]\n" for before, name in zip("abcdefgh", "bcdefghi", strict=True)
 )
@@ -170,11 +176,14 @@ ALIASES = "a: &a [1, 1]\n" + "".join(
     [
         ("data: d\nsteps: 2020-13-45", {}, "steps should be a whole number, not '2020-13-45'"),
         ("data: d", {"steps": "2020-01-01"}, "--set.steps: steps should be a whole number, not '2020-01-01'"),
-        ("data: d\nsteps: 0b_", {}, "not YAML"),
+        ("data: d\nsteps: 0b_", {}, "steps should be a whole number, not '0b_'"),
+        ("data: d\nsteps: 1:30", {}, "steps should be a whole number, not '1:30'"),
+        ("data: d\nsteps: 1\nsteps: 2", {}, "line 3: steps is there twice; each only once"),
+        ("data: d", {"optimizer": "{rate: 1, rate: 2}"}, "--set.optimizer, line 1: rate is there twice"),
         ("data: d\nfast: !!bool maybe", {}, "not YAML"),
         (f"data: d\nsteps: {'9' * 5000}", {}, "4300 digits"),
         ("data: d", {"steps": "9" * 5000}, "--set.steps: this is not YAML"),
-        (f"data: d\nsteps: 0x{'f' * 5000}", {}, "not a number of thousands of digits"),
+        (f"data: d\nsteps: 0x{'f' * 5000}", {}, "steps should be a whole number, not '0xff"),
         ("data: d\nsteps: 1e300", {}, "steps should be a whole number"),
         ("data: d\noptimizer: {rate: 1e400}", {}, "optimizer.rate should be a number"),
         (f"data: d\nsizes: {'[' * 600}{']' * 600}", {}, "not YAML"),
@@ -182,6 +191,7 @@ ALIASES = "a: &a [1, 1]\n" + "".join(
         ("data: d", {".".join("a" * 2000): "1"}, "20 levels of nesting"),
         (f"{ALIASES}sizes: *i", {}, "more than 10000 values"),
         ("data: d\noptimizer: &o {rate: *o}", {}, "20 levels of nesting"),
+        ("base: &b {steps: 1}\n<<: [*b, *b]\ndata: d", {}, "'<<' merges mappings; write their fields out"),
         (f"data: d\nsteps: {'x' * 5000}", {}, "xxx...xxx"),
         ('data: d\n"a\\nb": 1', {}, r"unknown field 'a\nb'"),
         ('data: "a\\0b"', {}, "data should be a path"),
@@ -212,6 +222,13 @@ def test_choices_of_a_configuration_made_in_python() -> None:
 def test_unknown_recipe_lists_the_known(package: str, name: str) -> None:
     with pytest.raises(InputError, match="demo, paper"):
         load_recipe(Config, package, name)
+
+
+def test_a_recipe_that_is_too_long(package: str, tmp_path: Path) -> None:
+    with (tmp_path / "long.yaml").open("wb") as file:
+        file.truncate(20_000_000)
+    with pytest.raises(InputError, match=r"long\.yaml: more than 10 MB"):
+        load_recipe(Config, package, tmp_path / "long.yaml")
 
 
 def test_recipe_that_is_no_text(package: str, tmp_path: Path) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
@@ -10,7 +9,7 @@ import numpy as np
 import pytest
 
 from visioncore.errors import InputError
-from visioncore.inference.batch import Job, check_results
+from visioncore.inference.jobs import Job, check_results
 from visioncore.inference.scan_planning import plan_scans as plan
 from visioncore.medical import ScanReader
 
@@ -76,24 +75,6 @@ def test_what_would_collide_or_is_not_there_is_told(scans: Path, tmp_path: Path)
             plan_scans(inputs, out)
 
 
-def test_a_series_is_done_when_its_own_files_are_there(scans: Path, tmp_path: Path) -> None:
-    series = scans / "a" / "series"
-    (job, below) = plan_scans([series], tmp_path / "out")
-    dicom(below.target / "3")
-    assert below.done
-    assert not job.done
-    dicom(job.target / "1")
-    os.utime(job.target / "1", (2e9, 2e9))
-    assert job.done
-    for name in ("1", "2.dcm"):
-        os.utime(series / name, (3e9, 3e9))
-    assert not job.done
-    (file,) = plan_scans([scans / "b" / "x9.npy"], tmp_path / "out")
-    assert not file.done
-    np.save(file.target, np.zeros(3))
-    assert file.done
-
-
 def test_a_folder_may_be_where_one_is_or_a_link(scans: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     link, out = tmp_path / "link.npy", tmp_path / "out"
     link.symlink_to(scans / "b" / "x9.npy")
@@ -106,12 +87,7 @@ def test_a_folder_may_be_where_one_is_or_a_link(scans: Path, tmp_path: Path, mon
 def test_results_have_endings_behind_the_name(scans: Path, tmp_path: Path) -> None:
     out, endings = tmp_path / "out", (".nii.gz", ".json")
     (job,) = plan_scans([scans / "b" / "x9.npy"], out, endings)
-    assert job.target == out / "x9.nii.gz"
-    out.mkdir()
-    job.target.touch()
-    assert not job.done
-    (out / "x9.json").touch()
-    assert job.done
+    assert job.results == (out / "x9.nii.gz", out / "x9.json")
     (scans / "b" / "x9.nii").touch()
     assert [job.target.name for job in plan_scans([scans / "b"], out, endings)] == [
         "x9.nii.nii.gz", "x9.npy.nii.gz", "x10.nii.gz"
@@ -121,6 +97,20 @@ def test_results_have_endings_behind_the_name(scans: Path, tmp_path: Path) -> No
     (scans / "b" / "x9.json").touch()
     with pytest.raises(InputError, match=r"several scans would be written there"):
         plan_scans([scans / "b" / "x9.npy", scans / "b" / "x9.nii"], out, (".gz", ".gz"))
+
+
+def test_one_scan_may_go_to_a_file(scans: Path, tmp_path: Path) -> None:
+    endings = (".nii.gz", ".json")
+    (job,) = plan_scans([scans / "b" / "x9.npy"], tmp_path / "labels.nii.gz", endings)
+    assert job.results == (tmp_path / "labels.nii.gz", tmp_path / "labels.json")
+    assert plan_scans([scans / "b" / "x9.npy"], tmp_path / "x.npy") == [Job(scans / "b" / "x9.npy", tmp_path / "x.npy")]
+    for inputs, out, told in (
+        ([scans / "b"], "labels.nii.gz", "labels.nii.gz: one file, but there are 2 scans; name a folder"),
+        ([scans / "b" / "x9.npy"], "labels.nii", "labels.nii: results are written as .nii.gz"),
+        ([scans / "b" / "x10.nii.gz"], "in/b/x10.nii.gz", "this scan would be written over"),
+    ):
+        with pytest.raises(InputError, match=told):
+            plan_scans(inputs, tmp_path / out, endings)
 
 
 def test_results_that_meet_are_refused(tmp_path: Path) -> None:

@@ -90,7 +90,9 @@ def method(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Method:
         facts=lambda config: {"stands": config.note or "alone"},
         demo=demo,
     )
-    record = dict.fromkeys(("title", "task", "paper", "authors", "venue", "arxiv", "citation", "licence"), "text")
+    record: dict[str, Any] = dict.fromkeys(
+        ("title", "task", "paper", "authors", "venue", "arxiv", "citation", "licence"), "text"
+    )
     made_up = Method(
         name="made-up", module="made_up", demo="made_up.parts:demo", weights="nowhere", network=NETWORK, **record
     )
@@ -127,7 +129,7 @@ def test_options_and_help_are_those_of_the_record(call: Call, method: Method) ->
     for name in ("convert", "export", "bench", "info"):
         assert "--base STR" in help_of[name]
         assert "what the authors' files stand on" in help_of[name]
-    assert "checkpoint of the authors (with --base)" in help_of["export"]
+    assert "the authors' file (with --base)" in help_of["export"]
     assert "small, large (random weights), or anything that" in help_of["info"]
     assert "--size" not in help_of["export"] + help_of["bench"]
     images = replace(method, network=replace(NETWORK, inputs=Images("image", 4), companions={}))

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-import importlib.util
 import json
 import math
+import os
 import random
 import re
+import signal
 import subprocess
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from types import ModuleType
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -23,24 +24,20 @@ from torch import Tensor, nn
 
 from visioncore.errors import InputError
 from visioncore.files import recover_folders
+from visioncore.testing.memory import out_of_memory
+from visioncore.testing.processes import load_script
 from visioncore.training import FitResult, LoopConfig, TrainingDiverged, fit, hold_out, warmup_cosine
 from visioncore.training.ema import MovingAverage
 from visioncore.training.random_generators import generator_state, restore_generators, seed_generators
+from visioncore.training.run_record import check_record, write_record
+from visioncore.training.run_state_folders import RunStateFolders
+from visioncore.training.sampling import MicroBatches
 from visioncore.weights.pretrained import Pretrained
 
 SCRIPT = Path(__file__).with_name("training_run.py")
 
 
-def _load() -> ModuleType:
-    spec = importlib.util.spec_from_file_location("training_run", SCRIPT)
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
-tiny: Any = _load()
+tiny: Any = load_script(SCRIPT)
 
 
 @pytest.fixture(autouse=True)
@@ -107,15 +104,18 @@ def plain_loop(steps: int, clip_norm: float, rate: Callable[[int], float]) -> tu
     return model, [*history, model.linear.weight.detach().clone()]
 
 
-def test_equals_a_loop_written_out(tmp_path: Path) -> None:
+@pytest.mark.parametrize("accumulate", [1, 2])
+def test_equals_a_loop_written_out(tmp_path: Path, accumulate: int) -> None:
     def rate(step: int) -> float:
         return 1e-2 / (1 + step)
 
     expected, history = plain_loop(9, 0.05, rate)
     model = tiny.network()
-    train(tmp_path, model, steps=9, clip_norm=0.05, ema_decay=0.7, schedule=rate)
+    train(tmp_path, model, steps=9, clip_norm=0.05, ema_decay=0.7, schedule=rate, accumulate=accumulate)
     for name, value in expected.state_dict().items():
-        assert torch.equal(model.state_dict()[name], value), name
+        # the gradients of micro-batches are added up in another order
+        bound = 0 if accumulate == 1 else 1e-5
+        torch.testing.assert_close(model.state_dict()[name], value, rtol=bound, atol=bound, msg=name)
     average = history[0]
     for weight in history[1:]:
         average = 0.7 * average + 0.3 * weight
@@ -197,7 +197,7 @@ def test_validation_sees_averaged_weights_in_evaluation_mode_and_disturbs_nothin
 
 
 def test_the_best_and_the_last_are_kept(tmp_path: Path) -> None:
-    scores = iter([1.0, 3.0, float("nan"), 2.0])
+    scores = iter([1.0, 3.0, float("nan"), 3.0])  # the first of the best counts
     seen = []
 
     def validate(model: nn.Module) -> dict[str, float]:
@@ -207,7 +207,7 @@ def test_the_best_and_the_last_are_kept(tmp_path: Path) -> None:
     options: dict[str, Any] = {"steps": 8, "validate_every": 2, "checkpoint_every": 2, "keep_last": 3, "best": "psnr"}
     result = train(tmp_path, validate=validate, **options)
     assert result.best_metrics == {"psnr": 3.0, "count": 2}
-    assert result.metrics == {"psnr": 2.0, "count": 4}
+    assert result.metrics == {"psnr": 3.0, "count": 4}
     assert torch.equal(weights(tmp_path / "best")["linear.weight"], seen[1])
     assert torch.equal(weights(tmp_path / "last")["linear.weight"], seen[3])
     kept = sorted(path.name for path in (tmp_path / "checkpoints").iterdir())
@@ -230,6 +230,128 @@ def test_the_best_survives_an_interruption(tmp_path: Path) -> None:
     best = weights(tmp_path / "best")["linear.weight"]
     assert train(tmp_path, **options).best_metrics == {"psnr": 5.0}
     assert torch.equal(weights(tmp_path / "best")["linear.weight"], best)
+
+
+def test_a_new_run_leaves_nothing_of_the_old_one(tmp_path: Path) -> None:
+    train(tmp_path, steps=2, validate=lambda _model: {"psnr": 1.0}, best="psnr")
+    assert (tmp_path / "best").is_dir()
+    with pytest.raises(ZeroDivisionError):
+        train(tmp_path, steps=2, resume=False, loss=tiny.Terms(events={1: lambda: 1 // 0}))
+    assert {path.name for path in tmp_path.rglob("*") if path.is_dir()} <= {"checkpoints"}
+
+
+def test_a_signal_in_the_last_step_changes_nothing(tmp_path: Path) -> None:
+    stop = tiny.Terms(events={2: lambda: os.kill(os.getpid(), signal.SIGTERM)})
+    assert train(tmp_path, steps=2, loss=stop).steps == 2
+
+
+def test_another_accumulation_goes_on_between_its_steps(tmp_path: Path) -> None:
+    """From an odd step, so that counting micro-batches on would end steps halfway."""
+    whole, resumed = tiny.network(), tiny.network()
+    train(tmp_path / "whole", whole)
+    with pytest.raises(ZeroDivisionError):
+        train(tmp_path / "cut", loss=tiny.Terms(events={5: lambda: 1 // 0}), checkpoint_every=3)
+    train(tmp_path / "cut", resumed, accumulate=2)
+    torch.testing.assert_close(resumed.state_dict(), whole.state_dict(), rtol=1e-5, atol=1e-5)
+
+
+def test_the_loss_is_given_the_step(tmp_path: Path) -> None:
+    steps, terms = [], tiny.Terms()
+
+    def loss(model: nn.Module, batch: dict[str, Tensor]) -> dict[str, Tensor]:
+        steps.append(int(batch["step"]))
+        return {"loss": sum(terms(model, batch).values(), torch.zeros(()))}
+
+    train(tmp_path, loss=loss, steps=3, accumulate=2)
+    assert steps == [0, 0, 1, 1, 2, 2]
+
+
+@pytest.mark.parametrize(("accumulate", "processes"), [(1, 2), (2, 2), (1, 4), (4, 1)])
+def test_processes_and_micro_batches_share_one_stream(accumulate: int, processes: int) -> None:
+    def keys(accumulate: int, process: int, processes: int) -> list[list[tuple[int, int]]]:
+        config = LoopConfig(steps=5, batch_size=8, accumulate=accumulate, seed=3)
+        return list(MicroBatches(11, config, 2, process, processes))
+
+    whole = [key for batch in keys(1, 0, 1) for key in batch]
+    assert [position for position, _ in whole] == list(range(16, 40))
+    parts = [keys(accumulate, process, processes) for process in range(processes)]
+    assert [key for together in zip(*parts, strict=True) for batch in together for key in batch] == whole
+
+
+class Alone:
+    """Stands for the accelerator of a single process."""
+
+    is_main_process = True
+
+    def wait_for_everyone(self) -> None:
+        """Nobody else is there."""
+
+
+BIG = 5 << 19
+"""Bytes; more than are read at once for a checksum."""
+
+
+def swap_byte(path: Path, place: int) -> None:
+    content = bytearray(path.read_bytes())
+    content[place] ^= 1
+    path.write_bytes(content)
+
+
+@pytest.mark.parametrize(
+    "harm",
+    [
+        lambda folder: swap_byte(folder / "part" / "big", 0),
+        lambda folder: swap_byte(folder / "part" / "big", -1),
+        lambda folder: (folder / "part" / "big").write_bytes(bytes(BIG - 1)),
+        lambda folder: (folder / "part" / "big").unlink(),
+        lambda folder: (folder / "manifest.json").unlink(),
+        lambda folder: (folder / "manifest.json").write_text("[]"),
+        lambda folder: (folder / "manifest.json").write_text('{"part/big": 3}'),
+    ],
+)
+def test_every_damage_to_a_run_state_is_noticed(tmp_path: Path, harm: Callable[[Path], object]) -> None:
+    def fill(folder: Path) -> None:
+        (folder / "part").mkdir()
+        (folder / "part" / "big").write_bytes(bytes(BIG))
+
+    states, warned = RunStateFolders(tmp_path, 2), list[str]()
+    for step in (7, 12, 100):
+        states.write(step, Alone(), fill)
+    (tmp_path / "step-none").mkdir()
+    (tmp_path / "step-00000900").touch()
+    assert sorted(path.name for path in tmp_path.glob("step-0*1*")) == ["step-00000012", "step-00000100"]
+    assert states.newest(pytest.fail) == 100
+    harm(states.path(100))
+    assert states.newest(warned.append) == 12
+    assert [line.startswith(f"{states.path(100)}: skipped, ") for line in warned] == [True]
+
+
+@pytest.mark.parametrize(
+    ("seeds", "told"),
+    [
+        ({"a": 1}, r": run\.a was 0 and is 1; train in another folder"),
+        ({"a": 1, "b": 1, "c": 1}, r"run\.c was 0 and is 1; train"),
+        ({"a": 1, "b": 1, "c": 1, "d": 1}, r"run\.c was 0 and is 1 and 1 more; train"),
+        ({"e": 1}, r": run\.e was not given and is 1; train"),
+    ],
+)
+def test_differences_between_runs_are_named(tmp_path: Path, seeds: dict[str, int], told: str) -> None:
+    config, before = LoopConfig(steps=5, batch_size=2), dict.fromkeys("abcd", 0)
+    write_record(tmp_path / "run.json", config, before)
+    check_record(tmp_path / "run.json", config, before, 5)
+    with pytest.raises(InputError, match=told):
+        check_record(tmp_path / "run.json", config, {**before, **seeds}, 5)
+
+
+def test_averages_of_other_parameters_are_refused(tmp_path: Path) -> None:
+    def average(*lengths: int) -> MovingAverage:
+        return MovingAverage([nn.Parameter(torch.ones(length)) for length in lengths], 0.9)
+
+    average(2, 3).save(tmp_path / "ema")
+    average(2, 3).load(tmp_path / "ema")
+    for lengths in ((3, 2), (2,), (2, 3, 4)):
+        with pytest.raises(InputError, match="averaged weights of another model"):
+            average(*lengths).load(tmp_path / "ema")
 
 
 @dataclass(frozen=True)
@@ -273,6 +395,25 @@ def test_the_log_has_means_of_the_steps_between_its_lines(tmp_path: Path) -> Non
         assert line["loss"] == pytest.approx(line["square"] + line["absolute"])
         assert line["learning_rate"] == steps[-1]["learning_rate"]
     assert every[0]["learning_rate"] == 1e-2
+
+
+def test_the_log_times_training_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    clock = [0.0]
+
+    def slow(seconds: float) -> None:
+        clock[0] += seconds
+
+    def validate(_model: nn.Module) -> dict[str, float]:
+        slow(1000)
+        return {"psnr": 1.0}
+
+    monkeypatch.setattr(
+        "visioncore.training.run.time", SimpleNamespace(perf_counter=lambda: clock[0], time=lambda: 1234.5678)
+    )
+    terms = tiny.Terms(events={step: lambda: slow(2) for step in range(1, 8)})
+    train(tmp_path, loss=terms, steps=7, log_every=2, validate=validate, validate_every=3)
+    assert [line["samples_per_s"] for line in log(tmp_path) if "loss" in line] == [2.0] * 4
+    assert {line["time"] for line in log(tmp_path)} == {1234.568}
 
 
 def test_the_log_goes_on_after_a_line_cut_short(tmp_path: Path) -> None:
@@ -389,11 +530,8 @@ def test_a_run_that_is_not_finished_keeps_its_steps(tmp_path: Path) -> None:
 
 
 def test_out_of_memory_says_what_helps(tmp_path: Path) -> None:
-    def full(*_: object) -> dict[str, Tensor]:
-        raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 20.00 GiB")
-
     with pytest.raises(InputError, match=r"^out of memory; what helps, in this order: a smaller loop\.batch_size$"):
-        train(tmp_path, loss=full)
+        train(tmp_path, loss=out_of_memory)
 
 
 def test_generators_go_through_a_file(tmp_path: Path) -> None:
@@ -457,6 +595,10 @@ def test_bad_samples(tmp_path: Path, workers: int) -> None:
         (lambda model, batch: {"edge": model(batch["image"])}, "'edge' is not a scalar"),
         (lambda _model, batch: {"edge": batch["target"].mean()}, "does not depend on any parameter"),
         (lambda model, batch: {"step": model(batch["image"]).mean()}, "'step' has the name of another figure"),
+        (
+            lambda model, batch: dict.fromkeys(("loss", "edge"), model(batch["image"]).mean()),
+            "'loss' has the name of another figure",
+        ),
         (lambda model, batch: {str(torch.rand(())): model(batch["image"]).mean()}, "returned the terms .* after"),
     ],
 )

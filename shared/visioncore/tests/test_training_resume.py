@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 import json
 import os
 import signal
@@ -19,7 +18,7 @@ import torch
 from safetensors.torch import load_file
 
 from visioncore.errors import InputError
-from visioncore.testing.processes import Ended, run_scripts
+from visioncore.testing.processes import Ended, load_script, run_scripts
 
 Start = Callable[..., Ended]
 SCRIPT = Path(__file__).with_name("training_run.py")
@@ -29,12 +28,7 @@ FIGURES = ("samples_per_s", "memory_mb", "time")
 
 @pytest.fixture(scope="module")
 def tiny() -> ModuleType:
-    spec = importlib.util.spec_from_file_location("training_run", SCRIPT)
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+    return load_script(SCRIPT)
 
 
 @pytest.fixture(autouse=True)
@@ -187,6 +181,35 @@ def test_sigterm_writes_a_checkpoint(
     assert "stopped after step 7 of 30; the same command goes on from there" in capfd.readouterr().err
     tiny.run(tmp_path, dropout=DROPOUT)
     assert_same_run(tmp_path, whole)
+
+
+def test_two_trainings_do_not_share_a_folder(
+    tiny: ModuleType, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    told: list[str] = []
+
+    def another() -> None:
+        with pytest.raises(InputError) as caught:
+            tiny.run(tmp_path)
+        told.append(str(caught.value))
+
+    with pytest.raises(ZeroDivisionError):
+        tiny.run(tmp_path, events={3: another, 15: lambda: 1 // 0})
+    assert len(told) == 1
+    assert told[0].startswith(f"{tmp_path}: process {os.getpid()} on ")
+    assert told[0].endswith(" trains there; wait until it ends, or name another folder")
+    assert steps_kept(tmp_path) == ["step-00000010"]
+    assert not (tmp_path / ".lock").exists()
+
+
+def test_the_lock_of_a_killed_run_is_taken_over(
+    tiny: ModuleType, start: Start, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    assert start(tmp_path, "--kill", 12).returncode == -signal.SIGKILL
+    assert (tmp_path / ".lock").exists()
+    tiny.run(tmp_path, begin=10)
+    assert "which is gone; taken over" in capfd.readouterr().err
+    assert not (tmp_path / ".lock").exists()
 
 
 def test_generators_are_restored_without_the_files_of_accelerate(tiny: ModuleType, whole: Path, tmp_path: Path) -> None:

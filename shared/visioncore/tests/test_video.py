@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import errno
+import os
+import re
 import struct
 import sys
+import warnings
 from collections.abc import Iterator
 from fractions import Fraction
 from pathlib import Path
@@ -16,9 +19,9 @@ import pytest
 from numpy.typing import NDArray
 from PIL import Image as Pillow
 
-from visioncore import video
 from visioncore.errors import InputError
 from visioncore.video import Frame, probe_video, read_frames, write_video
+from visioncore.video.writing import Sound
 
 RATE = Fraction(25)
 # upright, as cameras store them: where the right and down axes of the stored frame go on the display
@@ -223,7 +226,10 @@ def test_missing_folder_empty_and_foreign_files(tmp_path: Path) -> None:
     assert "No such file" in refused(tmp_path / "nowhere.mp4")
     assert "cannot be read as a video" in refused(tmp_path)
     (tmp_path / "empty.mp4").touch()
-    assert "cannot be read as a video" in refused(tmp_path / "empty.mp4")
+    assert "the file is empty" in refused(tmp_path / "empty.mp4")
+    if hasattr(os, "mkfifo"):
+        os.mkfifo(tmp_path / "pipe.mp4")
+        assert "a pipe or a device" in refused(tmp_path / "pipe.mp4")
     (tmp_path / "text.mp4").write_text("not a video\n" * 50)
     assert "cannot be read as a video" in refused(tmp_path / "text.mp4")
     (tmp_path / "text.txt").write_text("not a video\n" * 50)
@@ -242,14 +248,19 @@ def test_a_list_of_other_files_is_not_followed(tmp_path: Path) -> None:
         assert "cannot be read as a video" in refused(tmp_path / name)
 
 
+def copy_sound(old: Any, new: Any) -> None:
+    """Copy the sound of one open file into another."""
+    track = new.add_stream_from_template(old.streams.audio[0])
+    for packet in old.demux(audio=0):
+        if packet.dts is not None:
+            packet.stream = track
+            new.mux(packet)
+
+
 def test_a_file_with_sound_only(tmp_path: Path) -> None:
     source = with_sound(tmp_path / "source.mp4", seconds=1)
     with av.open(str(source)) as old, av.open(str(tmp_path / "a.mp4"), "w") as new:
-        track = new.add_stream_from_template(old.streams.audio[0])
-        for packet in old.demux(audio=0):
-            if packet.dts is not None:
-                packet.stream = track
-                new.mux(packet)
+        copy_sound(old, new)
     assert "no video stream" in refused(tmp_path / "a.mp4")
     with pytest.raises(InputError, match="no video stream"):
         probe_video(tmp_path / "a.mp4")
@@ -287,11 +298,7 @@ def test_a_video_without_images(tmp_path: Path) -> None:
     source = with_sound(tmp_path / "source.mp4", seconds=1)
     with av.open(str(source)) as old, av.open(str(tmp_path / "a.mkv"), "w") as new:
         new.add_stream_from_template(old.streams.video[0])
-        track = new.add_stream_from_template(old.streams.audio[0])
-        for packet in old.demux(audio=0):
-            if packet.dts is not None:
-                packet.stream = track
-                new.mux(packet)
+        copy_sound(old, new)
     assert "no frame" in refused(tmp_path / "a.mkv")
 
 
@@ -341,8 +348,127 @@ def test_a_failure_leaves_the_old_file_and_nothing_else(tmp_path: Path, monkeypa
     def full(*_: Any) -> None:
         raise av.error.OSError(errno.ENOSPC, "No space left on device")
 
-    monkeypatch.setattr(video._Sound, "mux_until", full)
+    monkeypatch.setattr(Sound, "mux_until", full)
     with pytest.raises(InputError, match=r"a\.mp4: could not be written \(No space left on device\)$"):
         write_video(tmp_path / "a.mp4", moving(40), RATE)
     assert [path.name for path in tmp_path.iterdir()] == ["a.mp4"]
     assert (tmp_path / "a.mp4").read_bytes() == before
+
+
+# metadata
+
+
+def stretched(path: Path, **metadata: str) -> Path:
+    with av.open(str(path), "w") as container:
+        container.metadata.update(metadata)
+        stream = container.add_stream("libx264", rate=25)
+        stream.width, stream.height, stream.pix_fmt = 64, 48, "yuv420p"
+        stream.codec_context.sample_aspect_ratio = Fraction(4, 3)
+        for number in range(3):
+            image = av.VideoFrame.from_ndarray(patches(seed=number), format="rgb24")
+            image.pts = number
+            container.mux(stream.encode(image))
+        container.mux(stream.encode())
+    return path
+
+
+@pytest.mark.parametrize("suffix", [".mp4", ".mov", ".mkv"])
+def test_title_dates_and_the_shape_of_pixels_are_kept(tmp_path: Path, suffix: str) -> None:
+    metadata = {"title": "Räin", "creation_time": "2024-06-17T10:00:00.000000Z", "comment": "on the way"}
+    source = stretched(tmp_path / "source.mp4", **metadata)
+    write_video(tmp_path / f"a{suffix}", read_frames(source), RATE, audio_from=source)
+    assert probe_video(tmp_path / f"a{suffix}").pixel_aspect == Fraction(4, 3)
+    with av.open(str(tmp_path / f"a{suffix}")) as container:
+        found = {key.lower(): value for key, value in container.metadata.items()}
+    assert found | metadata == found
+    assert "Lavf" in found["encoder"]
+
+
+def test_the_shape_of_pixels_is_that_of_the_upright_image(tmp_path: Path) -> None:
+    path = stretched(tmp_path / "a.mp4")
+    file = bytearray(path.read_bytes())
+    a, b, c, d = (65536 * entry for entry in TURNS[90])
+    matrix = file.find(b"tkhd") + 44
+    file[matrix : matrix + 36] = struct.pack(">9i", a, b, 0, c, d, 0, 0, 0, 1 << 30)
+    path.write_bytes(file)
+    assert probe_video(path).pixel_aspect == Fraction(3, 4)
+    write_video(tmp_path / "b.mp4", read_frames(path), RATE, audio_from=path)
+    info = probe_video(tmp_path / "b.mp4")
+    assert (info.height, info.width, info.pixel_aspect) == (64, 48, Fraction(3, 4))
+
+
+# containers and their ends
+
+CONTAINERS = {
+    "a.ts": ("mpegts", "libx264", {}),
+    "a.m2ts": ("mpegts", "libx264", {"mpegts_m2ts_mode": "1"}),
+    "a.mpg": ("mpeg", "mpeg2video", {}),
+    "a.webm": ("webm", "libvpx-vp9", {"cluster_time_limit": "200"}),
+    "a.avi": ("avi", "mpeg4", {}),
+    "a.flv": ("flv", "flv", {}),
+    "a.wmv": ("asf", "mpeg4", {}),
+    "a.3gp": ("3gp", "mpeg4", {}),
+    "a.mp4": ("mp4", "libx264", {"movflags": "faststart"}),
+    "a.h264": ("h264", "libx264", {}),
+}
+
+
+def contained(path: Path, frames: int = 60) -> Path:
+    format_, codec, options = CONTAINERS[path.name]
+    with av.open(str(path), "w", format=format_, options=options) as container:
+        stream: Any = container.add_stream(codec, rate=25, options={"g": "10"})
+        stream.width, stream.height, stream.pix_fmt = 64, 48, "yuv420p"
+        for number, frame in enumerate(noisy(frames)):
+            image = av.VideoFrame.from_ndarray(frame.pixels, format="rgb24")
+            image.pts = number
+            container.mux(stream.encode(image))
+        container.mux(stream.encode())
+    return path
+
+
+@pytest.mark.parametrize("name", CONTAINERS)
+def test_every_container_is_known_by_its_first_bytes(tmp_path: Path, name: str) -> None:
+    path = contained(tmp_path / name, frames=12)
+    path.rename(tmp_path / "video")
+    assert len(list(read_frames(tmp_path / "video"))) == 12
+
+
+def test_a_recording_that_begins_within_a_packet(tmp_path: Path) -> None:
+    path = contained(tmp_path / "a.ts", frames=30)
+    path.write_bytes(path.read_bytes()[100:])
+    assert len(list(read_frames(path))) >= 20
+
+
+@pytest.mark.parametrize("name", ["a.webm", "a.mp4", "a.avi"])
+@pytest.mark.parametrize("part", [0.5, 0.9, 0.98])
+def test_a_video_cut_short_is_told(tmp_path: Path, name: str, part: float) -> None:
+    path = contained(tmp_path / name)
+    path.write_bytes(path.read_bytes()[: int(part * path.stat().st_size)])
+    assert "truncated" in refused(path) or "damaged" in refused(path)
+
+
+@pytest.mark.parametrize("name", ["a.webm", "a.mp4"])
+def test_a_hole_is_told(tmp_path: Path, name: str) -> None:
+    path = contained(tmp_path / name)
+    file = bytearray(path.read_bytes())
+    middle = len(file) // 2
+    file[middle : middle + len(file) // 5] = bytes(len(file) // 5)
+    path.write_bytes(file)
+    with warnings.catch_warnings(record=True) as told:
+        warnings.simplefilter("always")
+        try:
+            list(read_frames(path))
+        except InputError as error:
+            message = str(error)
+        else:
+            message = str(told[0].message)
+    assert re.search(r"damaged at|no frame between \d+\.\d\d s and \d+\.\d\d s; frames may be missing$", message)
+
+
+def test_a_variable_rate_has_no_gaps(tmp_path: Path) -> None:
+    times = [Fraction(number * (1 if number % 3 else 10), 25) for number in range(30)]
+    frames = (Frame(frame.pixels, time) for frame, time in zip(moving(30), sorted(times), strict=True))
+    write_video(tmp_path / "a.mp4", frames, Fraction(16))
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert len(list(read_frames(tmp_path / "a.mp4"))) == 30

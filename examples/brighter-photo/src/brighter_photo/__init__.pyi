@@ -1,5 +1,6 @@
 from .inference.predictor import Predictor as Predictor
 from .inference.result import Result as Result
+from .method import __version__ as __version__
 from .network.config import VARIANTS as VARIANTS
 from .network.config import BrighterConfig as BrighterConfig
 from .network.model import Brighter as Brighter

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from .inference.predictor import Predictor
 
-demo, convert, export, bench, info = shared_commands(METHOD)
+demo, convert, export, bench, info, weights = shared_commands(METHOD)
 
 
 class Running(options.Running, total=False):
@@ -93,12 +93,11 @@ def evaluate(
 
 def _predictor(weights: str, running: Running) -> Predictor:
     from .inference.predictor import Predictor
-    from .network.weights import load_model
 
-    return Predictor(load_model(weights), **running, notify=complain)
+    return Predictor(weights, **running, notify=complain)
 
 
-COMMANDS, main = program(METHOD, demo, predict, train, evaluate, convert, export, bench, info)
+COMMANDS, main = program(METHOD, demo, predict, train, evaluate, convert, export, bench, info, weights)
 
 if __name__ == "__main__":
     sys.exit(main())

@@ -12,13 +12,12 @@ from .data.photos import find_pairs
 from .evaluation.protocols import PROTOCOLS, evaluate
 from .inference.predictor import Predictor
 from .method import METHOD, PACKAGE
-from .network.model import Brighter
 
 
 @demo_of(METHOD)
 def demo(out: Path) -> Shown:
     """Make the bundled dim photo bright, write a figure into the folder ``out``, and report the gain."""
-    predictor, figure = Predictor(bundled_model(Brighter, PACKAGE)), out / "demo.png"
+    predictor, figure = Predictor(bundled_model(METHOD)), out / "demo.png"
     with as_file(files(PACKAGE) / "assets" / "samples") as samples:
         (pair,) = find_pairs(samples)
         predictor(pair.dim).plot(figure)

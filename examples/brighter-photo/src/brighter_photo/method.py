@@ -25,6 +25,7 @@ METHOD = Method(
     weights="nowhere: this method is made up",
     demo=f"{PACKAGE}.demo:demo",
     demo_shows="Make the bundled dim photo bright and measure the gain.",
+    demo_data="made-up photos",
     network=Network(
         model="network.model:Brighter",
         config="network.config:VARIANTS.get",
@@ -33,3 +34,5 @@ METHOD = Method(
         outputs=("bright",),
     ),
 )
+
+__version__ = METHOD.version

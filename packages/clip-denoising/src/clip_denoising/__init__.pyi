@@ -2,6 +2,7 @@ from .evaluation.baselines import estimate_sigma as estimate_sigma
 from .inference.predictor import CTPrediction as CTPrediction
 from .inference.predictor import Prediction as Prediction
 from .inference.predictor import Predictor as Predictor
+from .method import __version__ as __version__
 from .network.config import VARIANTS as VARIANTS
 from .network.config import CLIPDenoiserConfig as CLIPDenoiserConfig
 from .network.model import CLIPDenoiser as CLIPDenoiser

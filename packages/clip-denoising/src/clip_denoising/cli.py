@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 import warnings
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal, Unpack
 
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
     from .inference.predictor import Predictor
     from .network.model import CLIPDenoiser
 
-demo, _, export, bench, info = shared_commands(METHOD)
+demo, _, export, bench, info, weights = shared_commands(METHOD)
 
 Tiles = Annotated[
     str,
@@ -50,25 +51,35 @@ def predict(
     strength: float = 1.0,
     suffix: options.Suffix = ".png",
     series: str = "",
+    skip_damaged: bool = False,
     overwrite: options.Overwrite = False,
     **running: Unpack[Running],
 ) -> Summary:
     """Denoise photos, or CT scans with weights for CT.
 
-    Files, folders and glob patterns are taken. Photos keep depth, grey, alpha and profile. CT is DICOM, NIfTI or npy in
-    Hounsfield units, and stays what it is, with its geometry and its rescaling. What is done already is skipped, a
-    broken file is reported and the others still run, and under accelerate launch the processes share the files.
+    Files, folders and glob patterns are taken. Photos keep depth, grey, alpha and profile. CT is DICOM, NIfTI,
+    MetaImage, NRRD or npy in Hounsfield units, and stays what it is, with its geometry and its rescaling. What is done
+    already is skipped, a broken file is reported and the others still run, and under accelerate launch the processes
+    share the files.
 
     Args:
         inputs: images or scans: files, folders, glob patterns.
         strength: from 0 (the noisy image as it is) to 1 (all that the network takes away).
         series: which series of a DICOM folder with several, by its UID.
+        skip_damaged: go on without slices of DICOM series that are damaged; else the scan counts as failed.
     """
     from .inference.predictor import predict_files
 
     predictor = _predictor(weights, running, strength)
     summary = predict_files(
-        inputs, predictor, out, suffix=suffix, series=series or None, overwrite=overwrite, say=complain
+        inputs,
+        predictor,
+        out,
+        suffix=suffix,
+        series=series or None,
+        skip_damaged=skip_damaged,
+        overwrite=overwrite,
+        say=complain,
     )
     say(f"{summary}; results in {out}")
     return summary
@@ -88,7 +99,7 @@ def train(
         recipe: a shipped recipe (synthetic, srgb, ldct, demo) or a YAML file.
         data: clean photos, stored pairs (clean and noisy, or GT and noisy), or CT slices that prepare has made.
         out: folder of the run; out/best holds the weights.
-        clip: where the encoder is from: OpenAI's RN50.pt, openai to download it, or what pretrain has made.
+        clip: where the encoder is from: clip-rn50 (see weights), OpenAI's RN50.pt, openai, or what pretrain has made.
     """
     from .training import trainer
 
@@ -142,6 +153,7 @@ def evaluate(
     writable_folder(out)
     chosen = [parse_noise(noise) for noise in noises]
     denoise: Denoise
+    note = ""
     if baseline:
         from .evaluation.baselines import non_local_means as denoise
 
@@ -150,7 +162,7 @@ def evaluate(
         denoise = by = results
     else:
         predictor = _predictor(weights, running)
-        denoise = predictor.run
+        denoise, note = predictor.run, predictor.notice
         how = running.get("tiles", "whole"), running.get("dtype", "float32")
         by = f"{weights}, tiles {how[0]}, {how[1]}{', self-ensemble' * predictor.self_ensemble}"
     evaluation = measure(
@@ -162,7 +174,7 @@ def evaluate(
         batch=running.get("batch", 8),
         denoised_by=by,
     )
-    show_evaluation(evaluation, out)
+    show_evaluation(replace(evaluation, note=note), out)
 
 
 def analyze(
@@ -267,7 +279,7 @@ def _predictor(weights: str, running: Running, strength: float = 1.0) -> Predict
 
 
 COMMANDS, main = program(
-    METHOD, demo, predict, train, pretrain, evaluate, analyze, store, prepare, convert, export, bench, info
+    METHOD, demo, predict, train, pretrain, evaluate, analyze, store, prepare, convert, export, bench, info, weights
 )
 
 if __name__ == "__main__":

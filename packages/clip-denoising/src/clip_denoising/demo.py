@@ -20,7 +20,6 @@ from .data.patches import Patches
 from .evaluation.baselines import non_local_means
 from .inference.predictor import Predictor
 from .method import METHOD, PACKAGE
-from .network.model import CLIPDenoiser
 
 TRAINED = Noise("gaussian", 15.0)
 """Noise that the bundled network was trained on."""
@@ -31,7 +30,7 @@ UNSEEN = (Noise("gaussian", 50.0), Noise("spatial", 50.0), Noise("poisson", 3.0)
 @demo_of(METHOD)
 def demo(out: Path) -> Shown:
     """Denoise the bundled photos with the bundled weights, write a figure and report.json, and report the gain."""
-    predictor = Predictor(bundled_model(CLIPDenoiser, PACKAGE))
+    predictor = Predictor(bundled_model(METHOD))
     values: defaultdict[str, list[tuple[float, float, float]]] = defaultdict(list)
     panels = []
     with as_file(files(PACKAGE) / "assets" / "samples" / "target") as samples:

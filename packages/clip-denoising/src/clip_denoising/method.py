@@ -2,10 +2,44 @@
 
 from __future__ import annotations
 
-from visioncore.methods import Images, Method, Network
+from visioncore.methods import Checkpoint, Images, Method, Network
 
 PACKAGE = __name__.rpartition(".")[0]
 """Under which name this package was imported; another one where its folder was copied into a larger package."""
+
+_TERMS = "keep the copyright notice and the licence text with copies"
+_TRAINED = {  # variant: (on what, folder of its experiment)
+    "synthetic": ("photos with Gaussian noise of sigma 15", "SyntheticDenoising_GaussianSigma15"),
+    "srgb": ("raw noise through a simulated camera", "sRGBDenoising_FixedPoissonGaussian"),
+    "ldct": ("CT slices with Gaussian noise", "LDCTDenoising_GaussianSigma5"),
+}
+_CLIP = "afeb0e10f9e5a86da6080e35cf09123aca3b358a0c3e3b6c78a7b63bc04b6762"
+
+_CHECKPOINTS = (
+    *(
+        Checkpoint(
+            name=f"published-{variant}",
+            what=f"{variant}, trained on {trained}",
+            address="https://drive.google.com/drive/folders/1F8md2zen0iPlhGnI5-VdjdBOLY8DBIiF",
+            inside=f"CLIPDenoising_{folder}/models/net_g_latest.pth",
+            licence="MIT",
+            terms=_TERMS,
+            options={"variant": variant},
+        )
+        for variant, (trained, folder) in _TRAINED.items()
+    ),
+    Checkpoint(
+        name="clip-rn50",
+        what="OpenAI's CLIP RN50, to train from",
+        address=f"https://openaipublic.azureedge.net/clip/models/{_CLIP}/RN50.pt",
+        licence="MIT",
+        terms=_TERMS,
+        size=255_827_503,
+        sha256=_CLIP,
+        option="clip",
+        reads="network.published:read_clip_resnet",
+    ),
+)
 
 METHOD = Method(
     name="clip-denoising",
@@ -25,11 +59,12 @@ METHOD = Method(
 }""",
     licence="Apache-2.0 (this package and its demo weights)",
     weights=(
-        "linked from the README of github.com/alwaysuu/CLIPDenoising (MIT): net_g_latest.pth in one folder for each of "
-        "the synthetic, sRGB and LDCT networks; to train from CLIP, OpenAI's RN50.pt (MIT), which open_clip downloads"
+        "linked from the README of github.com/alwaysuu/CLIPDenoising (MIT), one file for each of the synthetic, sRGB "
+        "and LDCT networks; to train from CLIP, OpenAI's RN50.pt (MIT); the command weights lists and fetches them"
     ),
     demo=f"{PACKAGE}.demo:demo",
     demo_shows="Denoise the bundled sample photos under noises the bundled network never saw, and measure the gain.",
+    demo_data="400 photos with Gaussian noise of sigma 15",
     network=Network(
         model="network.model:CLIPDenoiser",
         config="network.config:VARIANTS.get",
@@ -42,4 +77,7 @@ METHOD = Method(
         unseen=("keep_layer4",),
         compiles_on_cpu=False,
     ),
+    checkpoints=_CHECKPOINTS,
 )
+
+__version__ = METHOD.version

@@ -1,6 +1,7 @@
 from .data.scans import Volume as Volume
 from .inference.predictor import Predictor as Predictor
 from .inference.predictor import Segmentation as Segmentation
+from .method import __version__ as __version__
 from .network.config import HSAMConfig as HSAMConfig
 from .network.config import Preprocessing as Preprocessing
 from .network.model import HSAM as HSAM

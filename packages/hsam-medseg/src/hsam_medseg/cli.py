@@ -24,8 +24,12 @@ if TYPE_CHECKING:
 
     from .inference.predictor import Predictor
 
-Weights = Annotated[str, tyro.conf.arg(help="demo, a folder, a hub id, or an adapter of the authors (with --sam)")]
-Sam = Annotated[str, tyro.conf.arg(help="SAM's own checkpoint, which an adapter of the authors needs beside it")]
+Weights = Annotated[
+    str, tyro.conf.arg(help="demo, a name of weights list, a folder, a hub id, or the authors' adapter (with --sam)")
+]
+Sam = Annotated[
+    str, tyro.conf.arg(help="SAM's own checkpoint, a file or sam-vit-b; an adapter of the authors needs it beside it")
+]
 Stage = Annotated[
     Literal["fused", "fine", "coarse"],
     tyro.conf.arg(help="whose logits decide: the mean of both decoders', the second one's, or the first one's"),
@@ -40,7 +44,7 @@ InputSize = Annotated[
     int, tyro.conf.arg(help="side in pixels to which slices are resized first; 0 for what the weights expect")
 ]
 
-demo, _, export, _, info = shared_commands(METHOD)
+demo, _, export, _, info, weights = shared_commands(METHOD)
 
 
 class Running(options.Running, total=False):
@@ -61,22 +65,25 @@ def predict(
     probabilities: bool = False,
     preview: bool = True,
     dicom_seg: bool = False,
+    skip_damaged: bool = False,
     overwrite: options.Overwrite = False,
     **running: Unpack[Running],
 ) -> Summary:
     """Segment scans: NIfTI in, NIfTI out, in the geometry of the scan.
 
-    Files, folders and glob patterns are taken: NIfTI, DICOM series, npy, npz and h5 files, folders of images. What is
-    done already is skipped, a broken scan is reported and the others still run, and under accelerate launch the
+    Files, folders and glob patterns are taken: NIfTI, DICOM series, MetaImage, NRRD, npy, npz, h5, folders of images.
+    What is done already is skipped, a broken scan is reported and the others still run, and under accelerate launch the
     processes share the scans.
 
     Args:
         inputs: scans: files, folders, glob patterns.
-        out: folder for the results: labels, volumes of the organs as JSON, and what is asked for besides.
+        out: folder for the results: labels, volumes of the organs as JSON, and what is asked for besides; for one scan
+            also a file for its labels.
         series: which series to read from DICOM folders of several.
         probabilities: write those of all classes too.
         preview: write a figure of three planes too.
-        dicom_seg: write DICOM-SEG too, for DICOM scans.
+        dicom_seg: write DICOM-SEG too; the scans must be DICOM.
+        skip_damaged: go on without slices of DICOM series that are damaged; else the scan counts as failed.
     """
     from .inference.predictor import predict_files
 
@@ -88,6 +95,7 @@ def predict(
         preview=preview,
         dicom_seg=dicom_seg,
         series=series or None,
+        skip_damaged=skip_damaged,
         overwrite=overwrite,
         say=complain,
     )
@@ -141,7 +149,8 @@ def train(
         recipe: a shipped recipe (synapse, synapse-10, la, promise12, demo) or a YAML file.
         out: folder of the run; out/last holds the weights, out/best those that validated best.
         data: a folder that prepare wrote, or the published Synapse folder; none for synthetic volumes.
-        sam: SAM's own checkpoint of the recipe's backbone, to start from; none for an encoder that is trained itself.
+        sam: SAM's own checkpoint of the recipe's backbone, a file or sam-vit-b, to start from; none for an encoder that
+            is trained itself.
     """
     from .training import trainer
 
@@ -272,7 +281,7 @@ def _wanted(cases: Sequence[str]) -> str | Sequence[str] | int | float | None:
     return one or cases or None
 
 
-COMMANDS, main = program(METHOD, demo, predict, prepare, train, evaluate, convert, export, bench, info)
+COMMANDS, main = program(METHOD, demo, predict, prepare, train, evaluate, convert, export, bench, info, weights)
 
 if __name__ == "__main__":
     sys.exit(main())

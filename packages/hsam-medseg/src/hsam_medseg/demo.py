@@ -19,7 +19,6 @@ from .data.intensity_windows import apply_window
 from .inference.predictor import Predictor
 from .inference.preview import organ_colours, overlay
 from .method import METHOD, PACKAGE
-from .network.model import HSAM
 
 if TYPE_CHECKING:
     from visioncore.medical import Volume
@@ -35,7 +34,7 @@ def demo(out: Path) -> Shown:
 
     The baseline is the first decoder of the same network alone.
     """
-    model = bundled_model(HSAM, PACKAGE)
+    model = bundled_model(METHOD)
     with as_file(files(PACKAGE) / "assets" / "samples") as samples:
         scan, reference = read_case(Case(SAMPLE, samples / "input" / SAMPLE, samples / "target" / SAMPLE))
     assert reference is not None

@@ -1,5 +1,6 @@
 from .inference.predictor import Prediction as Prediction
 from .inference.predictor import Predictor as Predictor
+from .method import __version__ as __version__
 from .network.config import VARIANTS as VARIANTS
 from .network.config import NeRDRainConfig as NeRDRainConfig
 from .network.model import NeRDRain as NeRDRain

@@ -15,13 +15,12 @@ from .evaluation.baselines import FILTERS, best_filter
 from .evaluation.protocols import PROTOCOLS, evaluate
 from .inference.predictor import Predictor
 from .method import METHOD, PACKAGE
-from .network.model import NeRDRain
 
 
 @demo_of(METHOD)
 def demo(out: Path) -> Shown:
     """Restore the bundled photos with the bundled weights, write a figure and report.json, and report the gain."""
-    predictor = Predictor(bundled_model(NeRDRain, PACKAGE))
+    predictor = Predictor(bundled_model(METHOD))
     with as_file(files(PACKAGE) / "assets" / "samples") as samples:
         images = [(predictor(rainy), read_image(clean)) for rainy, clean in find_pairs(samples)]
         for prediction, _ in images:

@@ -3,7 +3,7 @@
 A command's docstring is its help, its signature its options, and what it returns its exit code. Options that several
 commands share are fields of a TypedDict, which a command takes as ``**name: Unpack[TheDict]``; `Default` gives a field
 its default. Arguments are parsed by tyro; ``--debug`` and ``--set.field value`` are taken out before tyro sees them.
-``-o`` is short for ``--out``.
+``-o`` is short for ``--out`` and ``-w`` for ``--weights``, and ``-i`` may stand before positional inputs.
 
 Exit codes: 0 done, 1 some inputs failed, 2 wrong usage or bad input, 130 interrupted.
 """
@@ -21,13 +21,16 @@ import traceback
 import typing
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from inspect import Parameter
-from typing import Annotated, Any
+from pathlib import Path
+from typing import Annotated, Any, TextIO
 
 import tyro
 from tyro.conf import Positional
 
-from .errors import InputError
+from .errors import InputError, escaped
+from .versions import version_of
 
 __all__ = ["Command", "Default", "Positional", "complain", "parameters", "run", "say"]
 
@@ -43,6 +46,12 @@ OVERRIDES_HELP = (
 )
 
 Command = Callable[..., object]
+Check = Callable[[Mapping[str, Any]], None]
+
+SHORT = {"out": "-o", "weights": "-w"}
+"""Options with a short name."""
+INPUTS, INPUTS_OPTION = "inputs", "-i"
+"""Positional arguments of this name may have this before them, as other programs have it."""
 
 
 @dataclass(frozen=True)
@@ -52,7 +61,15 @@ class Default:
     value: Any
 
 
-def run(prog: str, commands: Mapping[str, Command], description: str, argv: Sequence[str] | None = None) -> int:
+def run(
+    prog: str,
+    commands: Mapping[str, Command],
+    description: str,
+    argv: Sequence[str] | None = None,
+    *,
+    check: Check | None = None,
+    version: Callable[[], str] | None = None,
+) -> int:
     """Run the command that the arguments name and return the exit code.
 
     A command returns None (done), an int (its exit code), or an object with an ``exit_code``. One with a parameter
@@ -61,21 +78,24 @@ def run(prog: str, commands: Mapping[str, Command], description: str, argv: Sequ
     the traceback. Any other exception is a defect and is raised.
 
     Args:
-        prog: name of the program, which is also the name of its distribution (``--version`` looks it up).
+        prog: name of the program.
         commands: name -> function. Functions import what is heavy inside their body, so that help stays quick.
         description: one or two sentences on what the program does.
         argv: the arguments without the program's name; by default those of the process.
+        check: given the values of a command's parameters before it runs; raises `InputError` for what shows in them.
+        version: returns what ``--version`` prints; by default the version of the distribution called ``prog``.
     """
     arguments = list(sys.argv[1:] if argv is None else argv)
     debug = "--debug" in arguments
     arguments = [argument for argument in arguments if argument != "--debug"]
     try:
-        code = _dispatch(prog, commands, description, arguments)
+        # a process may be started without streams
+        sys.stdout, sys.stderr = sys.stdout or _nowhere(), sys.stderr or _nowhere()
+        code = _dispatch(prog, commands, description, arguments, check, version or partial(version_of, prog))
         sys.stdout.flush()
         return code
     except BrokenPipeError:
-        # The interpreter flushes stdout once more at exit and would complain there.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _write_nowhere()
         return NOBODY_READS
     except KeyboardInterrupt:
         return _tell("interrupted", INTERRUPTED, debug)
@@ -84,19 +104,42 @@ def run(prog: str, commands: Mapping[str, Command], description: str, argv: Sequ
 
 
 def _tell(line: str, code: int, debug: bool) -> int:
-    if debug:
-        traceback.print_exc()
-    print(" ".join(line.split()), file=sys.stderr)  # noqa: T201
+    try:
+        if debug:
+            traceback.print_exc()
+        complain(" ".join(line.split()))
+    except BrokenPipeError:
+        _write_nowhere()
     return code
 
 
-def _dispatch(prog: str, commands: Mapping[str, Command], description: str, arguments: list[str]) -> int:
+def _nowhere() -> TextIO:
+    return Path(os.devnull).open("w", encoding="utf-8")
+
+
+def _write_nowhere() -> None:
+    """Let go of streams that nobody reads: the interpreter flushes them once more at exit and would complain there."""
+    for stream in (sys.stdout, sys.stderr):
+        try:
+            stream.flush()
+        except BrokenPipeError:
+            os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
+
+
+def _dispatch(
+    prog: str,
+    commands: Mapping[str, Command],
+    description: str,
+    arguments: list[str],
+    check: Check | None,
+    version: Callable[[], str],
+) -> int:
     first = arguments[0] if arguments else None
     if first in ("-h", "--help"):
         print(_overview(prog, commands, description))  # noqa: T201
         return DONE
     if first == "--version":
-        print(f"{prog} {_version(prog)}")  # noqa: T201
+        print(f"{prog} {version()}")  # noqa: T201
         return DONE
     if first is None:
         raise InputError(f"no command given; one of {', '.join(commands)} is expected ({prog} --help explains them)")
@@ -105,10 +148,10 @@ def _dispatch(prog: str, commands: Mapping[str, Command], description: str, argu
         near = difflib.get_close_matches(first, commands, n=1)
         hint = f"did you mean {near[0]}?" if near else f"the commands are {', '.join(commands)}"
         raise InputError(f"unknown {kind} {first!r}; {hint} ({prog} --help explains them)")
-    return _run_command(f"{prog} {first}", commands[first], arguments[1:])
+    return _run_command(f"{prog} {first}", commands[first], arguments[1:], check)
 
 
-def _run_command(prog: str, command: Command, arguments: list[str]) -> int:
+def _run_command(prog: str, command: Command, arguments: list[str], check: Check | None) -> int:
     takes_overrides = "overrides" in inspect.signature(command).parameters
     overrides, arguments = _take_overrides(arguments)
     if overrides and not takes_overrides:
@@ -116,6 +159,8 @@ def _run_command(prog: str, command: Command, arguments: list[str]) -> int:
     parsed = _parse(prog, command, arguments)
     if isinstance(parsed, int):
         return parsed
+    if check is not None:
+        check(parsed)
     if takes_overrides:
         parsed["overrides"] = overrides
     result = command(**parsed)
@@ -147,6 +192,8 @@ def _take_overrides(arguments: Sequence[str]) -> tuple[dict[str, str], list[str]
 
 def _parse(prog: str, command: Command, arguments: Sequence[str]) -> dict[str, Any] | int:
     """Return the values of the command's parameters, or the exit code when help was asked for."""
+    if INPUTS in parameters(command):
+        arguments = [argument for argument in arguments if argument != INPUTS_OPTION]
     _check_options(prog, command, arguments)
     complaint = io.StringIO()
     try:
@@ -175,7 +222,8 @@ def _check_options(prog: str, command: Command, arguments: Sequence[str]) -> Non
         InputError: naming the option and the one that may be meant.
     """
     names = [name.replace("_", "-") for name in parameters(command)]
-    known = ["--help", "-h", "-o", *(f"--{start}{name}" for name in names for start in ("", "no-"))]
+    short = [SHORT[name] for name in parameters(command) if name in SHORT]
+    known = ["--help", "-h", *short, *(f"--{start}{name}" for name in names for start in ("", "no-"))]
     for argument in arguments:
         option = argument.partition("=")[0]
         if re.fullmatch(r"--?[A-Za-z][\w.-]*", option) and option.replace("_", "-") not in known:
@@ -231,19 +279,21 @@ def _resolved(annotations: Mapping[str, Any], names: dict[str, Any]) -> dict[str
 def _explained(parameter: Parameter) -> Any:
     """Return the annotation with what tyro's help would leave unsaid of lists and positional arguments.
 
-    The option ``--out``, which most commands have, is ``-o`` as well.
+    Options that most commands have are given their short names.
     """
     hint = parameter.annotation
     plain, *markers = typing.get_args(hint) if typing.get_origin(hint) is Annotated else (hint,)
     any_length = typing.get_origin(plain) is list or typing.get_args(plain)[-1:] == (Ellipsis,)
     name = parameter.name.upper()
     metavar = (f"{name} [{name} ...]" if any_length else name) if Positional in markers else None
+    if metavar and parameter.name == INPUTS:
+        metavar = f"[{INPUTS_OPTION}] {metavar}"
     hint_of_default = None
     if any_length and parameter.default is Parameter.empty:
         hint_of_default = "(one or more)"
     elif parameter.default == ():
         hint_of_default = "(default: none)"
-    short = ("-o",) if parameter.name == "out" else None
+    short = (SHORT[parameter.name],) if parameter.name in SHORT else None
     return Annotated[hint, tyro.conf.arg(metavar=metavar, help_behavior_hint=hint_of_default, aliases=short)]
 
 
@@ -288,20 +338,23 @@ def _overview(prog: str, commands: Mapping[str, Command], description: str) -> s
     )
 
 
-def _version(prog: str) -> str:
-    from importlib.metadata import PackageNotFoundError, version
-
-    try:
-        return version(prog)
-    except PackageNotFoundError:
-        return "(not installed)"
-
-
 def say(line: str) -> None:
     """Print a line of a command's result."""
-    print(line, flush=True)  # noqa: T201
+    print(_writable(line, sys.stdout), flush=True)  # noqa: T201
 
 
 def complain(line: str) -> None:
     """Print a line on what went wrong or is worth knowing, apart from the result."""
-    print(line, file=sys.stderr, flush=True)  # noqa: T201
+    print(_writable(line, sys.stderr), file=sys.stderr, flush=True)  # noqa: T201
+
+
+_CONTROLS = {code: f"\\x{code:02x}" for code in (*range(32), *range(127, 160)) if chr(code) not in "\t\n"}
+
+
+def _writable(line: str, stream: TextIO) -> str:
+    """Return a line with what a stream cannot write, such as bytes of a file name that are no UTF-8, as ``\\xe9``.
+
+    So are control characters: names of files and of what is in them must not command a terminal.
+    """
+    encoding = getattr(stream, "encoding", None) or "utf-8"
+    return escaped(line).translate(_CONTROLS).encode(encoding, "backslashreplace").decode(encoding)

@@ -25,7 +25,8 @@ Config = TypeVar("Config", bound="DataclassInstance")
 
 MOST_VALUES = 10_000
 MOST_LEVELS = 20
-"""Values and levels of nesting that are read: a few lines of YAML aliases can stand for more than memory holds."""
+MOST_BYTES = 10_000_000
+"""Most values, levels of nesting and bytes: a few lines of YAML aliases can stand for more than memory holds."""
 
 _EXPECTED: Mapping[Any, str] = {
     bool: "true or false",
@@ -83,7 +84,7 @@ def from_plain(config_class: type[Config], values: Mapping[Any, Any], where: str
         InputError: for an unknown or missing field, a value of the wrong type, or more values than any configuration
             has.
     """
-    _check_extent(values, where)
+    check_extent(values, where)
     return _build(config_class, values, None, "", where)
 
 
@@ -109,13 +110,54 @@ def check_choices(config: DataclassInstance) -> None:
             raise InputError(f"{name} is {getattr(config, name)!r}; it must be {right}")
 
 
+def read_text(path: Path) -> str:
+    """Return the text of a file with a configuration.
+
+    Raises:
+        InputError: if it cannot be read, is no UTF-8, or is longer than any configuration.
+    """
+    try:
+        with path.open("rb") as file:
+            content = file.read(MOST_BYTES + 1)
+        if len(content) > MOST_BYTES:
+            raise InputError(f"{path}: more than {MOST_BYTES / 1e6:.0f} MB; a configuration has less")
+        return content.decode("utf-8-sig")
+    except OSError as error:
+        raise InputError(f"{path}: cannot be read ({error.strerror or error})") from error
+    except UnicodeDecodeError as error:
+        raise InputError(f"{path}: not text in UTF-8") from error
+
+
+def check_most(config: DataclassInstance, prefix: str = "", **bounds: int) -> None:
+    """Validate that numbers of a configuration are not absurd, for a ``__post_init__``; of a tuple all, None is none.
+
+    Args:
+        config: the configuration.
+        prefix: of its fields in messages, such as ``data.``.
+        bounds: field -> the highest value.
+
+    Raises:
+        InputError: naming the first field with a value above.
+    """
+    for name, most in bounds.items():
+        value = getattr(config, name)
+        for number in value if isinstance(value, tuple) else (value,):
+            if number is not None and not number <= most:
+                raise InputError(f"{prefix}{name} is {shown(value)}; it must be at most {most}")
+
+
 def did_you_mean(name: str, known: list[str]) -> str:
     """Return the start of a hint at the known name that is most like ``name``; empty where none is."""
     near = difflib.get_close_matches(name, known, n=1)
     return f"did you mean {near[0]}? " if near else ""
 
 
-def _check_extent(values: Any, where: str) -> None:
+def check_extent(values: Any, where: str) -> None:
+    """Validate that what was parsed has no more values and levels than a configuration, aliases written out.
+
+    Raises:
+        InputError: if it has.
+    """
     waiting, seen = [(values, 0)], 0
     while waiting:
         value, level = waiting.pop()

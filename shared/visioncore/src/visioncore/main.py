@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from importlib.metadata import PackageNotFoundError, distribution, requires
 from pathlib import Path
 
-from .cli import run
+from .cli import run, say
 from .errors import InputError
 from .files import writable_folder, write_text
 from .methods import Method, find_methods, load
@@ -32,7 +32,7 @@ def methods() -> int:
     if table.rows:
         print_table(table)
     else:
-        print("No method is installed.")  # noqa: T201
+        say("No method is installed.")
     return 1 if broken else 0
 
 
@@ -62,15 +62,15 @@ def demo(out: Path = Path("out/demo"), only: tuple[str, ...] = ()) -> int:
     outcomes: list[tuple[Method | None, DemoReport | Failure]] = []
     for method in found:
         if not only or method.name in only:
-            _say(f"{method.name}: {method.task}")
+            say(f"{method.name}: {method.task}")
             outcome = _run_demo(method, out / method.name)
-            _say(f"  {outcome.headline if isinstance(outcome, DemoReport) else f'failed: {outcome.reason}'}")
+            say(f"  {outcome.headline if isinstance(outcome, DemoReport) else f'failed: {outcome.reason}'}")
             outcomes.append((method, outcome))
     for unread in broken:
         if not only or unread.name in only:
-            _say(f"{unread.name}: failed: {unread.reason}")
+            say(f"{unread.name}: failed: {unread.reason}")
             outcomes.append((None, Failure(unread.name, unread.reason)))
-    _say(f"All on one page: {write_gallery(out, outcomes)}")
+    say(f"All on one page: {write_gallery(out, outcomes)}")
     return 1 if any(isinstance(outcome, Failure) for _, outcome in outcomes) else 0
 
 
@@ -87,10 +87,6 @@ def _run_demo(method: Method, folder: Path) -> DemoReport | Failure:
         write_text(folder / "error.txt", traceback.format_exc())
         reason = " ".join(f"{type(error).__name__}: {error}".split())
         return Failure(method.name, f"{reason} (details in {folder / 'error.txt'})")
-
-
-def _say(line: str) -> None:
-    print(line, flush=True)  # noqa: T201
 
 
 def doctor() -> None:

@@ -13,9 +13,11 @@ import importlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from importlib.metadata import EntryPoint, entry_points
+from importlib.resources import files
 from typing import Any
 
-from .errors import InputError
+from .errors import InputError, one_line
+from .versions import version_of
 
 GROUP = "visioncore.methods"
 
@@ -70,6 +72,39 @@ class Network:
 
 
 @dataclass(frozen=True)
+class Checkpoint:
+    """A file that authors publish: a network of theirs, or a backbone that their networks stand on."""
+
+    name: str
+    """Its name here, in small letters, such as ``rain200l``; no variant of the network has it."""
+    what: str
+    """One line on the file: which network it holds, and what that was trained on."""
+    address: str
+    """Its https address: the file itself, a file or folder on Google Drive, or a file on the Hugging Face Hub."""
+    licence: str
+    """Its licence; ``none stated`` if there is none."""
+    terms: str
+    """Its conditions for whoever uses the file; where there is no licence, what is known of the authors' wishes."""
+    size: int | None = None
+    """Its bytes; None if nobody says."""
+    sha256: str = ""
+    """Its digest, or how that begins; empty if nobody says, so that the first one that was fetched counts."""
+    inside: str = ""
+    """Where in a folder on Google Drive the file lies, such as ``models/net.pth``."""
+    by_hand: bool = False
+    """Whether only a person can fetch it, such as from a page with a form."""
+    options: Mapping[str, Any] = field(default_factory=dict)
+    """Further arguments of ``from_published``, or of ``reads``, for it."""
+    companions: Mapping[str, str] = field(default_factory=dict)
+    """The checkpoints that it needs beside it: {argument of ``from_published``: name}."""
+    option: str = "weights"
+    """The option that it is given to."""
+    reads: str = ""
+    """Of a backbone, which is kept as it is: a function ``(path, ...)`` of the package that raises InputError unless
+    the file is the right one."""
+
+
+@dataclass(frozen=True)
 class Method:
     """The record of a method: name, paper, licence, demo; text only, so that reading it is cheap."""
 
@@ -99,10 +134,27 @@ class Method:
     """Reference ``module:function`` to a function ``demo(out: Path) -> visioncore.report.DemoReport``."""
     network: Network
     """The network, as the shared commands need it."""
+    checkpoints: tuple[Checkpoint, ...] = ()
+    """The authors' files that the command ``weights`` fetches, and the backbones that they need."""
     demo_shows: str = ""
     """One line for help on what the demo does."""
+    demo_data: str = ""
+    """Data that the bundled weights were trained on, such as ``synthetic volumes``."""
     notice: str = ""
     """A further line of help, such as that it is no medical device."""
+
+    @property
+    def version(self) -> str:
+        """Version of the package, also where its folder was copied into a larger one."""
+        return version_of(self.name, files(self.module))
+
+    @property
+    def demo_notice(self) -> str:
+        """A line for those who use the bundled weights on images of their own."""
+        return (
+            f"demo weights: trained on {self.demo_data} alone, to try things out, not for results that count; "
+            f"'{self.name} info' names better ones"
+        )
 
     def load(self, reference: str) -> Any:
         """Import and return what a reference inside the package names.
@@ -161,7 +213,7 @@ def _read(entry: EntryPoint) -> Method | BrokenMethod:
     try:
         found = load(entry.value)
     except Exception as error:
-        return BrokenMethod(entry.name, " ".join(str(error).split()) or type(error).__name__)
+        return BrokenMethod(entry.name, one_line(error))
     if not isinstance(found, Method):
         return BrokenMethod(entry.name, f"{entry.value} is a {type(found).__name__}, not a visioncore.methods.Method")
     return found

@@ -6,6 +6,7 @@ which fields there are and of which type; what a recipe leaves out keeps its def
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from importlib.resources import files
 from pathlib import Path
@@ -13,8 +14,9 @@ from typing import Any
 
 import yaml
 
-from .configs import Config, Typed, did_you_mean, from_plain, shown
-from .errors import InputError
+from .configs import Config, Typed, check_extent, did_you_mean, from_plain, read_text, shown
+from .errors import InputError, one_line
+from .files import check_regular
 
 
 def recipe_names(package: str) -> list[str]:
@@ -23,6 +25,15 @@ def recipe_names(package: str) -> list[str]:
     if not folder.is_dir():
         return []
     return sorted(entry.name.removesuffix(".yaml") for entry in folder.iterdir() if entry.name.endswith(".yaml"))
+
+
+def check_recipe(package: str, name: str | Path) -> None:
+    """Check that there is such a recipe, as far as that shows without its fields; arguments as of `load_recipe`.
+
+    Raises:
+        InputError: if it is unknown or cannot be read.
+    """
+    _read(package, name)
 
 
 def load_recipe(
@@ -42,28 +53,25 @@ def load_recipe(
             wrong type; it says in which file or option, and what is expected.
     """
     where, text = _read(package, name)
-    values = _parse(where, text)
+    values = parse_yaml(where, text)
     if values is None:
         values = {}
     if not isinstance(values, dict):
         raise InputError(f"{where}: a recipe is fields with their values, this is {shown(values)}")
     for field, typed in (overrides or {}).items():
         option = f"--set.{field}"
-        _put(values, field, Typed(option, typed, _parse(option, typed)))
+        _put(values, field, Typed(option, typed, parse_yaml(option, typed)))
     return from_plain(config_class, values, where)
 
 
 def _read(package: str, name: str | Path) -> tuple[str, str]:
     """Return how to call the recipe in messages, and its text."""
     path = Path(name)
+    check_regular(path)
     if path.suffix or len(path.parts) > 1:
-        try:
-            return str(path), path.read_text(encoding="utf-8")
-        except OSError as error:
-            reason = error.strerror or str(error)
-            raise InputError(f"{path}: this recipe cannot be read ({reason}); {_shipped(package)}") from error
-        except UnicodeDecodeError as error:
-            raise InputError(f"{path}: this recipe is not text in UTF-8") from error
+        if not path.is_file():
+            raise InputError(f"{path}: no such recipe; {_shipped(package)}")
+        return str(path), read_text(path)
     names = recipe_names(package)
     if str(name) not in names:
         near = did_you_mean(str(name), names)
@@ -75,21 +83,62 @@ def _shipped(package: str) -> str:
     return f"the recipes of {package} are {', '.join(recipe_names(package)) or '(none)'}"
 
 
+_INTEGER = "tag:yaml.org,2002:int"
+
+
 class _Loader(yaml.SafeLoader):
-    """YAML in which dates are text as they are typed: no field holds a date, and one with a month 13 is no error."""
+    """YAML in which what is no number in plain digits stays text as it is typed, and no key is there twice.
+
+    YAML's own would take 010 for 8, 1:30 for 90, and 2024-13-01 for an error.
+    """
 
     yaml_implicit_resolvers = {  # noqa: RUF012
-        first: [(tag, pattern) for tag, pattern in resolvers if tag != "tag:yaml.org,2002:timestamp"]
+        first: [each for each in resolvers if each[0] not in (_INTEGER, "tag:yaml.org,2002:timestamp")]
         for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
     }
 
+    def flatten_mapping(self, node: yaml.MappingNode) -> None:
+        """Raise for a merge (``<<``): each can double what the ones before it have become."""
+        if any(key.tag == "tag:yaml.org,2002:merge" for key, _ in node.value):
+            raise yaml.constructor.ConstructorError(None, None, "'<<' merges mappings; write their fields out")
 
-def _parse(where: str, text: str) -> Any:
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
+        """Return the mapping, or raise for a key given twice, of which only the last would count."""
+        seen: set[str] = set()
+        for key, _ in node.value:
+            name = str(key.value)
+            if name in seen:
+                raise InputError(
+                    f"line {key.start_mark.line + 1}: {one_line(name, 100)} is there twice; each only once"
+                )
+            seen.add(name)
+        return dict(super().construct_mapping(node, deep))
+
+
+_Loader.add_implicit_resolver(_INTEGER, re.compile(r"[-+]?(?:0|[1-9][0-9]*)\Z"), list("-+0123456789"))
+
+
+def parse_yaml(where: str, text: str) -> Any:
+    """Return the mappings, lists, numbers and text of a YAML document.
+
+    Dates stay text, and so do numbers that are not in plain decimal digits, such as 010 and 0x10.
+
+    Args:
+        where: it is from, for messages.
+        text: the document.
+
+    Raises:
+        InputError: if it is no YAML, names something twice, or has more values or levels than any configuration.
+    """
     try:
-        return yaml.load(text, _Loader)
+        values = yaml.load(text, _Loader)
+    except InputError as error:
+        raise InputError(f"{where}, {error}") from None
     # YAML's own errors, and whatever Python says of a number with too many digits or brackets too deep for it.
     except Exception as error:
-        raise InputError(f"{where}: this is not YAML ({' '.join(str(error).split())})") from error
+        raise InputError(f"{where}: this is not YAML ({one_line(error)})") from error
+    check_extent(values, where)
+    return values
 
 
 def _put(values: dict[Any, Any], field: str, value: Typed) -> None:

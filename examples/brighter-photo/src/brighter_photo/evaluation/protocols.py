@@ -48,4 +48,4 @@ def evaluate(data: str | Path, brighten: Predictor | str | Path, *, protocols: I
             values = (measure_by(protocols, to_tensor(photo), target, dim) for photo in (before, after))
             measured.append(Measured({"image": name}, *values))
             advance()
-    return Evaluation(measured, made_by)
+    return Evaluation(measured, made_by, brighten.notice if isinstance(brighten, Predictor) else "")

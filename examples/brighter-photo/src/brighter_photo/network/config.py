@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from visioncore.configs import check_most
 from visioncore.errors import InputError
 
 
@@ -15,7 +16,7 @@ class BrighterConfig:
         channels: of the images, 3 for RGB.
 
     Raises:
-        InputError: if there are no channels.
+        InputError: if there are no channels, or too many.
     """
 
     channels: int = 3
@@ -23,6 +24,7 @@ class BrighterConfig:
     def __post_init__(self) -> None:
         if self.channels < 1:
             raise InputError(f"channels is {self.channels}; it must be at least 1")
+        check_most(self, channels=1024)
 
 
 VARIANTS: dict[str, BrighterConfig] = {"rgb": BrighterConfig()}

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from visioncore.weights import loading
 
-from ..method import PACKAGE
+from ..method import METHOD
 from .model import Brighter
 
 
@@ -20,4 +20,4 @@ def load_model(weights: str | Path) -> Brighter:
     Raises:
         InputError: if it cannot be read or does not fit.
     """
-    return loading.load_model(Brighter, PACKAGE, weights)
+    return loading.load_model(METHOD, weights)

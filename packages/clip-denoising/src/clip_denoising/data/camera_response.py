@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from visioncore.errors import InputError
+from visioncore.errors import InputError, damage
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -108,17 +108,14 @@ def read_curves(folder: str | Path) -> ResponseCurves:
 
 def _read_mat(path: Path, names: tuple[str, str]) -> tuple[Table, Table]:
     from scipy.io import loadmat
-    from scipy.io.matlab import MatReadError
 
     if not path.is_file():
         raise InputError(
             f"{path}: no such file; {FORWARD_FILE} and {INVERSE_FILE} come from the repository of CBDNet, "
             "github.com/GuoShi28/CBDNet"
         )
-    try:
+    with damage(path, "not a MATLAB file, or damaged"):
         content = loadmat(path)
-    except (MatReadError, OSError, ValueError, TypeError, NotImplementedError, LookupError, EOFError) as error:
-        raise InputError(f"{path}: not a MATLAB file, or damaged ({' '.join(str(error).split())})") from error
     missing = [name for name in names if name not in content]
     if missing:
         raise InputError(f"{path}: no table {' and '.join(missing)} in it; it must have {' and '.join(names)}")

@@ -1,18 +1,18 @@
-"""CT volumes in Hounsfield units, read from DICOM, NIfTI and npy files and written back as they came."""
+"""CT volumes in Hounsfield units, read from DICOM, NIfTI, MetaImage, NRRD and npy files and written as they came."""
 
 from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from visioncore.errors import InputError
 from visioncore.medical import ScanReader, Volume, write_like
+from visioncore.medical.arrays import NpyFile
 from visioncore.medical.dicom_frames import Frame
 from visioncore.medical.dicom_series import DicomSeries
-from visioncore.medical.nifti import NiftiFile
 from visioncore.medical.orientation import axial_code
 
 from ..method import METHOD
@@ -20,47 +20,40 @@ from ..method import METHOD
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-CT_SCANS = ScanReader("CT scan", ("DICOM", "NIfTI", "npy"), modality="CT", placed=False)
+CT_SCANS = ScanReader("CT scan", ("DICOM", "NIfTI", "MetaImage", "NRRD", "npy"), modality="CT", placed=False)
 """Finds CT scans and reads them; each slice is denoised by itself, so they need not make a stack."""
 MOST_HU = 31743
 """Largest value of signed 16-bit numbers at the usual intercept of -1024; even metal has less."""
 
 
-def read_ct(path: str | Path, *, series: str | None = None) -> Volume:
+def read_ct(path: str | Path, *, series: str | None = None, skip_damaged: bool = False) -> Volume:
     """Read a CT volume of any supported format.
 
     Args:
-        path: a DICOM file, or a folder with the files of a series; a NIfTI file; or an npy file with (H, W) or
-            (D, H, W) Hounsfield units.
+        path: a DICOM file, or a folder with the files of a series; a NIfTI, MetaImage or NRRD file; or an npy file with
+            (H, W) or (D, H, W) Hounsfield units.
         series: which series to read from a DICOM folder of several, by its SeriesInstanceUID.
+        skip_damaged: note slices of a DICOM series that are damaged, and go on without them; else they are an error.
 
     Returns:
-        The volume (D, H, W) float32 in Hounsfield units: of a NIfTI file the nearest to axial slices that it has. Its
-        notes tell of what is odd, such as missing slices.
+        The volume (D, H, W) float32 in Hounsfield units, with the nearest to axial slices that the file has. Its notes
+        tell of what is odd, such as missing slices.
 
     Raises:
         InputError: if there is no such file, or none that can be read as CT; if DICOM files lack their rescale tags,
             differ in size, or are of several series and none is chosen; and as `as_volume`.
     """
-    volume = CT_SCANS.read(path, series=series)
+    volume = CT_SCANS.read(path, series=series, skip_damaged=skip_damaged)
     if isinstance(volume.origin, DicomSeries):
         for frame in volume.origin.frames:
             _check_rescaling(frame)
-    if isinstance(volume.origin, NiftiFile) and volume.located:
-        volume = volume.oriented(axial_code(volume.orientation))
-    return as_hounsfield(volume)
+        return as_hounsfield(volume)
+    return as_hounsfield(axial(volume))
 
 
-def as_volume(array: NDArray[Any]) -> Volume:
-    """Return (H, W) or (D, H, W) Hounsfield units, of any type of real numbers, as a volume.
-
-    Raises:
-        InputError: if they are something else; if there are no voxels, or such that are not finite, or have several
-            channels; or if they seem to be stored values in [0, 1].
-    """
-    if array.ndim not in (2, 3) or array.dtype.kind not in "uif":
-        raise InputError(f"the volume: {array.shape} {array.dtype}; CT is (H, W) or (D, H, W) of real numbers")
-    return as_hounsfield(Volume(array[None] if array.ndim == 2 else array))
+def axial(volume: Volume) -> Volume:
+    """Return a volume with the nearest to axial slices that it has; as it is if it does not say how it lies."""
+    return volume.oriented(axial_code(volume.orientation)) if volume.located else volume
 
 
 def as_hounsfield(volume: Volume) -> Volume:
@@ -70,7 +63,7 @@ def as_hounsfield(volume: Volume) -> Volume:
         InputError: if values are not finite, of several channels, or seem to be stored values in [0, 1].
     """
     shape = volume.voxels.shape
-    bare = not isinstance(volume.origin, DicomSeries | NiftiFile)  # an array, whose last axis may be anything
+    bare = isinstance(volume.origin, NpyFile)  # an array whose last axis may be anything
     if len(shape) == 4 or (bare and shape[2] in (3, 4) and min(shape[:2]) > 4):
         raise InputError(f"{volume.name}: {shape} has {shape[-1]} channels; CT has one, as (H, W) or (D, H, W)")
     with np.errstate(over="ignore"):  # what float32 cannot hold becomes infinite, which is told

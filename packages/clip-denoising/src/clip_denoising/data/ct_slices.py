@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from visioncore.errors import InputError, some
+from visioncore.errors import InputError, damage, some
 from visioncore.files import expand_inputs
 
 from .datasets import Pair
@@ -68,10 +68,9 @@ def read_slice(path: Path) -> Floats:
     Raises:
         InputError: if the file is damaged, holds no slice, values that are not finite, or Hounsfield units.
     """
-    try:
-        values = np.load(path, allow_pickle=False)
-    except (OSError, ValueError, EOFError, SyntaxError) as error:
-        raise InputError(f"{path}: not an npy file of numbers, or damaged ({' '.join(str(error).split())})") from error
+    with damage(path, "not an npy file of numbers, or damaged"):
+        # mapped: a header cannot ask for more memory than the file has
+        values = np.load(path, mmap_mode="r", allow_pickle=False)
     if not isinstance(values, np.ndarray) or values.ndim != 2 or not values.size or values.dtype.kind not in "fiu":
         held = f"{values.shape} {values.dtype}" if isinstance(values, np.ndarray) else "several arrays"
         raise InputError(f"{path}: holds {held}; a slice is (rows, columns) of numbers")

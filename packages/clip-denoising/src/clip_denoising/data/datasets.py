@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from visioncore.errors import InputError, some
-from visioncore.files import expand_inputs
+from visioncore.files import expand_inputs, walk
 from visioncore.images import IMAGE_SUFFIXES, image_size
 
 NOISY_FOLDERS = ("noisy", "input", "lq")
@@ -113,7 +113,8 @@ def holds_pairs(source: Path) -> bool:
     """Return whether noisy photos lie in a folder: in one of `NOISY_FOLDERS`, in ``*real``, or in a published set."""
     if not source.is_dir():
         return False
-    named = (path for path in source.rglob("*") if path.suffix.lower() in IMAGE_SUFFIXES and _ROLE.search(path.stem))
+    files = (path for _, files in walk(source) for path in files)
+    named = (path for path in files if path.suffix.lower() in IMAGE_SUFFIXES and _ROLE.search(path.stem))
     return bool(_sub_folders(source, NOISY_FOLDERS) or _published(source, REAL_SETS) or next(named, None))
 
 

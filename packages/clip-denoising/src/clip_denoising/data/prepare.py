@@ -12,8 +12,8 @@ from typing import NamedTuple
 import numpy as np
 
 from visioncore.errors import InputError, some
-from visioncore.files import writable_folder, write_text
-from visioncore.inference.batch import FAULTS, Summary, progress
+from visioncore.files import clear_partials, writable_folder, write_text
+from visioncore.inference.batch import Summary, progress, told
 from visioncore.medical import Volume
 from visioncore.medical.arrays import write_npy
 
@@ -76,14 +76,16 @@ def prepare(
         InputError: as `find_patients`, and if ``out`` cannot be written.
     """
     patients, out = find_patients(data, thickness), writable_folder(out)
+    clear_partials(out)
     summary = Summary()
     with progress(len(patients), "patients") as advance:
         for doses in patients:
             record = out / f"{doses.patient}.json"
             try:
                 done = _prepare(doses, record, say)
-            except FAULTS as error:
-                summary.failed[doses.full] = " ".join(str(error).split())
+            # all of it is reading and writing, so whatever is raised is the fault of these files
+            except Exception as error:
+                summary.failed[doses.full] = told(error, [doses.full, *filter(None, [doses.quarter]), record])
                 say(f"failed: {summary.failed[doses.full]}")
             else:
                 (summary.done if done else summary.skipped).append(record)

@@ -12,9 +12,11 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from visioncore.errors import InputError, some
-from visioncore.files import writable_folder, write_text
+from visioncore.files import atomic_path, writable_folder, write_text
 from visioncore.images import Image, eight_bit, read_image, write_image
-from visioncore.inference.batch import Job, Summary, process_files
+from visioncore.inference.batch import Summary, process_files
+from visioncore.inference.jobs import Job
+from visioncore.inference.record import BatchRecord
 
 from .noise import Corruption, as_floats
 
@@ -71,7 +73,8 @@ def store_pairs(
         raise InputError(f"side {side}, step {step}: both must be at least 1")
     for name in ("clean", "noisy"):
         writable_folder(Path(out) / name)
-    _check_record(Path(out) / RECORD, {"noise": str(noise), "seed": seed, "side": side, "step": step})
+    settings = {"noise": str(noise), "seed": seed, "side": side, "step": step}
+    _check_record(Path(out) / RECORD, settings)
 
     def make(read: tuple[str, Pixels]) -> list[_Made]:
         name, pixels = read
@@ -81,14 +84,26 @@ def store_pairs(
         ]
 
     def write(made: list[_Made], target: Path) -> None:
+        folder = target.parents[1]
         # the first is written last, as the sign that all are there
         for part in reversed(made):
-            write_image(target.parents[1] / "clean" / f"{part.name}.png", Image(part.clean))
-            write_image(target.parents[1] / "noisy" / f"{part.name}.png", Image(part.noisy))
+            clean, noisy = (folder / name / f"{part.name}.png" for name in ("clean", "noisy"))
+            # both are written before either has its name
+            with atomic_path(clean) as whole_clean, atomic_path(noisy) as whole_noisy:
+                write_image(whole_clean, Image(part.clean))
+                write_image(whole_noisy, Image(part.noisy))
 
     first = "" if side is None else "_s001"
-    jobs = [Job(path, Path(out) / "noisy" / f"{path.stem}{first}.png") for path in photos]
-    return process_files(jobs, lambda path: (path.stem, eight_bit(read_image(path).pixels)), make, write, say=say)
+    results = [[Path(out) / name / f"{path.stem}{first}.png" for name in ("noisy", "clean")] for path in photos]
+    jobs = [Job(path, noisy, (clean,)) for path, (noisy, clean) in zip(photos, results, strict=True)]
+    return process_files(
+        jobs,
+        lambda path: (path.stem, eight_bit(read_image(path).pixels)),
+        make,
+        write,
+        record=BatchRecord(Path(out), settings),
+        say=say,
+    )
 
 
 def _check_record(record: Path, settings: dict[str, object]) -> None:

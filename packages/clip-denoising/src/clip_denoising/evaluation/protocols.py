@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from visioncore.errors import InputError
+from visioncore.files import walk
 from visioncore.images import read_image, to_tensor
 from visioncore.images.photo_cache import Photos
 from visioncore.inference.batch import progress
@@ -93,7 +94,7 @@ def evaluate(
 def suitable_protocols(data: str | Path, noises: Sequence[Noise] = ()) -> list[str]:
     """Return the protocols for what lies in a folder: slices of CT, pairs, test sets of clean photos, or photos."""
     folder = Path(data)
-    if next(folder.rglob("*_target.npy"), None):
+    if any(path.name.endswith("_target.npy") for _, files in walk(folder) for path in files):
         return ["ct"]
     real = not noises and holds_pairs(folder)
     return ["synthetic"] * (not real or holds_clean_sets(folder)) + ["real"] * real

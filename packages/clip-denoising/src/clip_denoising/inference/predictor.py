@@ -4,16 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Unpack
+from typing import TYPE_CHECKING, Any, Unpack
 
 import numpy as np
 import torch
 from torch import Tensor
 
 from visioncore.errors import InputError
-from visioncore.files import writable_folder
 from visioncore.images import Image
 from visioncore.inference.batch import Summary, process_files, progress
+from visioncore.inference.image_inputs import Range
+from visioncore.inference.record import open_record
 from visioncore.inference.restoration import ImagePredictor, Settings, predict_images
 from visioncore.inference.scan_planning import plan_scans
 from visioncore.inference.tiling import Tiles
@@ -22,20 +23,25 @@ from ..data.ct import CT_SCANS, write_ct
 from ..data.hounsfield import HU_MIN, PADDING, to_hu, to_unit
 from ..network.fast import for_inference
 from ..network.model import MULTIPLE, CLIPDenoiser
+from ..network.weights import load_model
 from .inputs import Noisy, as_image, as_scan
 from .result import CTPrediction, Denoised, Prediction
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
 
 __all__ = ["CTPrediction", "Denoised", "Prediction", "Predictor", "predict_files"]
 
 
 class Predictor(ImagePredictor[Prediction]):
-    """Denoises images, or CT scans, of any size.
+    """Denoises images, or CT scans, of any size; `run` takes CT as 0 for -1024 HU to 1 for 3072 HU.
 
     Args:
-        model: the network; it is not changed. One of three channels is for images, one of one channel for CT.
+        model: the network, which is not changed, or the weights that `load_model` takes. One of three channels is for
+            images, one of one channel for CT.
         device: ``auto``, ``cpu``, ``cuda``, ``cuda:1``, ``mps``.
-        dtype: ``float32``; ``bfloat16`` or ``float16`` for more speed at a small cost in accuracy; ``auto`` is
-            bfloat16 on GPUs that have it and float32 elsewhere.
+        dtype: ``float32``; ``bfloat16`` or ``float16`` for more speed at a small cost in accuracy; or such a type of
+            PyTorch; ``auto`` is bfloat16 on GPUs that have it and float32 elsewhere.
         strength: share of the denoised image in the result, the rest being the noisy one: 1 is all that the network
             takes away, 0 nothing.
         tiles: ``whole``, or (size, overlap) for images that are too large for the memory, 0.3 GB a megapixel on a CPU.
@@ -44,7 +50,8 @@ class Predictor(ImagePredictor[Prediction]):
         self_ensemble: average over the eight rotated and flipped versions, at eight times the cost.
         compile: compile the network first; for GPUs.
         batch: images, CT slices or tiles on the device at a time; fewer, of images for good, after memory ran out.
-        notify: told, in one line, when the batch is halved, and what is odd about a CT scan; default: a warning.
+        notify: told, in one line, when the batch is halved, what is odd about a CT scan, and that weights are demo
+            weights; default: a warning.
 
     Raises:
         InputError: if an option is not what it should be.
@@ -57,7 +64,7 @@ class Predictor(ImagePredictor[Prediction]):
 
     def __init__(
         self,
-        model: CLIPDenoiser,
+        model: CLIPDenoiser | str | Path,
         device: str | torch.device = "auto",
         *,
         strength: float = 1.0,
@@ -66,7 +73,8 @@ class Predictor(ImagePredictor[Prediction]):
         compile: bool = False,
         **settings: Unpack[Settings],
     ) -> None:
-        super().__init__(device, tiles=tiles, batch=batch, **settings)
+        model = load_model(model) if isinstance(model, str | Path) else model
+        super().__init__(model, device, tiles=tiles, batch=batch, **settings)
         if not 0 <= strength <= 1:
             raise InputError(
                 f"strength is {strength:g}; it must be from 0 (nothing is done) to 1 (all the network does)"
@@ -77,29 +85,55 @@ class Predictor(ImagePredictor[Prediction]):
         fast = for_inference(model, self.device, self.dtype)
         self.network = torch.compile(fast) if compile else fast
 
-    def __call__(self, noisy: Noisy) -> Denoised:
+    def __call__(
+        self,
+        noisy: Noisy,
+        *,
+        range: Range | None = None,
+        order: str | None = None,
+        affine: NDArray[Any] | None = None,
+    ) -> Denoised:
         """Denoise an input of the network's kind: as `volume` if it has one channel, else as `image`."""
-        return self.volume(noisy) if self.channels == 1 else self.image(noisy)
+        if self.channels == 1:
+            if range is not None:
+                raise InputError("range is for images; an array of CT holds Hounsfield units")
+            return self.volume(noisy, order=order, affine=affine)
+        if order is not None or affine is not None:
+            raise InputError("order and affine are for CT, but this network takes RGB images; load weights for CT")
+        return self.image(noisy, range=range)
 
-    def read(self, given: Noisy) -> Image:
-        return as_image(given)
+    def settings(self) -> dict[str, Any]:
+        return super().settings() | {"strength": self.strength}
 
-    def volume(self, noisy: Noisy, *, series: str | None = None, show_progress: bool = False) -> CTPrediction:
+    def read(self, given: Noisy, range: Range | None = None) -> Image:
+        return as_image(given, range)
+
+    def volume(
+        self,
+        noisy: Noisy,
+        *,
+        order: str | None = None,
+        affine: NDArray[Any] | None = None,
+        series: str | None = None,
+        show_progress: bool = False,
+    ) -> CTPrediction:
         """Denoise a CT volume, slice by slice.
 
         What scanners mark as outside of what they see, -2000 HU and less, is air to the network and stays as it is.
 
         Args:
-            noisy: a file or folder (see `ct.read_ct`), a `Volume`, or an array (H, W) or (D, H, W) of Hounsfield
-                units.
+            noisy: a file or folder (see `ct.read_ct`), a `Volume`, an image of nibabel or SimpleITK, or an array, for
+                which ``order`` or ``affine`` must be given (see `visioncore.medical.as_volume`); in Hounsfield units.
+            order: of an array's axes, ``DHW`` for slices, rows, columns or ``WHD`` as from nibabel; ``HW`` of a slice.
+            affine: of an array, as nibabel has it.
             series: which series to read from a DICOM folder of several.
             show_progress: show on a terminal how many slices are done.
 
         Raises:
-            InputError: if it cannot be read or is no CT, values are not finite, the network is for images, or the
-                memory does not suffice.
+            InputError: if it cannot be read or is no CT, an array comes without order and affine, values are not
+                finite, the network is for images, or the memory does not suffice.
         """
-        volume = as_scan(noisy, series)
+        volume = as_scan(noisy, series, order=order, affine=affine)
         for note in volume.notes:
             self.notify(note)
         hu = np.empty_like(volume.voxels)
@@ -116,20 +150,10 @@ class Predictor(ImagePredictor[Prediction]):
                     advance()
         return CTPrediction(volume, hu)
 
-    def run(self, images: Tensor) -> Tensor:
-        """Return denoised images, not clamped, in float32 and on the device where they were.
-
-        Args:
-            images: (B, C, H, W) in floating point, of any size: RGB in [0, 1], which noise may exceed; or CT with
-                -1024 to 3072 HU as 0 to 1.
-
-        Raises:
-            InputError: if they are something else, have values that are not finite, or memory does not suffice for one.
-        """
+    def _restored(self, images: Tensor) -> Tensor:
         if not self.strength:
-            self.check(images)
             return images.to(torch.float32, copy=True)
-        denoised = super().run(images)
+        denoised = super()._restored(images)
         return denoised if self.strength == 1 else torch.lerp(images.float(), denoised, self.strength)
 
     def check(self, images: Tensor) -> None:
@@ -150,6 +174,7 @@ def predict_files(
     *,
     suffix: str = ".png",
     series: str | None = None,
+    skip_damaged: bool = False,
     overwrite: bool = False,
     say: Callable[[str], None] = print,
 ) -> Summary:
@@ -158,11 +183,12 @@ def predict_files(
     Args:
         inputs: files, folders, glob patterns; of CT, see `visioncore.medical.ScanReader.find`.
         predictor: does the work.
-        out: folder for the results.
+        out: folder for the results; for one input also a file, known by its suffix.
         suffix: format of images, such as ``.png`` (keeps everything) or ``.jpg``; scans keep their own.
         series: which series to read from DICOM folders of several.
+        skip_damaged: go on without slices of DICOM series that are damaged; else the scan counts as failed.
         overwrite: make results anew that are there already.
-        say: told a line for each input that failed.
+        say: told a line for each input that failed, and of results that are made anew.
 
     Returns:
         What was done, skipped and failed, see `visioncore.inference.restoration.predict_images`.
@@ -180,12 +206,14 @@ def predict_files(
                     f"{scans[0]}: CT scans, but this network takes RGB images; load weights for CT"
                 ) from error
             raise
-    jobs = plan_scans(inputs, writable_folder(out), CT_SCANS.find)
+    jobs = plan_scans(inputs, Path(out), CT_SCANS.find)
+    record = open_record(out, jobs, predictor.recorded() | {"series": series, "skip_damaged": skip_damaged})
     return process_files(
         jobs,
-        lambda source: as_scan(source, series),
+        lambda source: as_scan(source, series, skip_damaged=skip_damaged),
         lambda volume: predictor.volume(volume, show_progress=len(jobs) == 1),
         lambda result, target: write_ct(target, result.hu, result.noisy),
+        record=record,
         overwrite=overwrite,
         say=say,
     )

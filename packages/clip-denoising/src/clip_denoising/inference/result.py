@@ -2,22 +2,22 @@
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from visioncore.errors import InputError
 from visioncore.images import Image
-from visioncore.inference.result import ImageResult, keep_source, result_path
-from visioncore.medical import Volume
+from visioncore.inference.result import BaseResult, ImageResult, keep_source, result_path
+from visioncore.medical import Volume, as_given
 from visioncore.report import figure_grid
 
 from ..data.ct import write_ct
 
 if TYPE_CHECKING:
+    from matplotlib.figure import Figure
     from numpy.typing import NDArray
 
 SOFT_TISSUE = (-160.0, 240.0)
@@ -26,16 +26,8 @@ DIFFERENCE = 100.0
 """HU of a change shown black (less) or white (more) in figures."""
 
 
-class Denoised(ABC):
+class Denoised(BaseResult):
     """A denoised image or CT volume."""
-
-    @abstractmethod
-    def save(self, target: str | Path) -> Path:
-        """Write the result to a file or into a folder, and return where it is."""
-
-    @abstractmethod
-    def plot(self, path: str | Path) -> None:
-        """Write a figure of before and after."""
 
 
 class Prediction(ImageResult, Denoised):
@@ -54,7 +46,7 @@ class Prediction(ImageResult, Denoised):
         return self.after
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class CTPrediction(Denoised):
     """A CT volume and its denoised version.
 
@@ -64,12 +56,28 @@ class CTPrediction(Denoised):
     """
 
     noisy: Volume
-    hu: NDArray[np.float32] = field(repr=False)
+    hu: NDArray[np.float32]
 
     @property
-    def source(self) -> Path | None:
+    def source(self) -> Path | None:  # type: ignore[override]
         """The file or folder it came from, if it came from one."""
         return self.noisy.source
+
+    def as_given(self) -> Any:
+        """Return the result as what was given: an image of nibabel or SimpleITK, an array in its order; else a volume.
+
+        Raises:
+            InputError: if it cannot hold it.
+        """
+        return as_given(self.noisy.with_voxels(self.hu))
+
+    @property
+    def values(self) -> NDArray[np.float32]:
+        return self.hu
+
+    def __str__(self) -> str:
+        slices, rows, columns = self.hu.shape
+        return f"{slices} slices of {columns} x {rows} in HU"
 
     def save(self, target: str | Path) -> Path:
         """Write the result as the source was stored, see `ct.write_ct`, and return where it is.
@@ -89,10 +97,11 @@ class CTPrediction(Denoised):
         write_ct(path, self.hu, self.noisy)
         return path
 
-    def plot(self, path: str | Path, index: int | None = None) -> None:
-        """Write a figure of a slice, by default the middle one: before, after, and the noise that was removed.
+    def plot(self, path: str | Path | None = None, index: int | None = None) -> Figure:
+        """Draw a slice, by default the middle one: before, after, and the noise that was removed.
 
-        Shown are soft tissue, -160 to 240 HU, and changes up to 100 HU, turned as the file has them.
+        The figure is returned, and written to ``path`` if one is given. Shown are soft tissue, -160 to 240 HU, and
+        changes up to 100 HU, turned as the file has them.
 
         Raises:
             InputError: if there is no such slice, or the figure cannot be written.
@@ -104,4 +113,4 @@ class CTPrediction(Denoised):
         before, after = self.noisy.voxels[index], self.hu[index]
         taken = (before - after + DIFFERENCE) / (2 * DIFFERENCE)
         panels = [("noisy", (before - low) / (high - low)), ("denoised", (after - low) / (high - low))]
-        figure_grid([*panels, ("difference", taken)], path)
+        return figure_grid([*panels, ("difference", taken)], path)

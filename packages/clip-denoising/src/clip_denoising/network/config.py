@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from visioncore.configs import check_choices
+from visioncore.configs import check_choices, check_most
 from visioncore.errors import InputError
 
 
@@ -41,6 +41,7 @@ class CLIPDenoiserConfig:
         object.__setattr__(self, "blocks", tuple(self.blocks))
         check_choices(self)
         check_tower(self.width, self.blocks)
+        check_most(self, width=4096, blocks=1000)
         if not 0 <= self.aug_level < math.inf:
             raise InputError(f"aug_level is {self.aug_level}; it must be at least 0")
 

@@ -14,9 +14,11 @@ from visioncore.backbones.clip import CLIP_RESNETS, STAGES, download_clip_resnet
 from visioncore.configs import published_variant
 from visioncore.errors import InputError
 from visioncore.inference.tiling import run_whole
+from visioncore.weights.fetched import backbone_file
 from visioncore.weights.pretrained import Pretrained
 from visioncore.weights.state_dicts import load_into
 
+from ..method import METHOD
 from .config import VARIANTS, CLIPDenoiserConfig
 from .decoder import Decoder
 from .encoder import DenseEncoder
@@ -84,8 +86,9 @@ class CLIPDenoiser(Pretrained):
 
         Args:
             config: the settings, or the name of a published variant.
-            clip: OpenAI's ``RN50.pt`` or another file of `visioncore.backbones.clip.read_clip_resnet`; or ``openai``,
-                which lets the package open_clip get the one of this width and these blocks.
+            clip: OpenAI's ``RN50.pt`` or another file of `visioncore.backbones.clip.read_clip_resnet`; ``clip-rn50``,
+                which the command ``weights`` fetches; or ``openai``, which lets the package open_clip get the one of
+                this width and these blocks.
 
         Raises:
             InputError: if it cannot be had, or is not a tower of the configured width and blocks.
@@ -97,7 +100,7 @@ class CLIPDenoiser(Pretrained):
             named = (name for name, known in CLIP_RESNETS.items() if (known.width, known.blocks[: STAGES - 1]) == shape)
             tower = download_clip_resnet(next(named, "RN50"), OPEN_CLIP)
         else:
-            tower = read_clip_resnet(clip)
+            tower = read_clip_resnet(backbone_file(METHOD, clip))
         found = tower_config(tower, str(clip))
         if (found.width, found.blocks[: STAGES - 1]) != shape:
             raise InputError(

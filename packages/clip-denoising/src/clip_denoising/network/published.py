@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from visioncore.backbones.clip import STAGES, read_clip_resnet
 from visioncore.configs import published_variant
-from visioncore.errors import InputError
+from visioncore.errors import InputError, one_line
 from visioncore.weights.state_dicts import compare, read_state_dict, strip_prefix
 from visioncore.weights.torchscript import is_torchscript
 
@@ -105,7 +105,7 @@ def read_published(path: str | Path, variant: str | None = None, *, keep_layer4:
     if stem is None or stem.ndim != 4 or last is None:
         raise InputError(
             f"{path}: not a checkpoint of CLIPDenoising: it has no encoder.conv3.weight and last.weight (it has "
-            f"{len(state)} tensors, the first is {next(iter(state))})"
+            f"{len(state)} tensors, the first is {one_line(next(iter(state)))})"
         )
     if not keep_layer4:
         state = {name: value for name, value in state.items() if not name.startswith(UNUSED)}

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from visioncore.weights import loading
 
-from ..method import PACKAGE
+from ..method import METHOD
 from .model import CLIPDenoiser
 
 
@@ -21,4 +21,4 @@ def load_model(weights: str | Path, variant: str | None = None) -> CLIPDenoiser:
     Raises:
         InputError: if it cannot be read or does not fit.
     """
-    return loading.load_model(CLIPDenoiser, PACKAGE, weights, variant=variant)
+    return loading.load_model(METHOD, weights, variant=variant)

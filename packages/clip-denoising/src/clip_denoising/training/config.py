@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Literal
 
+from visioncore.configs import check_most
 from visioncore.errors import InputError
 from visioncore.recipes import load_recipe
 from visioncore.training import LoopConfig
@@ -61,6 +62,7 @@ class DataConfig:
             raise InputError(f"data.held_out is {self.held_out}; it must be at least 0 and below 1")
         if self.cache_mb < 0:
             raise InputError(f"data.cache_mb is {self.cache_mb}; it must be at least 0")
+        check_most(self, "data.", patch=16384, validation_patch=65536, cache_mb=10**7)
         for noise in (self.noise, self.validation_noise or self.noise):
             if self.kind == "slices" or noise not in CAMERAS:
                 parse_noise(noise)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import re
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Sequence
@@ -12,7 +11,7 @@ from typing import NamedTuple
 import numpy as np
 
 from visioncore.errors import InputError, some
-from visioncore.files import natural_key
+from visioncore.files import natural_key, read_list
 from visioncore.medical import Volume, volume_name
 from visioncore.medical.arrays import SLICES_LAST
 from visioncore.medical.image_stacks import IMAGE_SUFFIXES
@@ -30,12 +29,16 @@ SYNAPSE_TEST = "test_vol_h5"
 FOLDERS = (("images", "labels"), ("imagesTr", "labelsTr"), ("img", "label"))
 """Folders of scans and of labels: the usual names, those of nnU-Net and the Medical Decathlon, those of BTCV."""
 
+BESIDE = "_segmentation"
+"""How the names of labels end that lie beside their scans, as in PROMISE12."""
+
 ARRAYS = (".npz", ".h5", ".npy")
 """Suffixes of files that hold a scan and its labels both."""
 
 _LAYOUTS = (
     "a folder with images and labels (or imagesTr and labelsTr, or img and label), one with npz, h5 or npy files that "
-    "hold both, the folder of Synapse or LA, a folder that was prepared, or a CSV file of image,label"
+    "hold both, the folder of Synapse or LA, one with scans and *_segmentation files such as "
+    "PROMISE12's, a folder that was prepared, or a CSV file of image,label"
 )
 
 _ROLE = re.compile(r"(?<![a-z])(img|images?|labels?|seg|segmentation|masks?|gt)(?![a-z])")
@@ -63,7 +66,8 @@ def find_cases(
             ``images`` and ``labels``, ``imagesTr`` and ``labelsTr``, or ``img`` and ``label``, where names are alike
             but for words such as ``label`` and nnU-Net's ``_0000``; a folder of npz, h5 or npy files that each hold
             an image and its label; the published Synapse folder (its test volumes) or that of LA (folders with
-            ``mri_norm2.h5``); a folder that `prepare` wrote; or a CSV file of image,label, relative to it.
+            ``mri_norm2.h5``); a folder of scans with ``*_segmentation`` files beside them, as PROMISE12 has; a folder
+            that `prepare` wrote; or a CSV file of image,label, relative to it.
         labelled: every case must have labels; else those without are returned with None.
         wanted: which of them, see `fewshot.choose_cases`; None for all.
         seed: decides where cases are drawn.
@@ -140,6 +144,8 @@ def _search(folder: Path) -> list[Case]:
         images, labels = (folder / name for name in names)
         if images.is_dir() and labels.is_dir():
             return _pair(images, labels)
+    if cases := _side_by_side(folder):
+        return _unique(cases, folder)
     if (folder / SYNAPSE_TEST).is_dir():
         folder = folder / SYNAPSE_TEST
     files = sorted(folder.glob(f"**/{SLICES_LAST}"), key=natural_key)
@@ -148,6 +154,19 @@ def _search(folder: Path) -> list[Case]:
     if not cases:
         raise InputError(f"{folder}: no cases in it; a data set is {_LAYOUTS}")
     return _unique(cases, folder)
+
+
+def _side_by_side(folder: Path) -> list[Case]:
+    """Return the cases of a folder in which labels lie beside their scans under its name with `BESIDE` behind it."""
+    files = {volume_name(path): path for path in _entries(folder, SCANS.suffixes) if path.is_file()}
+    labels = {name: path for name, path in files.items() if name.lower().endswith(BESIDE)}
+    if not labels:
+        return []
+    scans = {name: path for name, path in files.items() if name not in labels}
+    of_scans = {name[: -len(BESIDE)]: path for name, path in labels.items()}
+    if alone := [path.name for name, path in of_scans.items() if name not in scans]:
+        raise InputError(f"{folder}: {len(alone)} labels have no scan beside them: {some(alone)}")
+    return [Case(name, path, of_scans.get(name)) for name, path in scans.items()]
 
 
 def _entries(folder: Path, suffixes: tuple[str, ...] = (*SCANS.suffixes, *IMAGE_SUFFIXES, ".dcm")) -> list[Path]:
@@ -207,21 +226,10 @@ def _without_role(path: Path) -> str:
 
 def _read_list(path: Path) -> list[Case]:
     """Read a CSV file with the columns image and label (without a header: these two), and perhaps name."""
-    try:
-        with path.open(newline="", encoding="utf-8-sig") as file:
-            rows = [[entry.strip() for entry in row] for row in csv.reader(file)]
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise InputError(f"{path}: not a list of cases ({error}); it should be a CSV file of image,label") from error
-    header = rows[0] if rows and "image" in rows[0] else None
-    columns = header or ["image", "label"]
+    columns = ("image", "label")
     cases = []
-    for number, row in enumerate(rows, start=1):
-        if not any(row) or row is header:
-            continue
-        if len(row) > len(columns):
-            raise InputError(f"{path}, line {number}: {len(row)} columns; there should be {','.join(columns)}")
-        entry = dict(zip(columns, row, strict=False))
-        image, label = (path.parent / entry[role] if entry.get(role) else None for role in ("image", "label"))
+    for number, entry in read_list(path, columns, "a list of cases"):
+        image, label = (path.parent / entry[role] if role in entry else None for role in columns)
         if image is None:
             raise InputError(f"{path}, line {number}: no image; there should be {','.join(columns)}")
         missing = [str(volume) for volume in (image, label) if volume is not None and not volume.exists()]

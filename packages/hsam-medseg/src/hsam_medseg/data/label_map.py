@@ -9,9 +9,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from visioncore.configs import read_text, shown
 from visioncore.errors import InputError
+from visioncore.recipes import parse_yaml
 
-from ..network.config import SYNAPSE_CLASSES
+from ..network.config import SYNAPSE_CLASSES, check_class_names
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -35,10 +37,9 @@ class LabelMap:
     others: bool = False
 
     def __post_init__(self) -> None:
-        if not 1 <= len(self.classes) <= MOST_CLASSES or len(set(self.classes)) < len(self.classes):
-            raise InputError(
-                f"classes are {', '.join(self.classes) or 'none'}; there must be 1 to {MOST_CLASSES}, each only once"
-            )
+        check_class_names(self.classes)
+        if len(self.classes) > MOST_CLASSES:
+            raise InputError(f"{len(self.classes)} classes; there must be 1 to {MOST_CLASSES}")
         wrong = [
             value for value, label in self.values.items() if not (0 <= value < 2**16 and label <= len(self.classes))
         ]
@@ -74,7 +75,8 @@ class LabelMap:
             known = ", ".join(map(str, sorted(self.values)[:16])) + (" ..." if len(self.values) > 16 else "")
             raise InputError(
                 f"{where}: {int(unknown.sum())} voxels have label values outside the list: {names}; it has {known}; "
-                "give them to a class, or ignore them, in the file of labels"
+                "in the file of labels, give them to a class, ignore them (ignore: [5, 9]), or ignore all others "
+                "(ignore: others)"
             )
         return mapped.astype(np.uint8)
 
@@ -103,21 +105,15 @@ def read_label_map(source: str | Path) -> LabelMap:
         ignore: [4, 5]
 
     Raises:
-        InputError: if there is no such file or preset, or it does not say so.
+        InputError: if there is no such file or preset, it does not say so, names something twice, or has numbers that
+            are not in plain digits, such as 010.
     """
     if str(source) in PRESETS:
         return PRESETS[str(source)]
-    import yaml
-
     path = Path(source)
-    try:
-        text = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        known = ", ".join(PRESETS)
-        raise InputError(f"{path}: no such file of labels ({error.strerror}), nor one of {known}") from None
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise InputError(f"{path}: not a YAML file ({' '.join(str(error).split())[:120]})") from None
-    return parse_label_map(text, str(path))
+    if not path.is_file():
+        raise InputError(f"{path}: no such file of labels, nor one of {', '.join(PRESETS)}")
+    return parse_label_map(parse_yaml(str(path), read_text(path)), str(path))
 
 
 def parse_label_map(content: Any, where: str) -> LabelMap:
@@ -128,7 +124,8 @@ def parse_label_map(content: Any, where: str) -> LabelMap:
     """
     if not isinstance(content, dict) or "classes" not in content or set(content) - {"classes", "ignore"}:
         raise InputError(
-            f"{where}: it must hold classes, such as [spleen, liver] or {{spleen: 1, liver: [6]}}, and may hold ignore"
+            f"{where}: it must hold classes, such as [spleen, liver] or {{spleen: 1, liver: [6]}}, and may hold "
+            "ignore, a list of label values or others"
         )
     classes, ignore = content["classes"], content.get("ignore", [])
     if isinstance(classes, list):
@@ -136,7 +133,7 @@ def parse_label_map(content: Any, where: str) -> LabelMap:
     else:
         entries = list(classes.items()) if isinstance(classes, dict) else []
     if not isinstance(classes, list | dict) or not all(isinstance(name, str) for name, _ in entries):
-        raise InputError(f"{where}: classes must be a list of names, or names with their values; it is {classes!r}")
+        raise InputError(f"{where}: classes must be a list of names, or names with values; it is {shown(classes)}")
     values = dict.fromkeys([0, *_values([] if ignore == "others" else ignore, f"{where}: ignore")], 0)
     for label, (name, given) in enumerate(entries, start=1):
         for value in _values(given, f"{where}: {name}"):
@@ -154,5 +151,5 @@ def parse_label_map(content: Any, where: str) -> LabelMap:
 def _values(given: Any, where: str) -> list[int]:
     values = given if isinstance(given, list) else [given]
     if not all(isinstance(value, int) and not isinstance(value, bool) for value in values):
-        raise InputError(f"{where} is {given!r}; it must be a whole number or a list of them")
+        raise InputError(f"{where} is {shown(given)}; it must be a whole number in plain digits, or a list of them")
     return values

@@ -13,15 +13,21 @@ from visioncore.files import writable_folder
 from visioncore.medical import Volume
 from visioncore.medical.arrays import write_label_array
 from visioncore.medical.image_stacks import write_slice, write_stack
-from visioncore.medical.nifti import write_nifti
+from visioncore.medical.nifti import NiftiFile, write_nifti
+from visioncore.medical.nifti_files import PAIR
+from visioncore.medical.sitk_images import SITK_SUFFIXES, write_with_sitk
 
 from .scans import read_volume
+
+_ROUNDED, _MOST_ROUNDED = 1e-4, 0.25
+"""How far from whole numbers labels in floats may be, and at most those that a coarse slope could not hold."""
 
 
 def read_labels(path: str | Path) -> Volume:
     """Read labels: an integer for every voxel, in any format of `read_volume` but DICOM.
 
-    Of an npz or HDF5 file this is the array ``label``; of palette images, the numbers behind the colours.
+    Of an npz or HDF5 file this is the array ``label``; of palette images, the numbers behind the colours. Floats that
+    are whole but for rounding, which the slope of a NIfTI file adds to, become whole.
 
     Returns:
         A volume (D, H, W) of integers.
@@ -35,7 +41,7 @@ def read_labels(path: str | Path) -> Volume:
     if volume.voxels.dtype.kind in "ui":
         return volume
     whole = np.rint(volume.voxels)
-    if (odd := volume.voxels != whole).any():
+    if (odd := np.abs(volume.voxels - whole) > _rounding(volume)).any():
         raise InputError(
             f"{path}: {odd.sum()} voxels hold no label, such as {volume.voxels[odd][0]:g}; labels are whole numbers, "
             "so resample them without interpolation"
@@ -43,13 +49,21 @@ def read_labels(path: str | Path) -> Volume:
     return volume.with_voxels(whole.astype(np.int64))
 
 
+def _rounding(volume: Volume) -> float:
+    """Return how far from whole numbers labels may be that were stored as floats, or as integers with a slope."""
+    slope = 0.0
+    if isinstance(volume.origin, NiftiFile) and volume.origin.header.get_data_dtype().kind in "ui":
+        slope = abs(volume.origin.scaling[0])
+    return max(_ROUNDED, min(slope / 2 * (1 + _ROUNDED), _MOST_ROUNDED))
+
+
 def write_labels(path: str | Path, volume: Volume) -> None:
     """Write labels with the geometry of the volume they were made from; missing folders are made.
 
     Args:
-        path: ``.nii.gz`` or ``.nii`` (with the header that the volume was read with, its affine, codes and units);
-            ``.npz`` (array ``label``); ``.png`` for a volume of one slice; or no suffix, for a folder with a PNG file
-            for each slice.
+        path: ``.nii.gz``, ``.nii`` or ``.hdr`` (with the header that the volume was read with, its affine, codes and
+            units); ``.mha``, ``.mhd``, ``.nrrd`` or ``.nhdr``, if SimpleITK is installed; ``.npz`` (array ``label``);
+            ``.png`` for a volume of one slice; or no suffix, for a folder with a PNG file for each slice.
         volume: (D, H, W) of whole numbers from 0 to 65535, written with 8 bit if that is enough, or 16.
 
     Raises:
@@ -59,8 +73,11 @@ def write_labels(path: str | Path, volume: Volume) -> None:
     if labels.ndim != 3 or labels.dtype.kind not in "ui" or labels.min() < 0 or labels.max() > 65535:
         raise InputError(f"{path}: labels must be (slices, rows, columns) of whole numbers from 0 to 65535")
     volume = volume.with_voxels(labels.astype(np.uint8 if labels.max() < 256 else np.uint16))
-    if path.name.endswith((".nii", ".nii.gz")):
+    name = path.name.lower()
+    if name.endswith((".nii", ".nii.gz", PAIR[0])):
         write_nifti(path, volume.voxels, volume)
+    elif name.endswith((*SITK_SUFFIXES["MetaImage"], *SITK_SUFFIXES["NRRD"])):
+        write_with_sitk(path, volume, compress=True)
     elif path.suffix == ".npz":
         writable_folder(path.parent)
         write_label_array(path, volume)
@@ -70,8 +87,8 @@ def write_labels(path: str | Path, volume: Volume) -> None:
         write_stack(path, volume)
     else:
         raise InputError(
-            f"{path}: labels of {len(labels)} slice(s) are written as .nii.gz, .nii, .npz or, without suffix, a folder "
-            "of PNG files"
+            f"{path}: labels of {len(labels)} slice(s) are written as .nii.gz, .nii, .hdr, .mha, .mhd, .nrrd, .nhdr, "
+            ".npz or, without suffix, a folder of PNG files"
         )
 
 

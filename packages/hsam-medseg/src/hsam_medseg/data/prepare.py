@@ -15,8 +15,8 @@ from typing import Any
 import numpy as np
 
 from visioncore.errors import InputError
-from visioncore.files import atomic_path, writable_folder, write_text
-from visioncore.inference.batch import FAULTS, Summary, progress
+from visioncore.files import atomic_path, clear_partials, writable_folder, write_text
+from visioncore.inference.batch import Summary, progress, told
 from visioncore.medical import check_orientation
 
 from .datasets import CASES_FILE, Case, find_cases, read_case
@@ -60,6 +60,10 @@ class Preparation:
         }
 
 
+_IN_LABEL_MAP = {"values": "label values", "others": "other label values ignored (ignore: others):"}
+"""Names in messages for settings that a label map has under other names."""
+
+
 def prepare(
     data: str | Path,
     out: str | Path,
@@ -93,17 +97,16 @@ def prepare(
     out = writable_folder(out)
     _keep_settings(out, preparation)
     for name in (SLICES, CASES):
-        writable_folder(out / name)
+        clear_partials(writable_folder(out / name))
     summary = Summary()
     with ThreadPoolExecutor(THREADS) as threads, progress(len(found), "cases") as advance:
         work = {case: threads.submit(_prepare_case, case, out, preparation) for case in found}
         for case, result in work.items():
             try:
                 message = result.result()
-            except FAULTS as error:
-                reason = " ".join(str(error).split())
-                named = any(str(path) in reason for path in (case.image, case.label))
-                summary.failed[case.image] = reason if named else f"{case.image}: {reason}"
+            # all of it is reading and writing, so whatever is raised is the fault of these files
+            except Exception as error:
+                summary.failed[case.image] = told(error, [case.image, *filter(None, [case.label])])
                 message = f"failed: {summary.failed[case.image]}"
             else:
                 (summary.done if message is not None else summary.skipped).append(_record(out, case))
@@ -119,14 +122,15 @@ def _keep_settings(out: Path, preparation: Preparation) -> None:
     import yaml
 
     settings = preparation.settings()
-    if not (out / SETTINGS_FILE).is_file():
+    if not (out / SETTINGS_FILE).is_file() or not any((out / CASES).glob("*.json")):  # nothing was made by them
         write_text(out / SETTINGS_FILE, yaml.safe_dump(settings, sort_keys=False))
         return
     earlier = read_settings(out)
     for name, value in settings.items():
         if earlier.get(name) != value:
+            what = _IN_LABEL_MAP.get(name, name)
             was = earlier.get(name)
-            raise InputError(f"{out}: was prepared with {name} {was}, not {value}; name another folder, or remove it")
+            raise InputError(f"{out}: was prepared with {what} {was}, not {value}; name another folder, or remove it")
 
 
 def _record(out: Path, case: Case) -> Path:
@@ -186,5 +190,8 @@ def _write_list(out: Path, cases: Sequence[Case]) -> None:
         record = json.loads(_record(out, case).read_text(encoding="utf-8"))
         spacing = record["spacing"] or [""] * 3
         rows.append([case.name, record["image"], record["label"], len(record["slices"]), *spacing])
-    with atomic_path(out / CASES_FILE) as temporary, temporary.open("w", newline="", encoding="utf-8") as file:
+    with (
+        atomic_path(out / CASES_FILE) as temporary,
+        temporary.open("w", newline="", encoding="utf-8", errors="surrogateescape") as file,
+    ):
         csv.writer(file).writerows([columns, *rows])

@@ -5,15 +5,17 @@ from __future__ import annotations
 import csv
 import json
 import zipfile
-import zlib
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from visioncore.errors import InputError
+from visioncore.configs import read_text
+from visioncore.errors import InputError, damage
 from visioncore.files import natural_key
+from visioncore.recipes import parse_yaml
+from visioncore.size_limit import check_members
 
 from ..network.config import SYNAPSE_CLASSES
 from .datasets import CASES_FILE
@@ -145,15 +147,15 @@ class SliceFiles:
 
     def _read(self, index: int, *keys: str) -> list[NDArray[Any]]:
         path = self.path(index)
-        try:
+        if not path.is_file():
+            raise InputError(f"{path}: no such slice; prepare the data again")
+        with damage(path, "damaged", "; prepare the data again"):
+            with zipfile.ZipFile(path) as archive:
+                check_members(path, archive.infolist())
             with np.load(path, allow_pickle=False) as arrays:
+                if not set(keys) <= set(arrays):
+                    raise InputError(f"{path}: must hold image and label")
                 return [arrays[key] for key in keys]
-        except FileNotFoundError:
-            raise InputError(f"{path}: no such slice; prepare the data again") from None
-        except KeyError:
-            raise InputError(f"{path}: must hold image and label") from None
-        except (OSError, ValueError, EOFError, zipfile.BadZipFile, zlib.error) as error:
-            raise InputError(f"{path}: damaged ({error}); prepare the data again") from error
 
     def _checked(self, labels: NDArray[Any], path: Path) -> Labels:
         highest = len(self.classes)
@@ -218,12 +220,11 @@ def read_settings(folder: Path) -> dict[str, Any]:
     Raises:
         InputError: if it cannot be read.
     """
-    import yaml
-
+    path = folder / SETTINGS_FILE
     try:
-        settings = yaml.safe_load((folder / SETTINGS_FILE).read_text(encoding="utf-8"))
+        settings = parse_yaml(str(path), read_text(path))
         return {**settings, "classes": list(settings["classes"])}
-    except (OSError, yaml.YAMLError, UnicodeDecodeError, TypeError, KeyError) as error:
+    except (InputError, TypeError, KeyError) as error:
         raise InputError(f"{folder / SETTINGS_FILE}: damaged; prepare the data again in another folder") from error
 
 
@@ -231,7 +232,7 @@ def _prepared(folder: Path) -> SliceFiles:
     classes = tuple(read_settings(folder)["classes"])
     known: dict[str, list[int]] = {}
     try:
-        with (folder / CASES_FILE).open(newline="", encoding="utf-8") as file:
+        with (folder / CASES_FILE).open(newline="", encoding="utf-8", errors="surrogateescape") as file:
             cases = [row["name"] for row in csv.DictReader(file)]
         for case in cases:
             known |= json.loads((folder / CASES / f"{case}.json").read_text(encoding="utf-8"))["slices"]

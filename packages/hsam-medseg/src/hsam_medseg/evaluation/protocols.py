@@ -48,6 +48,7 @@ class Evaluation:
         reference_voxels: how large it is.
         voxel_ml: (cases,) size of a voxel in millilitres, NaN where it is unknown.
         segmented_by: what made the labels: network and settings, or the folder they came from.
+        note: what is to be known of the weights that made them; empty for nothing.
     """
 
     cases: list[str]
@@ -57,6 +58,7 @@ class Evaluation:
     reference_voxels: NDArray[np.int64]
     voxel_ml: Values
     segmented_by: str
+    note: str = ""
 
     def means(self) -> dict[str, float]:
         """Return the mean of every metric over cases, and then over organs, as published tables are made.
@@ -114,6 +116,7 @@ class Evaluation:
         report = {
             "cases": len(self.cases),
             "segmented_by": self.segmented_by,
+            "note": self.note or None,
             "cases_of_unknown_voxel_size": int(np.isnan(self.voxel_ml).sum()),
             "means": self.means(),
             "spreads": self.spreads(),
@@ -186,6 +189,7 @@ def evaluate(
         reference_voxels=reference_voxels.astype(np.int64),
         voxel_ml=np.array(voxel_ml),
         segmented_by=_describe(segment),
+        note=segment.notice if isinstance(segment, Predictor) else "",
     )
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Sequence
 from copy import deepcopy
-from importlib import import_module, metadata
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +24,9 @@ _MAY_BE_EMPTY = (
     *("PatientID", "PatientName", "PatientBirthDate", "PatientSex"),
     *("AccessionNumber", "StudyID", "StudyDate", "StudyTime"),
 )
+_NEEDED = ("SOPClassUID", "SOPInstanceUID", "StudyInstanceUID", "SeriesInstanceUID", "FrameOfReferenceUID")
+_SQUARE = 1e-4
+"""How far from right angles axes may be for highdicom, as a cosine."""
 _SERIES_NUMBER = 900
 
 
@@ -46,18 +49,14 @@ def write_dicom_seg(path: str | Path, labels: Volume, source: Volume, classes: S
     """
     path = Path(path)
     highdicom, concepts = libraries()
-    datasets = source.origin.headers if isinstance(source.origin, DicomSeries) else ()
-    if not source.located or not datasets or not all("SOPInstanceUID" in dataset for dataset in datasets):
-        raise InputError(
-            f"{source.source}: a DICOM segmentation is made for scans that are read from DICOM, with place"
-        )
+    datasets = check_source(source)
     placed = labels.oriented(source.orientation)
     if placed.voxels.shape != source.voxels.shape[:3] or not np.allclose(placed.affine, source.affine, atol=1e-3):
         raise InputError(f"{path}: the labels do not lie where {source.source} does; they must be of this very scan")
     if (highest := int(placed.voxels.max())) > len(classes):
         raise InputError(f"{path}: label {highest} among the labels, but there are {len(classes)} classes")
     method = highdicom.AlgorithmIdentificationSequence(
-        name=METHOD.title, version=_version(), family=concepts.DCM.ArtificialIntelligence
+        name=METHOD.title, version=METHOD.version, family=concepts.DCM.ArtificialIntelligence
     )
     segments = [
         highdicom.seg.SegmentDescription(
@@ -76,7 +75,7 @@ def write_dicom_seg(path: str | Path, labels: Volume, source: Volume, classes: S
             warnings.simplefilter("ignore")
             segmentation = highdicom.seg.Segmentation(
                 source_images=[_completed(dataset) for dataset in datasets],
-                pixel_array=_as_highdicom(highdicom, placed, datasets[0]),
+                pixel_array=_as_highdicom(highdicom, placed, datasets),
                 segmentation_type="BINARY",
                 segment_descriptions=segments,
                 series_instance_uid=highdicom.UID(),
@@ -85,7 +84,7 @@ def write_dicom_seg(path: str | Path, labels: Volume, source: Volume, classes: S
                 instance_number=1,
                 manufacturer=METHOD.name,
                 manufacturer_model_name=METHOD.title,
-                software_versions=_version(),
+                software_versions=METHOD.version,
                 device_serial_number="none",
                 series_description=f"{METHOD.title} segmentation",
             )
@@ -96,6 +95,24 @@ def write_dicom_seg(path: str | Path, labels: Volume, source: Volume, classes: S
     writable_folder(path.parent)
     with atomic_path(path) as temporary:
         segmentation.save_as(temporary)
+
+
+def check_source(source: Volume) -> Sequence[Any]:
+    """Return the data sets of a scan that a segmentation can refer to.
+
+    Raises:
+        InputError: if it is not from DICOM, or does not say where it lies, or what it is called.
+    """
+    if not isinstance(source.origin, DicomSeries):
+        raise InputError(
+            f"{source.name}: a DICOM segmentation refers to DICOM files, and this scan is none; leave out --dicom-seg"
+        )
+    datasets = source.origin.headers
+    missing = next((name for name in _NEEDED for dataset in datasets if name not in dataset), None)
+    if missing or not source.located:
+        lacks = missing or "the place of its slices"
+        raise InputError(f"{source.name}: the headers lack {lacks}, which a DICOM segmentation refers to")
+    return datasets
 
 
 def libraries() -> tuple[Any, Any]:
@@ -110,13 +127,6 @@ def libraries() -> tuple[Any, Any]:
         raise InputError(
             f'a DICOM segmentation needs {error.name}; run: pip install "{METHOD.name}[dicom-seg]"'
         ) from error
-
-
-def _version() -> str:
-    try:
-        return metadata.version(METHOD.name)
-    except metadata.PackageNotFoundError:  # copied into a larger package
-        return "unknown"
 
 
 def _concept(concepts: Any, name: str) -> Any:
@@ -140,11 +150,20 @@ def _completed(dataset: Any) -> Any:
     return completed
 
 
-def _as_highdicom(highdicom: Any, labels: Volume, dataset: Any) -> Any:
-    """Return labels as highdicom's own volume: its affine maps slice, row, column to DICOM's axes."""
+def _as_highdicom(highdicom: Any, labels: Volume, datasets: Sequence[Any]) -> Any:
+    """Return labels as highdicom's own volume: its affine maps slice, row, column to DICOM's axes.
+
+    Slices of a tilted gantry make no such volume, for its axes are at right angles; they are given as an array in the
+    order of their files.
+    """
+    array = labels.voxels.astype(np.uint8 if labels.voxels.max() < 256 else np.uint16)
+    affine = (LPS_TO_RAS @ labels.affine)[:, [2, 1, 0, 3]]
+    axes = affine[:3, :3] / np.linalg.norm(affine[:3, :3], axis=0)
+    if np.abs(axes.T @ axes - np.eye(3)).max() > _SQUARE and len(datasets) == len(array):
+        return array
     return highdicom.Volume(
-        array=labels.voxels.astype(np.uint8 if labels.voxels.max() < 256 else np.uint16),
-        affine=(LPS_TO_RAS @ labels.affine)[:, [2, 1, 0, 3]],
+        array=array,
+        affine=affine,
         coordinate_system="PATIENT",
-        frame_of_reference_uid=dataset.FrameOfReferenceUID,
+        frame_of_reference_uid=datasets[0].FrameOfReferenceUID,
     )

@@ -13,19 +13,20 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from visioncore.devices import resolve_device, resolve_dtype
 from visioncore.errors import InputError
-from visioncore.files import writable_folder
 from visioncore.inference.batch import Summary, process_files
+from visioncore.inference.predictor import BasePredictor
+from visioncore.inference.record import open_record
 from visioncore.inference.scan_planning import plan_scans
-from visioncore.medical import Volume
+from visioncore.medical import Volume, as_volume
 
 from ..data.intensity_windows import apply_window, parse_window
 from ..data.scans import SCANS, read_volume
 from ..network.fast import for_inference
 from ..network.model import HSAM
-from .dicom_seg import libraries, write_dicom_seg
-from .result import DICOM_SEG, LABELS, PREVIEW, PROBABILITIES, REPORT, Segmentation, beside
+from ..network.weights import load_model
+from .dicom_seg import check_source, libraries, write_dicom_seg
+from .result import DICOM_SEG, PREVIEW, PROBABILITIES, REPORT, Segmentation, beside, labels_suffix
 from .slice_by_slice import SliceSegmenter, Stage
 
 if TYPE_CHECKING:
@@ -36,15 +37,15 @@ if TYPE_CHECKING:
 __all__ = ["Predictor", "Segmentation", "Stage", "predict_files"]
 
 
-class Predictor:
+class Predictor(BasePredictor):
     """Segments organs in scans of any size.
 
     Args:
-        model: the network; it is moved to the device, put into evaluation mode and folded (`HSAM.unfold` takes that
-            back); a copy of it runs in half precision.
+        model: the weights that `load_model` takes, or the network: it is moved to the device, put into evaluation mode
+            and folded (`HSAM.unfold` takes that back); a copy of it runs in half precision.
         device: ``auto``, ``cpu``, ``cuda``, ``cuda:1``, ``mps``.
-        dtype: ``float32``; ``bfloat16`` or ``float16`` for more speed at a small cost in accuracy; ``auto`` is
-            bfloat16 on GPUs that have it and float32 elsewhere.
+        dtype: ``float32``; ``bfloat16`` or ``float16`` for more speed at a small cost in accuracy; or such a type of
+            PyTorch; ``auto`` is bfloat16 on GPUs that have it and float32 elsewhere.
         batch: slices on the device at a time; halved, for good, when memory runs out.
         stage: whose logits decide, see `Stage`.
         input_size: side in pixels to which slices are resized before the network's own size; by default what the
@@ -54,8 +55,8 @@ class Predictor:
         self_ensemble: average over the eight rotated and flipped versions of each slice, at eight times the cost; not
             published.
         compile: compile the network first (pays off for many slices).
-        notify: told, in one line, when the batch is halved, and of a scan in which nothing was found; default: a
-            warning.
+        notify: told, in one line, when the batch is halved, of a scan in which nothing was found, and that weights are
+            demo weights; default: a warning.
 
     Raises:
         InputError: if an option is not what it should be, or ``fine`` is asked of a network without second decoder.
@@ -63,10 +64,10 @@ class Predictor:
 
     def __init__(
         self,
-        model: HSAM,
+        model: HSAM | str | Path,
         device: str | torch.device = "auto",
         *,
-        dtype: str = "float32",
+        dtype: str | torch.dtype = "float32",
         batch: int = 8,
         stage: Stage = "fused",
         input_size: int | None = None,
@@ -75,12 +76,12 @@ class Predictor:
         compile: bool = False,
         notify: Callable[[str], None] = warnings.warn,
     ) -> None:
+        model = load_model(model) if isinstance(model, str | Path) else model
+        super().__init__(model, device, dtype=dtype, batch=batch, self_ensemble=self_ensemble, notify=notify)
         if stage not in get_args(Stage):
             raise InputError(f"stage is {stage!r}; it must be {' or '.join(get_args(Stage))}")
         if stage == "fine" and model.config.decoder != "hierarchical":
             raise InputError(f"stage is fine, but this network ({model.config.decoder}) has one decoder; use fused")
-        if batch < 1:
-            raise InputError(f"batch is {batch}; at least one slice must be on the device at a time")
         expected = model.config.preprocessing
         self.preprocessing = replace(
             expected,
@@ -88,8 +89,6 @@ class Predictor:
             window=expected.window if window is None else window,
         )
         self.window = parse_window(self.preprocessing.window)
-        self.device, self.notify = resolve_device(device), notify
-        self.dtype = resolve_dtype(dtype, self.device)
         self.model = for_inference(model, self.device, self.dtype)
         self.segmenter = SliceSegmenter(
             self.model,
@@ -103,26 +102,47 @@ class Predictor:
             notify=notify,
         )
 
+    def settings(self) -> dict[str, Any]:
+        return super().settings() | {
+            "stage": self.segmenter.stage,
+            "window": self.preprocessing.window,
+            "input_size": self.preprocessing.input_size,
+        }
+
     def __call__(
         self,
-        scan: str | Path | Volume | NDArray[Any],
+        scan: Any,
         *,
+        order: str | None = None,
+        affine: NDArray[Any] | None = None,
         probabilities: bool = False,
         show_progress: bool = False,
     ) -> Segmentation:
         """Segment a scan.
 
         Args:
-            scan: a file or folder, see `scans.read_volume`; a `Volume`; or an array (H, W), (D, H, W), or
-                (D, H, W, 3) for RGB, with values in the unit of the window, such as Hounsfield units.
+            scan: a file or folder, see `scans.read_volume`; a `Volume`; an image of nibabel or SimpleITK; or an array,
+                for which ``order`` or ``affine`` must be given, see `visioncore.medical.as_volume`. Values are in the
+                unit of the window, such as Hounsfield units.
+            order: of an array's axes, ``DHW`` for slices, rows, columns or ``WHD`` as from nibabel. An array that says
+                no more lies as it is taken to: in the orientation that the weights expect.
+            affine: of an array, as nibabel has it.
             probabilities: keep those of all classes, which takes two bytes for every voxel and class.
             show_progress: show on a terminal how many slices are done.
 
         Raises:
-            InputError: if the scan cannot be read, is no volume, or holds values that are not finite or that the window
-                is not for; if the memory does not suffice for a single slice; or if the network's output is not finite.
+            InputError: if the scan cannot be read, is no volume, is an array without order and affine, or holds values
+                that are not finite or that the window is not for; if the memory does not suffice for a single slice; or
+                if the network's output is not finite.
         """
-        volume = read_volume(scan) if isinstance(scan, str | Path) else _checked(scan)
+        if isinstance(scan, str | Path):
+            volume = read_volume(scan)
+        else:
+            volume = as_volume(scan, order=order, affine=affine)
+            volume.check_finite()
+            for note in () if volume is scan else volume.notes:
+                self.notify(note)
+        self.tell_notice()
         seen = volume.oriented(self.preprocessing.orientation)
         try:
             low, high = self.window.bounds(seen.voxels)
@@ -154,13 +174,14 @@ class Predictor:
             intensities=(low, high),
             stage=self.segmenter.stage,
             probabilities=likely,
+            notice=self.notice,
         )
         if result.note:
             self.notify(result.note)
         return result
 
     def segment(self, slices: NDArray[np.float32]) -> Labels:
-        """Segment slices that are oriented and windowed already; labels are (D, H, W).
+        """Segment slices that are oriented and windowed already; labels are (D, H, W), of no slices none.
 
         Args:
             slices: (D, H, W), or (D, H, W, 3) for RGB, float32 with values in [0, 1].
@@ -170,22 +191,33 @@ class Predictor:
         """
         if not np.issubdtype(slices.dtype, np.floating):
             raise InputError(f"slices are of {slices.dtype}; they must be floats with values in [0, 1]")
-        return self.segmenter(_checked(slices).voxels, lambda piece: piece)[0]
+        if not len(slices):
+            return np.empty(slices.shape[:3], np.uint8)
+        volume = Volume(slices)
+        volume.check_finite()
+        self.tell_notice()
+        return self.segmenter(volume.voxels, lambda piece: piece)[0]
 
     def run(self, images: Tensor) -> Tensor:
         """Return the final logits, (B, K, S, S) in float32 or better, on the device where the images were.
 
         Args:
-            images: (B, 3, S, S) in floating point with values in [0, 1], S the image size of the network.
+            images: (B, 3, S, S), or one as (3, S, S), in floating point with values in [0, 1], S the image size of the
+                network; of no image the result is empty.
 
         Raises:
             InputError: if they are something else, or memory does not suffice for a single slice.
         """
+        if images.ndim == 3:
+            return self.run(images[None])[0]
         side = self.model.config.image_size
-        if images.shape[1:] != (3, side, side) or not len(images) or not images.is_floating_point():
+        if images.shape[1:] != (3, side, side) or not images.is_floating_point():
             raise InputError(
                 f"images are {tuple(images.shape)} {images.dtype}; they must be (B, 3, {side}, {side}) of floats"
             )
+        if not len(images):
+            return images.new_empty(0, self.model.config.channels, side, side, dtype=torch.float32)
+        self.tell_notice()
         return self.segmenter.run(images)
 
 
@@ -198,26 +230,29 @@ def predict_files(
     preview: bool = True,
     dicom_seg: bool = False,
     series: str | None = None,
+    skip_damaged: bool = False,
     overwrite: bool = False,
     say: Callable[[str], None] = print,
 ) -> Summary:
     """Segment many scans.
 
-    For each there are ``<name>.nii.gz`` (labels), ``<name>.json`` (volumes of organs and how they were found), and what
-    else is asked for; inside a folder their place is kept. What is there already and newer than its scan is
-    skipped. A scan that cannot be read is reported and the others still run. Under ``accelerate launch`` or
-    ``torchrun`` the processes share the scans.
+    For each there are ``<name>.nii.gz`` (labels; of MetaImage, NRRD and pairs in their own format), ``<name>.json``
+    (volumes of organs and how they were found), and what else is asked for; inside a folder their place is kept. What
+    was made of the same scan with the same weights and options, as ``made.jsonl`` beside the results says, is skipped.
+    A scan that cannot be read is reported and the others still run. Under ``accelerate launch`` or ``torchrun`` the
+    processes share the scans.
 
     Args:
         inputs: files, folders, glob patterns, see `visioncore.medical.ScanReader.find`.
         predictor: does the work.
-        out: folder for the results.
+        out: folder for the results; for one scan also a ``.nii.gz`` file for its labels.
         probabilities: write ``<name>_probabilities.nii.gz`` too, (columns, rows, slices, K).
         preview: write ``<name>.png`` too, a figure.
         dicom_seg: write ``<name>.dcm`` too, DICOM-SEG; for scans that are DICOM.
         series: which series to read from DICOM folders of several.
+        skip_damaged: go on without slices of DICOM series that are damaged; else the scan counts as failed.
         overwrite: make results anew that are there already.
-        say: told a line for each scan that failed.
+        say: told a line for each scan that failed, and of results that are made anew.
 
     Returns:
         What was done, skipped and failed; its ``exit_code`` is 1 if a scan failed.
@@ -228,10 +263,17 @@ def predict_files(
     """
     if dicom_seg:
         libraries()  # told now, not of each scan when the work is done
-    wanted = {LABELS: True, REPORT: True, PROBABILITIES: probabilities, PREVIEW: preview, DICOM_SEG: dicom_seg}
-    endings = [ending for ending, asked in wanted.items() if asked]
-    jobs = plan_scans(inputs, writable_folder(out), SCANS.find, endings)
+    wanted = {REPORT: True, PROBABILITIES: probabilities, PREVIEW: preview, DICOM_SEG: dicom_seg}
+    others = [ending for ending, asked in wanted.items() if asked]
+    jobs = plan_scans(inputs, Path(out), SCANS.find, lambda source: (labels_suffix(source), *others))
+    record = open_record(out, jobs, predictor.recorded() | {"series": series, "skip_damaged": skip_damaged})
     targets = {job.source: job.target for job in jobs}
+
+    def read(source: Path) -> tuple[Path, Volume]:
+        volume = read_volume(source, series=series, skip_damaged=skip_damaged)
+        if dicom_seg:
+            check_source(volume)  # before the work, not after it
+        return targets[source], volume
 
     def work(task: tuple[Path, Volume]) -> Segmentation:
         target, scan = task
@@ -241,37 +283,18 @@ def predict_files(
         return replace(result, probabilities=None)
 
     def write(result: Segmentation, target: Path) -> None:
-        result.save(target)
-        if preview:
-            result.plot(beside(target, PREVIEW))
         if dicom_seg:
             write_dicom_seg(beside(target, DICOM_SEG), result.labels, result.scan, result.classes)
+        if preview:
+            result.plot(beside(target, PREVIEW))
+        result.save(target)
 
     return process_files(
         jobs,
-        lambda source: (targets[source], read_volume(source, series=series)),
+        read,
         work,
         write,
+        record=record,
         overwrite=overwrite,
         say=say,
     )
-
-
-def _checked(scan: Volume | NDArray[Any]) -> Volume:
-    """Return a volume or array that did not come from a file as a valid volume."""
-    if isinstance(scan, Volume):
-        volume = scan
-    else:
-        voxels = np.asarray(scan)
-        if voxels.ndim == 3 and voxels.shape[2] == 3:
-            raise InputError(
-                f"an array of {voxels.shape} may be one RGB slice or a grey volume; give (1, H, W, 3), or a Volume"
-            )
-        volume = Volume(voxels[None] if voxels.ndim == 2 else voxels)
-    for index, piece in enumerate(volume.voxels):  # one at a time, for the sake of memory
-        if not np.isfinite(piece).all():
-            raise InputError(
-                f"{volume.source or 'the scan'}: slice {index} holds voxels that are not finite numbers; give them a "
-                "value, such as that of air"
-            )
-    return volume

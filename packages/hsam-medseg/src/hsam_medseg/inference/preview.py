@@ -6,18 +6,18 @@ import colorsys
 import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from visioncore.extras import require
-from visioncore.files import atomic_path
 from visioncore.medical import Volume
+from visioncore.report import new_figure
 
 from ..data.intensity_windows import apply_window
 
 if TYPE_CHECKING:
+    from matplotlib.figure import Figure
     from numpy.typing import NDArray
 
     Floats = NDArray[np.float32]
@@ -46,23 +46,22 @@ class Plane:
     letters: str
 
 
-def plot_preview(path: str | Path, scan: Volume, labels: Volume, legend: Mapping[int, str], window: str) -> None:
-    """Write a figure of the axial, coronal and sagittal slice with most organs, in the radiological view.
+def plot_preview(scan: Volume, labels: Volume, legend: Mapping[int, str], window: str) -> Figure:
+    """Return a figure of the axial, coronal and sagittal slice with most organs, in the radiological view.
 
     Patients are seen from their feet and from the front: their right is on the left. Where the scan does not say how
     it lies, planes are shown as they are stored.
 
     Args:
-        path: the file; its suffix (png, jpg, pdf, svg, webp) decides the format.
         scan: (D, H, W), or (D, H, W, 3) for RGB.
         labels: (D, H, W) whole numbers, 0 for background, in the place of the scan.
         legend: label -> what is written for it; labels that are not in it are not coloured.
         window: intensities that are black and white, see `windows.parse_window`.
 
     Raises:
-        InputError: if matplotlib is missing, or the file cannot be written.
+        InputError: if matplotlib is missing.
     """
-    figures, patches = require("matplotlib.figure", "images"), require("matplotlib.patches", "images")
+    patches = require("matplotlib.patches", "images")
     colours = organ_colours(legend)
     planes = cut_planes(scan.oriented("LPS"), labels.oriented("LPS"), colours, window)
     scale = min(WIDTH / sum(plane.millimetres[1] for plane in planes), HEIGHT / max(p.millimetres[0] for p in planes))
@@ -71,7 +70,7 @@ def plot_preview(path: str | Path, scan: Volume, labels: Volume, legend: Mapping
     width, height = max(taken, WIDTH / 2), max(size[0] for size in sizes)
     columns = max(1, min(len(legend), int(width / 2.4)))
     below, above = 0.3 + 0.22 * math.ceil(len(legend) / columns), 0.3
-    figure = figures.Figure(figsize=(width, height + below + above), dpi=150, facecolor="black")
+    figure = new_figure(width, height + below + above, "black")
     left = (width - taken) / 2
     for plane, (tall, wide) in zip(planes, sizes, strict=True):
         bottom = below + (height - tall) / 2
@@ -83,9 +82,7 @@ def plot_preview(path: str | Path, scan: Volume, labels: Volume, legend: Mapping
         figure.legend(handles=handles, loc="lower center", ncols=columns, frameon=False, labelcolor="white", fontsize=9)
     else:
         figure.text(0.5, 0.02, "nothing found", color="white", fontsize=9, ha="center")
-    Path(path).parent.mkdir(parents=True, exist_ok=True)
-    with atomic_path(path) as temporary:
-        figure.savefig(temporary)
+    return figure
 
 
 def organ_colours(labels: Iterable[int]) -> dict[int, tuple[float, float, float]]:

@@ -2,31 +2,37 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from visioncore.inference.result import result_path
-from visioncore.medical import Volume, volume_name
-from visioncore.report import write_json
+from visioncore.errors import some
+from visioncore.inference.result import BaseResult, result_path
+from visioncore.medical import Volume, as_given, volume_name
+from visioncore.medical.nifti_files import PAIR
+from visioncore.medical.sitk_images import SITK_SUFFIXES
+from visioncore.report import save_figure, write_json
 
 from ..data.labels import write_labels, write_probabilities
 from ..network.config import Preprocessing
 from .preview import plot_preview
 
 if TYPE_CHECKING:
+    from matplotlib.figure import Figure
     from numpy.typing import NDArray
 
 LABELS, REPORT, PREVIEW = ".nii.gz", ".json", ".png"
 PROBABILITIES, DICOM_SEG = "_probabilities.nii.gz", ".dcm"
-"""How the names of results end."""
+"""How the names of results end; labels, where the scan's format cannot hold them."""
+_OWN = (PAIR[0], *SITK_SUFFIXES["MetaImage"], *SITK_SUFFIXES["NRRD"])
+"""Suffixes of scans whose labels are written in the same format."""
 
 
-@dataclass(frozen=True, eq=False)
-class Segmentation:
+@dataclass(frozen=True, eq=False, repr=False)
+class Segmentation(BaseResult):
     """The organs of a scan.
 
     Attributes:
@@ -38,6 +44,7 @@ class Segmentation:
         intensities: what the window made black and white, in the scan's own unit.
         stage: whose logits decided: ``fused``, ``fine`` or ``coarse``.
         probabilities: (K, D, H, W) float16 with K = C + 1, background first, if they were asked for.
+        notice: what is to be known of the weights, such as that they are demo weights; empty for nothing.
     """
 
     scan: Volume
@@ -46,7 +53,22 @@ class Segmentation:
     preprocessing: Preprocessing
     intensities: tuple[float, float]
     stage: str
-    probabilities: NDArray[np.float16] | None = field(default=None, repr=False)
+    probabilities: NDArray[np.float16] | None = None
+    notice: str = ""
+
+    @property
+    def source(self) -> Path | None:  # type: ignore[override]
+        """The file or folder the scan came from, if it came from one."""
+        return self.scan.source
+
+    @property
+    def values(self) -> NDArray[Any]:
+        return self.labels.voxels
+
+    def __str__(self) -> str:
+        found = [f"{name} {self._size(name)}" for name in self.classes if self.voxels[name]]
+        slices, rows, columns = self.labels.voxels.shape
+        return f"{slices} slices of {columns} x {rows}: {some(found) or 'nothing found'}"
 
     @cached_property
     def voxels(self) -> dict[str, int]:
@@ -90,7 +112,7 @@ class Segmentation:
             "intensities": self.intensities,
             "stage": self.stage,
             "organs": organs,
-            "note": self.note,
+            "note": "; ".join(filter(None, (self.notice, self.note))) or None,
         }
 
     def save(self, target: str | Path) -> Path:
@@ -105,12 +127,21 @@ class Segmentation:
         Raises:
             InputError: if that is the scan itself, or cannot be written.
         """
-        name = f"{volume_name(self.scan.source) if self.scan.source else 'labels'}{LABELS}"
+        source = self.scan.source
+        name = f"{volume_name(source)}{labels_suffix(source)}" if source else f"labels{LABELS}"
         path = result_path(target, name, self.scan.source, "scan")
         self.save_probabilities(path)
         write_json(beside(path, REPORT), self.report)
         write_labels(path, self.labels)
         return path
+
+    def as_given(self) -> Any:
+        """Return the labels as what was given: an image of nibabel or SimpleITK, an array in its order; else `labels`.
+
+        Raises:
+            InputError: if it cannot hold them.
+        """
+        return as_given(self.labels)
 
     def save_probabilities(self, target: Path) -> None:
         """Write the probabilities, if there are any, beside where the labels are or will be.
@@ -121,19 +152,30 @@ class Segmentation:
         if self.probabilities is not None:
             write_probabilities(beside(target, PROBABILITIES), self.probabilities, self.labels)
 
-    def plot(self, path: str | Path) -> None:
-        """Write a figure of three planes with the organs in colour, see `preview.plot_preview`.
+    def plot(self, path: str | Path | None = None) -> Figure:
+        """Draw three planes with the organs in colour, see `preview.plot_preview`.
+
+        The figure is returned, and written to ``path`` if one is given.
 
         Raises:
             InputError: if it cannot be written.
         """
         legend = {
-            label: f"{name}  {_size(self.voxels[name], self.volumes_ml[name])}"
+            label: f"{name}  {self._size(name)}"
             for label, name in enumerate(self.classes, start=1)
             if self.voxels[name]
         }
         low, high = self.intensities
-        plot_preview(path, self.scan, self.labels, legend, f"{low},{high}")
+        figure = plot_preview(self.scan, self.labels, legend, f"{low},{high}")
+        save_figure(figure, path)
+        return figure
+
+    def _size(self, name: str) -> str:
+        """Return how large a class is, as text."""
+        voxels, millilitres = self.voxels[name], self.volumes_ml[name]
+        if millilitres is None:
+            return f"{voxels:,} voxels"
+        return f"{millilitres:,.0f} ml" if millilitres >= 10 else f"{millilitres:.2g} ml"
 
 
 def beside(labels: Path, ending: str) -> Path:
@@ -142,7 +184,7 @@ def beside(labels: Path, ending: str) -> Path:
     return labels.with_name((Path(name).stem if name == labels.name else name) + ending)
 
 
-def _size(voxels: int, millilitres: float | None) -> str:
-    if millilitres is None:
-        return f"{voxels:,} voxels"
-    return f"{millilitres:,.0f} ml" if millilitres >= 10 else f"{millilitres:.2g} ml"
+def labels_suffix(scan: Path) -> str:
+    """Return the suffix that the labels of a scan in a file or folder get."""
+    own = scan.suffix.lower()
+    return own if own in _OWN and not scan.is_dir() else LABELS

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
-from visioncore.configs import check_choices
-from visioncore.errors import InputError
+from visioncore.configs import check_choices, check_most, shown
+from visioncore.errors import InputError, some
 from visioncore.medical import check_orientation
 
 PATCH = 16
@@ -43,6 +44,7 @@ class Preprocessing:
         check_orientation(self.orientation)
         if self.input_size is not None and self.input_size < 1:
             raise InputError(f"input_size is {self.input_size}; it must be a side in pixels, or none")
+        check_most(self, input_size=8192)
 
 
 @dataclass(frozen=True)
@@ -82,8 +84,7 @@ class HSAMConfig:
         check_choices(self)
         if self.image_size < PATCH or self.image_size % PATCH:
             raise InputError(f"image_size is {self.image_size}; it must be a positive multiple of {PATCH}")
-        if not self.classes or len(set(self.classes)) != len(self.classes) or "" in self.classes:
-            raise InputError(f"classes are {', '.join(self.classes) or 'none'}; at least one name, each only once")
+        check_class_names(self.classes)
         if self.lora_rank < 0:
             raise InputError(f"lora_rank is {self.lora_rank}; it must be at least 0")
         if self.train_encoder and self.lora_rank:
@@ -94,6 +95,9 @@ class HSAMConfig:
             raise InputError(f"decoder_width is {self.decoder_width}; with {self.backbone} it must be {SAM_WIDTH}")
         if self.gate == "working" and self.decoder != "hierarchical":
             raise InputError(f"gate is working; it belongs to the hierarchical decoder, not to {self.decoder}")
+        check_most(self, image_size=8192, lora_rank=4096, decoder_width=4096, decoder_mlp=65536)
+        if len(self.classes) > 65535:
+            raise InputError(f"{len(self.classes)} classes; there may be 65535, which 16-bit labels can tell apart")
 
     @property
     def grid(self) -> int:
@@ -104,6 +108,20 @@ class HSAMConfig:
     def channels(self) -> int:
         """Output channels K = C + 1; channel 0 is the background."""
         return len(self.classes) + 1
+
+
+def check_class_names(classes: Sequence[str]) -> None:
+    """Validate the names of classes, which are written into tables, JSON and DICOM, and printed.
+
+    Raises:
+        InputError: if there is none, one is there twice, or one is blank or has characters that cannot be printed.
+    """
+    unprintable = [name for name in classes if not name.strip() or not name.isprintable()]
+    if not classes or len(set(classes)) != len(classes) or unprintable:
+        raise InputError(
+            f"classes are {some(map(shown, unprintable or classes)) or 'none'}; at least one printable name, each only "
+            "once"
+        )
 
 
 def named_config(name: str) -> HSAMConfig | None:

@@ -26,7 +26,7 @@ from .config import HSAMConfig, Preprocessing
 from .decoders import CoarseDecoder, FineDecoder, training_noise
 from .output import Output
 from .position import EmptyPrompt
-from .published import fill_adapter, fill_from_sam, read_published, read_sam
+from .published import fill_adapter, fill_from_sam, read_encoder, read_published, read_sam
 from .sam_decoder import SAMDecoder
 from .unused_tensors import UnusedTensors, unused_shapes
 
@@ -81,7 +81,8 @@ class HSAM(Pretrained):
 
         Args:
             adapter: the authors' file.
-            sam: SAM's own file of the same backbone, whose image encoder is used; without it the error says which.
+            sam: SAM's own file of the same backbone, whose image encoder is used, or its name such as ``sam-vit-b``
+                once the command ``weights`` has fetched it; without it the error says which.
             classes: what its classes are called, if they are not those of Synapse.
             preprocessing: what the weights expect of volumes, if that is not what the authors do for Synapse.
             device: where the model goes; "auto" takes the best there is.
@@ -100,7 +101,7 @@ class HSAM(Pretrained):
                 )
             config = replace(config, classes=tuple(classes))
         config = replace(config, preprocessing=preprocessing or config.preprocessing)
-        encoder = read_image_encoder(read_sam(sam, config.backbone), config.backbone, str(sam))
+        encoder = read_encoder(sam, config.backbone)
         model = cls(config)
         model.fill_encoder(encoder)
         fill_adapter(model, published.state, published.where)

@@ -13,11 +13,13 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from visioncore.backbones.sam import SAM_ENCODERS, SAM_FILES, SOURCE
-from visioncore.errors import InputError
+from visioncore.backbones.sam import SAM_ENCODERS, SAM_FILES, SOURCE, read_image_encoder
+from visioncore.errors import InputError, one_line
+from visioncore.weights.fetched import backbone_file
 from visioncore.weights.pretrained import Pretrained
 from visioncore.weights.state_dicts import compare, read_state_dict, strip_prefix
 
+from ..method import METHOD
 from .config import PATCH, SYNAPSE_CLASSES, HSAMConfig, Preprocessing
 from .unused_tensors import unused_shapes
 
@@ -128,7 +130,7 @@ def detect_config(state: Mapping[str, Tensor], where: str) -> HSAMConfig:
     if tokens is None or norm is None or down is None:
         raise InputError(
             f"{where}: not an H-SAM checkpoint: it has no mask_decoder.mask_tokens.weight, mask_decoder2.norm1.weight "
-            f"or w_a_000 (it has {len(state)} tensors, the first is {next(iter(state), 'none')})"
+            f"or w_a_000 (it has {len(state)} tensors, the first is {one_line(next(iter(state), 'none'))})"
         )
     depths = {config.depth: name for name, config in SAM_ENCODERS.items()}
     if pairs % 2 or pairs // 2 not in depths:
@@ -232,6 +234,10 @@ def read_config(path: str | Path) -> HSAMConfig:
 def read_sam(path: str | Path | None, backbone: str) -> dict[str, Tensor]:
     """Return the tensors of SAM's own checkpoint of a backbone.
 
+    Args:
+        path: the file, or the name of one that the command ``weights`` has fetched.
+        backbone: such as ``vit_b``.
+
     Raises:
         InputError: if there is none; the text says which file it should be and where its authors publish it.
     """
@@ -240,7 +246,21 @@ def read_sam(path: str | Path | None, backbone: str) -> dict[str, Tensor]:
             f"{backbone} is no backbone of SAM's, so there is no checkpoint to start from; set train_encoder to true "
             "and lora_rank to 0, and give none"
         )
-    if path is None or not Path(path).exists():
+    path = None if path is None else backbone_file(METHOD, path)
+    if path is None or not path.exists():
         missing = "no SAM checkpoint was given" if path is None else f"{path}: no such file"
-        raise InputError(f"{missing}; {backbone} needs {SAM_FILES[backbone]}, which {SOURCE} links to")
+        name = f"sam-{backbone.replace('_', '-')}"
+        raise InputError(
+            f"{missing}; {backbone} needs {SAM_FILES[backbone]}, which {SOURCE} links to and "
+            f"{METHOD.name} weights get {name} fetches, for --sam {name}"
+        )
     return read_state_dict(path)
+
+
+def read_encoder(path: str | Path | None, backbone: str) -> dict[str, Tensor]:
+    """Return the tensors of SAM's image encoder, with arguments and errors as `read_sam`.
+
+    Raises:
+        InputError: if it is the checkpoint of another backbone or of something else.
+    """
+    return read_image_encoder(read_sam(path, backbone), backbone, str(path))

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from visioncore.weights import loading
 
-from ..method import PACKAGE
+from ..method import METHOD
 from .model import HSAM
 
 
@@ -21,4 +21,4 @@ def load_model(weights: str | Path, *, sam: str | Path | None = None) -> HSAM:
     Raises:
         InputError: if it cannot be read or does not fit.
     """
-    return loading.load_model(HSAM, PACKAGE, weights, sam=sam)
+    return loading.load_model(METHOD, weights, sam=sam)

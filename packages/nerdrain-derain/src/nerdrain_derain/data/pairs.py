@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import os
 import re
 from collections import defaultdict
@@ -11,7 +10,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from visioncore.errors import InputError, some
-from visioncore.files import expand_inputs
+from visioncore.files import expand_inputs, read_list
 from visioncore.images import IMAGE_SUFFIXES, image_size
 
 INPUT_FOLDERS = ("input", "rain", "rainy", "rainy_image")
@@ -40,8 +39,8 @@ def find_pairs(source: str | Path) -> list[Pair]:
 
     Args:
         source: a folder with ``input`` and ``target`` (the layout of the published data sets; ``rain``/``norain``,
-            ``rainy``/``clean`` and ``gt`` are understood), or a CSV file with two columns, rainy and clean,
-            relative to it.
+            ``rainy``/``clean`` and ``gt`` are understood), or a CSV file with the columns rainy and clean, relative to
+            it.
 
     Raises:
         InputError: if folders or images are missing, an image has no partner or several, or sizes differ; the
@@ -151,19 +150,10 @@ _RULES: Sequence[tuple[Key, Key]] = (
 
 def _read_manifest(path: Path) -> list[Pair]:
     pairs = []
-    try:
-        with path.open(newline="", encoding="utf-8-sig") as file:
-            rows = list(csv.reader(file))
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise InputError(
-            f"{path}: not a list of pairs; it should be a folder with input and target, or a CSV file"
-        ) from error
-    for number, row in enumerate(rows, start=1):
-        if not row or row == ["rainy", "clean"]:
-            continue
-        if len(row) != 2:
+    for number, row in read_list(path, Pair._fields, "a list of pairs, nor a folder with input and target"):
+        if not {*Pair._fields} <= row.keys():
             raise InputError(f"{path}, line {number}: {len(row)} columns; there must be two, rainy and clean")
-        pair = Pair(*(path.parent / entry.strip() for entry in row))
+        pair = Pair(*(path.parent / row[role] for role in Pair._fields))
         missing = [str(entry) for entry in pair if not entry.is_file()]
         if missing:
             raise InputError(f"{path}, line {number}: no such file: {missing[0]}")

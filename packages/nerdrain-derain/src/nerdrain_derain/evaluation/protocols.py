@@ -58,7 +58,7 @@ def evaluate(
             before, after = (measure_by(protocols, to_tensor(x), clean, pair.rainy) for x in (rainy, restored))
             measured.append(Measured({"image": pair.rainy.name}, before, after))
             advance()
-    return Evaluation(measured, _describe(restore))
+    return Evaluation(measured, _describe(restore), restore.notice if isinstance(restore, Predictor) else "")
 
 
 def _results(folder: Path, pairs: Sequence[Pair], root: Path) -> dict[Path, Path]:

@@ -3,22 +3,19 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Unpack
+from typing import Unpack
 
-import numpy as np
 import torch
 from torch import Tensor
 
-from visioncore.images import Image
+from visioncore.inference.image_inputs import GivenImage, Range
 from visioncore.inference.restoration import ImagePredictor, Settings, in_precision, predict_images
 from visioncore.inference.tiling import Tiles
 
 from ..network.model import MULTIPLE, NeRDRain
+from ..network.weights import load_model
 from .official_windows import run_windows
 from .result import Prediction
-
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
 
 __all__ = ["Prediction", "Predictor", "predict_files"]
 
@@ -31,10 +28,10 @@ class Predictor(ImagePredictor[Prediction]):
     """Removes rain from images and videos of any size.
 
     Args:
-        model: the network; it is moved to the device.
+        model: the network, which is moved to the device, or the weights that `load_model` takes.
         device: ``auto``, ``cpu``, ``cuda``, ``cuda:1``, ``mps``.
-        dtype: ``float32``; ``bfloat16`` or ``float16`` for more speed at a small cost in accuracy; ``auto`` is
-            bfloat16 on GPUs that have it and float32 elsewhere.
+        dtype: ``float32``; ``bfloat16`` or ``float16`` for more speed at a small cost in accuracy; or such a type of
+            PyTorch; ``auto`` is bfloat16 on GPUs that have it and float32 elsewhere.
         tiles: how images are cut up: into tiles of (size, overlap), by default of the size that was trained on, blended
             without seams; ``whole``; or ``official``, the authors' windows of 256. Statistics of attention are taken
             over a tile, so results depend on it a little; the numbers of the paper need ``official``. An image no
@@ -43,7 +40,7 @@ class Predictor(ImagePredictor[Prediction]):
         batch: images or tiles on the device at a time; fewer after memory ran out.
         self_ensemble: average over the eight rotated and flipped versions, at eight times the cost.
         compile: compile the network for the tile size first (pays off for many tiles).
-        notify: told, in one line, when the batch is halved; default: a warning.
+        notify: told, in one line, when the batch is halved, and that weights are demo weights; default: a warning.
 
     Raises:
         InputError: if the device, the precision, the tiles or the batch are not what they should be.
@@ -55,7 +52,7 @@ class Predictor(ImagePredictor[Prediction]):
 
     def __init__(
         self,
-        model: NeRDRain,
+        model: NeRDRain | str | Path,
         device: str | torch.device = "auto",
         *,
         tiles: Tiles | str | None = (256, 32),
@@ -63,13 +60,14 @@ class Predictor(ImagePredictor[Prediction]):
         compile: bool = False,
         **settings: Unpack[Settings],
     ) -> None:
-        super().__init__(device, tiles=tiles, batch=batch, **settings)
+        model = load_model(model) if isinstance(model, str | Path) else model
+        super().__init__(model, device, tiles=tiles, batch=batch, **settings)
         self.model = model.to(self.device).eval()
         self.network = in_precision(torch.compile(self.model) if compile else self.model, self.device, self.dtype)
 
-    def __call__(self, image: str | Path | Image | NDArray[np.uint8] | NDArray[np.uint16]) -> Prediction:
+    def __call__(self, image: GivenImage, *, range: Range | None = None) -> Prediction:
         """Remove the rain from an image: see `image`."""
-        return self.image(image)
+        return self.image(image, range=range)
 
     @property
     def precision(self) -> torch.dtype:

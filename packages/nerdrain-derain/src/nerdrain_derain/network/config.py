@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from visioncore.configs import check_choices
+from visioncore.configs import check_choices, check_most
 from visioncore.errors import InputError
 
 
@@ -54,6 +54,7 @@ class NeRDRainConfig:
             raise InputError(
                 f"inr_hidden is {self.inr_hidden} and ffn_expansion {self.ffn_expansion}; hidden layers need a width"
             )
+        check_most(self, dim=4096, num_blocks=1000, ffn_expansion=64, inr_hidden=65536)
 
 
 VARIANTS: dict[str, NeRDRainConfig] = {

@@ -9,7 +9,7 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
-from visioncore.errors import InputError
+from visioncore.errors import InputError, one_line
 from visioncore.weights.state_dicts import compare, read_state_dict, strip_prefix
 
 from .config import VARIANTS
@@ -124,7 +124,7 @@ def detect_variant(state: Mapping[str, Tensor], where: str) -> str:
     if embed is None or embed.ndim != 4:
         raise InputError(
             f"{where}: not a NeRD-Rain checkpoint: it has no convolution patch_embed_max.proj.weight "
-            f"(it has {len(state)} tensors, the first is {next(iter(state), 'none')})"
+            f"(it has {len(state)} tensors, the first is {one_line(next(iter(state), 'none'))})"
         )
     cab = any(".CA.conv_du." in name for name in state)
     for variant, config in VARIANTS.items():

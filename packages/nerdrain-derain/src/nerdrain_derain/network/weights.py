@@ -6,7 +6,7 @@ from pathlib import Path
 
 from visioncore.weights import loading
 
-from ..method import PACKAGE
+from ..method import METHOD
 from .model import NeRDRain
 
 
@@ -20,4 +20,4 @@ def load_model(weights: str | Path) -> NeRDRain:
     Raises:
         InputError: if it cannot be read or does not fit.
     """
-    return loading.load_model(NeRDRain, PACKAGE, weights)
+    return loading.load_model(METHOD, weights)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Literal
 
+from visioncore.configs import check_most
 from visioncore.errors import InputError
 from visioncore.training import LoopConfig
 
@@ -46,6 +47,7 @@ class DataConfig:
             raise InputError(f"data.held_out is {self.held_out}; it must lie between 0 and 1")
         if self.cache_mb < 0:
             raise InputError(f"data.cache_mb is {self.cache_mb}; it must be at least 0")
+        check_most(self, "data.", patch=16384, validation_patch=65536, cache_mb=10**7)
 
 
 @dataclass(frozen=True)

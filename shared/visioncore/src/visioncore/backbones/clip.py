@@ -14,7 +14,7 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
-from ..errors import InputError
+from ..errors import InputError, one_line
 from ..extras import require
 from ..weights.state_dicts import compare, read_state_dict, strip_prefix
 from ..weights.torchscript import is_torchscript, read_torchscript
@@ -174,7 +174,7 @@ def download_clip_resnet(name: str = "RN50", tag: str = "openai") -> dict[str, T
         model = open_clip.create_model(name, pretrained=tag)
     # The download's errors and those of the transport under it share no base class.
     except Exception as error:
-        reason = " ".join(str(error).split())
+        reason = one_line(error)
         raise InputError(f"open_clip could not get the weights {tag} of {name} ({reason})") from error
     return tower_state(model.visual.state_dict(), f"open_clip's {name}")
 

@@ -18,7 +18,8 @@ from torch import Tensor, nn
 from torch.export import ExportedProgram
 
 from ..errors import InputError
-from ..files import atomic_path, writable_folder
+from ..files import atomic_path, clear_partials, writable_folder
+from ..inference.batch import progress
 from ..methods import Method
 from .networks import difference, example_inputs, tensors_of
 
@@ -105,23 +106,31 @@ def export_files(
     if "onnx" in formats and size >= _MOST:
         raise InputError(f"the weights take {size / 2**30:.1f} GiB, and an ONNX file holds 2; export to pt2 instead")
     folder = writable_folder(out)
+    clear_partials(folder)
     given = tuple(exported.inputs.values())
-    with torch.no_grad(), _quiet():
-        expected = exported.expected or tensors_of(exported.network(*given))
-        traced = given if exported.traced is None else tuple(exported.traced)
-        program = torch.export.export(exported.network, traced, dynamic_shapes=exported.dynamic_shapes)
     errors = {}
-    for name in formats:
-        path = folder / f"model.{name}"
-        encode, run = FORMATS[name]
-        with atomic_path(path) as temporary:
-            with _quiet():
-                encoded = encode(program, tuple(exported.inputs), outputs[: len(expected)])
-            temporary.write_bytes(encoded)
-            with torch.no_grad():
-                errors[path] = difference(run(temporary, exported.inputs), expected)
-            if not errors[path] <= TOLERANCE:
-                raise InputError(f"{path}: not written; it differs from eager by {errors[path]:.2e}, over {TOLERANCE}")
+    # of each format: encoded, and compared
+    with progress(1 + 2 * len(formats), "steps of the export") as advance:
+        with torch.no_grad(), _quiet():
+            expected = exported.expected or tensors_of(exported.network(*given))
+            traced = given if exported.traced is None else tuple(exported.traced)
+            program = torch.export.export(exported.network, traced, dynamic_shapes=exported.dynamic_shapes)
+        advance()
+        for name in formats:
+            path = folder / f"model.{name}"
+            encode, run = FORMATS[name]
+            with atomic_path(path) as temporary:
+                with _quiet():
+                    encoded = encode(program, tuple(exported.inputs), outputs[: len(expected)])
+                temporary.write_bytes(encoded)
+                advance()
+                with torch.no_grad():
+                    errors[path] = difference(run(temporary, exported.inputs), expected)
+                advance()
+                if not errors[path] <= TOLERANCE:
+                    raise InputError(
+                        f"{path}: not written; it differs from eager by {errors[path]:.2e}, over {TOLERANCE}"
+                    )
     return errors
 
 

@@ -23,7 +23,7 @@ def load_weights(method: Method, weights: str | Path, **companions: str) -> Any:
         companions: further files that an authors' checkpoint needs; empty for none.
     """
     given = {name: path or None for name, path in companions.items()}
-    return load_model(method.load(method.network.model), method.module, weights, **given)
+    return load_model(method, weights, **given)
 
 
 def named_config(method: Method, name: str | Path) -> Any:

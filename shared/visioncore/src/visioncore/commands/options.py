@@ -43,9 +43,9 @@ Dtype = Annotated[
     Literal["auto", "float32", "bfloat16", "float16"],
     arg(help="precision: bfloat16 and float16 are faster and a little less exact"),
 ]
-Weights = Annotated[str, arg(help="demo, a folder, a hub id, or a checkpoint of the authors")]
+Weights = Annotated[str, arg(help="demo, a name of weights list, a folder, a hub id, the authors' file")]
 Device = Annotated[str, arg(help="auto, cpu, cuda, cuda:1, mps")]
-Out = Annotated[Path, arg(help="folder for the results")]
+Out = Annotated[Path, arg(help="folder for the results; for one input also a file")]
 Overwrite = Annotated[bool, arg(help="make results anew that are there already")]
 Batch = Annotated[int, arg(help="images, slices or tiles on the device at a time")]
 Compile = Annotated[bool, arg(help="compile the network first, which pays off for many inputs of one size")]

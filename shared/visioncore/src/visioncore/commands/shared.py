@@ -5,13 +5,16 @@ import inspect
 import json as json_format
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import partial
 from pathlib import Path
-from typing import Annotated, Any, NamedTuple
+from typing import Annotated, Any, Literal, NamedTuple
 
 from tyro.conf import Positional, arg
 
 from ..cli import Command, complain, run, say
+from ..errors import InputError, one_line
 from ..methods import Method, load
+from .early import check_early
 from .options import Compiled, Device, Dtypes, Formats, Rounds
 
 Published = Annotated[Positional[Path], arg(help="the authors' file; which variant it is shows in its tensors")]
@@ -20,6 +23,10 @@ Results = Annotated[Path, arg(help="folder for figure, report and results")]
 Files = Annotated[Path, arg(help="folder for model.onnx and model.pt2")]
 Figures = Annotated[Path, arg(help="the JSON file")]
 Json = Annotated[bool, arg(help="as JSON, for programs")]
+Action = Annotated[Positional[Literal["list", "get", "path"]], arg(help="show them; fetch one; print where one is")]
+Name = Annotated[Positional[str], arg(help="of the weights, for get and path")]
+Accept = Annotated[bool, arg(help="accept licence and terms without being asked")]
+Given = Annotated[str, arg(help="for get: take this file, which you have downloaded yourself")]
 
 
 class SharedCommands(NamedTuple):
@@ -30,6 +37,7 @@ class SharedCommands(NamedTuple):
     export: Command
     bench: Command
     info: Command
+    weights: Command
 
 
 def shared_commands(method: Method) -> SharedCommands:
@@ -38,7 +46,7 @@ def shared_commands(method: Method) -> SharedCommands:
     anything = f"{', '.join(network.variants)} (random weights), or anything that predict takes"
     NetworkName = Annotated[str, arg(help=anything)]
     beside = f" (with {', '.join(f'--{name}' for name in network.companions)})" if network.companions else ""
-    Weights = Annotated[str, arg(help=f"demo, a folder, a hub id, or a checkpoint of the authors{beside}")]
+    Weights = Annotated[str, arg(help=f"demo, a name of weights list, a folder, a hub id, the authors' file{beside}")]
     step = 1 if isinstance(network.inputs, str) else network.inputs.multiple
     multiple = f", multiples of {step}" if step > 1 else ""
     Sizes = Annotated[tuple[int, ...], arg(help=f"sides of square images{multiple}")]
@@ -100,6 +108,22 @@ def shared_commands(method: Method) -> SharedCommands:
         about = capabilities(method, weights, **companions)
         say(json_format.dumps(about, indent=2) if json else as_text(about))
 
+    def weights(action: Action, name: Name = "", accept: Accept = False, file: Given = "", json: Json = False) -> None:
+        """List the weights that the authors publish, fetch them under their terms, or print where they are."""
+        from .weights import get_checkpoint, list_checkpoints, print_place
+
+        for option, given, goes in (("--accept", accept, "get"), ("--file", file, "get"), ("--json", json, "list")):
+            if given and action != goes:
+                raise InputError(f"{option} goes with weights {goes}, not with weights {action}")
+        if action == "get":
+            get_checkpoint(method, name, file, accept)
+        elif action == "path":
+            print_place(method, name)
+        elif name:
+            raise InputError(f"weights list shows all; for {name!r} there are weights get and weights path")
+        else:
+            list_checkpoints(method, json)
+
     one_size = isinstance(network.inputs, str)
     return SharedCommands(
         demo,
@@ -107,6 +131,7 @@ def shared_commands(method: Method) -> SharedCommands:
         _fitted(export, network.companions, *(["size"] if one_size or network.exported else [])),
         _fitted(bench, network.companions, *(["sizes"] if one_size else [])),
         _fitted(info, network.companions),
+        weights,
     )
 
 
@@ -142,8 +167,9 @@ def program(method: Method, *commands: Command) -> tuple[dict[str, Command], Cal
     def main(argv: Sequence[str] | None = None) -> int:
         description = " ".join(filter(None, [f"{method.title} ({method.venue}): {method.task}.", method.notice]))
         with warnings.catch_warnings():
-            warnings.showwarning = lambda message, *_: complain(f"note: {message}")
-            return run(method.name, named, description, argv)
+            warnings.showwarning = lambda message, *_: complain(f"note: {one_line(message)}")
+            early = partial(check_early, method)
+            return run(method.name, named, description, argv, check=early, version=lambda: method.version)
 
     return named, main
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import os
 import platform
-from pathlib import Path
 
 import torch
 
-from .precision import has_bfloat16
+from .precision import cpu_has_bfloat16, has_bfloat16
+from .system import system_text
 
 
 def describe_machine() -> dict[str, str]:
@@ -39,8 +39,13 @@ def _processor() -> str:
 
 
 def _bfloat16_on_cpu() -> str:
-    words = set(system_text("/proc/cpuinfo").split())
-    return _yes(bool(words & {"avx512_bf16", "amx_bf16", "bf16"})) if words else "unknown"
+    match cpu_has_bfloat16():
+        case None:
+            return "unknown"
+        case False:
+            return "no (it is much slower there than float32, and auto never takes it)"
+        case _:
+            return "yes"
 
 
 def _yes(answer: bool) -> str:
@@ -49,11 +54,3 @@ def _yes(answer: bool) -> str:
 
 def _gigabytes(size: int) -> str:
     return f"{size / 2**30:.1f} GiB"
-
-
-def system_text(path: str) -> str:
-    """Read a file of the system such as ``/proc/cpuinfo``; empty where there is no such file."""
-    try:
-        return Path(path).read_text(encoding="utf-8", errors="replace")
-    except OSError:
-        return ""

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import torch
 
-from .machine import system_text
+from .system import system_text
 
 
 def peak_memory(device: torch.device) -> int:

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import os
-
 import torch
 
 from ..errors import InputError
+from ..ranks import local_rank
 
 
 def resolve_device(name: str | torch.device = "auto") -> torch.device:
@@ -19,8 +18,8 @@ def resolve_device(name: str | torch.device = "auto") -> torch.device:
         InputError: if there is no device of that name, or this machine lacks it.
     """
     if name in ("auto", "cuda") and torch.cuda.is_available():
-        rank = os.environ.get("LOCAL_RANK")
-        return torch.device("cuda") if rank is None else torch.device("cuda", int(rank) % torch.cuda.device_count())
+        rank = local_rank()
+        return torch.device("cuda") if rank is None else torch.device("cuda", rank % torch.cuda.device_count())
     if name == "auto":
         return torch.device("mps" if torch.backends.mps.is_available() else "cpu")
     try:

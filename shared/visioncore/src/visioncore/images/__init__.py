@@ -2,23 +2,24 @@
 
 from .image import (
     IMAGE_SUFFIXES,
-    MAX_PIXELS,
+    WRITTEN_SUFFIXES,
     Image,
-    Pixels,
-    eight_bit,
+    from_pillow,
     from_tensor,
     image_size,
     read_image,
     to_tensor,
     write_image,
 )
+from .sixteen_bit import Pixels, eight_bit
 
 __all__ = [
     "IMAGE_SUFFIXES",
-    "MAX_PIXELS",
+    "WRITTEN_SUFFIXES",
     "Image",
     "Pixels",
     "eight_bit",
+    "from_pillow",
     "from_tensor",
     "image_size",
     "read_image",

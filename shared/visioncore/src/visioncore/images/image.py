@@ -6,8 +6,8 @@ Pillow reads and writes; 16-bit colour, which it lacks, is in ``sixteen_bit``.
 from __future__ import annotations
 
 import io
-import struct
-import zlib
+import warnings
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -17,35 +17,28 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from ..errors import InputError
+from ..errors import InputError, damage, one_line
 from ..extras import require
-from ..files import atomic_path, first_bytes, writable_folder
-from .exif import SIDEWAYS, header_orientation, read_exif, upright
-from .sixteen_bit import decode_colour, decode_planes, encode_png, encode_tiff
+from ..files import atomic_path, writable_folder
+from ..size_limit import check_pixels
+from .exif import SIDEWAYS, upright
+from .jpeg import rows_end_early, scans_are_missing
+from .metadata import Metadata, held, of_chunks, of_file, of_page, pillow_options
+from .opening import open_image, open_with_chunks, recognise
+from .png import PngChunks, metadata_chunks, read_header
+from .sixteen_bit import Pixels, decode_colour, eight_bit, encode_png, encode_tiff
+from .tiff import open_page, read_tiff, tiff_orientation, tiff_size
 
 if TYPE_CHECKING:
+    from PIL.Image import Image as PillowImage
     from PIL.ImageFile import ImageFile
 
-Pixels = NDArray[np.uint8] | NDArray[np.uint16]
+WRITTEN_SUFFIXES = (".png", ".jpg", ".jpeg", ".tif", ".tiff", ".webp", ".bmp")
+"""Suffixes of images that can be written."""
 
-IMAGE_SUFFIXES = (".png", ".jpg", ".jpeg", ".tif", ".tiff", ".webp", ".bmp")
-"""Suffixes of images inside a folder, and of those that can be written. A GIF is read when it is named outright."""
+IMAGE_SUFFIXES = (*WRITTEN_SUFFIXES, ".avif", ".heic", ".heif")
+"""Suffixes of images inside a folder. A GIF is read when it is named outright."""
 
-MAX_PIXELS = 500_000_000
-"""A file whose header announces more pixels than this is refused before anything is decoded."""
-
-# the Pillow plugin that reads a file, and how the file begins: by content, because suffixes lie
-_SIGNATURES = (
-    ("Png", 0, b"\x89PNG\r\n\x1a\n"),
-    ("Jpeg", 0, b"\xff\xd8\xff"),
-    ("Tiff", 0, b"II*\0"),
-    ("Tiff", 0, b"MM\0*"),
-    ("Tiff", 0, b"II+\0"),
-    ("Tiff", 0, b"MM\0+"),
-    ("WebP", 8, b"WEBP"),
-    ("Bmp", 0, b"BM"),
-    ("Gif", 0, b"GIF8"),
-)
 _FORMATS: dict[str, tuple[str, dict[str, Any]]] = {
     ".png": ("PNG", {}),
     ".jpg": ("JPEG", {"quality": 95, "subsampling": 0}),
@@ -58,30 +51,22 @@ _FORMATS: dict[str, tuple[str, dict[str, Any]]] = {
 _WITH_ALPHA = ("PNG", "TIFF", "WEBP")
 _WITH_16_BIT = ("PNG", "TIFF")
 _GREY_MODES = ("1", "L", "LA", "La")
-# what Pillow raises for files that are damaged in one way or another
-_DAMAGED = (OSError, SyntaxError, ValueError, TypeError, LookupError, EOFError, struct.error, zlib.error)
-
-_TIFF_WIDTH, _TIFF_HEIGHT, _TIFF_BITS, _TIFF_PHOTOMETRIC, _TIFF_PLANES, _TIFF_EXTRA = 256, 257, 258, 262, 284, 338
+_HEADER_OF_PNG = 33
 
 
 @dataclass(frozen=True, eq=False)
-class Image:
-    """An upright image with the metadata of its file.
+class Image(Metadata):
+    """An upright image with the `Metadata` of its file, which are named arguments.
 
     Attributes:
         pixels: (H, W, 3) RGB, uint8 or uint16. Colours beneath transparent pixels are kept, not composited.
         alpha: (H, W) of the same type, straight (not premultiplied), or None for an opaque file.
         grey: the file had one colour channel; ``pixels`` holds it three times.
-        icc: the colour profile of the file, which is not applied to the pixels.
-        exif: description, camera, date, place and the like as a block of EXIF; without the orientation, which has
-            been applied, and without the thumbnail.
     """
 
     pixels: Pixels
     alpha: Pixels | None = None
     grey: bool = False
-    icc: bytes | None = None
-    exif: bytes | None = None
 
     def __post_init__(self) -> None:
         shape, dtype = self.pixels.shape, self.pixels.dtype
@@ -91,6 +76,13 @@ class Image:
             raise InputError(
                 f"alpha must be {shape[:2]} {dtype} like the image, got {self.alpha.shape} {self.alpha.dtype}"
             )
+
+    def __str__(self) -> str:
+        kinds = "grey" if self.grey else "RGB", " with alpha" if self.alpha is not None else ""
+        return f"{self.width} x {self.height} {''.join(kinds)}, {self.bits} bit"
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({self})"
 
     @property
     def height(self) -> int:
@@ -109,33 +101,78 @@ class Image:
 
 
 def read_image(path: str | Path) -> Image:
-    """Read a PNG, JPEG, TIFF, WebP, BMP or GIF file, recognised by its content, not by its suffix.
+    """Read a PNG, JPEG, TIFF, WebP, BMP, GIF, AVIF or HEIC file, recognised by its content, not by its suffix.
 
     8 and 16 bit, one-bit, grey, palette, alpha in every form, and CMYK (converted without its profile, which is
-    dropped). The EXIF orientation is applied. Of an animation the first frame is read.
+    dropped); AVIF and HEIC in 8 bit; floating-point TIFF with values in [0, 1] as 16 bit. The orientation is applied.
+    Of an animation the first frame is read, of a TIFF the one page that is no thumbnail. A warning tells what of a
+    file is left out.
 
     Raises:
         InputError: if the file is missing, unreadable, empty, not an image, truncated or damaged; if it announces
-            more than ``MAX_PIXELS``; if it has several pages, or values that are not 8 or 16 bit integers; or if
-            Pillow (for 16-bit colour OpenCV) is not installed.
+            more than 500 megapixels (VISIONCORE_MOST_MEGAPIXELS raises that); if it has several pages, or values that
+            are of another kind; or if what decodes it is not installed.
     """
     path = Path(path)
-    file, start = _opened(path)
-    with file:
-        try:
-            file.load()
-            exif, orientation = read_exif(file)
-            pixels, alpha, grey = _decode(path, file, start)
-        except InputError:
-            raise
-        except _DAMAGED as error:
-            raise InputError(f"{path}: the {file.format} file is truncated or damaged ({error})") from error
-        icc = file.info.get("icc_profile")
-    if icc is not None and icc[16:20] not in (b"RGB ", b"GRAY"):
-        icc = None
+    if recognise(path) == "Tiff":
+        with open_page(path) as page:
+            found = read_tiff(path, page)
+            orientation = tiff_orientation(page)
+            metadata, damaged = of_page(path, page, orientation)
+        pixels, alpha, grey = found.pixels, found.alpha, found.pixels.shape[2] == 1
+        _note(path, found.notes, damaged)
+    else:
+        file, chunks = open_with_chunks(path)
+        with file:
+            with damage(path, f"the {file.format} file is truncated or damaged"):
+                file.load()
+            # behind some decoders lies metadata that they read with the pixels
+            metadata, orientation, damaged = of_chunks(chunks) if chunks else of_file(file)
+            with damage(path, f"the {file.format} file is truncated or damaged"):
+                pixels, alpha, grey = _decode(path, file, chunks)
+            notes = _check_jpeg(path, pixels, file) if file.format == "JPEG" else ()
+        _note(path, notes, damaged)
+    return _upright_image(pixels, alpha, grey, metadata, orientation)
+
+
+def from_pillow(pillow: PillowImage) -> Image:
+    """Return an image of Pillow as an `Image`, upright as its EXIF says.
+
+    Raises:
+        InputError: if its values are not of 1, 8 or 16 bit.
+    """
+    alpha: Pixels | None = None
+    pixels: Pixels
+    if pillow.mode in ("I", "F"):
+        raise InputError(
+            f"an image of Pillow of mode {pillow.mode}, whose values may have any range; give np.asarray(image) and "
+            "what is black and white, such as range=(0, 65535)"
+        )
+    metadata, orientation, _ = of_file(pillow)
+    if pillow.mode.startswith("I;16"):
+        pixels, grey = np.asarray(pillow).astype(np.uint16)[:, :, None], True
+    else:
+        pixels, alpha, grey = _eight_bit_layers(pillow)
+    return _upright_image(pixels, alpha, grey, metadata, orientation)
+
+
+def _upright_image(pixels: Pixels, alpha: Pixels | None, grey: bool, metadata: Metadata, orientation: int) -> Image:
+    """Return an image that lies as ``orientation`` says; its colours may be one channel."""
+    if pixels.shape[2] == 1:
+        pixels = pixels.repeat(3, axis=2)
     if alpha is not None:
         alpha = upright(alpha, orientation)
-    return Image(upright(pixels, orientation), alpha, grey, icc, exif)
+    return Image(upright(pixels, orientation), alpha, grey, **vars(metadata))
+
+
+def _eight_bit_layers(image: PillowImage) -> tuple[NDArray[np.uint8], NDArray[np.uint8] | None, bool]:
+    """Return colours (H, W, 1 or 3), alpha (H, W), and whether there is one colour, of an image of 1 or 8 bit."""
+    grey = image.mode in _GREY_MODES
+    opaque = "L" if grey else "RGB"
+    if not image.has_transparency_data:
+        return np.asarray(image.convert(opaque)).reshape(image.height, image.width, -1), None, grey
+    layers = np.asarray(image.convert(f"{opaque}A"))
+    return layers[:, :, :-1], layers[:, :, -1], grey
 
 
 def image_size(path: str | Path) -> tuple[int, int]:
@@ -144,21 +181,32 @@ def image_size(path: str | Path) -> tuple[int, int]:
     Raises:
         InputError: as ``read_image``, for what shows in the header.
     """
-    file, _ = _opened(Path(path))
-    with file:
-        height, width = file.height, file.width
-        if file.format == "TIFF":  # where some versions of Pillow have turned the size already
-            height, width = _tiff_tag(file, _TIFF_HEIGHT, height), _tiff_tag(file, _TIFF_WIDTH, width)
-        return (width, height) if header_orientation(file) in SIDEWAYS else (height, width)
+    path = Path(path)
+    match recognise(path):
+        case "Tiff":
+            with open_page(path) as page:
+                (height, width), orientation = tiff_size(page), tiff_orientation(page)
+        case "Png":
+            chunks = read_header(path)
+            width, height = chunks.size
+            check_pixels(path, width, height)
+            orientation = of_chunks(chunks)[1]
+        case _:
+            with open_image(path) as file:
+                height, width, orientation = file.height, file.width, of_file(file)[1]
+    return (width, height) if orientation in SIDEWAYS else (height, width)
 
 
 def write_image(path: str | Path, image: Image) -> None:
     """Write ``image`` whole or not at all; the suffix decides the format, and missing folders are made.
 
-    - ``.png``, ``.tif``: everything is kept (in a TIFF, 16-bit grey with alpha becomes RGBA).
+    - ``.png``: everything is kept.
+    - ``.tif``: all but PNG's own colour tags; 16-bit grey with alpha becomes RGBA.
     - ``.webp``: lossless and with alpha; 16 bit is rounded to 8, grey becomes RGB.
     - ``.jpg``: quality 95, full chroma; 16 bit is rounded to 8, alpha is dropped.
-    - ``.bmp``: 16 bit is rounded to 8; alpha, profile and EXIF are dropped.
+    - ``.bmp``: 16 bit is rounded to 8; alpha, and metadata but the resolution, are dropped.
+
+    A warning tells, once, which metadata a format cannot hold.
 
     Raises:
         InputError: if the suffix is another, the format cannot hold the image, Pillow is not installed, or the
@@ -168,12 +216,12 @@ def write_image(path: str | Path, image: Image) -> None:
     if path.suffix.lower() not in _FORMATS:
         raise InputError(f"{path}: images cannot be written as {path.suffix!r}; use {', '.join(_FORMATS)}")
     name, options = _FORMATS[path.suffix.lower()]
-    try:
-        encoded = _encode(image, name, options)
-    except InputError:
-        raise
-    except _DAMAGED as error:
-        raise InputError(f"{path}: a {name} file cannot hold this image ({error})") from error
+    metadata, lost = held(image, name)
+    if lost:
+        # without the path, so that it is told once and not for each file
+        warnings.warn(f"{name} files cannot hold all metadata; left out: {', '.join(lost)}", stacklevel=2)
+    with damage(path, f"a {name} file cannot hold this image"):
+        encoded = _encode(image, metadata, name, options)
     writable_folder(path.parent)
     with atomic_path(path) as temporary:
         temporary.write_bytes(encoded)
@@ -215,101 +263,47 @@ def from_tensor(tensor: Tensor, like: Image | None = None) -> Image:
     return Image(pixels) if like is None else replace(like, pixels=pixels)
 
 
-def _opened(path: Path) -> tuple[ImageFile, bytes]:
-    """Open a file, validate its header, and return it with its first bytes."""
-    kind, start = _recognise(path)
-    plugin = require(f"PIL.{kind}ImagePlugin", "images")
-    try:
-        # not PIL.Image.open: it has a smaller limit on pixels, which can only be moved for the whole process
-        file: ImageFile = getattr(plugin, f"{kind}ImageFile")(path)
-    except _DAMAGED as error:
-        raise InputError(
-            f"{path}: the {kind.upper()} header is damaged, announces no pixels, or describes a kind of image that "
-            "cannot be read; save it as 8 or 16 bit grey or RGB"
-        ) from error
-    try:
-        _check_header(path, file)
-    except InputError:
-        file.close()
-        raise
-    return file, start
+def _note(path: Path, notes: Iterable[str], damaged: Iterable[str]) -> None:
+    for note in (*notes, *(f"damaged {what} is left out" for what in damaged)):
+        warnings.warn(f"{path}: {one_line(note)}", stacklevel=3)
 
 
-def _recognise(path: Path) -> tuple[str, bytes]:
-    """Return the format of an image, as Pillow names its plugin, and the first bytes of the file."""
-    if path.is_dir():
-        raise InputError(f"{path}: is a folder, not an image")
-    start = first_bytes(path, 32)
-    for kind, offset, signature in _SIGNATURES:
-        if start.startswith(signature, offset):
-            return kind, start
-    raise InputError(f"{path}: not an image; PNG, JPEG, TIFF, WebP, BMP and GIF can be read")
+def _check_jpeg(path: Path, pixels: Pixels, file: ImageFile) -> tuple[str, ...]:
+    """Return notes on a JPEG file that was decoded.
+
+    Raises:
+        InputError: if its data end before its rows do.
+    """
+    content = path.read_bytes()
+    with damage(path, "the JPEG file is truncated or damaged"):
+        early = pixels.dtype == np.uint8 and rows_end_early(content, np.asarray(pixels, np.uint8), type(file))
+    if early:
+        raise InputError(f"{path}: the JPEG file is truncated or damaged (its rows end early)")
+    return ("a progressive JPEG without its last scans, so it is less sharp than it was",) * scans_are_missing(content)
 
 
-def _check_header(path: Path, file: ImageFile) -> None:
-    """Validate a header before anything is decoded."""
-    width, height = file.size
-    if width * height > MAX_PIXELS:
-        raise InputError(
-            f"{path}: announces {width} x {height} pixels ({width * height / 1e6:.0f} megapixels); "
-            f"at most {MAX_PIXELS / 1e6:.0f} megapixels are read"
-        )
-    if file.format != "TIFF":
-        return
-    if (pages := getattr(file, "n_frames", 1)) > 1:
-        raise InputError(f"{path}: a TIFF of {pages} pages; save each page as a file of its own")
-    bits = max(_tiff_tag(file, _TIFF_BITS, (1,)))
-    reasons = {
-        "floating-point, signed or 32-bit values": file.mode in ("F", "I"),
-        f"{bits}-bit values": bits not in (1, 2, 4, 8, 16),
-        "Lab colours": file.mode == "LAB",
-        "premultiplied 16-bit alpha": bits == 16 and _tiff_tag(file, _TIFF_EXTRA, ()) == (1,),
-    }
-    for reason, applies in reasons.items():
-        if applies:
-            raise InputError(f"{path}: a TIFF with {reason} cannot be read; save it as plain 8 or 16 bit grey or RGB")
-
-
-def _tiff_tag(file: ImageFile, tag: int, default: Any) -> Any:
-    return file.tag_v2.get(tag, default)  # type: ignore[attr-defined]
-
-
-def _decode(path: Path, file: ImageFile, start: bytes) -> tuple[Pixels, Pixels | None, bool]:
-    """Return colours (H, W, 3), alpha (H, W), and whether the file has one colour channel, as they lie in the file."""
-    # a PNG header tells bits and colour type here; Pillow hides that it reduces both
-    bits, png_colour_type = (start[24], start[25]) if file.format == "PNG" else (8, None)
-    if file.format == "TIFF":
-        bits = max(_tiff_tag(file, _TIFF_BITS, (1,)))
+def _decode(path: Path, file: ImageFile, chunks: PngChunks | None) -> tuple[Pixels, Pixels | None, bool]:
+    """Return colours (H, W, 1 or 3), alpha (H, W), and whether the file has one colour channel, as they lie in it."""
     pixels: Pixels
     alpha: Pixels | None = None
     if file.mode.startswith("I;16"):
         grey = True
         pixels = np.asarray(file).astype(np.uint16)[:, :, None]
-        if file.format == "TIFF" and _tiff_tag(file, _TIFF_PHOTOMETRIC, 1) == 0:
-            pixels = 65535 - pixels
-    elif bits == 16 and file.mode in ("RGB", "RGBA"):
-        grey = png_colour_type == 4
-        in_planes = file.format == "TIFF" and _tiff_tag(file, _TIFF_PLANES, 1) == 2
-        layers = decode_planes(path) if in_planes else decode_colour(path)
+    elif chunks is not None and chunks.bits == 16 and file.mode in ("RGB", "RGBA"):
+        # Pillow hides that it reduces the bits of these
+        grey = chunks.colour_type == 4
+        layers = decode_colour(path)
         pixels = layers[:, :, :3]
         alpha = layers[:, :, 3] if file.mode == "RGBA" else None
     else:
-        grey = file.mode in _GREY_MODES
-        opaque = "L" if grey else "RGB"
-        if not file.has_transparency_data:
-            pixels = np.asarray(file.convert(opaque)).reshape(file.height, file.width, -1)
-        else:
-            layers8 = np.asarray(file.convert(f"{opaque}A"))
-            pixels, alpha = layers8[:, :, :-1], layers8[:, :, -1]
+        pixels, alpha, grey = _eight_bit_layers(file)
     if pixels.dtype == np.uint16 and (key := file.info.get("transparency")) is not None:
         # a PNG may name one colour that is transparent
         alpha = np.where((pixels == key).all(axis=2), 0, 65535).astype(np.uint16)
-    if pixels.shape[2] == 1:
-        pixels = pixels.repeat(3, axis=2)
     return pixels, alpha, grey
 
 
-def _encode(image: Image, name: str, options: dict[str, Any]) -> bytes:
+def _encode(image: Image, metadata: Metadata, name: str, options: dict[str, Any]) -> bytes:
     """Return ``image`` as the bytes of a file in the format that Pillow calls ``name``."""
     pixels, alpha = image.pixels, image.alpha if name in _WITH_ALPHA else None
     if image.bits == 16 and name not in _WITH_16_BIT:
@@ -318,19 +312,16 @@ def _encode(image: Image, name: str, options: dict[str, Any]) -> bytes:
     layers = pixels[:, :, :1] if one_channel else pixels
     if alpha is not None:
         layers = np.concatenate([layers, alpha[:, :, None]], axis=2)
-    if layers.dtype == np.uint16:
-        deep = layers.astype(np.uint16, copy=False)
-        return (encode_png if name == "PNG" else encode_tiff)(deep, image.icc, image.exif)
+    chunks = b""
+    if name == "PNG":
+        chunks = metadata_chunks(metadata.icc, metadata.exif, metadata.xmp, metadata.dpi, metadata.colour)
     pillow = require("PIL.Image", "images")
-    metadata = {"icc_profile": image.icc, "exif": image.exif}
+    if name == "TIFF":
+        return encode_tiff(layers, metadata)
+    if layers.dtype == np.uint16:
+        return encode_png(layers.astype(np.uint16, copy=False), chunks)
     file = io.BytesIO()
     encoded = pillow.fromarray(layers[:, :, 0] if layers.shape[2] == 1 else np.ascontiguousarray(layers))
-    encoded.save(file, name, **options, **{key: value for key, value in metadata.items() if value})
-    return file.getvalue()
-
-
-def eight_bit(array: Pixels) -> NDArray[np.uint8]:
-    """Return an array of 16-bit values rounded to 8 bit; one of 8-bit values as it is."""
-    if array.dtype == np.uint8:
-        return array.astype(np.uint8, copy=False)
-    return ((array.astype(np.uint32) + 128) // 257).astype(np.uint8)
+    encoded.save(file, name, **options, **({} if name == "PNG" else pillow_options(metadata)))
+    content = file.getvalue()
+    return content[:_HEADER_OF_PNG] + chunks + content[_HEADER_OF_PNG:] if chunks else content

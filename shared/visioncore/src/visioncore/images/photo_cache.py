@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from .image import eight_bit, read_image
+from .image import read_image
+from .sixteen_bit import eight_bit
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

@@ -2,28 +2,32 @@
 
 from __future__ import annotations
 
+import itertools
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypedDict, TypeVar
+from typing import Any, ClassVar, Generic, TypedDict, TypeVar
 
 import numpy as np
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
-from ..devices import autocast, is_out_of_memory, resolve_device, resolve_dtype, with_backoff
+from ..devices import autocast, is_out_of_memory, with_backoff
 from ..errors import InputError
-from ..files import writable_folder
-from ..images import IMAGE_SUFFIXES, Image, from_tensor, read_image, to_tensor, write_image
-from ..video import VIDEO_SUFFIXES, Frame, probe_video, read_frames, write_video
-from .batch import Summary, plan_jobs, process_files
+from ..files import expand_inputs
+from ..images import IMAGE_SUFFIXES, WRITTEN_SUFFIXES, Image, from_tensor, to_tensor, write_image
+from ..video import VIDEO_SUFFIXES, Frame, probe_video, read_frames
+from ..video import WRITTEN_SUFFIXES as WRITTEN_VIDEOS
+from .batch import Summary, process_files, progress, told
 from .dihedral import self_ensemble as run_all_ways
+from .image_inputs import Range, as_image
+from .jobs import Job, check_one, check_results, named_file, place_inputs, plan_jobs
+from .predictor import BasePredictor
+from .record import open_record
 from .result import ImageResult
 from .tiling import Network, Tiles, check_tiles, parse_tiles, run_tiled, run_whole
-
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
+from .video_segments import Segments
 
 Result = TypeVar("Result", bound=ImageResult)
 
@@ -31,21 +35,23 @@ Result = TypeVar("Result", bound=ImageResult)
 class Settings(TypedDict, total=False):
     """Arguments that every subclass of `ImagePredictor` hands on."""
 
-    dtype: str
+    dtype: str | torch.dtype
     self_ensemble: bool
     notify: Callable[[str], None]
 
 
-class ImagePredictor(Generic[Result]):
+class ImagePredictor(BasePredictor, Generic[Result]):
     """Restores images of any size; a subclass says which network does it and what the result is called.
 
     Args:
+        model: the network.
         device: ``auto``, ``cpu``, ``cuda``, ``cuda:1``, ``mps``.
         dtype: ``float32``, ``bfloat16``, ``float16`` or ``auto``, see `visioncore.devices.resolve_dtype`.
         tiles: how images are cut up: ``whole`` (None is short for it), (size, overlap), or that as text.
         self_ensemble: average over the eight rotated and flipped versions, at eight times the cost.
         batch: images or tiles on the device at a time; fewer, of whole images for good, after memory ran out.
-        notify: told, in one line, when the batch is halved.
+        notify: told, in one line, when the batch is halved, of a precision that is slow on the device, and that weights
+            are for trying things out.
 
     Attributes:
         network: images (B, C, H, W) on the device -> the same shape; set by the subclass.
@@ -69,50 +75,62 @@ class ImagePredictor(Generic[Result]):
 
     def __init__(
         self,
+        model: nn.Module,
         device: str | torch.device = "auto",
         *,
-        dtype: str = "float32",
+        dtype: str | torch.dtype = "float32",
         tiles: Tiles | str | None = "whole",
         self_ensemble: bool = False,
         batch: int = 1,
         notify: Callable[[str], None] = warnings.warn,
     ) -> None:
-        self.device = resolve_device(device)
-        self.dtype = resolve_dtype(dtype, self.device)
+        super().__init__(model, device, dtype=dtype, batch=batch, self_ensemble=self_ensemble, notify=notify)
         self.tiles = parse_tiles(tiles, self.other_tiles, self.example_tiles)
         check_tiles(self.tiles, self.multiple, self.least_overlap)
-        self.self_ensemble, self.batch, self.notify = self_ensemble, batch, notify
-        if batch < 1:
-            raise InputError(f"batch is {batch}; at least one image or tile must be on the device at a time")
 
-    def image(self, given: Any) -> Result:
+    def settings(self) -> dict[str, Any]:
+        return super().settings() | {"tiles": self.tiles}
+
+    def image(self, given: Any, *, range: Range | None = None) -> Result:
         """Restore an image; depth, grey, alpha, profile and EXIF are kept.
 
         Args:
-            given: a file, an `Image`, or an array (H, W, 3) of RGB or (H, W) of grey, uint8 or uint16.
+            given: a file, an `Image`, an image of Pillow, or an array (H, W, 3) of RGB or (H, W) of grey, with or
+                without alpha.
+            range: which values of an array are black and white, such as (0, 1); the result then has 16 bit. By default
+                an array is uint8 or uint16.
 
         Raises:
             InputError: if it cannot be read or is no image, or memory does not suffice.
         """
-        image = self.read(given)
+        image = self.read(given, range)
         source = Path(given) if isinstance(given, str | Path) else None
         return self.result(image, from_tensor(self.run(to_tensor(image)), like=image), source)
 
-    def read(self, given: Any) -> Image:
+    def read(self, given: Any, range: Range | None = None) -> Image:
         """Convert the input of `image` to an `Image`."""
-        return as_image(given)
+        return as_image(given, range)
 
     def run(self, images: Tensor) -> Tensor:
         """Return restored images, not clamped, in float32 or better and on the device where they were.
 
         Args:
-            images: (B, C, H, W) in floating point, RGB in [0, 1] where the network takes three channels, of any size.
+            images: (B, C, H, W), or one as (C, H, W), in floating point, RGB in [0, 1] where the network takes three
+                channels, of any size; of none there are none back.
 
         Raises:
             InputError: if they are something else, have values that are not finite, or memory does not suffice for one.
         """
+        if images.ndim == 3:
+            return self.run(images[None])[0]
         self.check(images)
+        self.tell_notice()
+        return self._restored(images)
+
+    def _restored(self, images: Tensor) -> Tensor:
         images = images.to(self.precision)  # first, for not every device has float64
+        if not len(images):
+            return images
         return run_all_ways(self._run, images) if self.self_ensemble else self._run(images)
 
     def check(self, images: Tensor) -> None:
@@ -121,7 +139,8 @@ class ImagePredictor(Generic[Result]):
         Raises:
             InputError: if it cannot be run.
         """
-        if images.ndim != 4 or images.shape[1] != self.channels or 0 in images.shape or not images.is_floating_point():
+        fits = images.ndim == 4 and images.shape[1] == self.channels and 0 not in images.shape[2:]
+        if not fits or not images.is_floating_point():
             raise InputError(
                 f"images are {tuple(images.shape)} {images.dtype}; they must be (B, {self.channels}, H, W) in floating "
                 "point"
@@ -135,22 +154,52 @@ class ImagePredictor(Generic[Result]):
         """Precision of the images that the network gets."""
         return torch.float32
 
-    def video(self, source: str | Path, target: str | Path) -> None:
+    def video(self, source: str | Path, target: str | Path, *, show_progress: bool = False) -> None:
         """Restore a video frame by frame; times are kept, and sound that ``target`` can hold.
+
+        A call that was broken off leaves what it has done in a hidden folder beside ``target``, and the same call goes
+        on from there, see `visioncore.inference.video_segments`.
 
         Args:
             source: the video.
             target: an ``.mp4``, ``.m4v``, ``.mov`` or ``.mkv`` file, written whole or not at all.
+            show_progress: show on a terminal how many frames are done.
 
         Raises:
             InputError: if the video cannot be read or written.
         """
-        rate = probe_video(source).rate
-        frames = (
-            Frame(np.asarray(self.image(Image(pixels)).pixels, dtype=np.uint8), time)
-            for pixels, time in read_frames(source)
-        )
-        write_video(target, frames, rate, audio_from=source)
+        source = Path(source)
+        info, stat = probe_video(source), source.stat()
+        identity = {"source": [str(source.resolve()), stat.st_size, stat.st_mtime_ns], **self.recorded()}
+        segments = Segments(Path(target), info.rate, identity)
+        done = segments.done
+        if done:
+            self.notify(f"{target}: {done} frames are done before; going on from there")
+
+        def frames() -> Iterator[Frame]:
+            try:
+                yield from read_frames(source)
+            except Exception as error:
+                segments.remove()  # nothing can be made of the rest
+                raise InputError(told(error, [source])) from error
+
+        try:
+            with progress(info.frames if show_progress else 0, "frames", done) as advance:
+
+                def restored(frame: Frame) -> Frame:
+                    pixels = np.asarray(self.image(Image(frame.pixels)).pixels, dtype=np.uint8)
+                    advance()
+                    return Frame(pixels, frame.time)
+
+                every = frames()
+                for _ in itertools.islice(every, done):
+                    pass
+                segments.encode(map(restored, every))
+            segments.join(audio_from=source)
+        except BaseException:
+            if not segments.done:
+                segments.remove()
+            raise
 
     @torch.no_grad()
     def _run(self, images: Tensor) -> Tensor:
@@ -193,29 +242,6 @@ class ImagePredictor(Generic[Result]):
         return torch.cat(pieces)
 
 
-def as_image(given: str | Path | Image | NDArray[Any]) -> Image:
-    """Return an image from a file, an `Image`, or an array (H, W, 3) of RGB or (H, W) of grey, uint8 or uint16.
-
-    Raises:
-        InputError: if it cannot be read or is no image.
-    """
-    if isinstance(given, Image):
-        return given
-    if isinstance(given, str | Path):
-        return read_image(given)
-    pixels: Any = np.asarray(given)
-    if np.issubdtype(pixels.dtype, np.floating):
-        raise InputError(
-            f"an array of {pixels.dtype} may mean any range; give uint8 or uint16, or a tensor (B, 3, H, W) with "
-            "values in [0, 1] to run()"
-        )
-    if pixels.ndim == 2:
-        return Image(np.repeat(pixels[..., None], 3, axis=2), grey=True)
-    if pixels.ndim == 3 and pixels.shape[2] != 3:
-        raise InputError(f"an image of {pixels.shape[2]} channels; it must be (H, W, 3) RGB or (H, W) grey")
-    return Image(pixels)
-
-
 def in_precision(network: Network, device: torch.device, dtype: torch.dtype) -> Network:
     """Return a network under autocast, whose output is in float32 or better."""
 
@@ -239,39 +265,46 @@ def predict_images(
 ) -> Summary:
     """Restore many images and videos.
 
-    Results are named after their inputs (videos become ``.mp4``); inside a folder their place is kept. What is there
-    already and newer than its input is skipped. A file that cannot be read is reported and the others still run. Under
+    Results are named after their inputs (videos become ``.mp4``); inside a folder their place is kept. What was made of
+    the same input with the same weights and options, as ``made.jsonl`` beside the results says, is skipped. A file that
+    cannot be read is reported and the others still run; a video that was broken off goes on where it was. Under
     ``accelerate launch`` or ``torchrun`` the processes share the files.
 
     Args:
         inputs: files, folders, glob patterns.
         predictor: does the work.
-        out: folder for the results.
+        out: folder for the results; for one input also a file, known by its suffix.
         suffix: format of images, such as ``.png`` (keeps everything) or ``.jpg``.
         videos: whether videos in a folder are taken as well.
         overwrite: make results anew that are there already.
-        say: told a line for each file that failed.
+        say: told a line for each file that failed, and of results that are made anew.
 
     Returns:
         What was done, skipped and failed; its ``exit_code`` is 1 if a file failed.
 
     Raises:
-        InputError: if an input is missing or empty, a result would be written over an input, the suffix is unknown, or
-            ``out`` cannot be written.
+        InputError: if an input is missing or empty, a result would be written over an input, the suffix is unknown,
+            ``out`` cannot be written, or is one file for several inputs.
     """
-    if suffix not in IMAGE_SUFFIXES:
-        raise InputError(f"suffix is {suffix!r}; it must be one of {', '.join(IMAGE_SUFFIXES)}")
+    if suffix not in WRITTEN_SUFFIXES:
+        raise InputError(f"suffix is {suffix!r}; it must be one of {', '.join(WRITTEN_SUFFIXES)}")
 
     def is_video(path: Path) -> bool:
         return videos and path.suffix.lower() in VIDEO_SUFFIXES
 
-    jobs = plan_jobs(
-        inputs,
-        (*IMAGE_SUFFIXES, *(VIDEO_SUFFIXES if videos else ())),
-        writable_folder(out),
-        lambda source: ".mp4" if is_video(source) else suffix,
-    )
-    share = partial(process_files, overwrite=overwrite, say=say)
+    out, searched = Path(out), (*IMAGE_SUFFIXES, *(VIDEO_SUFFIXES if videos else ()))
+    if named_file(out, searched):
+        places = place_inputs(inputs, out, lambda entry: expand_inputs([entry], searched), "input")
+        source = check_one(places, out, "input")
+        check_results(places, [out], "input")
+        written = WRITTEN_VIDEOS if is_video(source) else WRITTEN_SUFFIXES
+        if not named_file(out, written):
+            raise InputError(f"{out}: {source} can be written as {', '.join(written)}")
+        jobs = [Job(source, out)]
+    else:
+        jobs = plan_jobs(inputs, searched, out, lambda source: ".mp4" if is_video(source) else suffix)
+    record = open_record(out, jobs, predictor.recorded())
+    share = partial(process_files, record=record, overwrite=overwrite, say=say)
     films = {job.source: job for job in jobs if is_video(job.source)}
     summary = share(
         [job for job in jobs if job.source not in films],
@@ -283,6 +316,6 @@ def predict_images(
     return summary + share(
         list(films.values()),
         lambda source: source,
-        lambda source: predictor.video(*films[source]),
+        lambda source: predictor.video(source, films[source].target, show_progress=len(jobs) == 1),
         lambda _, target: None,
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pickle
+import zipfile
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -10,10 +11,10 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from ..errors import InputError
+from ..errors import InputError, damage
 from ..extras import require
 from ..files import atomic_path
-from .damage import damage
+from ..size_limit import DEFLATE, PLAIN, check_size
 from .number_types import as_type, plain_numbers
 from .volume import Volume
 
@@ -25,16 +26,22 @@ SLICES_LAST = "mri_norm2.h5"
 NPY, NPZ, HDF5 = b"\x93NUMPY", b"PK\x03\x04", b"\x89HDF\r\n\x1a\n"
 """How files of each kind begin."""
 
+_PACKING = {zipfile.ZIP_STORED: PLAIN, zipfile.ZIP_DEFLATED: DEFLATE}
+
 # what NumPy's pickles are made with under any protocol, by the names that either major version gives it
-_MAKERS: tuple[Any, ...] = (
-    np.empty(0).__reduce__()[0],
-    np.empty(0).__reduce_ex__(5)[0],
-    np.float64(0).__reduce__()[0],
-)
-_HARMLESS: dict[tuple[str, str], Any] = {("numpy", "ndarray"): np.ndarray, ("numpy", "dtype"): np.dtype} | {
-    (f"numpy.{core}.{maker.__module__.rpartition('.')[2]}", maker.__name__): maker
+_MAKERS: tuple[Any, ...] = (np.empty(0).__reduce_ex__(5)[0], np.float64(0).__reduce__()[0])
+_EMPTY = np.empty(0).__reduce__()[0]
+"""Makes the array that a pickle then fills; in one, it makes none of a size that the pickle chooses."""
+
+
+def _empty(*_: Any) -> NDArray[Any]:
+    return np.empty(0, np.int8)
+
+
+_HARMLESS: dict[tuple[str, str], Any] = {("numpy", "ndarray"): "ndarray", ("numpy", "dtype"): np.dtype} | {
+    (f"numpy.{core}.{maker.__module__.rpartition('.')[2]}", maker.__name__): _empty if maker is _EMPTY else maker
     for core in ("core", "_core")
-    for maker in _MAKERS
+    for maker in (_EMPTY, *_MAKERS)
 }
 
 
@@ -65,7 +72,8 @@ def read_array(path: Path, key: Key = "image") -> Volume:
     `write_label_array` made has its ``affine`` too.
 
     Raises:
-        InputError: if the file is damaged, has no such array or one that is no volume, or holds pickled objects.
+        InputError: if the file is damaged, has no such array or one that is no volume, holds pickled objects, takes
+            more memory than `size_limit` allows, or, of HDF5, has its values in other files.
     """
     with path.open("rb") as file:
         start = file.read(8)
@@ -101,35 +109,68 @@ def write_npy(path: Path, array: NDArray[Any]) -> None:
 
 def _from_npy(path: Path, key: Key) -> tuple[NDArray[Any], None]:
     with path.open("rb") as file:
-        first_version = np.lib.format.read_magic(file) == (1, 0)
-        if first_version and np.lib.format.read_array_header_1_0(file)[2].hasobject:
+        kind = _check_header(path, file, path.stat().st_size)
+        if kind.hasobject:
             held = _ArraysOnly(file, path).load()
             entries = held.item() if isinstance(held, np.ndarray) and held.ndim == 0 else None
             if not isinstance(entries, dict):
                 raise InputError(f"{path}: pickled objects; it must be an array, or a dictionary of img and label")
-            return _entry(path, entries, "img" if key == "image" else key), None
+            return np.asarray(_member(path, entries, "img" if key == "image" else key)), None
     array: NDArray[Any] = np.load(path, allow_pickle=False)
     return array, None
 
 
 def _from_npz(path: Path, key: Key) -> tuple[NDArray[Any], NDArray[np.float64] | None]:
+    with zipfile.ZipFile(path) as archive:
+        for member in archive.infolist():
+            if member.filename.removesuffix(".npy") in (key, "affine"):
+                packing = _PACKING.get(member.compress_type)
+                check_size(path, member.file_size, member.compress_size if packing else None, packing or PLAIN)
+                with archive.open(member) as file:
+                    _check_header(path, file, member.file_size)
     with np.load(path, allow_pickle=False) as entries:
         affine = np.asarray(entries["affine"], np.float64) if "affine" in entries else None
-        return _entry(path, entries, key), affine
+        return np.asarray(_member(path, entries, key)), affine
+
+
+def _check_header(path: Path, file: Any, stored: int) -> np.dtype[Any]:
+    """Validate what the header of an npy file announces, and return the type; the file then stands behind it."""
+    version = np.lib.format.read_magic(file)
+    read = {(1, 0): np.lib.format.read_array_header_1_0}.get(version, np.lib.format.read_array_header_2_0)
+    shape, _, kind = read(file)
+    count = 1
+    for size in shape:
+        count *= size
+    if not kind.hasobject:
+        check_size(path, count * kind.itemsize, stored)
+    return kind
 
 
 def _from_hdf5(path: Path, key: Key) -> tuple[NDArray[Any], None]:
-    with require("h5py", "hdf5").File(path) as entries:
-        return _entry(path, entries, key), None
+    h5py = require("h5py", "hdf5")
+    with h5py.File(path) as entries:
+        links = entries.id.links  # asked in any other way, h5py follows them
+        if links.exists(key.encode()) and links.get_info(key.encode()).type != h5py.h5l.TYPE_HARD:
+            raise InputError(f"{path}: {key} is a link to something else; links are not followed, so copy it in")
+        found = _member(path, entries, key)
+        if not isinstance(found, h5py.Dataset):
+            raise InputError(f"{path}: {key} is a group; it must be an array")
+        if found.external or found.is_virtual:
+            raise InputError(f"{path}: the values of {key} lie in other files, which are not opened; copy them in")
+        if found.dtype.kind not in "biuf":
+            raise InputError(f"{path}: voxels are of type {found.dtype}; they must be real numbers")
+        # chunks that were never written are filled, so the size on the disk bounds nothing
+        check_size(path, found.size * found.dtype.itemsize)
+        return found[()], None
 
 
-def _entry(path: Path, entries: Any, key: str) -> NDArray[Any]:
+def _member(path: Path, entries: Any, key: str) -> Any:
     if key not in entries:
         raise InputError(f"{path}: no {key} in it, only {', '.join(map(str, entries)) or 'nothing'}")
-    return np.asarray(entries[key])
+    return entries[key]
 
 
-class _ArraysOnly(pickle.Unpickler):
+class _ArraysOnly(pickle._Unpickler):  # in Python: the one in C gives memory to whatever number of objects is announced
     """An unpickler of arrays, numbers, text and containers, and of nothing that could run code."""
 
     def __init__(self, file: Any, path: Path) -> None:

@@ -8,16 +8,18 @@ from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ..errors import InputError
+from ..errors import InputError, damage
 from ..extras import require
 from ..files import natural_key
-from .damage import damage
+from ..size_limit import DEFLATE, check_size
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 DICOM_SUFFIXES = (".dcm", ".dicom", ".ima")
 
+_ITEM, _SUBSAMPLED = 8, 2
+"""Bytes that any compressed frame takes; and how many times as large pixels become whose colours are subsampled."""
 _AGAIN = "; export it again"
 
 
@@ -45,18 +47,34 @@ def read_dataset(file: Path, **options: Any) -> Any:
         InputError: if it is truncated or damaged.
     """
     pydicom = require("pydicom", "medical")
-    with _damage(file, "the DICOM file is truncated or damaged", _AGAIN):
+    with damage(file, "the DICOM file is truncated or damaged", _AGAIN):
+        if not file.stat().st_size:
+            raise InputError(f"{file}: the file is empty{_AGAIN}")
         return pydicom.dcmread(file, force=True, **options)
 
 
-def read_headers(path: Path) -> dict[Path, Any]:
+def read_headers(path: Path, damaged: dict[Path, str] | None = None) -> dict[Path, Any]:
     """Return the data set, without its pixels, of a DICOM file, or of each in a folder, in the order of their names.
+
+    Args:
+        path: the file or the folder; hidden files in it are passed over.
+        damaged: takes those that are truncated or damaged, with the reason; without it they are an error.
 
     Raises:
         InputError: if one is truncated or damaged.
     """
     files = sorted(path.iterdir(), key=natural_key) if path.is_dir() else [path]
-    return {file: read_dataset(file, stop_before_pixels=True) for file in files if is_dicom(file)}
+    headers: dict[Path, Any] = {}
+    for file in files:
+        if not is_dicom(file) or (file != path and file.name[0] == "."):
+            continue
+        try:
+            headers[file] = read_dataset(file, stop_before_pixels=True)
+        except InputError as error:
+            if damaged is None:
+                raise
+            damaged[file] = str(error).removeprefix(f"{file}: ").removesuffix(_AGAIN)
+    return headers
 
 
 def modalities(headers: Mapping[Path, Any]) -> str:
@@ -115,18 +133,36 @@ def frame_count(header: Any) -> int:
     return int(header.get("NumberOfFrames") or 1)
 
 
+def check_frames(file: Path, header: Any) -> None:
+    """Validate how many slices a file announces, and how large they are, before memory is given to them.
+
+    Raises:
+        InputError: if the file cannot hold so many, or they take more memory than `size_limit` allows.
+    """
+    frames = frame_count(header)
+    sides = [int(header.get(name) or 0) for name in ("Rows", "Columns")]
+    if frames < 1 or min(sides) < 1:
+        raise InputError(f"{file}: announces {frames} slices of {sides[1]} x {sides[0]}{_AGAIN}")
+    samples = frames * sides[0] * sides[1] * int(header.get("SamplesPerPixel") or 1)
+    bits = samples * int(header.get("BitsAllocated") or 8)
+    stored = file.stat().st_size
+    syntax = header.file_meta.get("TransferSyntaxUID") if hasattr(header, "file_meta") else None
+    check_size(file, bits // 8)
+    if frames > 1 and syntax is not None and syntax.is_compressed and not syntax.is_deflated:
+        check_size(file, frames * _ITEM, stored)
+    elif frames > 1:
+        deflated = syntax is not None and syntax.is_deflated
+        check_size(file, bits // 8, stored, DEFLATE if deflated else _SUBSAMPLED)
+
+
 def header_damage(path: Path) -> AbstractContextManager[None]:
     """Raise `InputError` for an impossible value in a header."""
-    return _damage(path, "the DICOM header is damaged", _AGAIN)
+    return damage(path, "the DICOM header is damaged", _AGAIN)
 
 
 def pixel_damage(file: Path) -> AbstractContextManager[None]:
     """Raise `InputError` for pixels that cannot be read."""
-    return _damage(file, "the pixels are missing, damaged or of an unusual kind")
-
-
-def _damage(path: Path, what: str, advice: str = "") -> AbstractContextManager[None]:
-    return damage(path, what, advice, require("pydicom.errors", "medical").BytesLengthException)
+    return damage(file, "the pixels are missing, damaged or of an unusual kind")
 
 
 def _describe(headers: Sequence[Any]) -> str:

@@ -45,10 +45,12 @@ def arrange(frames: Sequence[Frame], source: Path, *, placed: bool = True) -> Ar
             as they are, those in one place too; where they make no stack, the volume is not located.
 
     Raises:
-        InputError: if ``placed`` and only some slices say where they lie; if they lie at several angles, have several
-            pixel sizes, lie in one place, or not at even steps.
+        InputError: if ``placed`` and the spacing of pixels is not above 0; if only some slices say where they lie; if
+            they lie at several angles, have several pixel sizes, lie in one place, or not at even steps.
     """
     if placed:
+        if fault := _spacing_fault(frames):
+            raise InputError(f"{fault}; repair the header")
         return _stack(frames, source)
     ordered, heights = in_order(frames)
     try:
@@ -60,8 +62,21 @@ def arrange(frames: Sequence[Frame], source: Path, *, placed: bool = True) -> Ar
     steps = np.diff(() if heights is None else heights)
     usual = float(np.median(steps)) if len(steps) > 1 else 0.0
     gaps = usual > 0 and steps.max() > _GAP * usual
-    notes = (f"{source}: {_uneven(ordered, steps)}; those that are there are taken",) if gaps else ()
+    notes: tuple[str, ...] = ()
+    if gaps:
+        notes = (f"{source}: {_uneven(ordered, steps)}; those that are there are taken",)
+    if fault := _spacing_fault(frames):
+        notes += (f"{fault}; it is kept",)
     return stack._replace(notes=notes)
+
+
+def _spacing_fault(frames: Sequence[Frame]) -> str | None:
+    """Spacing of pixels that is not above 0; None if there is none."""
+    for frame in frames:
+        spacing = [float(step) for step in frame.get("PixelSpacing") or ()]
+        if not all(step > 0 for step in spacing):
+            return f"{frame.file}: PixelSpacing is {' x '.join(f'{step:g}' for step in spacing)}, not above 0"
+    return None
 
 
 def _stack(frames: Sequence[Frame], source: Path) -> Arrangement:
@@ -91,7 +106,7 @@ def _stack(frames: Sequence[Frame], source: Path) -> Arrangement:
     positions = np.array([frame.position for frame in ordered])
     affine = np.eye(4)
     affine[:3] = np.column_stack([along[0], _even_step(positions, ordered, source), positions[0]])
-    return Arrangement(ordered, LPS_TO_RAS @ affine, True)
+    return Arrangement(ordered, LPS_TO_RAS @ affine, True, _thickness_notes(frames))
 
 
 def _even_step(positions: NDArray[np.float64], frames: Sequence[Frame], source: Path) -> NDArray[np.float64]:
@@ -131,6 +146,14 @@ def _steps(frame: Frame) -> Affine:
     """Return an affine with only the spacing, 1 where it is unknown."""
     row, column = frame.get("PixelSpacing") or (1, 1)
     return np.diag([float(column) or 1.0, float(row) or 1.0, _thickness(frame) or 1.0, 1.0])
+
+
+def _thickness_notes(frames: Sequence[Frame]) -> tuple[str, ...]:
+    """Return a note where the thickness of the only slice is below 0."""
+    given = float(frames[0].get("SpacingBetweenSlices") or frames[0].get("SliceThickness") or 0)
+    if len(frames) > 1 or given >= 0:
+        return ()
+    return (f"{frames[0].file}: the slice is {given:g} mm thick by its header; {-given:g} mm are taken",)
 
 
 def _thickness(frame: Frame) -> float | None:

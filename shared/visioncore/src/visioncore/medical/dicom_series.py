@@ -15,7 +15,9 @@ from numpy.typing import NDArray
 from ..errors import InputError
 from ..files import atomic_path, whole_folder
 from .dicom_copies import write_copy
+from .dicom_damage import check_none_lost, incomplete_files
 from .dicom_files import (
+    check_frames,
     choose_series,
     header_damage,
     modalities,
@@ -90,7 +92,14 @@ class DicomSeries:
                 write_copy(read_dataset(file), folder / file.name, of_file, uid, derivation)
 
 
-def read_dicom(path: Path, series: str | None = None, *, modality: str | None = None, placed: bool = True) -> Volume:
+def read_dicom(
+    path: Path,
+    series: str | None = None,
+    *,
+    modality: str | None = None,
+    placed: bool = True,
+    skip_damaged: bool = False,
+) -> Volume:
     """Read a DICOM file of one or several frames, or the series that lies in a folder.
 
     Slices are put in order along their normal, whatever the files are called. Rescaled values (Hounsfield units)
@@ -101,23 +110,55 @@ def read_dicom(path: Path, series: str | None = None, *, modality: str | None = 
         series: the SeriesInstanceUID to read, for a folder of several.
         modality: pass over files of others than this, such as ``CT``.
         placed: refuse what makes no even stack, and note what does not say where it lies; see `arrange`.
+        skip_damaged: note slices in a folder that are damaged, and go on without them.
 
     Raises:
-        InputError: if there is no scan; if there are several series and none is chosen, which lists them, or not the
-            one that is; if slices differ in size, or, unless ``placed`` is False, are missing or cannot be put in
-            order; if a file is damaged, or its pixels are compressed in a way that nothing installed can read.
+        InputError: if a slice is damaged, and the scan therefore incomplete; if there is no scan; if there are several
+            series and none is chosen, which lists them, or not the one that is; if slices differ in size, or, unless
+            ``placed`` is False, are missing or cannot be put in order; if it takes more memory than `size_limit`
+            allows; or if its pixels are compressed in a way that nothing installed can read.
     """
-    headers = _headers(path, modality)
+    damaged: dict[Path, str] = {}
+    headers = _headers(path, modality, series, damaged)
     with header_damage(path):
         chosen = choose_series(path, headers, series) if path.is_dir() else headers
+        if skip_damaged and path.is_dir():
+            chosen = _whole(chosen, damaged)
+        lost = check_none_lost(path, damaged, skip=skip_damaged and bool(chosen))
+        for file, header in chosen.items():
+            check_frames(file, header)
         frames, affine, located, notes = arrange(frames_of(chosen), path, placed=placed)
         voxels = _values(frames, path)
-    return Volume(voxels, affine, located, path, DicomSeries(path, tuple(frames)), notes)
+    return Volume(voxels, affine, located, path, DicomSeries(path, tuple(frames)), lost + notes)
 
 
-def _headers(path: Path, modality: str | None) -> dict[Path, Any]:
-    """Return the headers of the files, in a folder or one alone, that hold images of a scan."""
-    headers = read_headers(path)
+def _whole(headers: dict[Path, Any], damaged: dict[Path, str]) -> dict[Path, Any]:
+    """Return the headers of files whose pixels can be read, and put the others to those that are damaged."""
+    whole: dict[Path, Any] = {}
+    for file, header in headers.items():
+        try:
+            check_frames(file, header)
+            read_pixels(file)
+            whole[file] = header
+        except InputError as error:
+            damaged[file] = str(error).removeprefix(f"{file}: ")
+    return whole
+
+
+def _headers(path: Path, modality: str | None, series: str | None, damaged: dict[Path, str]) -> dict[Path, Any]:
+    """Return the headers of the files, in a folder or one alone, that hold images of a scan.
+
+    Those in a folder that are damaged are put to ``damaged`` with the reason, unless their headers still tell that they
+    are of another series or modality.
+    """
+    headers = read_headers(path, damaged if path.is_dir() else None)
+    if path.is_dir():
+        lost = incomplete_files(path, headers)
+        wishes = {"SeriesInstanceUID": series, "Modality": modality}
+        for file, reason in lost.items():
+            header = headers.pop(file, {})
+            if all(wish is None or header.get(name, wish) == wish for name, wish in wishes.items()):
+                damaged[file] = reason
 
     def wanted(header: Any) -> bool:
         kind = header.get("Modality", modality)
@@ -125,6 +166,7 @@ def _headers(path: Path, modality: str | None) -> dict[Path, Any]:
 
     scans = {file: header for file, header in headers.items() if wanted(header)}
     if not scans:
+        check_none_lost(path, damaged, skip=False)
         what, which = (f"{modality} slice", f" of {modality}") if modality else ("image of a scan", "")
         raise InputError(f"{path}: no {what} in it ({modalities(headers)}); name a DICOM series{which}")
     return scans

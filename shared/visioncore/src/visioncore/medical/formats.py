@@ -10,23 +10,33 @@ from ..files import first_bytes
 from .arrays import HDF5, NPY, NPZ
 from .dicom_files import DICOM_SUFFIXES, is_dicom
 from .image_stacks import IMAGE_SUFFIXES, is_image
-from .nifti import is_nifti
+from .nifti_files import PAIR, header_file, is_nifti
+from .sitk_images import SITK_SUFFIXES
+from .text_headers import METAIMAGE, NRRD
 
-Format = Literal["NIfTI", "DICOM", "npy", "npz", "HDF5", "images"]
+Format = Literal["NIfTI", "DICOM", "MetaImage", "NRRD", "npy", "npz", "HDF5", "images"]
 
-FORMATS: tuple[Format, ...] = ("NIfTI", "DICOM", "npy", "npz", "HDF5", "images")
+FORMATS: tuple[Format, ...] = ("NIfTI", "DICOM", "MetaImage", "NRRD", "npy", "npz", "HDF5", "images")
 
 SLICES: tuple[Format, ...] = ("DICOM", "images")
 """Those of which many files in a folder make a volume."""
 VOLUME_SUFFIXES: dict[Format, tuple[str, ...]] = {
-    "NIfTI": (".nii.gz", ".nii"),
+    "NIfTI": (".nii.gz", ".nii", PAIR[0]),
+    "MetaImage": SITK_SUFFIXES["MetaImage"],
+    "NRRD": SITK_SUFFIXES["NRRD"],
     "npy": (".npy",),
     "npz": (".npz",),
     "HDF5": (".npy.h5", ".h5"),
 }
 """Of files that are each a volume."""
 
-_ARRAYS: dict[bytes, Format] = {NPY: "npy", NPZ: "npz", HDF5: "HDF5"}
+_MARKS: dict[bytes, Format] = {
+    NPY: "npy",
+    NPZ: "npz",
+    HDF5: "HDF5",
+    **dict.fromkeys(METAIMAGE, "MetaImage"),
+    **dict.fromkeys(NRRD, "NRRD"),
+}
 
 
 def format_of(path: Path, formats: Sequence[Format] = FORMATS) -> Format | None:
@@ -39,8 +49,8 @@ def format_of(path: Path, formats: Sequence[Format] = FORMATS) -> Format | None:
         files = [file for file in path.iterdir() if file.is_file() and file.name[0] != "."]
         found: Format | None = "DICOM" if any(map(is_dicom, files)) else "images" if any(map(is_image, files)) else None
     else:
-        start = first_bytes(path, 8)
-        found = next((kind for mark, kind in _ARRAYS.items() if start.startswith(mark)), None)
+        start = first_bytes(header_file(path), 8)
+        found = next((kind for mark, kind in _MARKS.items() if start.startswith(mark)), None)
         if is_dicom(path):
             found = "DICOM"
         elif found is None:
@@ -58,7 +68,8 @@ def volume_name(path: str | Path) -> str:
     path = Path(path)
     if path.is_dir():
         return path.resolve().name
-    suffixes = (*(suffix for own in VOLUME_SUFFIXES.values() for suffix in own), *DICOM_SUFFIXES, *IMAGE_SUFFIXES)
+    own = (suffix for suffixes in VOLUME_SUFFIXES.values() for suffix in suffixes)
+    suffixes = (*own, PAIR[1], *DICOM_SUFFIXES, *IMAGE_SUFFIXES)
     # of others, such as the UIDs that DICOM files may be called by, all is name
     suffix = next((suffix for suffix in suffixes if path.name.lower().endswith(suffix)), "")
     return path.name[: len(path.name) - len(suffix)]

@@ -10,10 +10,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..errors import InputError
-from ..extras import require
+from ..errors import InputError, damage
 from ..files import natural_key
-from .damage import damage
 from .number_types import plain_numbers
 from .volume import Volume
 
@@ -91,11 +89,12 @@ def write_slice(path: Path, values: NDArray[Any]) -> None:
 
 def _pages(path: Path, labels: bool) -> list[NDArray[Any]]:
     """Return the pages of a file, each (H, W) or (H, W, 3)."""
-    pillow = require("PIL.Image", "images")
+    from ..images.opening import open_image  # which imports torch
+
     told = "the image is truncated, damaged or of a kind that cannot be read"
-    with damage(path, told, "", pillow.DecompressionBombError), pillow.open(path) as file:
+    with damage(path, told), open_image(path) as file:
         pages = []
-        for number in range(file.n_frames if file.format == "TIFF" else 1):
+        for number in range(getattr(file, "n_frames", 1) if file.format == "TIFF" else 1):
             file.seek(number)
             pages.append(_values(file, labels))
         return pages

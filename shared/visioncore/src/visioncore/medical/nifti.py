@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import gzip
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -15,16 +13,12 @@ from numpy.typing import NDArray
 from ..errors import InputError
 from ..extras import require
 from ..files import atomic_path, writable_folder
-from .damage import damage
+from .header_and_data import write_both
+from .nifti_files import PAIR, Content, located, open_nifti, shown
 from .number_types import as_type, plain_numbers
 from .orientation import Affine
 from .volume import Volume, affine_fault
 
-GZIP = b"\x1f\x8b"
-_HEADER = 540
-"""Bytes of the longer of the two headers."""
-# the sizes of the two headers, in both orders of bytes
-_SIZES = (b"\x5c\x01\0\0", b"\0\0\x01\x5c", b"\x1c\x02\0\0", b"\0\0\x02\x1c")
 _MILLIMETRES = {"meter": 1000.0, "micron": 0.001}
 _FAST, _SMALL = 1, 6
 """Levels of gzip: labels become small at any, and more costs more time than it saves."""
@@ -57,44 +51,41 @@ class NiftiFile:
         _write(path, image, _SMALL)
 
 
-def is_nifti(start: bytes) -> bool:
-    """Whether a file with these first bytes may be NIfTI: the size of either version's header, or gzip."""
-    return start.startswith((GZIP, *_SIZES))
-
-
 def read_nifti(path: Path, *, placed: bool = True) -> Volume:
-    """Read a NIfTI-1 or NIfTI-2 file, compressed or not, by its content.
+    """Read a NIfTI-1 or NIfTI-2 file, compressed or not, by its content; or a pair of header and voxels, Analyze too.
 
     Scaled values become float32; others keep their type. One slice, and one point in time, are fine. As nibabel has
-    it, a slope of 0 or NaN means that nothing is scaled, and of two codes above 0 the sform's counts.
+    it, a slope of 0 or NaN means that nothing is scaled, and of two codes above 0 the sform's counts, unless it is
+    singular.
 
     Args:
-        path: the file.
-        placed: an affine that is singular is an error, and a missing one is noted; else both are passed over, and the
-            volume is not located.
+        path: the file; of a pair either.
+        placed: an affine that is singular, or a spacing that is not above 0, is an error, and a missing affine is
+            noted; else these are passed over, and the volume is not located.
 
     Raises:
         InputError: if the file is truncated, damaged, not NIfTI, not real-valued, or a volume over time or of several
-            channels; or if its affine is singular.
+            channels; or for its affine.
     """
-    with open_nifti(path) as image:
-        voxels = _voxels(path, image)
-    header = image.header
-    located = bool(header["sform_code"] > 0 or header["qform_code"] > 0)
-    affine = _affine(header) if located else _steps(header)
-    if located and not placed and affine_fault(affine):
-        located, affine = False, _steps(header)
-    gzipped = path.name.lower().endswith(".gz")
+    with open_nifti(path) as content:
+        voxels = _voxels(path, content)
+    header, notes = content.header, content.notes
+    placeable = located(header)
+    affine = _affine(header) if placeable else steps(header)
+    if not placeable and placed:
+        unknown = "is Analyze, which tells no front from back" if content.analyze else "has neither sform nor qform"
+        notes += (f"{path}: the header {unknown}; slices are taken as they are stored, sizes in mm are unknown",)
+    fault = affine_fault(affine)
+    if placeable and not header["sform_code"] > 0 and not all(step > 0 for step in content.spacing):
+        fault = f"the spacing in the header is {shown(content.spacing)}; each must be above 0, so repair pixdim"
+    if placeable and fault:
+        if placed:
+            raise InputError(f"{path}: {fault}")
+        placeable, affine = False, steps(header)
     origin = NiftiFile(
-        header,
-        image.shape,
-        (float(image.dataobj.slope), float(image.dataobj.inter)),
-        (".nii.gz", ".nii") if gzipped else (".nii", ".nii.gz"),
+        header, content.voxels.shape, (float(content.voxels.slope), float(content.voxels.inter)), _suffixes(path)
     )
-    unknown = (
-        f"{path}: the header has neither sform nor qform; slices are taken as they are stored, sizes in mm are unknown"
-    )
-    return Volume(voxels, affine, located, path, origin, (unknown,) if placed and not located else ())
+    return Volume(voxels, affine, placeable, path, origin, notes)
 
 
 def write_nifti(path: Path, array: NDArray[Any], place: Volume) -> None:
@@ -111,13 +102,7 @@ def write_nifti(path: Path, array: NDArray[Any], place: Volume) -> None:
     array = array.transpose(2, 1, 0) if array.ndim == 3 else array.transpose(3, 2, 1, 0)
     affine = place.affine if place.located else None
     if isinstance(place.origin, NiftiFile):
-        header = place.origin.header.copy()
-        header.extensions.clear()
-        for name in _OF_OLD_VALUES:
-            header[name] = 0
-        header["intent_name"] = b""
-        header.set_slope_inter(1, 0)
-        header.set_data_dtype(array.dtype)
+        header = fresh_header(place.origin.header, array.dtype)
         image = _image(array, None if affine is None else _scaled(affine, 1 / _unit(header)), header)
     else:
         image = require("nibabel", "medical").Nifti1Image(array, affine)
@@ -129,61 +114,58 @@ def write_nifti(path: Path, array: NDArray[Any], place: Volume) -> None:
     _write(path, image, _FAST)
 
 
-@contextmanager
-def open_nifti(path: Path) -> Iterator[Any]:
-    """Yield nibabel's image of a NIfTI-1 or NIfTI-2 file, compressed or not, by its content.
-
-    Values can be read inside the block only, and what goes wrong inside is taken for damage of the file.
-
-    Raises:
-        InputError: if the file is not NIfTI, or is truncated or damaged, also where only its checksum tells.
-    """
-    nibabel = require("nibabel", "medical")
-    raised = nibabel.spatialimages.HeaderDataError, nibabel.filebasedimages.ImageFileError
-    with damage(path, "the NIfTI file is truncated or damaged", "; fetch it again", *raised):
-        with path.open("rb") as file:
-            compressed = file.read(len(GZIP)) == GZIP
-        with gzip.open(path) if compressed else path.open("rb") as stream:
-            start = stream.read(_HEADER)
-            stream.seek(0)
-            if start[344:347] == b"n+1":
-                kind = nibabel.Nifti1Image
-            elif start[4:7] == b"n+2":
-                kind = nibabel.Nifti2Image
-            else:
-                raise InputError(f"{path}: not a NIfTI file; header and voxels must be in one .nii or .nii.gz file")
-            yield kind.from_stream(stream)
-            if compressed:
-                stream.read()  # only at its end gzip compares what it has read with its checksum
+def fresh_header(header: Any, dtype: np.dtype[Any]) -> Any:
+    """Return the header of other values in the place of old ones."""
+    header = header.copy()
+    header.extensions.clear()
+    for name in _OF_OLD_VALUES:
+        header[name] = 0
+    header["intent_name"] = b""
+    header.set_slope_inter(1, 0)
+    header.set_data_dtype(dtype)
+    return header
 
 
-def _voxels(path: Path, image: Any) -> NDArray[Any]:
+def millimetres(affine: Affine, header: Any) -> Affine:
+    """Return an affine in the unit of length of a header as one in mm; mm if it names none."""
+    return _scaled(affine, _unit(header))
+
+
+def _suffixes(path: Path) -> tuple[str, ...]:
+    """Return how results may be called; pairs stay pairs."""
+    if path.suffix.lower() in PAIR:
+        return (PAIR[0],)
+    return (".nii.gz", ".nii") if path.name.lower().endswith(".gz") else (".nii", ".nii.gz")
+
+
+def _voxels(path: Path, content: Content) -> NDArray[Any]:
     """Return the values (slice, row, column) of an open file."""
-    shape = image.shape + (1,) * (3 - len(image.shape))
-    if len(image.shape) < 2 or any(size > 1 for size in shape[3:]):
+    stored = content.voxels
+    shape = stored.shape + (1,) * (3 - len(stored.shape))
+    if len(stored.shape) < 2 or any(size > 1 for size in shape[3:]):
         raise InputError(
-            f"{path}: {len(image.shape)}-D, {' x '.join(map(str, image.shape))} voxels; it must be a volume of three "
+            f"{path}: {len(stored.shape)}-D, {' x '.join(map(str, stored.shape))} voxels; it must be a volume of three "
             "dimensions, so take one point in time or one channel of it"
         )
-    if image.get_data_dtype().kind not in "uif":
+    if stored.dtype.kind not in "uif":
         raise InputError(
-            f"{path}: holds {image.header.get_value_label('datatype')} voxels; they must be real numbers, one channel"
+            f"{path}: holds {content.header.get_value_label('datatype')} voxels; they must be real numbers, one channel"
         )
-    voxels = np.asanyarray(image.dataobj).reshape(shape[:3], order="F")
-    if (image.dataobj.slope, image.dataobj.inter) != (1, 0):
+    voxels = np.asanyarray(stored).reshape(shape[:3], order="F")
+    if (stored.slope, stored.inter) != (1, 0):
         voxels = voxels.astype(np.float32)
     return plain_numbers(voxels).transpose(2, 1, 0)
 
 
 def _affine(header: Any) -> Affine:
     """Affine from voxels to mm, of a header that has one."""
-    return _scaled(np.asarray(header.get_best_affine(), np.float64), _unit(header))
+    return millimetres(np.asarray(header.get_best_affine(), np.float64), header)
 
 
-def _steps(header: Any) -> Affine:
+def steps(header: Any) -> Affine:
     """Return an affine of nothing but the steps between voxels in mm, 1 where they are unknown."""
-    steps = np.abs(header["pixdim"][1:4].astype(np.float64)) * _unit(header)
-    return np.diag([*np.where(np.isfinite(steps) & (steps > 0), steps, 1.0), 1.0])
+    sizes = np.abs(header["pixdim"][1:4].astype(np.float64)) * _unit(header)
+    return np.diag([*np.where(np.isfinite(sizes) & (sizes > 0), sizes, 1.0), 1.0])
 
 
 def _unit(header: Any) -> float:
@@ -204,9 +186,20 @@ def _image(array: NDArray[Any], affine: Affine | None, header: Any) -> Any:
 
 def _write(path: Path, image: Any, level: int) -> None:
     """Write nibabel's image whole or not at all, and always the same bytes for the same image."""
+    name = path.name.lower()
+    if name.endswith(PAIR[0]):
+        _write_pair(path, image)
+        return
     with atomic_path(path) as temporary, temporary.open("wb") as file:
-        if path.name.lower().endswith(".gz"):
+        if name.endswith(".gz"):
             with gzip.GzipFile(filename="", mode="wb", compresslevel=level, fileobj=file, mtime=0) as stream:
                 image.to_stream(stream)
         else:
             image.to_stream(file)
+
+
+def _write_pair(path: Path, image: Any) -> None:
+    """Write nibabel's image as a header with the voxels beside it."""
+    nibabel = require("nibabel", "medical")
+    kind = nibabel.Nifti2Pair if isinstance(image, nibabel.Nifti2Image) else nibabel.Nifti1Pair
+    write_both(path, lambda header: kind.from_image(image).to_filename(str(header)))

@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import glob
-import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 from ..errors import InputError
-from ..files import natural_key
+from ..files import check_regular, matching, natural_key, once, walk
 from .arrays import read_array
 from .dicom_series import read_dicom
 from .formats import FORMATS, SLICES, VOLUME_SUFFIXES, Format, format_of, is_slice
 from .image_stacks import read_stack
 from .nifti import read_nifti
+from .nifti_files import header_file
+from .sitk_images import read_with_sitk
 from .volume import Volume
 
 
@@ -57,10 +58,11 @@ class ScanReader:
             InputError: if there is no such file, or no scan in it.
         """
         path = Path(entry)
+        check_regular(path)
         if path.exists():
-            scans = list(self._inside(path)) if path.is_dir() else [path]
+            scans = list(self._inside(path)) if path.is_dir() else [header_file(path)]
         elif glob.has_magic(str(entry)):
-            matches = sorted(map(Path, glob.glob(str(entry), recursive=True)), key=natural_key)  # noqa: PTH207 (absolute patterns too)
+            matches = sorted(once(matching(entry)), key=natural_key)
             scans = [scan for match in matches for scan in (self._inside(match) if match.is_dir() else [match])]
             scans = [scan for scan in scans if scan.is_dir() or self.knows(scan)]
         else:
@@ -69,16 +71,21 @@ class ScanReader:
             raise InputError(f"{entry}: no {self.what} in it; {self._readable}")
         return scans
 
-    def read(self, path: str | Path, *, series: str | None = None, labels: bool = False) -> Volume:
+    def read(
+        self, path: str | Path, *, series: str | None = None, labels: bool = False, skip_damaged: bool = False
+    ) -> Volume:
         """Read a scan.
 
         Args:
-            path: a NIfTI file; a DICOM file, or a folder with the files of a series; a folder of PNG, TIFF or JPEG
+            path: a NIfTI file or pair, Analyze too; a MetaImage or NRRD file, which SimpleITK must be installed for; a
+                DICOM file, or a folder with the files of a series; a folder of PNG, TIFF or JPEG
                 slices, a TIFF of several pages, or one image; an npy file, or an npz or HDF5 file with an array
                 ``image``; as far as `formats` has them.
             series: which series to read from a DICOM folder of several; for nothing else.
             labels: read labels instead, which DICOM has none of: of an npz or HDF5 file the array ``label``, of palette
                 images the numbers behind the colours.
+            skip_damaged: note slices of a DICOM series that are damaged, and go on without them; else they are an
+                error.
 
         Returns:
             The volume, its slices, rows and columns in the order in which they are stored.
@@ -87,14 +94,16 @@ class ScanReader:
             InputError: if there is no such file, or none that can be read; if there are voxels that are not finite;
                 and for what the readers of the formats refuse.
         """
-        path = Path(path)
+        path = header_file(Path(path))
         match format_of(path, self.formats):
             case "DICOM" if labels:
                 raise InputError(f"{path}: labels are not read from DICOM; convert them to NIfTI")
             case "DICOM":
-                volume = read_dicom(path, series, modality=self.modality, placed=self.placed)
+                volume = read_dicom(path, series, modality=self.modality, placed=self.placed, skip_damaged=skip_damaged)
             case "NIfTI":
                 volume = read_nifti(path, placed=self.placed)
+            case "MetaImage" | "NRRD" as kind:
+                volume = read_with_sitk(path, kind, placed=self.placed)
             case "images":
                 volume = read_stack(path, labels=labels)
             case None if path.is_dir():
@@ -115,11 +124,9 @@ class ScanReader:
         return f"{', '.join(most)} and {last} can be read"
 
     def _inside(self, folder: Path) -> Iterator[Path]:
-        for place, folders, names in os.walk(folder):
-            folders[:] = sorted((name for name in folders if name[0] != "."), key=natural_key)
-            files = [Path(place, name) for name in sorted(names, key=natural_key) if name[0] != "."]
+        for place, files in walk(folder):
             whole = [file for file in files if file.name.lower().endswith(self.suffixes)]
             if whole:
                 yield from whole
             elif any(is_slice(file, self.formats) for file in files):
-                yield Path(place)
+                yield place

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import InputError
+from .number_types import plain_numbers
 from .orientation import Affine, check_orientation, orientation_code, reorient
 
 
@@ -18,14 +19,15 @@ class Volume:
     """Voxels and their affine.
 
     Attributes:
-        voxels: (D, H, W), or (D, H, W, 3) for RGB, of any real type: slices, rows, columns, as they are stored. What
-            NIfTI indexes as (i, j, k) is column, row, slice.
+        voxels: (D, H, W), or (D, H, W, 3) for RGB, of any real type, in the machine's order of bytes: slices, rows,
+            columns, as they are stored. What NIfTI indexes as (i, j, k) is column, row, slice. Other orders of bytes,
+            and Booleans, are converted.
         affine: (4, 4), maps (column, row, slice) to mm in NIfTI's axes (right, front, up).
         located: whether the file says where its voxels lie. If not (images, arrays, a NIfTI header without sform and
             qform), sizes in mm are unknown, and ``affine`` has nothing but the steps between voxels, 1 if unknown.
         source: the file or folder it was read from.
-        origin: what a writer needs to write the like: a `NiftiFile`, `DicomSeries`, `NpyFile` or `ImageStack`; None
-            for what has no such thing, such as an array.
+        origin: what a writer needs to write the like, such as a `NiftiFile`, `DicomSeries` or `GivenArray`; None for
+            what has no such thing.
         notes: a line for each thing that is odd about what was read, such as missing slices.
         stored: the orientation in which it was read; ``stored`` while it is still in it.
 
@@ -43,6 +45,7 @@ class Volume:
     stored: str = "stored"
 
     def __post_init__(self) -> None:
+        object.__setattr__(self, "voxels", plain_numbers(self.voxels))
         where, shape = f"{self.source}: " if self.source else "", self.voxels.shape
         if len(shape) != 3 and not (len(shape) == 4 and shape[3] == 3):
             raise InputError(

@@ -39,11 +39,13 @@ class ImageEvaluation:
     Attributes:
         images: in the order of the data.
         made_by: what made the results: network and settings, or the folder they came from.
+        note: what is to be known of the weights that made them; empty for nothing.
         names: what images are called before and after, in columns and reports.
     """
 
     images: Sequence[Measured]
     made_by: str
+    note: str = ""
     names: ClassVar[tuple[str, str]] = ("before", "after")
 
     @property
@@ -89,6 +91,7 @@ class ImageEvaluation:
             f"{self.names[1]}_by": self.made_by,
             "infinite_values_left_out_of_means": self.infinite,
             "means": self.means(),
+            "note": self.note or None,
         }
 
     def save(self, out: str | Path) -> None:

@@ -8,25 +8,27 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..errors import InputError
-from ..files import atomic_path
+from ..extras import require
+from .figure_output import save_figure
 
 if TYPE_CHECKING:
     import numpy as np
+    from matplotlib.figure import Figure
     from numpy.typing import NDArray
 
 
 def figure_grid(
     panels: Sequence[tuple[str, NDArray[Any]]],
-    path: str | Path,
+    path: str | Path | None = None,
     columns: int | None = None,
     title: str | None = None,
-) -> None:
-    """Write images side by side, each under its label, as one figure.
+) -> Figure:
+    """Draw images side by side, each under its label, and return the figure.
 
     Args:
         panels: (label, image) pairs; an image is (H, W) or (H, W, 3), integers over their full range or floats in
             [0, 1] (what lies outside is clipped).
-        path: the file; its suffix (png, jpg, pdf, svg, webp) decides the format.
+        path: a file that the figure is written to as well, see `save_figure`.
         columns: panels in a row; by default all up to four.
         title: a line above all panels.
 
@@ -34,14 +36,13 @@ def figure_grid(
         InputError: if there are no panels, matplotlib is missing, or the file cannot be written.
     """
     if not panels:
-        raise InputError(f"{path}: no image to show in this figure")
-    figure_class = _figure_class()
+        raise InputError(f"{path or 'a figure'}: no image to show in this figure")
     columns = columns or min(len(panels), 4)
     rows = math.ceil(len(panels) / columns)
     # The widest shape decides the height of a row, so that no panel gets smaller than its neighbours' width.
     height = max(image.shape[0] / image.shape[1] for _, image in panels)
     width = 3.6
-    figure = figure_class(figsize=(columns * width, rows * (width * height + 0.35) + (0.4 if title else 0)), dpi=150)
+    figure = new_figure(columns * width, rows * (width * height + 0.35) + (0.4 if title else 0))
     figure.set_layout_engine("constrained", h_pad=0.03, w_pad=0.03)
     axes = figure.subplots(rows, columns, squeeze=False).flat
     for axis in axes:
@@ -51,18 +52,25 @@ def figure_grid(
         axis.set_title(label, fontsize=10)
     if title:
         figure.suptitle(title, fontsize=12)
-    Path(path).parent.mkdir(parents=True, exist_ok=True)
-    with atomic_path(path) as temporary:
-        figure.savefig(temporary)
+    save_figure(figure, path)
+    return figure
 
 
-def _figure_class() -> Any:
-    # pyplot is avoided: it would choose a window system and keep every figure alive.
-    try:
-        from matplotlib.figure import Figure
-    except ImportError as error:
-        raise InputError("figures need matplotlib; pip install 'visioncore[images]' brings it") from error
-    return Figure
+def new_figure(width: float, height: float, background: str = "white") -> Figure:
+    """Return an empty figure, which a notebook shows by itself and pyplot does not know.
+
+    Args:
+        width: inches.
+        height: inches.
+        background: its colour.
+
+    Raises:
+        InputError: if matplotlib is missing.
+    """
+    require("matplotlib", "images")
+    from .notebook_figure import NotebookFigure
+
+    return NotebookFigure(figsize=(width, height), dpi=150, facecolor=background)
 
 
 def _displayable(image: NDArray[Any]) -> NDArray[np.float64]:

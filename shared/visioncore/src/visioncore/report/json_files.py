@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from ..errors import escaped
 from ..files import write_text
 
 
@@ -16,7 +17,7 @@ def write_json(path: str | Path, mapping: Mapping[str, Any]) -> None:
 
     Dataclasses become objects, paths and other objects text, NumPy numbers and arrays numbers and lists. JSON has no
     infinity and no NaN: infinities become the strings "Infinity" and "-Infinity" (a PSNR of equal images is one), NaN
-    becomes null.
+    becomes null. Bytes of file names that are no UTF-8 are written as ``\\xe9``.
 
     Raises:
         InputError: if the file cannot be written.
@@ -31,12 +32,14 @@ def _jsonable(value: Any) -> Any:
         value = value.tolist()
     if isinstance(value, float) and not math.isfinite(value):
         return None if math.isnan(value) else "Infinity" if value > 0 else "-Infinity"
-    if value is None or isinstance(value, (bool, int, float, str)):
+    if isinstance(value, str):
+        return escaped(value)
+    if value is None or isinstance(value, (bool, int, float)):
         return value
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
         return {item.name: _jsonable(getattr(value, item.name)) for item in dataclasses.fields(value)}
     if isinstance(value, Mapping):
-        return {str(key): _jsonable(item) for key, item in value.items()}
+        return {escaped(str(key)): _jsonable(item) for key, item in value.items()}
     if isinstance(value, (list, tuple, set, frozenset)):
         return [_jsonable(item) for item in value]
-    return str(value)
+    return escaped(str(value))

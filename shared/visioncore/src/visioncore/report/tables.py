@@ -9,7 +9,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from ..files import writable_folder, write_text
+from ..errors import escaped
+from ..files import clear_partials, writable_folder, write_text
 from .json_files import write_json
 
 Cell = str | int | float | None
@@ -64,6 +65,7 @@ def save_tables(out: str | Path, tables: Mapping[str, Table], report: Mapping[st
         InputError: if it cannot be written.
     """
     folder = writable_folder(out)
+    clear_partials(folder)
     for name, table in tables.items():
         table.save(folder / name)
     write_json(folder / "report.json", report)
@@ -87,10 +89,10 @@ def print_table(table: Table, title: str | None = None) -> None:
     from rich.table import Table as RichTable
     from rich.text import Text
 
-    shown = RichTable(title=title, title_justify="left")
+    shown = RichTable(title=None if title is None else escaped(title), title_justify="left")
     for index, column in enumerate(table.columns):
         text = any(isinstance(row[index], str) for row in table.rows)
         shown.add_column(column, justify="left" if text else "right", overflow="fold")
     for row in table.rows:
-        shown.add_row(*(Text(_short(cell)) for cell in row))
+        shown.add_row(*(Text(escaped(_short(cell))) for cell in row))
     Console().print(shown)

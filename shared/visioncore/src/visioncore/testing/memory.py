@@ -10,6 +10,15 @@ import pytest
 import torch
 
 
+def out_of_memory(*given: Any, **options: Any) -> Any:
+    """Run out of memory, whatever is given.
+
+    Raises:
+        torch.OutOfMemoryError: always.
+    """
+    raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 20.00 GiB")
+
+
 @contextmanager
 def room_for(most: int, owner: object, name: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[list[int]]:
     """Let a network run out of memory above so many images at a time; yields the sizes of the batches it was given.
@@ -26,7 +35,7 @@ def room_for(most: int, owner: object, name: str, monkeypatch: pytest.MonkeyPatc
     def limited(images: torch.Tensor) -> Any:
         sizes.append(len(images))
         if len(images) > most:
-            raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 20.00 GiB")
+            out_of_memory()
         return run(images)
 
     with monkeypatch.context() as patch:

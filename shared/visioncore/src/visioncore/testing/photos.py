@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import numpy as np
+
+from ..images import Image, write_image
 
 Pixels = np.ndarray[Any, np.dtype[np.uint8]]
 
@@ -29,3 +32,16 @@ def assert_close_pixels(one: np.ndarray[Any, Any], other: np.ndarray[Any, Any], 
     difference = np.abs(one.astype(int) - other.astype(int))
     assert difference.max() <= steps
     assert (difference > 0).mean() < 0.01
+
+
+def write_photos(folder: Path, count: int, size: tuple[int, int]) -> Path:
+    """Write photos ``0.png`` and on, each made up from its number, into a folder, and return it.
+
+    Args:
+        folder: made where it is missing.
+        count: of photos.
+        size: height and width.
+    """
+    for number in range(count):
+        write_image(folder / f"{number}.png", Image(photo(*size, seed=number)))
+    return folder

@@ -8,7 +8,10 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import sys
 from collections.abc import Callable, Iterable, Mapping
+from functools import partial
+from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -24,6 +27,11 @@ if TYPE_CHECKING:
 # when torch is loaded; the commands that tests start read them as well.
 os.environ["OMP_NUM_THREADS"] = "1"
 os.environ["OMP_WAIT_POLICY"] = "PASSIVE"
+
+# Images of containers often keep Python from storing what it compiled. Each of the many processes of a run would then
+# compile torch anew, which takes longer than to load it.
+sys.dont_write_bytecode = False
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 
 MOST_PROCESSES = 8
 """Each loads torch, so that more would mainly take memory."""
@@ -43,13 +51,15 @@ def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
 
 
 @pytest.fixture(scope="session")
-def made_once(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str, Callable[[Path], object]], Path]:
+def made_once(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Callable[[str, Callable[[Path], object]], Path]:
     """Makes a folder, by its name and what fills it, once for all processes of a run, and returns it."""
     from filelock import FileLock
 
     base = tmp_path_factory.getbasetemp()
     # each process of a run has a folder of its own in that of the run
-    base = base.parent if "PYTEST_XDIST_WORKER" in os.environ else base
+    base = base.parent if hasattr(request.config, "workerinput") else base
 
     def make(name: str, fill: Callable[[Path], object]) -> Path:
         folder, done = base / name, base / f"{name}.done"
@@ -118,6 +128,26 @@ def run_program(capsys: pytest.CaptureFixture[str]) -> Callable[..., tuple[int, 
         return code, *capsys.readouterr()
 
     return run
+
+
+@pytest.fixture
+def run(request: pytest.FixtureRequest, run_program: Callable[..., tuple[int, str, str]]) -> Callable[..., Any]:
+    """Runs the commands of the package that the test's module calls ``PACKAGE``."""
+    return partial(run_program, import_module(f"{request.module.PACKAGE}.cli").main)
+
+
+@pytest.fixture
+def recipe(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
+    """The text ``RECIPE`` of the test's module, in a file."""
+    path = tmp_path / "recipe.yaml"
+    path.write_text(request.module.RECIPE, encoding="utf-8")
+    return path
+
+
+@pytest.fixture
+def instead_of_bundled(monkeypatch: pytest.MonkeyPatch) -> Callable[[str, Any], None]:
+    """Puts a network where the demo of a package looks for the bundled one."""
+    return lambda package, model: monkeypatch.setattr(f"{package}.demo.bundled_model", lambda *_: model)
 
 
 @pytest.fixture

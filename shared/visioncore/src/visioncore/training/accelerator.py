@@ -7,6 +7,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from ..errors import InputError
+from ..ranks import local_rank, rank_and_processes
 from .config import PRECISIONS, LoopConfig
 
 if TYPE_CHECKING:
@@ -22,8 +23,11 @@ def start_accelerator(config: LoopConfig) -> Accelerator:
     a run on the CPU); precision and accumulation are ours.
 
     Raises:
-        InputError: if the device cannot train in the precision asked for.
+        InputError: if the device cannot train in the precision asked for, or the environment variables are not what
+            they should be.
     """
+    rank_and_processes()
+    local_rank()
     from accelerate import Accelerator
     from accelerate.state import AcceleratorState
     from accelerate.utils import GradientAccumulationPlugin, InitProcessGroupKwargs

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from ..configs import check_most
 from ..errors import InputError
 
 PRECISIONS: Mapping[str, str] = {"float32": "no", "bfloat16": "bf16", "float16": "fp16"}
@@ -74,6 +75,7 @@ class LoopConfig:
         self._require("clip_norm", self.clip_norm is None or self.clip_norm > 0, "above 0, or none")
         self._require("ema_decay", self.ema_decay is None or 0 < self.ema_decay < 1, "between 0 and 1, or none")
         self._require("precision", self.precision in PRECISIONS, f"one of {', '.join(PRECISIONS)}")
+        check_most(self, batch_size=2**20, accumulate=2**20, workers=1024, keep_last=10_000)
 
     def _require(self, name: str, holds: bool, right: str) -> None:
         if not holds:

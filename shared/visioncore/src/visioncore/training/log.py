@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from ..errors import escaped
 from ..files import write_text
 
 _SECONDS_BETWEEN_LINES = 30.0
@@ -100,7 +101,7 @@ class Progress:
     def line(self, text: str) -> None:
         """Print one line."""
         if self._shown:
-            self._console.print(text, markup=False, highlight=False, soft_wrap=True)
+            self._console.print(escaped(text), markup=False, highlight=False, soft_wrap=True)
 
     def close(self) -> None:
         """Take the bar down."""

@@ -13,9 +13,9 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
-from ..devices import peak_memory
+from ..devices import peak_memory, resolve_dtype, slow_precision
 from ..errors import InputError
-from ..files import recover_folders, remove_folder, writable_folder
+from ..files import FolderLock, clear_partials, recover_folders, remove_folder, writable_folder
 from .accelerator import is_sharded, on_main, start_accelerator
 from .config import LoopConfig
 from .ema import MovingAverage
@@ -86,6 +86,7 @@ class Run:
         self.states = RunStateFolders(out / "checkpoints", config.keep_last)
         self.progress = Progress(config.steps, self.accelerator.is_main_process)
         self.log: JsonLog | None = None
+        self.lock: FolderLock | None = None
         self.metrics: dict[str, float] = {}
         self.best_metrics: dict[str, float] = {}
         self.timed_since, self.timed_steps = time.perf_counter(), 0
@@ -129,12 +130,21 @@ class Run:
         self.progress.close()
         if self.log is not None:
             self.log.close()
+        if self.lock is not None:
+            self.lock.release()
         # Also takes off what mixed precision put around the model's forward.
         self.accelerator.unwrap_model(self.model, keep_fp32_wrapper=False)
 
     def _open_folder(self, resume: bool, description: Mapping[str, object] | None) -> int:
-        writable_folder(self.out)
+        lock = FolderLock(writable_folder(self.out), "trains")
+        lock.take(self.progress.line)
+        self.lock = lock
+        if slow := slow_precision(
+            resolve_dtype(self.config.precision, self.accelerator.device), self.accelerator.device
+        ):
+            self.progress.line(slow)
         record = self.out / "run.json"
+        clear_partials(self.out)
         for folder in (self.out, self.states.folder):
             recover_folders(folder)
         step = self.states.newest(warn=self.progress.line) if resume else None

@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import nn
 
-from ..errors import InputError
+from ..errors import InputError, one_line
+from ..weights.state_dicts import safe_reason
 from .accelerator import is_sharded
 from .ema import MovingAverage
 from .random_generators import generator_state, restore_generators
@@ -60,12 +61,14 @@ def load_state(folder: Path, accelerator: Accelerator, average: MovingAverage | 
             restore_generators(torch.load(generators, map_location="cpu", weights_only=True), accelerator.device)
         progress: dict[str, Any] = json.loads((folder / "progress.json").read_text(encoding="utf-8"))
     except (OSError, RuntimeError, ValueError, KeyError, UnpicklingError) as error:
-        raise InputError(
-            f"{folder}: does not fit this model and its training ({' '.join(str(error).split())})"
-        ) from error
+        raise InputError(f"{folder}: does not fit this model and its training ({_reason(error)})") from None
     # accelerate counts micro-batches; a run state is always saved between steps, and their number per step may change.
     accelerator.step = 0
     return progress
+
+
+def _reason(error: Exception) -> str:
+    return safe_reason(error) if "weights_only" in str(error) else one_line(error)
 
 
 @contextmanager

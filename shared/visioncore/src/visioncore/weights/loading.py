@@ -4,46 +4,51 @@ from __future__ import annotations
 
 from importlib.resources import as_file, files
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
-from .pretrained import CONFIG_FILE, WEIGHTS_FILE, Pretrained
+from ..methods import Method
+from .fetched import fetched_network
+from .pretrained import CONFIG_FILE, WEIGHTS_FILE
 from .state_dicts import read_metadata
 
 DEMO = "demo"
 """Name of the bundled weights."""
 
-Model = TypeVar("Model", bound=Pretrained)
 
-
-def load_model(model: type[Model], package: str, weights: str | Path, **options: Any) -> Model:
-    """Return a model in evaluation mode, on the CPU, from any source of weights.
+def load_model(method: Method, weights: str | Path, **options: Any) -> Any:
+    """Return the model of a method in evaluation mode, on the CPU, from any source of weights.
 
     Args:
-        model: its class.
-        package: which bundles weights in ``assets/demo``.
-        weights: ``demo`` for those, unless weights of that name lie in the working folder; a folder, file or hub id
-            that ``from_pretrained`` takes; or a checkpoint of the authors.
+        method: whose network it is, and whose package bundles weights in ``assets/demo``.
+        weights: ``demo`` for those, or the name of a checkpoint that the command ``weights`` has fetched, unless
+            weights of that name lie in the working folder; a folder, file or hub id that ``from_pretrained`` takes; or
+            a checkpoint of the authors. The model of ``demo`` has a ``notice`` that a predictor passes on.
         options: further arguments of ``from_published``, for a checkpoint of the authors.
 
     Raises:
-        InputError: if it cannot be read or does not fit.
+        InputError: if it cannot be read or does not fit, or is not fetched yet.
     """
     path = Path(weights)
-    if str(weights) == DEMO and not holds_weights(path):
-        return bundled_model(model, package)
+    if not holds_weights(path):
+        if str(weights) == DEMO:
+            bundled = bundled_model(method)
+            bundled.notice = method.demo_notice
+            return bundled
+        weights = fetched_network(method, str(weights)) or weights
+    model = method.load(method.network.model)
     if path.name == WEIGHTS_FILE and (path.parent / CONFIG_FILE).is_file():
         return model.from_pretrained(path.parent)
     return model.from_published(path, **options) if is_published(path) else model.from_pretrained(weights)
 
 
-def bundled_model(model: type[Model], package: str) -> Model:
-    """Return the model of the weights that a package bundles, in evaluation mode, on the CPU.
+def bundled_model(method: Method) -> Any:
+    """Return the model of the weights that a method bundles, without notice, in evaluation mode, on the CPU.
 
     Raises:
         InputError: if there are none.
     """
-    with as_file(files(package) / "assets" / DEMO) as folder:
-        return model.from_pretrained(folder)
+    with as_file(files(method.module) / "assets" / DEMO) as folder:
+        return method.load(method.network.model).from_pretrained(folder)
 
 
 def holds_weights(path: Path) -> bool:

@@ -13,11 +13,12 @@ from typing import Any, ClassVar, Self
 import torch
 from torch import nn
 
-from ..configs import from_plain, to_plain
+from ..configs import from_plain, read_text, shown, to_plain
 from ..devices import resolve_device
-from ..errors import InputError
-from ..files import whole_folder, write_text
-from .state_dicts import load_into, read_metadata, read_state_dict, write_state_dict
+from ..errors import InputError, one_line
+from ..files import check_regular, whole_folder, write_text
+from .extent import shapes_of
+from .state_dicts import check_fit, load_into, read_metadata, read_state_dict, write_state_dict
 
 CONFIG_FILE = "config.json"
 WEIGHTS_FILE = "model.safetensors"
@@ -37,6 +38,8 @@ class Pretrained(nn.Module):
     config_class: ClassVar[type[Any]]
     from_published: ClassVar[Callable[..., Self]]
     config: Any
+    notice: str = ""
+    """A line that a predictor tells its user of these weights; it is not saved."""
 
     def save_pretrained(self, folder: str | Path) -> None:
         """Write config.json and model.safetensors to ``folder``.
@@ -95,12 +98,10 @@ class Pretrained(nn.Module):
         if not path.is_dir():
             path = _download(str(source), revision, token, cache_dir, local_files_only)
         config = path / CONFIG_FILE
-        try:
-            text = config.read_text(encoding="utf-8")
-        except FileNotFoundError as error:
-            raise InputError(f"{source}: no {CONFIG_FILE} in this folder; save_pretrained writes one") from error
-        except (OSError, UnicodeDecodeError) as error:
-            raise InputError(f"{config}: cannot be read ({error})") from error
+        if not config.exists():
+            raise InputError(f"{source}: no {CONFIG_FILE} in this folder; save_pretrained writes one")
+        check_regular(config)
+        text = read_text(config)
         return cls._load(text, str(config), path / WEIGHTS_FILE, device)
 
     def push_to_hub(self, repo_id: str, *, private: bool = False, token: str | None = None) -> str:
@@ -140,23 +141,28 @@ class Pretrained(nn.Module):
     @classmethod
     def _load(cls, text: str, where: str, weights: Path, device: str | torch.device) -> Self:
         place = resolve_device(device)
-        model = cls(cls._read_config(text, where))
-        load_into(model, read_state_dict(weights), where=str(weights))
+        config, state = cls._read_config(text, where), read_state_dict(weights)
+        check_fit(cls.__name__, state, shapes_of(lambda: cls(config), state, where), where=str(weights))
+        model = cls(config)
+        load_into(model, state, where=str(weights))
         return model.to(place).eval()
 
     @classmethod
     def _read_config(cls, text: str, where: str) -> Any:
         try:
             values = json.loads(text)
-        except json.JSONDecodeError as error:
-            raise InputError(f"{where}: this is not JSON ({error})") from error
+        except (ValueError, RecursionError) as error:
+            raise InputError(f"{where}: this is not JSON ({one_line(error)})") from error
         if not isinstance(values, dict) or not {"model", "visioncore"} <= values.keys():
             raise InputError(f"{where}: not a configuration of {cls.__name__} (save_pretrained writes one)")
         name, version = values.pop("model"), values.pop("visioncore")
         if name != cls.__name__:
-            raise InputError(f"{where}: describes the model {name}, not {cls.__name__}; load it with {name}")
+            called = shown(name).strip("'")
+            raise InputError(f"{where}: describes the model {called}, not {cls.__name__}; load it with {called}")
         if version != FORMAT:
-            raise InputError(f"{where}: has format {version}, this visioncore reads format {FORMAT}; update visioncore")
+            raise InputError(
+                f"{where}: has format {shown(version)}, this visioncore reads format {FORMAT}; update visioncore"
+            )
         return from_plain(cls.config_class, values, where)
 
 
@@ -190,4 +196,4 @@ def _hub_errors(what: str) -> Iterator[None]:
         raise
     # The client's errors and those of the transport under it share no base class.
     except Exception as error:
-        raise InputError(f"{what} ({' '.join(str(error).split())})") from error
+        raise InputError(f"{what} ({one_line(error)})") from error

@@ -7,6 +7,7 @@ safetensors; which of them a file is shows in its first bytes, never in its suff
 from __future__ import annotations
 
 import re
+import warnings
 import zipfile
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -15,12 +16,13 @@ from pickle import UnpicklingError
 from typing import Any, TypeVar
 
 import torch
-from safetensors import SafetensorError, safe_open
+from safetensors import safe_open
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
-from ..errors import InputError, some
-from ..files import atomic_path
+from ..errors import InputError, one_line, some
+from ..files import atomic_path, check_regular
+from ..size_limit import check_members, check_size
 
 ENVELOPES = ("state_dict", "params_ema", "params", "model")
 """Entries under which published checkpoints keep their tensors, in the order they are looked for."""
@@ -59,7 +61,23 @@ def read_state_dict(path: str | Path) -> dict[str, Tensor]:
             f"{path}: no tensors by name in this checkpoint ({holds}); they should lie at the top or under "
             f"{', '.join(ENVELOPES)}"
         )
+    check_dense(path, tensors)
     return tensors
+
+
+def check_dense(path: Path, tensors: Mapping[str, Tensor]) -> None:
+    """Validate that tensors hold their values one by one; of a few stored numbers others can claim any shape.
+
+    Raises:
+        InputError: naming one that does not, or if all together take more than `size_limit` allows.
+    """
+    stretched = 0
+    for name, tensor in tensors.items():
+        if tensor.layout != torch.strided or tensor.is_quantized or tensor.is_meta or tensor.is_nested:
+            raise InputError(f"{path}: {one_line(name)} is no dense tensor of values; convert it before it is saved")
+        size = tensor.numel() * tensor.element_size()
+        stretched += size if size > tensor.untyped_storage().nbytes() else 0
+    check_size(path, stretched)
 
 
 def read_metadata(path: str | Path) -> dict[str, str]:
@@ -156,18 +174,34 @@ def load_into(model: nn.Module, state: Mapping[str, Tensor], *, where: str) -> N
         where: the file that ``state`` came from, as the error should name it.
 
     Raises:
-        InputError: if a tensor is missing, unexpected or misshapen; the line names them, and the model is as it was.
+        InputError: if a tensor is missing, unexpected, misshapen or complex where the model's is not; the line names
+            it, and the model is as it was.
     """
-    fit = compare(state, {name: tensor.shape for name, tensor in model.state_dict().items()})
-    if not fit.ok:
-        raise InputError(f"{where}: these weights do not fit {type(model).__name__}: {fit.describe()}")
+    wanted = model.state_dict()
+    shapes = {name: tensor.shape for name, tensor in wanted.items()}
+    check_fit(type(model).__name__, state, shapes, where=where)
+    for name, tensor in state.items():
+        if tensor.is_complex() and not wanted[name].is_complex():
+            raise InputError(f"{where}: {name} holds complex numbers; {type(model).__name__} has real ones")
     model.load_state_dict(dict(state))
+
+
+def check_fit(model: str, state: Mapping[str, Tensor], expected: Mapping[str, torch.Size], *, where: str) -> None:
+    """Validate that ``state`` has the tensors that a model of this name expects.
+
+    Raises:
+        InputError: naming those that are missing, unexpected or misshapen.
+    """
+    fit = compare(state, expected)
+    if not fit.ok:
+        raise InputError(f"{where}: these weights do not fit {model}: {fit.describe()}")
 
 
 def _kind(path: Path) -> str:
     """Return "safetensors", "zip" or "pickle", by the first bytes of the file."""
     if path.is_dir():
         raise InputError(f"{path}: this is a folder, a checkpoint file is expected")
+    check_regular(path)
     try:
         with path.open("rb") as file:
             head = file.read(9)
@@ -192,57 +226,62 @@ def _read_safetensors(path: Path, tensors: bool = True) -> tuple[dict[str, Tenso
         with safe_open(path, framework="pt", device="cpu") as file:
             names = file.keys() if tensors else []
             return {name: file.get_tensor(name) for name in names}, file.metadata() or {}
-    except (SafetensorError, OSError) as error:
-        raise _damaged(path, error) from error
-
-
-def _read_torch(path: Path, zipped: bool) -> Any:
-    if zipped:
-        _check_zip(path)
-    try:
-        return torch.load(path, map_location="cpu", weights_only=True, mmap=zipped)
-    except MemoryError:
-        raise
-    except UnpicklingError as error:
-        raise InputError(
-            f"{path}: holds pickled objects, which could run code ({_pickled_objects(path, error)}); nothing in it was "
-            "run; where you trust it, load it with its own code and save the tensors alone with torch.save"
-        ) from error
-    # Damaged bytes can surface in the unpickler as almost any exception.
+    # SafetensorError, and what PyTorch says of types and sizes
     except Exception as error:
         raise _damaged(path, error) from error
 
 
-def _check_zip(path: Path) -> None:
+def _read_torch(path: Path, zipped: bool) -> Any:
+    mapped = zipped and _check_zip(path)
+    try:
+        with warnings.catch_warnings(action="ignore"):  # of PyTorch's, which advise to read files unsafely
+            return torch.load(path, map_location="cpu", weights_only=True, mmap=mapped)
+    except UnpicklingError as error:
+        raise InputError(
+            f"{path}: holds pickled objects, which could run code ({_pickled_objects(path, error)}); nothing in it was "
+            "run; where you trust it, load it with its own code and save the tensors alone with torch.save"
+        ) from None
+    # Damaged bytes can surface in the unpickler as almost any exception.
+    except Exception as error:
+        raise _damaged(path, error) from None
+
+
+def _check_zip(path: Path) -> bool:
+    """Validate a checkpoint that is a zip file, and return whether it can be mapped into memory."""
     try:
         with zipfile.ZipFile(path) as archive:
             files = {Path(name).name for name in archive.namelist()}
-    except (zipfile.BadZipFile, OSError) as error:
-        raise _damaged(path, error) from error
+            mapped = check_members(path, archive.infolist())
+    except InputError:
+        raise
+    except Exception as error:
+        raise _damaged(path, error) from None
     if "constants.pkl" in files:
         raise InputError(f"{path}: a TorchScript program, not a checkpoint; save its state_dict() with torch.save")
     if "data.pkl" not in files:
         raise InputError(f"{path}: not a checkpoint (a zip file, but not written by PyTorch)")
+    return mapped
 
 
 def _pickled_objects(path: Path, error: UnpicklingError) -> str:
     """Return the names of the classes and functions that kept the file from being read as tensors alone."""
     try:
         named = torch.serialization.get_unsafe_globals_in_checkpoint(str(path))
-    except (ValueError, UnpicklingError):
+    except Exception:
         # Older files, and newer pickle protocols: the reader names the first one that it met, or only its reason.
-        named = re.findall(r"GLOBAL (\S+)", str(error)) or [_reason(error)]
+        named = re.findall(r"GLOBAL (\S+)", str(error)) or [safe_reason(error)]
     return some(sorted(named))
 
 
 def _damaged(path: Path, error: Exception) -> InputError:
-    return InputError(f"{path}: truncated, damaged or not a checkpoint ({_reason(error)}); fetch or copy it again")
+    return InputError(f"{path}: truncated, damaged or not a checkpoint ({safe_reason(error)}); fetch or copy it again")
 
 
-def _reason(error: Exception) -> str:
-    # PyTorch puts a page of advice, how to read the file unsafely, before its own reason.
-    text = str(error).rpartition("WeightsUnpickler error:")[2].strip() or type(error).__name__
-    return text.splitlines()[0].rstrip(".")
+def safe_reason(error: Exception) -> str:
+    """Return the text of an exception in one line, without PyTorch's advice to read files unsafely."""
+    # PyTorch puts a page of advice before its own reason.
+    text = str(error).rpartition("WeightsUnpickler error:")[2].strip()
+    return one_line(text.splitlines()[0] if text else type(error).__name__).rstrip(".")
 
 
 def _open_envelope(state: Any) -> Any:

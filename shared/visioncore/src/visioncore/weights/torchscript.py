@@ -16,7 +16,9 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from ..errors import InputError
+from ..errors import InputError, one_line
+from ..size_limit import check_members
+from .state_dicts import check_dense
 
 _DTYPES = {
     "FloatStorage": torch.float32,
@@ -37,7 +39,8 @@ def is_torchscript(path: str | Path) -> bool:
     try:
         with zipfile.ZipFile(path) as archive:
             return {"constants.pkl", "data.pkl"} <= {Path(name).name for name in archive.namelist()}
-    except (zipfile.BadZipFile, OSError):
+    # what zipfile raises over damaged bytes shares no base class
+    except Exception:
         return False
 
 
@@ -55,15 +58,21 @@ def read_torchscript(path: str | Path) -> dict[str, Tensor]:
         raise InputError(f"{path}: {'not a TorchScript archive' if path.is_file() else 'no such file'}")
     try:
         with zipfile.ZipFile(path) as archive:
+            check_members(path, archive.infolist())
             description = next(name for name in archive.namelist() if Path(name).name == "data.pkl")
             with archive.open(description) as file:
                 root = _Reader(file, archive, description.removesuffix("data.pkl")).load()
+        tensors = dict(_tensors(root, ""))
     except InputError as error:
-        raise InputError(f"{path}: {error}") from error
+        told = str(error)
+        raise InputError(told if told.startswith(f"{path}: ") else f"{path}: {told}") from error
     # Damaged bytes can surface in the unpickler as almost any exception.
     except Exception as error:
-        raise InputError(f"{path}: a damaged TorchScript archive ({error}); fetch or copy it again") from error
-    return dict(_tensors(root, ""))
+        raise InputError(
+            f"{path}: a damaged TorchScript archive ({one_line(error)}); fetch or copy it again"
+        ) from error
+    check_dense(path, tensors)
+    return tensors
 
 
 class _Module:
@@ -76,7 +85,7 @@ class _Module:
         self.attributes = state if isinstance(state, dict) else {}
 
 
-class _Reader(pickle.Unpickler):
+class _Reader(pickle._Unpickler):  # in Python: the one in C gives memory to whatever number of objects is announced
     """Builds modules, tensors, and lists of simple values; refuses every other class or function."""
 
     def __init__(self, file: Any, archive: zipfile.ZipFile, folder: str) -> None:

@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import json
+import os
+import shlex
 import subprocess
 import sys
 import time
+from collections.abc import Mapping
 from pathlib import Path
-from typing import ClassVar
+from typing import Any, ClassVar
+
+import pytest
 
 from .base import Run, Suite, refuses
 
@@ -19,8 +24,10 @@ class CommandsSuite(Suite):
 
     options_told: ClassVar[tuple[str, ...]]
     """Options that the help of the commands must name."""
-    bench: ClassVar[tuple[str, ...]]
+    bench: ClassVar[tuple[str, ...]] = ()
     """Options that make ``bench`` quick."""
+    bench_sizes: ClassVar[tuple[int, ...]] = ()
+    """Sides of images, for a network from images to images, of which ``bench`` then measures all paths."""
     public_names: ClassVar[tuple[str, ...]]
     """Public names of the package besides ``Predictor`` and ``load_model``."""
     least: ClassVar[tuple[tuple[str, float], ...]]
@@ -42,6 +49,50 @@ assert not heavy, heavy
         assert done.stderr == ""
         for command in (*self.module("cli").COMMANDS, *self.options_told, "--set.FIELD"):
             assert command in done.stdout, command
+
+    def test_errors_that_need_no_torch_come_before_it_is_loaded(self, tmp_path: Path) -> None:
+        """In a process of its own, which has loaded nothing yet."""
+        for name in ("file", "there.png"):
+            (tmp_path / name).write_text("")
+        out, none = ("--out", tmp_path / "out"), tmp_path / "none"
+        commands = self.module("cli").COMMANDS
+        faults = [
+            (("predict", none, "--weights", "demo", *out), "no such file or folder"),
+            (("predict", none / "*.png", "--weights", "demo", *out), "no file matches this pattern"),
+            (("predict", tmp_path / "there.png", "--weights", "demo", "--out", tmp_path / "file"), "cannot write in"),
+            (("predict", tmp_path / "there.png", "--weights", "demo", "--out", "/proc/none"), "cannot write in"),
+            (("train", "--recipe", "none", "--data", tmp_path, *out), "unknown recipe 'none'"),
+            (("train", "--recipe", none.with_suffix(".yaml"), "--data", tmp_path, *out), "no such recipe"),
+            (("train", "--recipe", "demo", "--data", none, *out), "no such file or folder"),
+            (("evaluate", "--data", none, "--weights", "demo", *out), "no such file or folder"),
+            (("evaluate", "--data", tmp_path, "--results", none, *out), "no such file or folder"),
+            (("bench", "--out", tmp_path / "file" / "b.json"), "cannot write in"),
+        ]
+        assert {words[0] for words, _ in faults} <= set(commands)
+        program = f"""
+import sys
+from {self.package}.cli import main
+for words, _ in {[([str(word) for word in words], told) for words, told in faults]!r}:
+    print("code", main(words), file=sys.stderr)
+assert "torch" not in sys.modules
+"""
+        done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=120)
+        assert done.returncode == 0, done.stderr
+        lines = done.stderr.splitlines()
+        assert lines[1::2] == ["code 2"] * len(faults), done.stderr
+        for line, (_, told) in zip(lines[::2], faults, strict=True):
+            assert line.startswith("error: ")
+            assert told in line
+        assert not (tmp_path / "out").exists()
+
+    @pytest.mark.skipif(os.name == "nt", reason="streams are closed as on POSIX")
+    def test_nobody_reads(self) -> None:
+        """The end of a pipe is closed at once, or the process is started without stdout."""
+        command = [sys.executable, "-m", f"{self.package}.cli", "info", "--help"]
+        for start, code in (("{} | true; exit ${{PIPESTATUS[0]}}", 141), ("{} >&-", 0)):
+            line = start.format(f"(sleep 0.2; exec {shlex.join(command)})")
+            done = subprocess.run(["bash", "-c", line], capture_output=True, text=True, timeout=120)
+            assert (done.returncode, done.stderr) == (code, ""), line
 
     def test_wrong_usage_is_one_line(self, run: Run, tmp_path: Path) -> None:
         (tmp_path / "file").write_text("no checkpoint")
@@ -72,7 +123,8 @@ assert not heavy, heavy
 
     def test_bench_writes_its_figures(self, run: Run, tiny_weights: Path, tmp_path: Path) -> None:
         out = tmp_path / "new" / "bench.json"
-        words = ("--weights", tiny_weights, "--out", out, "--device", "cpu", "--rounds", 1, *self.bench)
+        more = ("--sizes", *self.bench_sizes) if self.bench_sizes else self.bench
+        words = ("--weights", tiny_weights, "--out", out, "--device", "cpu", "--rounds", 1, *more)
         code, said, complaints = run("bench", *words)
         assert (code, complaints) == (0, "")
         assert "ratio" in said
@@ -80,6 +132,8 @@ assert not heavy, heavy
         report = json.loads(out.read_text())
         assert len(report["rows"]) >= 2
         assert report["network"] == str(tiny_weights)
+        if self.bench_sizes:
+            check_all_paths(report, self.bench_sizes)
 
     def test_bench_tells_first_what_it_cannot_do(self, run: Run, tiny_weights: Path, tmp_path: Path) -> None:
         (tmp_path / "file").write_text("")
@@ -103,6 +157,16 @@ assert not heavy, heavy
         assert time.process_time() - start < 60
 
     def test_public_names_are_there(self) -> None:
-        names = sorted((*self.public_names, "Predictor", "load_model"))
+        names = sorted((*self.public_names, "Predictor", "load_model", "__version__"))
         assert sorted(dir(self.public)) == sorted(self.public.__all__) == names
         assert all(getattr(self.public, name) is not None for name in names)
+
+
+def check_all_paths(report: Mapping[str, Any], sizes: tuple[int, ...]) -> None:
+    """Check that ``bench`` measured every path from images to images, in its precision and at every size."""
+    paths = (("reference", "float32"), ("fast float32", "float32"), ("fast bfloat16", "bfloat16"))
+    measured = [(row["size"], row["path"], row["dtype"]) for row in report["rows"]]
+    assert measured == [(size, *path) for size in sizes for path in paths]
+    accuracy = {row["path"]: row["psnr_to_reference"] for row in report["rows"]}
+    assert accuracy["fast float32"] > 100 > accuracy["fast bfloat16"] > 20
+    assert report["multiply_accumulates"] > 1e8

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import errno
 import os
+import sys
 from pathlib import Path
 from typing import Any, ClassVar
 
 import pytest
 
+from ...images import Image, write_image
+from ..photos import photo
 from .base import Run, Suite, files_in, refuses
 
 
@@ -24,6 +27,8 @@ class PredictSuite(Suite):
     broken_told: ClassVar[tuple[str, str]]
     """Messages for an input that is cut in half, and for one that holds a line of text."""
     options: ClassVar[tuple[str, ...]] = ("--device", "cpu")
+    side: ClassVar[int] = 32
+    """Of square images that the network takes."""
 
     def make_input(self, path: Path, seed: int) -> None:
         """Write a small valid input, of either suffix."""
@@ -64,6 +69,12 @@ class PredictSuite(Suite):
         assert said.startswith("2 done")
         assert files_in(tmp_path / "out") == self.written("2", "sub/1")
 
+    def test_short_options(self, run: Run, folder: Path, tiny_weights: Path, tmp_path: Path) -> None:
+        short = ("-w", tiny_weights, "-o", tmp_path / "out", "-i", folder / f"1{self.suffix}")
+        code, said, _ = run("predict", *short, *self.options)
+        assert (code, said.partition(",")[0]) == (0, "1 done")
+        assert files_in(tmp_path / "out") == self.written("1")
+
     def test_a_broken_file_stops_no_other(self, predict: Run, folder: Path, tmp_path: Path) -> None:
         broken = folder / f"0{self.suffix}", folder / f"3{self.suffix}"
         whole = (folder / f"1{self.suffix}").read_bytes()
@@ -81,12 +92,66 @@ class PredictSuite(Suite):
         assert predict(folder)[0] == 0
         first, second = (tmp_path / "out" / f"{stem}{self.results[0]}" for stem in ("1", "2"))
         second.unlink()
-        os.utime(first, (2e9, 2e9))
-        assert predict(folder)[1].startswith("1 done, 2 skipped as done before, 0 failed")
+        # results that were copied have another date
+        os.utime(first, (1e9, 1e9))
+        code, said, complaints = predict(folder)
+        assert (code, complaints) == (0, "")
+        assert said.startswith("1 done, 2 skipped as done before, 0 failed")
         assert second.exists()
-        assert first.stat().st_mtime == 2e9
+        assert first.stat().st_mtime == 1e9
         assert predict(folder, "--overwrite")[1].startswith("3 done, 0 skipped")
-        assert first.stat().st_mtime != 2e9
+        assert first.stat().st_mtime != 1e9
+
+    def test_what_was_made_otherwise_is_made_anew(
+        self, run: Run, predict: Run, folder: Path, tiny_weights: Path, tmp_path: Path
+    ) -> None:
+        """Other weights, another input of that name, a result that is empty or cut short, or of an unknown origin."""
+        one, out = folder / f"1{self.suffix}", tmp_path / "out"
+        result = out / f"1{self.results[0]}"
+
+        def again(told: str, given: Path = one, weights: Path = tiny_weights) -> None:
+            os.utime(result, (2e9, 2e9))
+            words = ("predict", given, "--weights", weights, "--out", out, *self.options)
+            code, said, complaints = run(*words)
+            assert code == 0
+            assert said.startswith("1 done, 0 skipped"), told
+            assert complaints.count("\n") == 1, complaints
+            assert complaints.startswith("a result is made anew: "), complaints
+            assert told in complaints
+
+        assert predict(one)[0] == 0
+        whole = result.stat().st_size
+        result.write_bytes(b"")
+        again("it is empty or cut short")
+        result.write_bytes(result.read_bytes()[:-1])
+        again("it is empty or cut short")
+        assert result.stat().st_size == whole
+        self.make_input(one, seed=7)
+        again("its input is another or was changed")
+        (folder / "other").mkdir()
+        again("its input is another or was changed", one.rename(folder / "other" / one.name))
+        again("weights was ", folder / "other" / one.name, self.other_weights(tiny_weights, tmp_path / "others"))
+        (out / "made.jsonl").unlink()
+        again("there is no record of how it was made", folder / "other" / one.name)
+        assert predict(folder / "other" / one.name)[1].startswith("0 done, 1 skipped")
+
+    def other_weights(self, weights: Path, out: Path) -> Path:
+        """Write weights that differ a little from others into a folder and return it."""
+        import torch
+
+        model = self.public.load_model(weights)
+        with torch.no_grad():
+            for parameter in model.parameters():
+                parameter.add_(1e-3)
+        model.save_pretrained(out)
+        return out
+
+    def test_a_record_that_was_cut_off_is_no_record(self, predict: Run, folder: Path, tmp_path: Path) -> None:
+        assert predict(folder)[0] == 0
+        record = tmp_path / "out" / "made.jsonl"
+        record.write_bytes(record.read_bytes()[:-40])
+        for said in ("1 done, 2 skipped", "0 done, 3 skipped"):
+            assert predict(folder)[1].startswith(said)
 
     def test_two_inputs_of_one_name_both_have_results(self, predict: Run, folder: Path, tmp_path: Path) -> None:
         self.make_input(folder / f"1{self.other_suffix}", seed=3)
@@ -111,6 +176,80 @@ class PredictSuite(Suite):
             assert code == 0
             assert said.startswith(f"{count} done, 0 skipped")
         assert files_in(tmp_path / "out") == self.written("1", "2", "sub/1")
+
+    def test_a_share_that_is_not_told_is_refused(
+        self, predict: Run, folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.delenv("RANK", raising=False)
+        monkeypatch.setenv("WORLD_SIZE", "2")
+        refuses(predict, folder, told="RANK is not set, WORLD_SIZE is '2'")
+        for rank in ("2", "", "first"):
+            monkeypatch.setenv("RANK", rank)
+            refuses(predict, folder, told=f"RANK is {rank!r}")
+        assert not (tmp_path / "out").exists()
+
+    def test_links_to_folders_are_followed_once(self, predict: Run, folder: Path, tmp_path: Path) -> None:
+        (tmp_path / "elsewhere").mkdir()
+        self.make_input(tmp_path / "elsewhere" / f"3{self.suffix}", seed=4)
+        (folder / "linked").symlink_to(tmp_path / "elsewhere")
+        (folder / "sub" / "round").symlink_to(folder)
+        everything = self.written("1", "2", "sub/1", "linked/3")
+        assert predict(folder)[1].startswith("4 done, 0 skipped")
+        assert files_in(tmp_path / "out") == everything
+        assert predict(f"{folder}/**/*{self.suffix}")[1].startswith("0 done, 3 skipped")
+        assert predict(folder / "sub" / "round" / f"2{self.other_suffix}", folder)[1].startswith("0 done, 4 skipped")
+        assert files_in(tmp_path / "out") == everything
+
+    def test_one_input_may_go_to_a_file(self, run: Run, folder: Path, tiny_weights: Path, tmp_path: Path) -> None:
+        more = ("--weights", tiny_weights, *self.options)
+        target = tmp_path / "new" / f"named{self.results[0]}"
+        code, said, _ = run("predict", folder / f"1{self.suffix}", "--out", target, *more)
+        assert code == 0
+        assert said.startswith("1 done")
+        assert files_in(tmp_path / "new") == self.written("named")
+        assert sorted(path.name for path in target.parent.iterdir()) == self.written("named")
+        target = tmp_path / f"several{self.results[0]}"
+        refuses(run, "predict", folder, "--out", target, *more, told="one file, but there are 3 ")
+        assert not target.exists()
+
+    @pytest.mark.skipif(sys.platform != "linux", reason="names of files are bytes")
+    def test_names_that_are_no_utf8(self, predict: Run, folder: Path, tmp_path: Path) -> None:
+        name = os.fsdecode(b"caf\xe9")
+        self.make_input(folder / f"1{self.suffix}", seed=0)
+        (folder / f"1{self.suffix}").rename(folder / f"{name}{self.suffix}")
+        (folder / f"{name}-broken{self.suffix}").write_text("something else")
+        for begin in ("3 done, 0 skipped", "0 done, 3 skipped"):
+            code, said, complaints = predict(folder)
+            assert code == 1
+            assert said.startswith(begin)
+            assert complaints.startswith(f"failed: {folder / 'caf'}\\xe9-broken{self.suffix}: ")
+        assert files_in(tmp_path / "out") == self.written(name, "2", "sub/1")
+
+    def test_odd_names(self, predict: Run, folder: Path, tmp_path: Path) -> None:
+        """Digits that are no numbers, and a name as long as a result's may be."""
+        longest = "n" * (255 - max(map(len, (*self.results, self.suffix))))
+        for stem in ("\u00b2", "2\u2460", longest):
+            self.make_input(folder / f"s{self.suffix}", seed=0)
+            (folder / f"s{self.suffix}").rename(folder / f"{stem}{self.suffix}")
+        code, said, complaints = predict(folder)
+        assert (code, complaints) == (0, "")
+        assert said.startswith("6 done")
+        assert files_in(tmp_path / "out") == self.written("1", "2", "sub/1", "\u00b2", "2\u2460", longest)
+
+    @pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="there are no pipes with names")
+    def test_a_pipe_is_not_waited_for(self, predict: Run, tmp_path: Path) -> None:
+        os.mkfifo(tmp_path / f"pipe{self.suffix}")
+        refuses(predict, tmp_path / f"pipe{self.suffix}", told="a pipe or a device")
+
+    def test_no_images_are_an_empty_result(self, tiny_weights: Path) -> None:
+        import torch
+
+        predictor = self.public.Predictor(self.public.load_model(tiny_weights), "cpu")
+        channels, side = getattr(predictor, "channels", 3), self.side
+        whole = predictor.run(torch.rand(1, channels, side, side))
+        empty = predictor.run(torch.rand(0, channels, side, side))
+        assert empty.shape == (0, *whole.shape[1:])
+        assert empty.dtype == whole.dtype
 
     def test_a_full_disk_leaves_nothing_half_written(
         self, predict: Run, folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
@@ -183,3 +322,15 @@ class PredictSuite(Suite):
         refuses(run, "predict", folder, *weights, "--out", tmp_path / "file", told="cannot write in this folder")
         refuses(run, "predict", folder, *weights, "--out", folder, told="next time")
         assert not (tmp_path / "out").exists() or files_in(tmp_path / "out") == []
+
+
+class ImagePredictSuite(PredictSuite):
+    """The tests of a ``predict`` that makes images of images."""
+
+    suffix, other_suffix, results = ".png", ".jpg", (".png",)
+    broken_told = "the PNG file is truncated or damaged", "not an image"
+    size: ClassVar[tuple[int, int]]
+    """Height and width of the inputs."""
+
+    def make_input(self, path: Path, seed: int) -> None:
+        write_image(path, Image(photo(*self.size, seed=seed)))

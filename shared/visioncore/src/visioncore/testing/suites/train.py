@@ -155,7 +155,7 @@ class TrainSuite(Suite):
         out = tmp_path / "run"
         common = (*data, "--out", out)
         refuses(run, "train", "--recipe", "none", *common, told="unknown recipe 'none'")
-        refuses(run, "train", "--recipe", tmp_path / "none.yaml", *common, told="cannot be read")
+        refuses(run, "train", "--recipe", tmp_path / "none.yaml", *common, told="no such recipe")
         for field, value, told in (
             ("loop.stps", 3, "--set.loop.stps: unknown field loop.stps; did you mean steps?"),
             ("loop.batch_size", 0, "batch_size is 0; it must be at least 1"),
