@@ -182,7 +182,10 @@ def _normals(vertices: Floats, triangles: Ints) -> Floats:
     a, b, c = (vertices[triangles[:, corner]] for corner in range(3))
     flat = np.cross(b - a, c - a)
     normals = np.stack(
-        [sum(np.bincount(triangles[:, corner], flat[:, axis], len(vertices)) for corner in range(3)) for axis in range(3)],
+        [
+            sum(np.bincount(triangles[:, corner], flat[:, axis], len(vertices)) for corner in range(3))
+            for axis in range(3)
+        ],
         axis=1,
     )
     return _unit(normals)

@@ -36,12 +36,12 @@ def glasses_mesh(head: Head, frame: int, lens: int) -> tuple[Floats, Ints, Ints]
     turn = np.linspace(0, 2 * np.pi, 33)
     oval = np.stack([RIM[0] * np.cos(turn), RIM[1] * np.sin(turn), np.zeros_like(turn)], axis=1)
     inner = RIM[0] * np.array([1, 0, 0])
-    back = np.array([0, 0, 95.0])
     lines = [oval + centre for centre in centres]
     lines.append(np.stack([centres[0] + inner, centres[1] - inner]))
     for centre, outwards in zip(centres, (-1, 1), strict=True):
         hinge = centre + outwards * inner
-        lines.append(np.stack([hinge, hinge + [outwards * 14, 0, 12], hinge + [outwards * 16, 0, 0] + back]))
+        bend = np.array([[0, 0, 0], [outwards * 14, 0, 12], [outwards * 16, 0, 95]])
+        lines.append(hinge + bend)
     parts = [(*_tube(line), frame) for line in lines]
     parts += [(*_disc(oval[:-1] + centre), lens) for centre in centres]
     starts = np.cumsum([0, *(len(points) for points, _, _ in parts)])

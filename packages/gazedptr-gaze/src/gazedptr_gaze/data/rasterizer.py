@@ -48,8 +48,8 @@ def rasterize(points: Floats, triangles: Ints, camera: Floats, size: tuple[int, 
     """Return the nearest triangle at every pixel.
 
     A pixel is sampled at its centre, which has whole coordinates, as OpenCV has it. Triangles whose vertices run
-    clockwise as seen from the camera (x right, y down) are seen from behind and left out, and so are those with a vertex
-    nearer than a millionth of the farthest.
+    clockwise as seen from the camera (x right, y down) are seen from behind and left out, and so are those with a
+    vertex nearer than a millionth of the farthest.
 
     Args:
         points: (V, 3), in the camera's frame: x right, y down, z forward.
@@ -70,9 +70,7 @@ def rasterize(points: Floats, triangles: Ints, camera: Floats, size: tuple[int, 
     nearest[place[order]] = order
     shown = nearest >= 0
     chosen = nearest[shown]
-    result = Visible(
-        np.full(width * height, -1), np.zeros((width * height, 3)), np.full(width * height, np.inf)
-    )
+    result = Visible(np.full(width * height, -1), np.zeros((width * height, 3)), np.full(width * height, np.inf))
     result.triangle[shown] = triangle[chosen]
     result.weights[shown] = weights[chosen]
     result.depth[shown] = 1 / nearness[chosen]

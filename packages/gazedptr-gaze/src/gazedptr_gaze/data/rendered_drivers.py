@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import multiprocessing
 from collections.abc import Sequence
+from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 
 import numpy as np
@@ -38,6 +41,11 @@ MOST_TURNED = 70.0
 LANDMARK_NOISE = 0.7
 """Standard deviation of found landmarks in pixels."""
 MOST_TRIES = 100
+HEADERS = {
+    NORMALISED: "image gaze head zone origin unused rotation",
+    ORIGINAL: "image gaze head zone target origin",
+}
+"""First lines of the label files."""
 
 
 @dataclass(frozen=True)
@@ -90,7 +98,12 @@ def draw_driver(head: Head, rng: np.random.Generator, *, size: int = SIZE[0], sp
     found = pixels[:, :2] / pixels[:, 2:] + rng.normal(0, LANDMARK_NOISE, (len(pixels), 2))
     estimated = head_pose(found, camera)
     virtual = normalise(
-        camera.matrix, estimated.centre, estimated.rotation, focal=FOCAL * size / SIZE[0], distance=DISTANCE, size=(size, size)
+        camera.matrix,
+        estimated.centre,
+        estimated.rotation,
+        focal=FOCAL * size / SIZE[0],
+        distance=DISTANCE,
+        size=(size, size),
     )
     # without aliasing where the virtual camera is coarser
     cv2 = require("cv2", "images")
@@ -127,9 +140,7 @@ def _draw_pose(rng: np.random.Generator, spread: float) -> tuple[Pose, int] | No
     return (pose, zone) if facing > np.cos(np.radians(MOST_TURNED)) else None
 
 
-def _photograph(
-    head: Head, pose: Pose, glasses: bool, rng: np.random.Generator
-) -> tuple[NDArray[np.uint8], Camera]:
+def _photograph(head: Head, pose: Pose, glasses: bool, rng: np.random.Generator) -> tuple[NDArray[np.uint8], Camera]:
     """Return the part of the camera's image around the face, and the camera of that part."""
     side = round(AROUND * FOCAL_LENGTH / pose.centre[2])
     middle = FOCAL_LENGTH * pose.centre[:2] / pose.centre[2] + [WIDTH / 2, HEIGHT / 2]
@@ -172,7 +183,14 @@ def _draw_look(rng: np.random.Generator, infrared: bool, glasses: bool) -> Look:
 
 
 def write_rendered_drivers(
-    folder: str | Path, folds: Sequence[Sequence[Head]], each: int, *, seed: int = 0, size: int = SIZE[0], spread: float = 1.0
+    folder: str | Path,
+    folds: Sequence[Sequence[Head]],
+    each: int,
+    *,
+    seed: int = 0,
+    size: int = SIZE[0],
+    spread: float = 1.0,
+    processes: int = 1,
 ) -> None:
     """Write rendered drivers as a data set that `read_fold` reads, whole or not at all.
 
@@ -183,28 +201,37 @@ def write_rendered_drivers(
         seed: decides everything that is drawn; an image depends on nothing but it and its place.
         size: side of the images in pixels.
         spread: how much the camera's place varies.
+        processes: that render side by side.
 
     Raises:
         InputError: if there are not three folds, or the folder cannot be written.
     """
     if len(folds) != len(FOLDS):
         raise InputError(f"{len(folds)} folds; IVGaze has {len(FOLDS)}")
+    people = [(number, head) for number, heads in zip(FOLDS, folds, strict=True) for head in heads]
     with whole_folder(Path(folder)) as root:
-        person = 0
-        for number, heads in zip(FOLDS, folds, strict=True):
-            lines: dict[str, list[str]] = {
-                NORMALISED: ["image gaze head zone origin unused rotation"],
-                ORIGINAL: ["image gaze head zone target origin"],
-            }
-            for head in heads:
-                for index in range(each):
-                    made = draw_driver(head, np.random.default_rng([seed, person, index]), size=size, spread=spread)
-                    _write(root, f"rendered/subject{person:04d}{'_eye' * made.glasses}/{index + 1}.jpg", made, lines)
-                person += 1
-            for tree, rows in lines.items():
+        tasks = [(root, head, person, each, seed, size, spread) for person, (_, head) in enumerate(people)]
+        if processes > 1:
+            with ProcessPoolExecutor(processes, mp_context=multiprocessing.get_context("spawn")) as pool:
+                rows = list(pool.map(_write_person, tasks))
+        else:
+            rows = [_write_person(task) for task in tasks]
+        for number in FOLDS:
+            for tree, header in HEADERS.items():
+                mine = (row[tree] for (fold, _), row in zip(people, rows, strict=True) if fold == number)
                 path = root / tree / "label_class" / f"train{number}.txt"
                 path.parent.mkdir(parents=True, exist_ok=True)
-                path.write_text("\n".join(rows) + "\n", encoding="utf-8")
+                path.write_text("\n".join([header, *chain.from_iterable(mine)]) + "\n", encoding="utf-8")
+
+
+def _write_person(task: tuple[Path, Head, int, int, int, int, float]) -> dict[str, list[str]]:
+    """Write the images of one person and return their lines of the two label files."""
+    root, head, person, each, seed, size, spread = task
+    lines: dict[str, list[str]] = {NORMALISED: [], ORIGINAL: []}
+    for index in range(each):
+        made = draw_driver(head, np.random.default_rng([seed, person, index]), size=size, spread=spread)
+        _write(root, f"rendered/subject{person:04d}{'_eye' * made.glasses}/{index + 1}.jpg", made, lines)
+    return lines
 
 
 def _write(root: Path, name: str, made: RenderedDriver, lines: dict[str, list[str]]) -> None:

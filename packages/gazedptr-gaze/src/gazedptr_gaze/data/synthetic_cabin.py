@@ -62,9 +62,7 @@ def _laid_out() -> tuple[Floats, Floats]:
         for place, zone in enumerate(region.zones):
             row, column = divmod(place, region.columns)
             centres[zone] = (
-                np.array(region.centre)
-                + (column - (region.columns - 1) / 2) * across
-                + (row - (rows - 1) / 2) * down
+                np.array(region.centre) + (column - (region.columns - 1) / 2) * across + (row - (rows - 1) / 2) * down
             )
             sizes[zone] = across, down
     return centres, sizes

@@ -49,7 +49,8 @@ class FaceMeshFinder:
         self.least_score = least_score
         folder = _networks()
         self._detector, self._mesh, self._iris = (
-            _Network(folder / f"{name}.tflite") for name in ("face_detection_full_range", "face_landmark", "iris_landmark")
+            _Network(folder / f"{name}.tflite")
+            for name in ("face_detection_full_range", "face_landmark", "iris_landmark")
         )
         where = (np.arange(GRID) + 0.5) / GRID
         self._anchors = np.stack(np.meshgrid(where, where), axis=-1).reshape(-1, 1, 2)
@@ -87,8 +88,13 @@ class FaceMeshFinder:
         back = cv2.invertAffineTransform(into)
         mesh = raw.reshape(-1, 3)[:, :2] @ back[:, :2].T + back[:, 2]
         corners = mesh[list(CORNERS)]
-        return Face(corners, score, np.stack([self._pupil(image, *corners[:2], mirrored=False),
-                                              self._pupil(image, *corners[2:4], mirrored=True)]))
+        return Face(
+            corners,
+            score,
+            np.stack(
+                [self._pupil(image, *corners[:2], mirrored=False), self._pupil(image, *corners[2:4], mirrored=True)]
+            ),
+        )
 
     def _pupil(self, image: NDArray[np.uint8], first: Floats, second: Floats, *, mirrored: bool) -> Floats:
         """Return the centre of an iris; the network knows eyes of one side, so the other's image is mirrored."""
