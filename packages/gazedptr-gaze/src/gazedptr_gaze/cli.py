@@ -5,13 +5,16 @@ from __future__ import annotations
 import sys
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal, Unpack
+from typing import TYPE_CHECKING, Annotated, Literal, TypedDict, Unpack
+
+import tyro
 
 from visioncore.cli import Default, complain, say
 from visioncore.commands import options
 from visioncore.commands.evaluation import check_one_given, show_evaluation
 from visioncore.commands.shared import program, shared_commands
 from visioncore.commands.training import run_training
+from visioncore.errors import InputError
 from visioncore.files import writable_folder
 
 from .method import METHOD
@@ -21,32 +24,84 @@ if TYPE_CHECKING:
 
     from .inference.predictor import Predictor
 
-demo, convert, export, bench, info = shared_commands(METHOD)
+demo, convert, export, bench, info, weights = shared_commands(METHOD)
 
 
-class Running(options.Running, total=False):
+Camera = Annotated[
+    str, tyro.conf.arg(help="its calibration, a YAML or JSON file of OpenCV; without one a focal length is guessed")
+]
+Faces = Annotated[
+    str,
+    tyro.conf.arg(
+        help="face finder: mesh (extra faces), yunet, face-landmarker, an .onnx or .task file of these, or a .csv or "
+        ".json file of landmarks"
+    ),
+]
+
+
+class Running(TypedDict, total=False):
     """Arguments of the Predictor."""
 
-    batch: Annotated[options.Batch, Default(1)]
+    device: Annotated[options.Device, Default("auto")]
+    dtype: Annotated[options.Dtype, Default("float32")]
+    batch: Annotated[int, tyro.conf.arg(help="faces on the device at a time"), Default(8)]
 
 
 def predict(
-    inputs: options.Inputs,
     weights: options.Weights,
     out: options.Out,
+    inputs: options.Inputs = (),
+    live: int = -1,
+    frames: int = 0,
+    camera: Camera = "",
+    faces: Faces = "mesh",
+    all_faces: bool = False,
+    zone_head: Literal[0, 1, 2, 3] = 0,
+    stride: int = 1,
+    smoothing: float = 0.0,
+    annotate: bool = True,
+    suffix: Literal[".csv", ".jsonl"] = ".csv",
     overwrite: options.Overwrite = False,
     **running: Unpack[Running],
-) -> Summary:
-    """Make photos bright.
+) -> Summary | None:
+    """Find the faces in images and videos, and where they look.
 
-    What is done already is skipped, and a broken file is reported and the others still run.
+    For each input: a table of gazes, head poses and zones; the image or video with the gazes drawn; of a video also a
+    plot. What is done already is skipped, and a broken file is reported and the others still run.
 
     Args:
-        inputs: photos: files, folders, glob patterns.
+        inputs: images and videos: files, folders, glob patterns.
+        live: in place of inputs, the number of a camera that is connected, from 0.
+        frames: stop a live camera after so many; 0 goes on until q or Ctrl-C.
+        all_faces: all faces, with ids; else the largest alone.
+        zone_head: whose zone counts: 1 image, 2 projected points, 3 both; 0 for what the weights say.
+        stride: of videos, every how many frames the network runs.
+        smoothing: of gazes in videos, in seconds; 0 for none.
+        annotate: write images and videos with the gazes drawn too.
+        suffix: kind of table.
     """
-    from .inference.predictor import predict_files
+    from .inference.files import predict_files
+    from .inference.videos import predict_live
 
-    summary = predict_files(inputs, _predictor(weights, running), out, overwrite=overwrite, say=complain)
+    if (live >= 0) == bool(inputs):
+        raise InputError("give inputs or --live, not both" if inputs else "inputs: at least one is needed, or --live 0")
+    predictor = _predictor(weights, running, camera or None, faces, all_faces, zone_head or None)
+    if live >= 0:
+        writable_folder(out)
+        told = predict_live(live, predictor, out, frames=frames, stride=stride, smoothing=smoothing)
+        say(f"records: {told}")
+        return None
+    summary = predict_files(
+        inputs,
+        predictor,
+        out,
+        stride=stride,
+        smoothing=smoothing,
+        annotate=annotate,
+        suffix=suffix,
+        overwrite=overwrite,
+        say=complain,
+    )
     say(f"{summary}; results in {out}")
     return summary
 
@@ -91,14 +146,28 @@ def evaluate(
     show_evaluation(measure(data, results or _predictor(weights, running), protocols=protocols), out)
 
 
-def _predictor(weights: str, running: Running) -> Predictor:
+def _predictor(
+    weights: str,
+    running: Running,
+    camera: str | None = None,
+    faces: str = "mesh",
+    all_faces: bool = False,
+    zone_head: Literal[1, 2, 3] | None = None,
+) -> Predictor:
     from .inference.predictor import Predictor
-    from .network.weights import load_model
 
-    return Predictor(load_model(weights), **running, notify=complain)
+    return Predictor(
+        weights,
+        **running,
+        camera=camera,
+        faces=faces,
+        all_faces=all_faces,
+        zone_head=zone_head,
+        notify=complain,
+    )
 
 
-COMMANDS, main = program(METHOD, demo, predict, train, evaluate, convert, export, bench, info)
+COMMANDS, main = program(METHOD, demo, predict, train, evaluate, convert, export, bench, info, weights)
 
 if __name__ == "__main__":
     sys.exit(main())
