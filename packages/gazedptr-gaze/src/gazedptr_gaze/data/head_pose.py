@@ -62,8 +62,7 @@ class HeadPose:
     def angles(self) -> Array:
         """(3,): yaw, pitch and roll in degrees of where the face looks, in the frame of the camera.
 
-        Yaw and pitch have the signs of `official` gaze: + to the right and down in the image. Roll is + clockwise in the
-        image.
+        Yaw and pitch have the signs of `official` gaze: + to the right and down in the image. Roll is + clockwise.
         """
         ahead = -self.rotation[:, 2]
         level = np.cross([0, 1, 0], -ahead)
@@ -76,7 +75,8 @@ class HeadPose:
         """Return the pixels (6, 2) at which a camera sees the landmarks of the generic face."""
         placed = (FACE - FACE.mean(axis=0)) @ self.rotation.T + self.centre
         cv2 = require("cv2", "images")
-        pixels: Array = cv2.projectPoints(placed, np.zeros(3), np.zeros(3), camera.matrix, camera.distortion)[0][:, 0]
+        nowhere = np.zeros(3)
+        pixels: Array = cv2.projectPoints(placed, nowhere, nowhere, camera.matrix, camera.distortion)[0][:, 0]
         return pixels
 
 
@@ -89,7 +89,8 @@ def head_pose(landmarks: ArrayLike, camera: Camera, face: ArrayLike = FACE) -> H
     Args:
         landmarks: (N, 2) pixels (x, y) of the landmarks in the image as the camera took it.
         camera: its calibration.
-        face: (N, 3) the same of the face model in mm: `FACE`, `FACE_AND_NOSE`, `FIVE_POINTS`; its origin is the centre of the face.
+        face: (N, 3) the same of the face model in mm, with the centre of the face as origin: `FACE`, `FACE_AND_NOSE` or
+            `FIVE_POINTS`.
 
     Raises:
         InputError: if the landmarks have another shape or lie on one line, or no pose has the face before the camera.

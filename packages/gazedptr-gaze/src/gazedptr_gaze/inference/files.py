@@ -130,10 +130,8 @@ def _plan(inputs: Iterable[str | Path], out: Path, suffix: str, annotate: bool) 
 
 
 def _beside(job: Job, annotate: bool) -> tuple[Path, ...]:
-    if _is_video(job.source):
-        endings = (PLOT, VIDEO) if annotate else (PLOT,)
-    else:
-        endings = (IMAGE,) if annotate else ()
+    drawn, plot = (VIDEO, (PLOT,)) if _is_video(job.source) else (IMAGE, ())
+    endings = (*plot, drawn) if annotate else plot
     return tuple(beside(job.target, ending) for ending in endings)
 
 

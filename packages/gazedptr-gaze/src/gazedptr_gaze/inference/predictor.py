@@ -265,8 +265,8 @@ class Predictor(BasePredictor):
             camera = Camera.guess(width, height)
             if not self._cameras:
                 self.notify(
-                    f"no camera calibration is given: a focal length of {camera.matrix[0, 0]:.0f} pixels is guessed for "
-                    f"{width}x{height} (60 degrees across the longer side); distances and vectors are as rough as that"
+                    f"no camera calibration is given: a focal length of {camera.matrix[0, 0]:.0f} pixels is guessed "
+                    f"for {width}x{height} (60 degrees across the longer side), so distances and vectors are rough"
                 )
         else:
             camera = self.camera.for_size(width, height, str(source or "the image"))
@@ -293,15 +293,13 @@ class Predictor(BasePredictor):
     def _result(
         self, out: GazeOutput, rotations: NDArray[np.float64] | None, crops: NDArray[np.uint8], **more: Any
     ) -> GazeResult:
-        gaze = out.gaze.double().numpy()
-        vectors = None
-        if rotations is not None:
-            vectors = np.einsum("bji,bj->bi", rotations, official_vectors(gaze))
+        gaze = out.gaze.numpy()
+        vectors = None if rotations is None else np.einsum("bji,bj->bi", rotations, official_vectors(gaze))
         zones = probabilities = None
         if out.zone_logits is not None:
             likely, chosen = out.zone_logits[self.zone_head - 1].double().softmax(dim=-1).max(dim=-1)
             zones, probabilities = chosen.numpy(), likely.numpy()
-        return GazeResult(gaze, vectors, zones, probabilities, crops, **more)
+        return GazeResult(gaze.astype(np.float32), vectors, zones, probabilities, crops, **more)
 
 
 def eight_bits(image: Image) -> NDArray[np.uint8]:
@@ -316,7 +314,7 @@ def eight_bits(image: Image) -> NDArray[np.uint8]:
 
 def _tensor(images: NDArray[np.uint8]) -> Tensor:
     """Return RGB images (B, H, W, 3) as the networks take them: (B, 3, H, W) in [0, 1], blue first."""
-    return torch.from_numpy(np.ascontiguousarray(images[..., ::-1].transpose(0, 3, 1, 2))).float().div_(255)
+    return torch.from_numpy(images[..., ::-1].transpose(0, 3, 1, 2).astype(np.float32)).div_(255)
 
 
 def _single(array: NDArray[np.float64]) -> Tensor:

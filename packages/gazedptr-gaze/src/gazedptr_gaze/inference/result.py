@@ -43,7 +43,7 @@ class GazeResult(BaseResult):
         source: the file it came from, if it came from one.
     """
 
-    gaze: Floats
+    gaze: NDArray[np.float32]
     vectors: Floats | None
     zones: NDArray[np.int64] | None
     zone_probabilities: Floats | None
@@ -125,8 +125,8 @@ class GazeResult(BaseResult):
                 time,
                 self.ids[number] if self.ids else number,
                 **self._face(number),
-                yaw=self.gaze[number, 0],
-                pitch=self.gaze[number, 1],
+                yaw=float(self.gaze[number, 0]),
+                pitch=float(self.gaze[number, 1]),
                 vector=None if self.vectors is None else tuple(self.vectors[number].tolist()),
                 zone=None if self.zones is None or regions is None else int(self.zones[number]),
                 zone_probability=None if self.zone_probabilities is None else float(self.zone_probabilities[number]),

@@ -63,7 +63,7 @@ class Tracker:
             return replace(result, ids=ids)
         vectors = np.stack([known.vector for known in now])  # type: ignore[misc]
         turned = [seen.virtual.gaze(vector) for seen, vector in zip(result.faces, vectors, strict=True)]
-        return replace(result, ids=ids, vectors=vectors, gaze=official_angles(turned))
+        return replace(result, ids=ids, vectors=vectors, gaze=official_angles(turned).astype(np.float32))
 
     def _same(self, result: GazeResult, number: int, time: float) -> _Known:
         """Return the known face that a face of a result is, moved to where it is now; a new one if there is none."""
