@@ -107,7 +107,8 @@ def test_true_angles_become_the_true_vector(
 
 def test_what_the_networks_see(person: Any, looker: Any) -> None:
     """Blue first, in [0, 1], the face in the middle, at the network's own size."""
-    predictor, seen = looker(person, "gazedptr"), []
+    predictor = looker(person, "gazedptr")
+    seen: list[torch.Tensor] = []
 
     def network(*inputs: Any) -> GazeOutput:
         seen.extend(inputs)
@@ -364,8 +365,8 @@ def test_a_result_is_saved_and_drawn(person: Any, looker: Any, tmp_path: Path) -
     (record,) = read_records(tmp_path / "out" / "a.csv")
     assert (record.source, record.frame, record.face) == ("a.png", 0, 0)
     assert record.score == 0.9
-    np.testing.assert_allclose(record.vector, result.vectors[0])
-    np.testing.assert_allclose(record.head, result.heads[0])
+    assert record.vector == pytest.approx(result.vectors[0])
+    assert record.head == pytest.approx(result.heads[0])
     with pytest.raises(InputError, match="this is the image itself"):
         result.save(tmp_path / "a.png")
     yaw, pitch = np.degrees(result.gaze[0])

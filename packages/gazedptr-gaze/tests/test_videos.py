@@ -30,7 +30,7 @@ RATE = Fraction(10)
 
 
 @pytest.fixture
-def predictor(person: Any, tiny: Callable[..., Any]) -> Predictor:
+def predictor(person: Any, tiny: Callable[..., Any]) -> Any:
     return Predictor(tiny(), "cpu", camera=person.camera, faces=person.find, notify=lambda line: None)
 
 
@@ -41,7 +41,7 @@ def film(person: Any, tmp_path: Path) -> Path:
     return tmp_path / "film.mp4"
 
 
-def test_a_video(predictor: Predictor, film: Path, tmp_path: Path) -> None:
+def test_a_video(predictor: Any, film: Path, tmp_path: Path) -> None:
     """Each third frame is looked at; all are shown, those between with the gaze before."""
     asked, network = [], predictor.network
 
@@ -85,7 +85,7 @@ def test_a_video_among_files(
     assert len(read_records(tmp_path / "out" / "film.csv")) == 5
 
 
-def test_frames_without_a_face_are_told(predictor: Predictor, film: Path, person: Any, tmp_path: Path) -> None:
+def test_frames_without_a_face_are_told(predictor: Any, film: Path, person: Any, tmp_path: Path) -> None:
     number = iter(range(100))
     predictor._faces = lambda image: [] if next(number) % 5 == 0 else [person.face]
     told: list[str] = []
@@ -99,7 +99,7 @@ def test_frames_without_a_face_are_told(predictor: Predictor, film: Path, person
 
 @pytest.mark.parametrize("annotate", [True, False])
 def test_a_video_that_breaks_off(
-    predictor: Predictor, film: Path, tmp_path: Path, annotate: bool, monkeypatch: pytest.MonkeyPatch
+    predictor: Any, film: Path, tmp_path: Path, annotate: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """What came before is kept and told, the file counts as failed, and is made anew next time."""
 
@@ -125,7 +125,7 @@ def test_a_video_that_breaks_off(
     assert len(read_records(target)) == 25
 
 
-def test_a_video_file_that_is_cut_in_the_middle(predictor: Predictor, person: Any, tmp_path: Path) -> None:
+def test_a_video_file_that_is_cut_in_the_middle(predictor: Any, person: Any, tmp_path: Path) -> None:
     whole = tmp_path / "film.mkv"
     write_video(whole, (Frame(person.photo(seed % 4)) for seed in range(120)), RATE)
     content = whole.read_bytes()
@@ -160,7 +160,7 @@ class Capture:
         self.released = True
 
 
-def test_a_live_camera(predictor: Predictor, person: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_live_camera(predictor: Any, person: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """It ends after so many frames, with q, with Ctrl-C, or when the camera does; what was seen is written."""
     shown: list[Any] = []
     monkeypatch.setattr(cv2, "imshow", lambda title, image: shown.append(image))
@@ -186,7 +186,7 @@ def test_a_live_camera(predictor: Predictor, person: Any, tmp_path: Path, monkey
     assert capture.released
 
 
-def test_a_live_camera_without_windows(predictor: Predictor, person: Any, tmp_path: Path, monkeypatch: Any) -> None:
+def test_a_live_camera_without_windows(predictor: Any, person: Any, tmp_path: Path, monkeypatch: Any) -> None:
     def refuse(title: str, image: Any) -> None:
         raise cv2.error("no windows here")
 
@@ -206,13 +206,13 @@ def test_the_command_with_a_live_camera(
     assert len(read_records(tmp_path / "camera1.csv")) == 2
 
 
-def vectors_of(predictor: Predictor, *directions: Any) -> None:
+def vectors_of(predictor: Any, *directions: Any) -> None:
     """Let the network of a predictor give these official angles, one after the other."""
     waiting = iter(directions)
     predictor.network = lambda *inputs: GazeOutput(torch.tensor([next(waiting) for _ in inputs[0]]))
 
 
-def test_smoothing_is_that_of_unit_vectors(predictor: Predictor, person: Any) -> None:
+def test_smoothing_is_that_of_unit_vectors(predictor: Any, person: Any) -> None:
     vectors_of(predictor, [0.2, 0.0], [0.6, 0.1], [0.6, 0.1])
     first, second, late = (predictor(person.photo()) for _ in range(3))
     follow = Tracker(smoothing=0.5)
@@ -255,7 +255,7 @@ def test_faces_keep_their_ids(people: Any, tiny: Callable[..., Any]) -> None:
     assert ids[3] == {70.0: 0, -90.0: 1, 0.0: 2}
 
 
-def test_a_stride_of_nothing(predictor: Predictor) -> None:
+def test_a_stride_of_nothing(predictor: Any) -> None:
     with pytest.raises(InputError, match="stride is 0; it must be at least 1"):
         Watch(predictor, "a", stride=0)
 
@@ -294,7 +294,7 @@ def test_other_faces_do_not_smooth_each_other(people: Any, tiny: Callable[..., A
     def find(image: Any) -> list[Face]:
         return list(next(seen))
 
-    predictor = Predictor(tiny(), "cpu", camera=left.camera, faces=find)
+    predictor: Any = Predictor(tiny(), "cpu", camera=left.camera, faces=find)
     follow = Tracker(smoothing=1.0)
     first, second = (predictor(left.photo()) for _ in range(2))
     assert follow(first, 0.0).ids == (0,)

@@ -38,7 +38,7 @@ class Normalisation:
     @property
     def to_camera(self) -> Array:
         """(3, 3), back to the camera: the true inverse in float64, which the networks take."""
-        return np.linalg.inv(self.rotation)
+        return np.asarray(np.linalg.inv(self.rotation), dtype=np.float64)
 
     @property
     def axis(self) -> Array:
@@ -66,7 +66,7 @@ class Normalisation:
 
     def face(self, image: NDArray[np.uint8]) -> NDArray[np.uint8]:
         """Return what the network gets, (h, w, C): `image` without aliasing where the virtual camera is coarser."""
-        to_source = np.linalg.inv(self.warp)
+        to_source = np.asarray(np.linalg.inv(self.warp), dtype=np.float64)
         coarser = float(np.linalg.norm(to_source[:2, 0] / to_source[2, 2]))
         left, top, right, bottom = _seen(to_source, self.size, image.shape)
         part = image[top:bottom, left:right]
