@@ -5,11 +5,11 @@ from __future__ import annotations
 import sys
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal, Unpack
+from typing import TYPE_CHECKING, Annotated, Unpack
 
 from visioncore.cli import Default, complain, say
 from visioncore.commands import options
-from visioncore.commands.evaluation import check_one_given, show_evaluation
+from visioncore.commands.evaluation import check_one_given
 from visioncore.commands.shared import program, shared_commands
 from visioncore.commands.training import run_training
 from visioncore.files import writable_folder
@@ -19,6 +19,7 @@ from .method import METHOD
 if TYPE_CHECKING:
     from visioncore.inference.batch import Summary
 
+    from .data.label_check import LabelCheck
     from .inference.predictor import Predictor
 
 demo, convert, export, bench, info, weights = shared_commands(METHOD)
@@ -77,22 +78,54 @@ def train(
 def evaluate(
     data: Path,
     weights: options.Weights = "",
-    results: options.Results = "",
+    logs: str = "",
+    folds: tuple[int, ...] = (1, 2, 3),
     out: options.Tables = Path("out/evaluation"),
-    protocols: tuple[Literal["rgb", "y_A"], ...] = ("rgb", "y_A"),
-    **running: Unpack[Running],
+    device: options.Device = "auto",
+    dtype: options.Dtype = "float32",
+    batch: options.Batch = 64,
 ) -> None:
-    """Measure bright photos by the protocols of the paper and write the tables.
+    """Measure angular errors and zones on folds of IVGaze and write the tables.
+
+    {fold} in weights or logs stands for the number of a fold: runs/{fold}/last.
 
     Args:
-        data: a folder with input (dim photos) and target (the same in full light).
-        protocols: PSNR and SSIM of RGB values (rgb) or of luminance (y_A).
+        data: the folder of IVGaze, or of data laid out as it.
+        logs: or measure the predictions in these log files of the authors' form (.log_dir, .log_zone beside it).
+        folds: those that are tested on.
     """
-    from .evaluation.protocols import evaluate as measure
+    from visioncore.report import print_table
 
-    check_one_given(weights=weights, results=results)
+    from .evaluation.protocol import evaluate as measure
+
+    check_one_given(weights=weights, logs=logs)
     writable_folder(out)
-    show_evaluation(measure(data, results or _predictor(weights, running), protocols=protocols), out)
+    made = measure(data, weights, logs=logs, folds=folds, device=device, dtype=dtype, batch=batch, say=complain)
+    made.save(out)
+    print_table(made.summary(), title=f"mean errors in degrees, by {made.made_by}")
+    if made.zones().rows:
+        print_table(made.zones(), title="zones")
+    say(f"tables: {out}")
+
+
+def check_labels(data: Path, folds: tuple[int, ...] = (1, 2, 3)) -> LabelCheck:
+    """Check for every line of IVGaze's labels that gaze vectors and rotation share a frame.
+
+    The exit code is 1 if any line disagrees.
+
+    Args:
+        data: the folder of IVGaze, or of data laid out as it.
+        folds: which ones.
+    """
+    from visioncore.report import print_table
+
+    from .data.label_check import check_labels as check
+
+    checked = check(data, folds)
+    print_table(checked.summary, title="degrees between the rotated gaze and the normalised one")
+    for line in checked.worst:
+        complain(line)
+    return checked
 
 
 def _predictor(weights: str, running: Running) -> Predictor:
@@ -102,7 +135,7 @@ def _predictor(weights: str, running: Running) -> Predictor:
     return Predictor(load_model(weights), **running, notify=complain)
 
 
-COMMANDS, main = program(METHOD, demo, predict, train, evaluate, convert, export, bench, info, weights)
+COMMANDS, main = program(METHOD, demo, predict, train, evaluate, check_labels, convert, export, bench, info, weights)
 
 if __name__ == "__main__":
     sys.exit(main())
