@@ -72,7 +72,12 @@ class Fold:
             "normalised_gaze": official_angles(self.normalised_vectors),
             "original_gaze": official_angles(self.original_vectors),
         }
-        arrays = {"to_camera": to_camera, "axis": to_camera[:, :, 2], "origin": self.origin, **angles}
+        arrays: dict[str, NDArray[np.floating]] = {
+            "to_camera": to_camera,
+            "axis": to_camera[:, :, 2],
+            "origin": self.origin,
+            **angles,
+        }
         floats = {name: torch.from_numpy(array.astype(np.float32)) for name, array in arrays.items()}
         return floats | {"zone": torch.from_numpy(self.zone)}
 

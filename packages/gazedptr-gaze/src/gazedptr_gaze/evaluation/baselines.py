@@ -10,7 +10,7 @@ from ..data.rotations import to_matrices
 
 Array = NDArray[np.float64]
 
-PENALTY = 1e-3
+PENALTY = 1e-4
 """Of the squared weights, in the unit of the mean squared error."""
 
 

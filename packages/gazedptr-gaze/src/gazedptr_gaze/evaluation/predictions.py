@@ -32,7 +32,11 @@ class Predictions:
 
 @torch.no_grad()
 def predict_fold(
-    network: nn.Module, samples: FaceSamples, config: GazeConfig, batch: int = 64, advance: Callable[[], None] = int
+    network: nn.Module,
+    samples: FaceSamples,
+    config: GazeConfig,
+    batch: int = 64,
+    advance: Callable[[], object] = int,
 ) -> Predictions:
     """Return what a network predicts.
 

@@ -219,9 +219,7 @@ def evaluate(
     if len({(tuple(result.found.zones), result.found.counts) for result in results}) > 1:
         raise InputError(f"{weights or logs}: zones for some folds and not for others; all must be of one variant")
     if weights and len(numbers) > 1 and FOLD not in str(weights):
-        say(
-            f"{weights}: one network for {len(numbers)} folds; the figures mean little unless it was trained on none"
-        )
+        say(f"{weights}: one network for {len(numbers)} folds; it must have been trained on none of them")
     if any(result.head_pose is None for result in results):
         say(f"{data}: not every baseline; they need the labels of another fold, and a head pose in every line")
     zone_map = Path(data) / "class.label"
