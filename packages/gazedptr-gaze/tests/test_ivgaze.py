@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 import torch
 
-from gazedptr_gaze.data.ivgaze import IVGazeSamples, read_face, read_fold
+from gazedptr_gaze.data.faces import FaceSamples, network_inputs
+from gazedptr_gaze.data.ivgaze import read_face, read_fold
 from visioncore.errors import InputError
 from visioncore.images import Image, write_image
 from visioncore.testing import deterministic

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from .inference.predictor import Predictor
 
-demo, convert, export, bench, info = shared_commands(METHOD)
+demo, convert, export, bench, info, weights = shared_commands(METHOD)
 
 
 class Running(options.Running, total=False):
@@ -56,18 +56,22 @@ def train(
     out: Path,
     overrides: Mapping[str, str],
     data: str = "",
-    **start: Unpack[options.Training],
+    weights: options.StartWeights = "",
+    imagenet: str = "",
+    resume: options.Resume = True,
 ) -> int:
-    """Train a network by a recipe; the same call resumes an interrupted run.
+    """Train a network by a recipe on two folds of IVGaze; the same call resumes an interrupted run.
 
     Args:
-        recipe: a shipped recipe (demo) or a YAML file.
-        out: folder of the run; out/best holds the weights.
-        data: a folder of bright photos; without it synthetic ones are made.
+        recipe: a shipped recipe (gazeptr, gazedptr, gazedptr_v2, demo) or a YAML file.
+        out: folder of the run; out/last holds the weights.
+        data: the folder of IVGaze, or of data laid out as it; without it a few drivers are rendered, to try it out.
+        imagenet: start the trunks from torchvision's ResNet-18, a file or a name of weights list.
     """
     from .training import trainer
 
-    return run_training(trainer.train, recipe, data, out, overrides=overrides, **start)
+    start = {"weights": weights, "imagenet": imagenet, "resume": resume}
+    return run_training(trainer.train, recipe, data, out, overrides=overrides, say=complain, **start)
 
 
 def evaluate(
@@ -98,7 +102,7 @@ def _predictor(weights: str, running: Running) -> Predictor:
     return Predictor(load_model(weights), **running, notify=complain)
 
 
-COMMANDS, main = program(METHOD, demo, predict, train, evaluate, convert, export, bench, info)
+COMMANDS, main = program(METHOD, demo, predict, train, evaluate, convert, export, bench, info, weights)
 
 if __name__ == "__main__":
     sys.exit(main())

@@ -183,28 +183,3 @@ def read_face(path: str | Path, size: int | None = 224) -> Tensor:
         smaller = min(pixels.shape[:2]) > size
         pixels = cv2.resize(pixels, (size, size), interpolation=cv2.INTER_AREA if smaller else cv2.INTER_LINEAR)
     return torch.from_numpy(np.ascontiguousarray(pixels[:, :, ::-1].transpose(2, 0, 1)))
-
-
-class IVGazeSamples:
-    """Samples of one or several folds: both faces in [0, 1], blue first, and the tensors of `Fold.tensors`.
-
-    Args:
-        folds: their labels.
-        size: side of the images in pixels; None keeps that of the files.
-    """
-
-    def __init__(self, folds: list[Fold], size: int | None = 224) -> None:
-        self.size = size
-        self.paths = [(fold.folder, name) for fold in folds for name in fold.names]
-        parts = [fold.tensors() for fold in folds]
-        self.labels = {name: torch.cat([part[name] for part in parts]) for name in parts[0]}
-
-    def __len__(self) -> int:
-        return len(self.paths)
-
-    def sample(self, index: int, rng: np.random.Generator) -> dict[str, Tensor]:
-        """Return sample ``index``; nothing is drawn, as the authors augment nothing."""
-        folder, name = self.paths[index]
-        faces = {"normalised": folder / NORMALISED / name, "original": folder / ORIGINAL / name}
-        images = {key: read_face(path, self.size).float() / 255 for key, path in faces.items()}
-        return images | {key: values[index] for key, values in self.labels.items()}

@@ -32,6 +32,7 @@ class GazeConfig:
         zone_head: which of the three zone predictions counts: 1 image, 2 projected points, 3 both. The authors' tester
             takes 2.
         double_geometry: compute projection and positional code in float64.
+        image_size: side in pixels of the images that it was trained on; others run, less well.
 
     Raises:
         InputError: if a value is out of its range.
@@ -51,6 +52,7 @@ class GazeConfig:
     zone_layers: int = 2
     zone_head: ZoneHead = 2
     double_geometry: bool = False
+    image_size: int = 224
 
     def __post_init__(self) -> None:
         counts = ("dim", "heads", "layers", "feed_forward", "n_freqs", "zones", "zone_heads", "zone_layers")
@@ -64,6 +66,8 @@ class GazeConfig:
                 raise InputError(f"dim is {self.dim}; it must be a multiple of {name}, {getattr(self, name)}")
         if not 0 <= self.dropout < 1:
             raise InputError(f"dropout is {self.dropout}; it must be from 0 to below 1")
+        if self.image_size < 32:
+            raise InputError(f"image_size is {self.image_size}; it must be at least 32")
         if self.zone_head not in (1, 2, 3):
             raise InputError(f"zone_head is {self.zone_head}; it must be 1, 2 or 3")
 
