@@ -65,7 +65,7 @@ def test_a_video(predictor: Any, film: Path, tmp_path: Path) -> None:
         assert plain > far + 1
     assert (tmp_path / "out" / "film_plot.png").stat().st_size > 0
     exact = predictor(given[3].pixels)
-    np.testing.assert_allclose(records[1].vector, exact.vectors[0], atol=1e-6)
+    assert records[1].vector == pytest.approx(exact.vectors[0], abs=1e-6)
 
 
 def test_a_video_among_files(
@@ -215,7 +215,7 @@ def vectors_of(predictor: Any, *directions: Any) -> None:
 def test_smoothing_is_that_of_unit_vectors(predictor: Any, person: Any) -> None:
     vectors_of(predictor, [0.2, 0.0], [0.6, 0.1], [0.6, 0.1])
     first, second, late = (predictor(person.photo()) for _ in range(3))
-    follow = Tracker(smoothing=0.5)
+    follow: Any = Tracker(smoothing=0.5)
     np.testing.assert_allclose(follow(first, 0.0).vectors, first.vectors)
     smooth = follow(second, 0.25)
     weight = math.exp(-0.5)
@@ -226,7 +226,7 @@ def test_smoothing_is_that_of_unit_vectors(predictor: Any, person: Any) -> None:
     # after a gap there is nothing to smooth with
     np.testing.assert_allclose(follow(late, 9.0).vectors, late.vectors)
     vectors_of(predictor, [0.2, 0.0])
-    plain = Tracker()
+    plain: Any = Tracker()
     plain(first, 0.0)
     np.testing.assert_array_equal(plain(second, 0.25).vectors, second.vectors)
     for wrong in (-1.0, math.inf, math.nan):
@@ -295,7 +295,7 @@ def test_other_faces_do_not_smooth_each_other(people: Any, tiny: Callable[..., A
         return list(next(seen))
 
     predictor: Any = Predictor(tiny(), "cpu", camera=left.camera, faces=find)
-    follow = Tracker(smoothing=1.0)
+    follow: Any = Tracker(smoothing=1.0)
     first, second = (predictor(left.photo()) for _ in range(2))
     assert follow(first, 0.0).ids == (0,)
     after = follow(second, 0.1)
