@@ -24,44 +24,9 @@ from gazedptr_gaze.inference.faces import Face
 from gazedptr_gaze.inference.records import read_records
 from visioncore.errors import InputError
 from visioncore.images import Image, write_image
-from visioncore.testing.suites.predict import PredictSuite
-from visioncore.testing.suites.python import PythonSuite
 
 PACKAGE = "gazedptr_gaze"
 CAMERA = Path(__file__).parent / "data" / "camera.yml"
-
-
-@pytest.fixture
-def known_face(person: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let the default finder know where the face is."""
-    monkeypatch.setattr("gazedptr_gaze.inference.finders.FaceMeshFinder", lambda: person.find)
-
-
-@pytest.mark.usefixtures("known_face")
-class TestPredict(PredictSuite):
-    package = PACKAGE
-    suffix, other_suffix, results = ".png", ".jpg", (".csv", "_gaze.png")
-    broken_told = "the PNG file is truncated or damaged", "not an image"
-    options = ("--device", "cpu", "--camera", str(CAMERA))
-
-    @pytest.fixture(autouse=True)
-    def _person(self, person: Any) -> None:
-        self.person = person
-
-    def make_input(self, path: Path, seed: int) -> None:
-        write_image(path, Image(self.person.photo(seed)))
-
-
-@pytest.mark.usefixtures("known_face")
-class TestPython(PythonSuite):
-    package = PACKAGE
-
-    @pytest.fixture(autouse=True)
-    def _person(self, person: Any) -> None:
-        self.person = person
-
-    def make_array(self) -> NDArray[np.uint8]:
-        return np.asarray(self.person.photo(0), np.uint8)
 
 
 @pytest.fixture
@@ -107,7 +72,8 @@ def test_true_angles_become_the_true_vector(
 
 def test_what_the_networks_see(person: Any, looker: Any) -> None:
     """Blue first, in [0, 1], the face in the middle, at the network's own size."""
-    predictor, seen = looker(person, "gazedptr"), []
+    predictor = looker(person, "gazedptr")
+    seen: list[torch.Tensor] = []
 
     def network(*inputs: Any) -> GazeOutput:
         seen.extend(inputs)
@@ -364,8 +330,8 @@ def test_a_result_is_saved_and_drawn(person: Any, looker: Any, tmp_path: Path) -
     (record,) = read_records(tmp_path / "out" / "a.csv")
     assert (record.source, record.frame, record.face) == ("a.png", 0, 0)
     assert record.score == 0.9
-    np.testing.assert_allclose(record.vector, result.vectors[0])
-    np.testing.assert_allclose(record.head, result.heads[0])
+    assert record.vector == pytest.approx(result.vectors[0])
+    assert record.head == pytest.approx(result.heads[0])
     with pytest.raises(InputError, match="this is the image itself"):
         result.save(tmp_path / "a.png")
     yaw, pitch = np.degrees(result.gaze[0])
@@ -379,7 +345,7 @@ def test_a_result_is_saved_and_drawn(person: Any, looker: Any, tmp_path: Path) -
     np.testing.assert_array_equal(photo, result.image)
 
 
-def test_options_of_the_command(run: Any, person: Any, tiny_weights: Path, tmp_path: Path, known_face: None) -> None:
+def test_options_of_the_command(run: Any, person: Any, tiny_weights: Path, tmp_path: Path, known_face: Any) -> None:
     write_image(tmp_path / "a.png", Image(person.photo()))
     words = ("predict", tmp_path / "a.png", "--weights", tiny_weights, "--out", tmp_path / "out")
     code, _, complaints = run(*words, "--suffix", ".jsonl", "--no-annotate")
@@ -402,7 +368,7 @@ def test_options_of_the_command(run: Any, person: Any, tiny_weights: Path, tmp_p
 
 
 def test_a_camera_that_does_not_fit_fails_its_image(
-    run: Any, person: Any, tiny_weights: Path, tmp_path: Path, known_face: None
+    run: Any, person: Any, tiny_weights: Path, tmp_path: Path, known_face: Any
 ) -> None:
     write_image(tmp_path / "a.png", Image(person.photo()[:100]))
     words = ("predict", tmp_path / "a.png", "--weights", tiny_weights, "--out", tmp_path / "out", "--camera", CAMERA)

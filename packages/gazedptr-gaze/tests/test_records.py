@@ -32,6 +32,7 @@ FACE = FrameGaze(
     zone_probability=1 / 3,
     region=2,
     cabin_zone="rear-view\u2028mirror",
+    cabin_probability=0.5,
 )
 BARE = FrameGaze("a.mp4", 13, 13 / 30, face=1, vector=(0, 0, -1), yaw=0, pitch=0)
 NOBODY = FrameGaze("a.mp4", 14, 14 / 30)

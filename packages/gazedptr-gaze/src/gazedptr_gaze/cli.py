@@ -5,13 +5,13 @@ from __future__ import annotations
 import sys
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal, TypedDict, Unpack
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import tyro
 
-from visioncore.cli import Default, complain, say
+from visioncore.cli import complain, say
 from visioncore.commands import options
-from visioncore.commands.evaluation import check_one_given, show_evaluation
+from visioncore.commands.evaluation import check_one_given
 from visioncore.commands.shared import program, shared_commands
 from visioncore.commands.training import run_training
 from visioncore.errors import InputError
@@ -22,7 +22,7 @@ from .method import METHOD
 if TYPE_CHECKING:
     from visioncore.inference.batch import Summary
 
-    from .inference.predictor import Predictor
+    from .data.label_check import LabelCheck
 
 demo, convert, export, bench, info, weights = shared_commands(METHOD)
 
@@ -39,12 +39,7 @@ Faces = Annotated[
 ]
 
 
-class Running(TypedDict, total=False):
-    """Arguments of the Predictor."""
-
-    device: Annotated[options.Device, Default("auto")]
-    dtype: Annotated[options.Dtype, Default("float32")]
-    batch: Annotated[int, tyro.conf.arg(help="faces on the device at a time"), Default(8)]
+FaceBatch = Annotated[int, tyro.conf.arg(help="faces on the device at a time")]
 
 
 def predict(
@@ -62,7 +57,9 @@ def predict(
     annotate: bool = True,
     suffix: Literal[".csv", ".jsonl"] = ".csv",
     overwrite: options.Overwrite = False,
-    **running: Unpack[Running],
+    device: options.Device = "auto",
+    dtype: options.Dtype = "float32",
+    batch: FaceBatch = 8,
 ) -> Summary | None:
     """Find the faces in images and videos, and where they look.
 
@@ -81,11 +78,22 @@ def predict(
         suffix: kind of table.
     """
     from .inference.files import predict_files
+    from .inference.predictor import Predictor
     from .inference.videos import predict_live
 
     if (live >= 0) == bool(inputs):
         raise InputError("give inputs or --live, not both" if inputs else "inputs: at least one is needed, or --live 0")
-    predictor = _predictor(weights, running, camera or None, faces, all_faces, zone_head or None)
+    predictor = Predictor(
+        weights,
+        device,
+        dtype=dtype,
+        batch=batch,
+        camera=camera or None,
+        faces=faces,
+        all_faces=all_faces,
+        zone_head=zone_head or None,
+        notify=complain,
+    )
     if live >= 0:
         writable_folder(out)
         told = predict_live(live, predictor, out, frames=frames, stride=stride, smoothing=smoothing)
@@ -132,46 +140,57 @@ def train(
 def evaluate(
     data: Path,
     weights: options.Weights = "",
-    results: options.Results = "",
+    logs: str = "",
+    folds: tuple[int, ...] = (1, 2, 3),
     out: options.Tables = Path("out/evaluation"),
-    protocols: tuple[Literal["rgb", "y_A"], ...] = ("rgb", "y_A"),
-    **running: Unpack[Running],
+    device: options.Device = "auto",
+    dtype: options.Dtype = "float32",
+    batch: options.Batch = 64,
 ) -> None:
-    """Measure bright photos by the protocols of the paper and write the tables.
+    """Measure angular errors and zones on folds of IVGaze and write the tables.
+
+    {fold} in weights or logs stands for the number of a fold: runs/{fold}/last.
 
     Args:
-        data: a folder with input (dim photos) and target (the same in full light).
-        protocols: PSNR and SSIM of RGB values (rgb) or of luminance (y_A).
+        data: the folder of IVGaze, or of data laid out as it.
+        logs: or measure the predictions in these log files of the authors' form (.log_dir, .log_zone beside it).
+        folds: those that are tested on.
     """
-    from .evaluation.protocols import evaluate as measure
+    from visioncore.report import print_table
 
-    check_one_given(weights=weights, results=results)
+    from .evaluation.protocol import evaluate as measure
+
+    check_one_given(weights=weights, logs=logs)
     writable_folder(out)
-    show_evaluation(measure(data, results or _predictor(weights, running), protocols=protocols), out)
+    made = measure(data, weights, logs=logs, folds=folds, device=device, dtype=dtype, batch=batch, say=complain)
+    made.save(out)
+    print_table(made.summary(), title=f"mean errors in degrees, by {made.made_by}")
+    if made.zones().rows:
+        print_table(made.zones(), title="zones")
+    say(f"tables: {out}")
 
 
-def _predictor(
-    weights: str,
-    running: Running,
-    camera: str | None = None,
-    faces: str = "mesh",
-    all_faces: bool = False,
-    zone_head: Literal[1, 2, 3] | None = None,
-) -> Predictor:
-    from .inference.predictor import Predictor
+def check_labels(data: Path, folds: tuple[int, ...] = (1, 2, 3)) -> LabelCheck:
+    """Check for every line of IVGaze's labels that gaze vectors and rotation share a frame.
 
-    return Predictor(
-        weights,
-        **running,
-        camera=camera,
-        faces=faces,
-        all_faces=all_faces,
-        zone_head=zone_head,
-        notify=complain,
-    )
+    The exit code is 1 if any line disagrees.
+
+    Args:
+        data: the folder of IVGaze, or of data laid out as it.
+        folds: which ones.
+    """
+    from visioncore.report import print_table
+
+    from .data.label_check import check_labels as check
+
+    checked = check(data, folds)
+    print_table(checked.summary, title="degrees between the rotated gaze and the normalised one")
+    for line in checked.worst:
+        complain(line)
+    return checked
 
 
-COMMANDS, main = program(METHOD, demo, predict, train, evaluate, convert, export, bench, info, weights)
+COMMANDS, main = program(METHOD, demo, predict, train, evaluate, check_labels, convert, export, bench, info, weights)
 
 if __name__ == "__main__":
     sys.exit(main())

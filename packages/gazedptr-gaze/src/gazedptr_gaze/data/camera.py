@@ -83,11 +83,11 @@ class Camera:
         Raises:
             InputError: if they have another shape, or the principal point lies outside of them.
         """
-        if self.size in (None, (width, height)):
+        if self.size is None or self.size == (width, height):
             self.check_size(width, height, where)
             return self
-        factor = width / self.size[0]  # type: ignore[index]
-        if abs(self.size[1] * factor - height) > 1:  # type: ignore[index]
+        factor = width / self.size[0]
+        if abs(self.size[1] * factor - height) > 1:
             self.check_size(width, height, where)
         # the centre of the first pixel is (0, 0), so its corner is what stays in place
         corner = np.array([[1, 0, 0.5], [0, 1, 0.5], [0, 0, 1]])
@@ -119,7 +119,7 @@ class _Loader(yaml.SafeLoader):
 
 _Loader.add_constructor(
     "tag:yaml.org,2002:opencv-matrix",
-    lambda loader, node: loader.construct_mapping(node, deep=True),  # type: ignore[no-untyped-call]
+    lambda loader, node: loader.construct_mapping(node, deep=True),  # type: ignore[arg-type]
 )
 
 

@@ -77,7 +77,7 @@ class Predictor(BasePredictor):
         self.config = model.config
         self.zone_head = zone_head or model.config.zone_head
         self.all_faces = all_faces
-        self.network = for_inference(model, self.device, self.dtype)
+        self.network: Callable[..., GazeOutput] = for_inference(model, self.device, self.dtype)
         self.camera = read_camera(camera) if isinstance(camera, str | Path) else camera
         self._faces = faces
         if faces != MESH:
@@ -88,7 +88,7 @@ class Predictor(BasePredictor):
 
     @property
     def finder(self) -> FaceFinder | LandmarkFile:
-        """What finds the faces.
+        """The finder of faces.
 
         Raises:
             InputError: if the networks of ``mesh`` are not installed.
@@ -149,7 +149,7 @@ class Predictor(BasePredictor):
             rotations = np.array([each.virtual.rotation for each in faces]).reshape(-1, 3, 3)
             results.append(
                 self._result(
-                    GazeOutput(*(None if value is None else _rows(value, part) for value in out)),
+                    GazeOutput(out.gaze[part], *(None if value is None else value[:, part] for value in out[1:])),
                     rotations,
                     np.array([each.normalised for each in faces], np.uint8).reshape(
                         -1, *(self.config.image_size,) * 2, 3
@@ -194,7 +194,7 @@ class Predictor(BasePredictor):
         if self.config.variant != "gazeptr":
             if original is None or matrices is None:
                 raise InputError(f"{self.title} needs original crops and rotations beside the normalised ones")
-            back = np.linalg.inv(matrices)
+            back = np.asarray(np.linalg.inv(matrices), dtype=np.float64)
             inputs += [_tensor(_checked("original", original)), _single(back[:, :, 2])]
             if self.config.variant == "gazedptr_v2" and origins is not None:
                 inputs += [_single(back), _single(np.asarray(origins, dtype=np.float64))]
@@ -328,21 +328,18 @@ def _checked(name: str, images: Any) -> NDArray[np.uint8]:
     return array
 
 
-def _rows(value: Tensor, part: slice) -> Tensor:
-    """Return the part of a batch; the gazes have it on their first axis, what comes of several heads on its second."""
-    return value[part] if value.ndim == 2 else value[:, part]
-
-
 def _joined(parts: Sequence[GazeOutput]) -> GazeOutput:
-    joined: list[Tensor | None] = []
-    for values in zip(*parts, strict=True):
+    """Return the outputs for parts of a batch as those for all of it, on the CPU."""
+    more: list[Tensor | None] = []
+    for values in zip(*(part[1:] for part in parts), strict=True):
+        # what comes of several heads has the batch on its second axis
         there = [value.cpu() for value in values if value is not None]
-        joined.append(torch.cat(there, dim=0 if there[0].ndim == 2 else 1) if there else None)
-    return GazeOutput(*joined)  # type: ignore[arg-type]
+        more.append(torch.cat(there, dim=1) if there else None)
+    return GazeOutput(torch.cat([part.gaze.cpu() for part in parts]), *more)
 
 
 def _described(given: object) -> str | None:
-    """Return what a result depends on, as its record holds it."""
+    """Return an argument as the record of a result holds it."""
     if given is None or isinstance(given, str):
         return given
     return str(given) if isinstance(given, Path) else type(given).__name__

@@ -35,15 +35,17 @@ class FrameGaze:
         face: id of the face; -1 (`NO_FACE`) if no face was found, and then all that follows is None.
         box: of the face, (x0, y0, x1, y1) in pixels.
         score: of the face, as its finder gives it, 0 to 1.
-        yaw: radians, `official` convention, in the frame of the normalised camera.
+        yaw: radians, `official` convention, in the frame of the normalised camera, as the network gives it.
         pitch: as yaw.
-        vector: unit vector of the gaze in the frame of the camera: x right, y down, z forward.
+        vector: unit vector of the gaze in the frame of the camera: x right, y down, z forward; after a calibration the
+            corrected one.
         origin: point that the gaze starts from, mm in the frame of the camera; None where the camera is unknown.
         head: yaw, pitch and roll of the head in degrees, in the frame of the camera.
         zone: fine zone, 0 to 121.
         zone_probability: of the zone, 0 to 1.
         region: coarse zone, 0 to 9, see `data.zones.COARSE_ZONES`.
-        cabin_zone: name of the zone in the user's own cabin.
+        cabin_zone: name of the zone in the user's own cabin, see `zones.with_cabin_zones`.
+        cabin_probability: of that zone, 0 to 1.
 
     Raises:
         InputError: if a value is of another type or out of its range, or a frame without a face has one.
@@ -64,6 +66,7 @@ class FrameGaze:
     zone_probability: float | None = None
     region: int | None = None
     cabin_zone: str | None = None
+    cabin_probability: float | None = None
 
     def __post_init__(self) -> None:
         for name, value in vars(self).items():
@@ -90,7 +93,8 @@ COLUMNS = tuple(column for name in _NAMES for column in _PARTS.get(name, (name,)
 _TEXTS = ("source", "cabin_zone")
 _REGIONS = len(COARSE_ZONES)
 _WHOLE = {"frame": (0, 2**53), "face": (NO_FACE, 2**31), "zone": (0, FINE_ZONES - 1), "region": (0, _REGIONS - 1)}
-_LIMITS = {"time": (0.0, math.inf), "score": (0.0, 1.0), "zone_probability": (0.0, 1.0)}
+_SHARE = (0.0, 1.0)
+_LIMITS = {"time": (0.0, math.inf), "score": _SHARE, "zone_probability": _SHARE, "cabin_probability": _SHARE}
 
 
 def write_records(path: str | Path, records: Iterable[FrameGaze]) -> None:

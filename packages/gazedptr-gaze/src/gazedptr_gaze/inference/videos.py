@@ -28,6 +28,7 @@ __all__ = ["Watch", "predict_live", "predict_video"]
 
 VIDEO, PLOT = "_gaze.mp4", "_plot.png"
 """How the names of results beside the records end."""
+CAPTURE: Callable[[int], Any] = cv2.VideoCapture
 
 
 @dataclass
@@ -143,7 +144,7 @@ def predict_live(
     frames: int = 0,
     stride: int = 1,
     smoothing: float = 0.0,
-    capture: Callable[[int], Any] = cv2.VideoCapture,
+    capture: Callable[[int], Any] | None = None,
 ) -> Path:
     """Show where the faces before a camera look, until q is pressed, and write the records.
 
@@ -154,7 +155,8 @@ def predict_live(
         frames: stop after so many; 0 for no end.
         stride: every how many frames the network runs.
         smoothing: in seconds, see `Tracker`; 0 for none.
-        capture: opens the camera: ``read()`` returns whether there was a frame, and the frame (H, W, 3) in BGR.
+        capture: opens the camera: ``read()`` returns whether there was a frame, and the frame (H, W, 3) in BGR; by
+            default OpenCV does.
 
     Returns:
         Where the records are.
@@ -163,7 +165,7 @@ def predict_live(
         InputError: if the camera gives no frame, or the results cannot be written.
     """
     target = Path(out) / f"camera{index}.csv"
-    camera = capture(index)
+    camera = (capture or CAPTURE)(index)
     watch = Watch(predictor, target.stem, stride=stride, smoothing=smoothing)
     start = clock.monotonic()
 
