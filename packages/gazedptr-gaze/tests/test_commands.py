@@ -8,7 +8,6 @@ from visioncore.images import Image, write_image
 from visioncore.testing.photos import photo
 from visioncore.testing.suites.commands import CommandsSuite
 from visioncore.testing.suites.predict import PredictSuite
-from visioncore.testing.suites.train import TrainSuite
 from visioncore.testing.suites.weights import WeightsSuite
 
 PACKAGE = "gazedptr_gaze"
@@ -29,17 +28,6 @@ class TestPredict(PredictSuite):
 
     def make_input(self, path: Path, seed: int) -> None:
         write_image(path, Image(photo(24, 32, seed=seed)))
-
-
-class TestTrain(TrainSuite):
-    package = PACKAGE
-    fields = (("crop", 16),)
-    changed = ("crop", 8)
-
-    def make_data(self, folder: Path) -> tuple[object, ...]:
-        for number in range(4):
-            write_image(folder / f"{number}.png", Image(photo(24, 32, seed=number)))
-        return ("--data", folder)
 
 
 class TestWeights(WeightsSuite):
