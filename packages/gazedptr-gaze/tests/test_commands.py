@@ -14,7 +14,6 @@ from visioncore.testing.photos import photo
 from visioncore.testing.suites.commands import CommandsSuite
 from visioncore.testing.suites.predict import PredictSuite
 from visioncore.testing.suites.python import PythonSuite
-from visioncore.testing.suites.train import TrainSuite
 from visioncore.testing.suites.weights import WeightsSuite
 
 PACKAGE = "gazedptr_gaze"
@@ -23,10 +22,13 @@ CAMERA = Path(__file__).parent / "data" / "camera.yml"
 
 class TestCommands(CommandsSuite):
     package = PACKAGE
-    options_told = ("--recipe", "--validation", "--results", "--protocols", "--format", "--sizes")
-    bench = ("--sizes", "16", "--dtypes", "float32")
-    public_names = ("GazeDPTR", "GazeDPTRConfig", "Result", "VARIANTS")
-    least = (("gain_over_dim", 20),)
+    options_told = ("--recipe", "--imagenet", "--camera", "--faces", "--zone-head", "--format", "--dtypes")
+    bench = ("--dtypes", "float32")
+    public_names = (
+        *("VARIANTS", "Camera", "GazeConfig", "GazeDPTR", "GazeDPTRV2", "GazeOutput", "GazePTR", "GazeResult"),
+        "load_published",
+    )
+    least = (("gain_over_mean_direction", 0),)
 
 
 class KnownFace:
@@ -52,17 +54,6 @@ class TestPython(KnownFace, PythonSuite):
 
     def make_array(self) -> NDArray[np.uint8]:
         return np.asarray(self.person.photo(0), np.uint8)
-
-
-class TestTrain(TrainSuite):
-    package = PACKAGE
-    fields = (("crop", 16),)
-    changed = ("crop", 8)
-
-    def make_data(self, folder: Path) -> tuple[object, ...]:
-        for number in range(4):
-            write_image(folder / f"{number}.png", Image(photo(24, 32, seed=number)))
-        return ("--data", folder)
 
 
 class TestWeights(WeightsSuite):

@@ -23,9 +23,9 @@ from gazedptr_gaze.evaluation.angular import published_angular_error
 from gazedptr_gaze.evaluation.baselines import gaze_by_head_pose
 from gazedptr_gaze.evaluation.groups import by_gaze, by_head, by_word
 from gazedptr_gaze.evaluation.official_logs import read_logs, write_logs
-from gazedptr_gaze.evaluation.predictions import Predictions, predict_fold
 from gazedptr_gaze.evaluation.protocol import Evaluation, evaluate
 from gazedptr_gaze.evaluation.zones import coarse_accuracy, confusion, fine_accuracy, official_tester_ap
+from gazedptr_gaze.inference.folds import Predictions, predict_fold
 from visioncore.errors import InputError
 from visioncore.report import Table
 from visioncore.testing.golden import GoldenCase

@@ -20,7 +20,8 @@ from gazedptr_gaze.data.ivgaze import read_fold
 from gazedptr_gaze.data.normalisation import normalise
 from gazedptr_gaze.data.procedural_drivers import procedural_folds
 from gazedptr_gaze.data.rotations import to_matrices
-from gazedptr_gaze.evaluation.angular import published_angular_error
+from gazedptr_gaze.evaluation.angular import angular_error
+from gazedptr_gaze.evaluation.zones import coarse_accuracy, confusion, fine_accuracy
 from gazedptr_gaze.network.config import GazeConfig
 from gazedptr_gaze.network.losses import training_losses
 from gazedptr_gaze.network.model import NETWORKS
@@ -87,16 +88,30 @@ def test_what_is_trained_on_and_held_out(
     trainer.train("demo", drivers, tmp_path / "run", overrides={**FIELDS, "loop.steps": "4"}, say=said.append)
     assert given["config"].steps == 4
     assert given["learning_rate"] is None
-
-    network = given["model"].eval()
     with torch.no_grad():
-        values = given["validate"](network)
-        held_out = FaceSamples([read_fold(drivers, 1)], "gazedptr", 64)
-        batch = {name: torch.stack([held_out[i][name] for i in range(6)]) for name in held_out[0]}
-        gaze = network(**network_inputs(batch, "gazedptr")).gaze
-    assert values == {
-        "angular_error": pytest.approx(published_angular_error(gaze, batch["normalised_gaze"]).mean(), rel=1e-5)
-    }
+        assert given["validate"](given["model"].eval()).keys() == {"angular_error"}
+
+
+def test_validation(drivers: Path) -> None:
+    fields = {**FIELDS, "model.variant": "gazedptr_v2"}
+    config = load_recipe(trainer.TrainConfig, "gazedptr_gaze", "demo", fields).model
+    network, fold = GazeDPTRV2(config).eval(), read_fold(drivers, 1)
+    samples = FaceSamples([fold], "gazedptr_v2", 64)
+    batch = {name: torch.stack([samples[i][name] for i in range(6)]) for name in samples[0]}
+    with torch.no_grad():
+        out = network(**network_inputs(batch, "gazedptr_v2"))
+    expected = {"angular_error": angular_error(out.gaze, batch["normalised_gaze"]).mean()}
+    samples.labels["zone"] = out.zone_logits[2].argmax(-1)
+    samples.labels["zone"][:2] = torch.tensor([0, 72])  # elsewhere, and the rear-view mirror
+    truth = samples.labels["zone"].numpy()
+    for head, zone in enumerate(out.zone_logits.argmax(-1).numpy(), start=1):
+        expected[f"zone head {head}"] = fine_accuracy(zone, truth)
+        expected[f"coarse zone head {head}"] = coarse_accuracy(confusion(zone, truth))
+    assert expected["zone head 3"] > 0
+    with torch.no_grad():
+        assert trainer.validate(network, samples, config) == pytest.approx(expected, rel=1e-5)
+        samples.labels["zone"] = torch.zeros(6, dtype=torch.int64)
+        assert "coarse zone head 1" not in trainer.validate(network, samples, config)
 
 
 def test_rendered_drivers_where_there_is_no_data(

@@ -20,13 +20,13 @@ from ..data.conventions import official_angles
 from ..data.faces import FaceSamples
 from ..data.ivgaze import FOLDS, Fold, label_file, read_fold
 from ..data.zones import COARSE_ZONES, coarse_of_fine, read_zone_map
+from ..inference.folds import Predictions, predict_fold
 from ..network.fast import for_inference
 from ..network.weights import load_model
 from .angular import AP_DEGREES, angular_error, average_precision, mean_direction_error, published_angular_error
 from .baselines import gaze_by_head_pose
 from .groups import Masks, by_gaze, by_head, by_word
 from .official_logs import GAZES, read_logs, write_logs
-from .predictions import Predictions, predict_fold
 from .zones import coarse_accuracy, confusion, fine_accuracy, official_tester_ap, recalls
 
 FOLD = "{fold}"

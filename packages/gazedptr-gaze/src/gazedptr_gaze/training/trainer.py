@@ -17,12 +17,12 @@ from visioncore.weights.fetched import backbone_file
 from visioncore.weights.state_dicts import load_into
 
 from ..data.augmentation import Augmentation
+from ..data.conventions import angle_between, official_vectors
 from ..data.faces import FaceSamples, network_inputs
 from ..data.ivgaze import FOLDS, Fold, read_fold
 from ..data.procedural_drivers import procedural_folds
-from ..evaluation.angular import published_angular_error
-from ..evaluation.predictions import predict_fold
-from ..evaluation.zones import coarse_accuracy, confusion, fine_accuracy
+from ..data.zones import coarse_of_fine
+from ..inference.folds import predict_fold
 from ..method import METHOD, PACKAGE
 from ..network.config import GazeConfig, Variant
 from ..network.losses import training_losses
@@ -165,7 +165,9 @@ def step_losses(network: nn.Module, batch: Mapping[str, Tensor], variant: Varian
 
 
 def validate(network: nn.Module, samples: FaceSamples, config: GazeConfig) -> dict[str, float]:
-    """Return the mean angular error in degrees and, of each zone head, the accuracies.
+    """Return the mean angular error in degrees and, of each zone head, the shares of right fine and coarse zones.
+
+    Samples that look elsewhere do not count for the coarse ones, as in the paper.
 
     Args:
         network: in evaluation mode.
@@ -173,9 +175,12 @@ def validate(network: nn.Module, samples: FaceSamples, config: GazeConfig) -> di
         config: the network's settings.
     """
     found = predict_fold(network, samples, config)
-    errors = published_angular_error(found.gaze, samples.labels["normalised_gaze"].numpy())
-    values, truth = {"angular_error": float(errors.mean())}, samples.labels["zone"].numpy()
+    gazes = (official_vectors(gaze) for gaze in (found.gaze, samples.labels["normalised_gaze"].numpy()))
+    values, truth = {"angular_error": float(angle_between(*gazes).mean())}, samples.labels["zone"].numpy()
+    coarse = coarse_of_fine()
+    somewhere = coarse[truth] > 0
     for head, zone in found.zones.items():
-        values[f"zone {head}"] = fine_accuracy(zone, truth)
-        values[f"coarse zone {head}"] = coarse_accuracy(confusion(zone, truth))
+        values[f"zone {head}"] = float((zone == truth).mean())
+        if somewhere.any():
+            values[f"coarse zone {head}"] = float((coarse[zone] == coarse[truth])[somewhere].mean())
     return values
