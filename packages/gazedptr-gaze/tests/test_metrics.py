@@ -84,7 +84,8 @@ def test_a_zone_map_in_a_file(tmp_path) -> None:  # type: ignore[no-untyped-def]
 
 def test_published_learning_rate(case: GoldenCase) -> None:
     case.close("lr_schedule", np.array([epoch_rate(epoch) for epoch in range(1, 81)]))
-    rate = published_schedule(100, 64, 1e-3, 5, 60)
-    assert [rate(step) for step in (0, 1, 2, 9, 10, 129, 130)] == pytest.approx(
-        [2e-4, 2e-4, 4e-4, 1e-3, 1e-3, 1e-3, 5e-4]
+    rate = published_schedule(100, 64, 1e-3)
+    # steps 2 and 102 hold the samples from 128 and from 6528 on: of epochs 2 and 66
+    assert [rate(step) for step in (0, 1, 2, 6, 7, 101, 102)] == pytest.approx(
+        [2e-4, 2e-4, 4e-4, 8e-4, 1e-3, 1e-3, 5e-4]
     )

@@ -86,35 +86,40 @@ def _fragments(
 ) -> Iterator[tuple[Ints, Ints, Floats, Floats]]:
     """Yield (place, triangle, weights, nearness) of all pixels that lie in a triangle, in a few pieces."""
     yield np.empty(0, int), np.empty(0, int), np.empty((0, 3)), np.empty(0)
-    corners = pixels[triangles]
-    edges = np.roll(corners, -1, axis=1) - corners
-    area = _cross(edges[:, 0], -edges[:, 2])
-    low = np.ceil(corners.min(axis=1)).clip(0)
-    high = np.floor(corners.max(axis=1)).clip(max=(width - 1, height - 1))
-    seen = (area < 0) & front[triangles].all(axis=1) & (low <= high).all(axis=1)
-    candidates = np.flatnonzero(seen)
-    extent = (high - low)[candidates].max(axis=1, initial=0).astype(int) + 1
+    a, b, c = (pixels[triangles[:, corner]] for corner in range(3))
+    area = _cross(b - a, c - a)
+    low = np.ceil(np.minimum(np.minimum(a, b), c)).clip(0)
+    high = np.floor(np.maximum(np.maximum(a, b), c)).clip(max=(width - 1, height - 1))
+    across, down = (high - low).T
+    whole = front[triangles[:, 0]] & front[triangles[:, 1]] & front[triangles[:, 2]]
+    candidates = np.flatnonzero((area < 0) & whole & (across >= 0) & (down >= 0))
+    corners, edges = (a, b, c), (b - a, c - b, a - c)
+    extent = np.maximum(across, down)[candidates].astype(int) + 1
     # triangles of like size together, so that the grid around each holds few pixels in vain
     classes = np.ceil(np.log2(extent)).astype(int)
     for each in np.unique(classes):
         side = 2 ** int(each)
         members = candidates[classes == each]
         step = max(1, MOST_FRAGMENTS // side**2)
-        grid = np.stack(np.meshgrid(np.arange(side), np.arange(side)), axis=-1).reshape(1, -1, 2)
+        grid = [axis.reshape(1, -1) for axis in np.meshgrid(np.arange(side), np.arange(side))]
         for start in range(0, len(members), step):
-            some = members[start : start + step]
-            places = low[some, None] + grid
+            some = members[start : start + step, None]
+            x, y = low[some, 0] + grid[0], low[some, 1] + grid[1]
             # twice the area of the triangle between the pixel and each edge
-            parts = _cross(edges[some, None], places[:, :, None] - corners[some, None])
-            inside = (parts <= 0).all(axis=2) & (places <= high[some, None]).all(axis=2)
-            which, pixel = np.nonzero(inside)
-            index = some[which]
-            flat = np.roll(parts[which, pixel], -1, axis=1) / area[index, None]
+            parts = [
+                edge[some, 0] * (y - corner[some, 1]) - edge[some, 1] * (x - corner[some, 0])
+                for corner, edge in zip(corners, edges, strict=True)
+            ]
+            inside = (x <= high[some, 0]) & (y <= high[some, 1])
+            for part in parts:
+                inside &= part <= 0
+            index = np.broadcast_to(some, inside.shape)[inside]
+            flat = np.stack([parts[k][inside] for k in (1, 2, 0)], axis=1) / area[index, None]
             weights = flat * nearness[triangles[index]]
             total = weights.sum(axis=1)
-            x, y = places[which, pixel].T
+            x, y = x[inside], y[inside]
             yield (y * width + x).astype(int), index, weights / total[:, None], total
 
 
 def _cross(a: Floats, b: Floats) -> Floats:
-    return a[..., 0] * b[..., 1] - a[..., 1] * b[..., 0]
+    return a[:, 0] * b[:, 1] - a[:, 1] * b[:, 0]

@@ -26,12 +26,15 @@ class GazeConfig:
         dropout: in training.
         n_freqs: frequencies of the positional code. The published weights need 30; 10 is enough where a network is
             trained anew, and does not turn rounding into noise.
+        unit: what counts as 1 in the positional code of projected points, in the unit of the gaze origin. 1 for the
+            published weights; with origins in mm, 1000 lets the code's frequencies tell places in a car apart.
         zones: fine gaze zones.
         zone_heads: of attention in the two zone transformers.
         zone_layers: of those transformers.
         zone_head: which of the three zone predictions counts: 1 image, 2 projected points, 3 both. The authors' tester
             takes 2.
         double_geometry: compute projection and positional code in float64.
+        image_size: side in pixels of the images that it was trained on; others run, less well.
 
     Raises:
         InputError: if a value is out of its range.
@@ -46,11 +49,13 @@ class GazeConfig:
     feed_forward: int = 512
     dropout: float = 0.1
     n_freqs: int = 30
+    unit: float = 1.0
     zones: int = 122
     zone_heads: int = 4
     zone_layers: int = 2
     zone_head: ZoneHead = 2
     double_geometry: bool = False
+    image_size: int = 224
 
     def __post_init__(self) -> None:
         counts = ("dim", "heads", "layers", "feed_forward", "n_freqs", "zones", "zone_heads", "zone_layers")
@@ -62,8 +67,12 @@ class GazeConfig:
         for name in ("heads", "zone_heads"):
             if self.dim % getattr(self, name):
                 raise InputError(f"dim is {self.dim}; it must be a multiple of {name}, {getattr(self, name)}")
+        if not 0 < self.unit < float("inf"):
+            raise InputError(f"unit is {self.unit}; it must be above 0")
         if not 0 <= self.dropout < 1:
             raise InputError(f"dropout is {self.dropout}; it must be from 0 to below 1")
+        if self.image_size < 32:
+            raise InputError(f"image_size is {self.image_size}; it must be at least 32")
         if self.zone_head not in (1, 2, 3):
             raise InputError(f"zone_head is {self.zone_head}; it must be 1, 2 or 3")
 

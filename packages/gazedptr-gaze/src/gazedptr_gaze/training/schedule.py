@@ -20,16 +20,15 @@ def epoch_rate(epoch: int, peak: float = 1e-3, warmup: int = 5, halve_after: int
 
 
 def published_schedule(
-    samples: int, batch_size: int, peak: float, warmup: int, halve_after: int
+    samples: int, batch_size: int, peak: float, warmup: int = 5, halve_after: int = 60
 ) -> Callable[[int], float]:
-    """Return the learning rate of a step, counted from 0.
+    """Return the learning rate of a step, counted from 0: that of the epoch that its first sample is of.
 
     Args:
-        samples: of an epoch; its last batch is kept where it is not full.
+        samples: of an epoch; a batch may reach into the next one, so that all are full and no sample is left out.
         batch_size: samples of a step.
         peak: see `epoch_rate`.
         warmup: see `epoch_rate`.
         halve_after: see `epoch_rate`.
     """
-    steps = -(-samples // batch_size)
-    return lambda step: epoch_rate(step // steps + 1, peak, warmup, halve_after)
+    return lambda step: epoch_rate(step * batch_size // samples + 1, peak, warmup, halve_after)

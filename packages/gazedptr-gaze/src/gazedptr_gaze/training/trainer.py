@@ -1,30 +1,35 @@
-"""The training configuration and one training step; the loop itself is `visioncore.training`."""
+"""The training configuration, the data of a run, and one training step; the loop itself is `visioncore.training`."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Literal
 
-import numpy as np
+import torch
 from torch import Tensor, nn
 
 from visioncore.errors import InputError
-from visioncore.metrics.image import psnr
 from visioncore.recipes import load_recipe
-from visioncore.training import FitResult, LoopConfig, describe_run, fit, hold_out
+from visioncore.training import FitResult, LoopConfig, describe_run, fit
+from visioncore.weights.fetched import backbone_file
 from visioncore.weights.state_dicts import load_into
 
-from ..data.photos import DimPhotos, read_photos
-from ..data.synthetic import dim_photo, make_photos
+from ..data.augmentation import Augmentation
+from ..data.faces import FaceSamples, network_inputs
+from ..data.ivgaze import FOLDS, Fold, read_fold
+from ..data.procedural_drivers import procedural_folds
+from ..evaluation.angular import published_angular_error
+from ..evaluation.predictions import predict_fold
+from ..evaluation.zones import coarse_accuracy, confusion, fine_accuracy
 from ..method import METHOD, PACKAGE
-from ..network.config import GazeDPTRConfig
+from ..network.config import GazeConfig, Variant
 from ..network.losses import training_losses
-from ..network.model import GazeDPTR
+from ..network.model import NETWORKS, GazeNetwork
+from ..network.stream import Stream
 from ..network.weights import load_model
-
-MOST_HELD_OUT = 100
-"""Photos; more would make every validation long."""
+from .schedule import published_schedule
 
 
 @dataclass(frozen=True)
@@ -32,25 +37,35 @@ class TrainConfig:
     """A recipe.
 
     Attributes:
-        loop: steps, batch, optimizer, precision, run states.
+        loop: batch, optimizer, precision, run states; ``steps`` is the most of them.
         model: the network.
-        crop: side of the training samples in pixels.
-        held_out: share of the photos kept for validation where no validation folder is given.
+        test_fold: the fold that is not trained on, 1, 2 or 3, but validated on.
+        epochs: the most passes over the samples; whichever of it and ``loop.steps`` is reached first ends the run.
+        schedule: of the learning rate: ``published`` (warm-up over 5 epochs, half the rate from epoch 66 on), or a
+            ``cosine`` after ``loop.warmup_steps``.
+        augmentation: of training samples; the authors have none.
 
     Raises:
         InputError: if a value is out of its range.
     """
 
     loop: LoopConfig
-    model: GazeDPTRConfig = field(default_factory=GazeDPTRConfig)
-    crop: int = 64
-    held_out: float = 0.1
+    model: GazeConfig = field(default_factory=GazeConfig)
+    test_fold: int = 1
+    epochs: int = 80
+    schedule: Literal["published", "cosine"] = "published"
+    augmentation: Augmentation = field(default_factory=Augmentation)
 
     def __post_init__(self) -> None:
-        if self.crop < 1:
-            raise InputError(f"crop is {self.crop}; it must be at least 1")
-        if not 0 < self.held_out < 1:
-            raise InputError(f"held_out is {self.held_out}; it must lie between 0 and 1")
+        if self.test_fold not in FOLDS:
+            raise InputError(f"test_fold is {self.test_fold}; it must be 1, 2 or 3")
+        if self.epochs < 1:
+            raise InputError(f"epochs is {self.epochs}; it must be at least 1")
+        if self.augmentation.flip and self.model.variant == "gazedptr_v2":
+            raise InputError(
+                f"augmentation.flip is {self.augmentation.flip}; it must be 0 for gazedptr_v2, as nobody says which "
+                "zones are each other's mirror"
+            )
 
 
 def train(
@@ -59,54 +74,108 @@ def train(
     out: str | Path,
     *,
     weights: str | Path | None = None,
-    validation: str | Path | None = None,
+    imagenet: str | Path | None = None,
     overrides: Mapping[str, str] | None = None,
     resume: bool = True,
+    say: Callable[[str], None] = print,
 ) -> FitResult:
-    """Train a network by a recipe; an interrupted run is resumed.
+    """Train a network by a recipe on two folds and validate it on the third; an interrupted run is resumed.
+
+    Which step is the best is not chosen, as the third fold is the one to test on: ``out/last`` holds the weights.
 
     Args:
         recipe: name of a shipped recipe or path of a YAML file.
-        data: a folder of bright photos; None for synthetic ones.
-        out: the run's folder; ``out/best`` and ``out/last`` hold the weights.
+        data: the folder of IVGaze, or of data laid out as it; None for a few rendered drivers with procedural heads.
+        out: the run's folder.
         weights: start from a trained network of the recipe's shape, whatever `load_model` takes.
-        validation: a folder of bright photos for validation; default: a share of the others is held out.
-        overrides: recipe fields by dotted name, such as ``{"loop.steps": "1000"}``.
+        imagenet: start trunks from torchvision's ResNet-18: its file, or the name under which it was fetched.
+        overrides: recipe fields by dotted name, such as ``{"test_fold": "2"}``.
         resume: go on from the newest run state in ``out``; False removes an earlier run.
+        say: told what is trained on.
 
     Raises:
-        InputError: if the recipe or the data is not what it should be, or ``out`` holds another run or cannot be
-            written.
+        InputError: if the recipe, the data or the weights are not what they should be, or ``out`` holds another run or
+            cannot be written.
         visioncore.training.TrainingDiverged: if the loss is no longer finite.
     """
     config = load_recipe(TrainConfig, PACKAGE, recipe, overrides)
-    photos = make_photos(16) if data is None else read_photos(data)
-    if validation is None:
-        where = f"{data or 'synthetic'}: photos"
-        split = hold_out(range(len(photos)), config.held_out, most=MOST_HELD_OUT, seed=config.loop.seed, where=where)
-        photos, held_out = ([photos[index] for index in part] for part in split)
-    else:
-        held_out = read_photos(validation)
-    model = GazeDPTR(config.model)
-    if weights is not None:
-        load_into(model, load_model(weights).state_dict(), where=str(weights))
+    torch.manual_seed(config.loop.seed)
+    model = initial_network(config.model, weights, imagenet)
+    variant, size = config.model.variant, config.model.image_size
+    folds = procedural_folds(size) if data is None else [read_fold(data, number) for number in FOLDS]
+    check_zones(folds, config.model)
+    inside = [fold for fold in folds if fold.number != config.test_fold]
+    source = FaceSamples(inside, variant, size, augmentation=config.augmentation, say=say)
+    held_out = FaceSamples([folds[config.test_fold - 1]], variant, size, say=lambda _: None)
+    batch_size = config.loop.batch_size
+    loop = replace(config.loop, steps=min(config.loop.steps, -(-config.epochs * len(source) // batch_size)))
+    say(f"{len(source)} samples to train on, {loop.steps} steps; {len(held_out)} of fold {config.test_fold} held out")
+    rate = published_schedule(len(source), batch_size, loop.learning_rate)
     return fit(
         model,
-        lambda network, batch: training_losses(network(batch["dim"]), batch["bright"]),
-        DimPhotos(photos, config.crop),
-        config=config.loop,
+        lambda network, batch: step_losses(network, batch, variant),
+        source,
+        config=loop,
         out=Path(out),
-        validate=lambda network: validate(network, held_out),
-        best="psnr_validation",
+        learning_rate=rate if config.schedule == "published" else None,
+        validate=lambda network: validate(network, held_out, config.model),
         resume=resume,
-        run_description=describe_run(METHOD.name, config, {"weights": weights}, photos=len(photos)),
+        run_description=describe_run(
+            METHOD.name, config, {"weights": weights, "imagenet": imagenet}, samples=len(source)
+        ),
     )
 
 
-def validate(network: nn.Module, photos: Sequence[Tensor]) -> dict[str, float]:
-    """Return the mean PSNR (RGB, dB) of photos that were dimmed, the same at every call, and made bright."""
-    device, values = next(network.parameters()).device, []
-    for index, photo in enumerate(photos):
-        bright = network(dim_photo(photo, np.random.default_rng(index))[None].to(device)).clamp(0, 1)
-        values.append(float(psnr(bright, photo[None], "colour")))
-    return {"psnr_validation": float(np.mean(values))}
+def initial_network(
+    config: GazeConfig, weights: str | Path | None = None, imagenet: str | Path | None = None
+) -> GazeNetwork:
+    """Return the network that training starts from; arguments as of `train`.
+
+    Raises:
+        InputError: if both are given, or a file cannot be read or does not fit.
+    """
+    if weights is not None and imagenet is not None:
+        raise InputError("weights and imagenet are both given; a trained network brings its own trunks")
+    model = NETWORKS[config.variant](config)
+    if weights is not None:
+        load_into(model, load_model(weights).state_dict(), where=str(weights))
+    if imagenet is not None:
+        file = backbone_file(METHOD, imagenet)
+        for stream in model.modules():
+            if isinstance(stream, Stream):
+                stream.trunk.load_imagenet(file)
+    return model
+
+
+def check_zones(folds: list[Fold], config: GazeConfig) -> None:
+    """Check that a network that learns zones has as many as the labels name.
+
+    Raises:
+        InputError: if it has fewer.
+    """
+    most = max(int(fold.zone.max()) for fold in folds)
+    if config.variant == "gazedptr_v2" and most >= config.zones:
+        raise InputError(f"model.zones is {config.zones}, but {folds[0].folder} has samples of zone {most}")
+
+
+def step_losses(network: nn.Module, batch: Mapping[str, Tensor], variant: Variant) -> dict[str, Tensor]:
+    """Return the losses of a batch of `FaceSamples`, as `training_losses` does."""
+    out = network(**network_inputs(batch, variant), auxiliary=True)
+    return training_losses(out, batch["normalised_gaze"], batch["original_gaze"], batch["zone"])
+
+
+def validate(network: nn.Module, samples: FaceSamples, config: GazeConfig) -> dict[str, float]:
+    """Return the mean angular error in degrees and, of each zone head, the accuracies.
+
+    Args:
+        network: in evaluation mode.
+        samples: the held-out fold.
+        config: the network's settings.
+    """
+    found = predict_fold(network, samples, config)
+    errors = published_angular_error(found.gaze, samples.labels["normalised_gaze"].numpy())
+    values, truth = {"angular_error": float(errors.mean())}, samples.labels["zone"].numpy()
+    for head, zone in found.zones.items():
+        values[f"zone {head}"] = fine_accuracy(zone, truth)
+        values[f"coarse zone {head}"] = coarse_accuracy(confusion(zone, truth))
+    return values
