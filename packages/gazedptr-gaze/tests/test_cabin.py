@@ -116,6 +116,7 @@ def test_table(cabin: Path) -> None:
     ("old", "new", "told"),
     [
         ("zones:", "areas:", "no cabin; it should be zones:"),
+        ("zones:", "unit: m\nzones:", "no cabin; it should be zones:"),
         (CABIN, "", "no cabin; it should be zones:"),
         (CABIN, "zones: {}", "no cabin"),
         (CABIN, "zones: [1", "this is not YAML"),
@@ -140,6 +141,7 @@ def test_table(cabin: Path) -> None:
         ("[60, -360, 250]", "[70, -360, 250]", "the angle at the second corner is 99.5 degrees"),
         ("[60, -360, 250]", "[60, -420, 250]", "corner 3 equals corner 2"),
         ("normal: [0, 0, 1]", "normal: [0, 0, 0]", "line 8: zone 'windshield': the normal has length zero"),
+        ("plane: {point: [0, 0, 9", "polygon: []\n    plane: {point: [0, 0, 9", "line 6: zone '2nd row': {'plane'"),
         (", normal: [0, 0, 1]", "", "a plane is {point: [x, y, z], normal: [x, y, z]}"),
     ],
 )  # fmt: skip

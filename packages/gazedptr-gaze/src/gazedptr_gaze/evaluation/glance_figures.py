@@ -1,0 +1,143 @@
+"""Figures of a drive: its glances over time, time for each zone, transitions, gaze angles over time."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from visioncore.report import new_figure
+
+from ..data.conventions import official_angles
+from ..inference.records import FrameGaze
+from .glance_tables import dwell_table
+from .glances import Drive
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+ON, OFF, FAINT = "#14665a", "#c8553d", "#d9dee5"
+"""Colours of the road, of all else, and of what matters less."""
+WIDTH = 11.0
+"""Inches."""
+
+
+def overview(drive: Drive) -> Figure:
+    """Return the glances over time, the dwell times and the transitions in one figure."""
+    zones, sources = len(_zones(drive)), len(drive.seconds)
+    lines, rest = sources * (0.3 * zones + 0.7), 0.32 * zones + 1.6
+    figure = new_figure(WIDTH, lines + rest)
+    figure.set_layout_engine("constrained")
+    above, below = figure.subfigures(2, 1, height_ratios=(lines, rest))
+    _timeline(drive, above.subplots(sources, 1, squeeze=False)[:, 0])
+    left, right = below.subplots(1, 2, width_ratios=(3, 2))
+    _dwell(drive, left)
+    _transitions(drive, right)
+    return figure
+
+
+def timeline(drive: Drive) -> Figure:
+    """Return the glances of each source over time, a line for each zone."""
+    sources = len(drive.seconds)
+    figure = new_figure(WIDTH, sources * (0.3 * len(_zones(drive)) + 0.7))
+    figure.set_layout_engine("constrained")
+    _timeline(drive, figure.subplots(sources, 1, squeeze=False)[:, 0])
+    return figure
+
+
+def dwell(drive: Drive) -> Figure:
+    """Return the total time of each zone."""
+    figure = new_figure(WIDTH, 0.32 * len(_zones(drive)) + 0.9)
+    figure.set_layout_engine("constrained")
+    _dwell(drive, figure.subplots())
+    return figure
+
+
+def transitions(drive: Drive) -> Figure:
+    """Return how often gaze went from zone to zone."""
+    side = 0.45 * len(_zones(drive)) + 2.2
+    figure = new_figure(side + 1.5, side)
+    figure.set_layout_engine("constrained")
+    _transitions(drive, figure.subplots())
+    return figure
+
+
+def gaze_over_time(drive: Drive, records: Sequence[FrameGaze]) -> Figure:
+    """Return yaw and pitch of the driver's gaze in degrees, in the frame of the camera; gaps where there is none."""
+    figure = new_figure(WIDTH, 2.4 * len(drive.seconds))
+    figure.set_layout_engine("constrained")
+    for axis, source in zip(figure.subplots(len(drive.seconds), 1, squeeze=False)[:, 0], drive.seconds, strict=True):
+        mine = [r for r in records if r.source == source and r.face in (drive.options.face, -1)]
+        mine.sort(key=lambda record: record.frame)
+        angles = np.full((len(mine), 2), np.nan)
+        seen = [i for i, record in enumerate(mine) if record.vector is not None]
+        if seen:
+            angles[seen] = np.degrees(official_angles([mine[i].vector for i in seen]))  # type: ignore[arg-type]
+        for name, colour, values in zip(("yaw", "pitch"), (ON, OFF), angles.T, strict=True):
+            axis.plot([record.time for record in mine], values, color=colour, linewidth=0.9, label=name)
+        axis.set(title=_short(source), ylabel="degrees", xlabel="s")
+        axis.legend(loc="upper right", ncols=2, frameon=False)
+        _plain(axis)
+    return figure
+
+
+def _timeline(drive: Drive, axes: Sequence[Axes]) -> None:
+    zones = _zones(drive)
+    for axis, source in zip(axes, drive.seconds, strict=True):
+        for place, zone in enumerate(zones):
+            spans = [(g.start, g.duration) for g in drive.glances if g.source == source and g.zone == zone]
+            axis.broken_barh(spans, (place - 0.4, 0.8), facecolors=ON if zone in drive.options.road else OFF)
+        axis.set_yticks(range(len(zones)), [_short(zone) for zone in zones])
+        axis.set_ylim(len(zones) - 0.5, -0.5)
+        axis.set(title=_short(source), xlabel="s")
+        _plain(axis)
+
+
+def _dwell(drive: Drive, axis: Axes) -> None:
+    zones = _zones(drive)
+    rows = {str(row[0]): row for row in dwell_table(drive).rows}
+    times = [float(rows[zone][3] or 0) for zone in zones]
+    bars = axis.barh(range(len(zones)), times, color=[ON if zone in drive.options.road else OFF for zone in zones])
+    axis.bar_label(bars, [f" {float(rows[zone][6] or 0):.1f} %" for zone in zones], fontsize=9)
+    axis.set_yticks(range(len(zones)), [_short(zone) for zone in zones])
+    axis.set_ylim(len(zones) - 0.5, -0.5)
+    axis.set_xlim(0, 1.18 * max(times, default=0) or 1)
+    axis.set(title="time of all glances", xlabel="s")
+    _plain(axis)
+
+
+def _transitions(drive: Drive, axis: Axes) -> None:
+    zones = _zones(drive)
+    places = [drive.names.index(zone) for zone in zones]
+    counts = drive.transitions()[np.ix_(places, places)]
+    axis.imshow(counts, cmap="Greens", vmin=0, vmax=max(2 * counts.max(initial=0), 1))
+    for (row, column), count in np.ndenumerate(counts):
+        if count:
+            axis.text(column, row, str(count), ha="center", va="center", fontsize=9)
+    names = [_short(zone) for zone in zones]
+    axis.set_xticks(range(len(zones)), names, rotation=45, ha="right", rotation_mode="anchor")
+    axis.set_yticks(range(len(zones)), names)
+    axis.set(title="transitions from (rows) to (columns)")
+    _plain(axis)
+
+
+def _zones(drive: Drive) -> list[str]:
+    """Return the zones that were looked at, those of the road first; all if none was."""
+    looked = {glance.zone for glance in drive.glances} or set(drive.names)
+    return sorted((name for name in drive.names if name in looked), key=lambda name: name not in drive.options.road)
+
+
+def _short(name: str) -> str:
+    """Return a name as a label: its end, if it is long, without what matplotlib would take for mathematics."""
+    return (name if len(name) <= 40 else f"...{name[-37:]}").replace("$", r"\$")
+
+
+def _plain(axis: Axes) -> None:
+    for side in ("top", "right"):
+        axis.spines[side].set_visible(False)
+    for side in ("left", "bottom"):
+        axis.spines[side].set_color(FAINT)
+    axis.title.set_fontsize(10)
+    axis.tick_params(labelsize=9, color=FAINT)
