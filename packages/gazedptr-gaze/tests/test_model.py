@@ -10,7 +10,9 @@ import torch
 from gazedptr_gaze import GazeConfig, GazeDPTR, GazeDPTRV2, GazePTR, load_model
 from gazedptr_gaze.network.fast import for_inference
 from gazedptr_gaze.network.model import NETWORKS
+from gazedptr_gaze.network.positional_code import PositionalCode
 from gazedptr_gaze.network.weights import AnyGaze
+from gazedptr_gaze.network.zone_branch import ZoneBranch
 from visioncore.errors import InputError
 
 
@@ -67,6 +69,14 @@ def test_the_zone_head_is_chosen() -> None:
 
 
 @torch.no_grad()
+def test_unit_of_points() -> None:
+    code = PositionalCode(3)
+    in_m, in_mm = (ZoneBranch(small("gazedptr_v2", n_freqs=3, unit=unit), code) for unit in (1.0, 1000.0))
+    in_mm.load_state_dict(in_m.state_dict())
+    points = torch.rand(3, 2, 3)
+    torch.testing.assert_close(in_mm.point_tokens(1000 * points), in_m.point_tokens(points))
+
+
 def test_geometry_stays_out_of_autocast() -> None:
     given = inputs("gazedptr_v2", 2)
     for double, dtype in ((False, torch.float32), (True, torch.float64)):
@@ -109,7 +119,12 @@ def test_shapes_that_are_wrong() -> None:
 
 @pytest.mark.parametrize(
     ("settings", "told"),
-    [({"zone_head": 4}, "zone_head is 4"), ({"n_freqs": 0}, "n_freqs is 0"), ({"dropout": 1.0}, "dropout is 1.0")],
+    [
+        ({"zone_head": 4}, "zone_head is 4"),
+        ({"n_freqs": 0}, "n_freqs is 0"),
+        ({"dropout": 1.0}, "dropout is 1.0"),
+        ({"unit": 0.0}, "unit is 0.0"),
+    ],
 )
 def test_settings_that_are_wrong(settings: dict[str, object], told: str) -> None:
     with pytest.raises(InputError, match=told):

@@ -1,3 +1,7 @@
+from .data.camera import Camera as Camera
+from .inference.predictor import GazeResult as GazeResult
+from .inference.predictor import Predictor as Predictor
+from .method import __version__ as __version__
 from .network.config import VARIANTS as VARIANTS
 from .network.config import GazeConfig as GazeConfig
 from .network.model import GazeDPTR as GazeDPTR

@@ -5,13 +5,16 @@ from __future__ import annotations
 import sys
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal, Unpack
+from typing import TYPE_CHECKING, Annotated, Literal
 
-from visioncore.cli import Default, complain, say
+import tyro
+
+from visioncore.cli import complain, say
 from visioncore.commands import options
-from visioncore.commands.evaluation import check_one_given, show_evaluation
+from visioncore.commands.evaluation import check_one_given
 from visioncore.commands.shared import program, shared_commands
 from visioncore.commands.training import run_training
+from visioncore.errors import InputError
 from visioncore.files import writable_folder
 
 from .method import METHOD
@@ -19,34 +22,94 @@ from .method import METHOD
 if TYPE_CHECKING:
     from visioncore.inference.batch import Summary
 
-    from .inference.predictor import Predictor
+    from .data.label_check import LabelCheck
 
 demo, convert, export, bench, info, weights = shared_commands(METHOD)
 
 
-class Running(options.Running, total=False):
-    """Arguments of the Predictor."""
+Camera = Annotated[
+    str, tyro.conf.arg(help="its calibration, a YAML or JSON file of OpenCV; without one a focal length is guessed")
+]
+Faces = Annotated[
+    str,
+    tyro.conf.arg(
+        help="face finder: mesh (extra faces), yunet, face-landmarker, an .onnx or .task file of these, or a .csv or "
+        ".json file of landmarks"
+    ),
+]
 
-    batch: Annotated[options.Batch, Default(1)]
+
+FaceBatch = Annotated[int, tyro.conf.arg(help="faces on the device at a time")]
 
 
 def predict(
-    inputs: options.Inputs,
     weights: options.Weights,
     out: options.Out,
+    inputs: options.Inputs = (),
+    live: int = -1,
+    frames: int = 0,
+    camera: Camera = "",
+    faces: Faces = "mesh",
+    all_faces: bool = False,
+    zone_head: Literal[0, 1, 2, 3] = 0,
+    stride: int = 1,
+    smoothing: float = 0.0,
+    annotate: bool = True,
+    suffix: Literal[".csv", ".jsonl"] = ".csv",
     overwrite: options.Overwrite = False,
-    **running: Unpack[Running],
-) -> Summary:
-    """Make photos bright.
+    device: options.Device = "auto",
+    dtype: options.Dtype = "float32",
+    batch: FaceBatch = 8,
+) -> Summary | None:
+    """Find the faces in images and videos, and where they look.
 
-    What is done already is skipped, and a broken file is reported and the others still run.
+    For each input: a table of gazes, head poses and zones; the image or video with the gazes drawn; of a video also a
+    plot. What is done already is skipped, and a broken file is reported and the others still run.
 
     Args:
-        inputs: photos: files, folders, glob patterns.
+        inputs: images and videos: files, folders, glob patterns.
+        live: in place of inputs, the number of a camera that is connected, from 0.
+        frames: stop a live camera after so many; 0 goes on until q or Ctrl-C.
+        all_faces: all faces, with ids; else the largest alone.
+        zone_head: whose zone counts: 1 image, 2 projected points, 3 both; 0 for what the weights say.
+        stride: of videos, every how many frames the network runs.
+        smoothing: of gazes in videos, in seconds; 0 for none.
+        annotate: write images and videos with the gazes drawn too.
+        suffix: kind of table.
     """
-    from .inference.predictor import predict_files
+    from .inference.files import predict_files
+    from .inference.predictor import Predictor
+    from .inference.videos import predict_live
 
-    summary = predict_files(inputs, _predictor(weights, running), out, overwrite=overwrite, say=complain)
+    if (live >= 0) == bool(inputs):
+        raise InputError("give inputs or --live, not both" if inputs else "inputs: at least one is needed, or --live 0")
+    predictor = Predictor(
+        weights,
+        device,
+        dtype=dtype,
+        batch=batch,
+        camera=camera or None,
+        faces=faces,
+        all_faces=all_faces,
+        zone_head=zone_head or None,
+        notify=complain,
+    )
+    if live >= 0:
+        writable_folder(out)
+        told = predict_live(live, predictor, out, frames=frames, stride=stride, smoothing=smoothing)
+        say(f"records: {told}")
+        return None
+    summary = predict_files(
+        inputs,
+        predictor,
+        out,
+        stride=stride,
+        smoothing=smoothing,
+        annotate=annotate,
+        suffix=suffix,
+        overwrite=overwrite,
+        say=complain,
+    )
     say(f"{summary}; results in {out}")
     return summary
 
@@ -77,32 +140,57 @@ def train(
 def evaluate(
     data: Path,
     weights: options.Weights = "",
-    results: options.Results = "",
+    logs: str = "",
+    folds: tuple[int, ...] = (1, 2, 3),
     out: options.Tables = Path("out/evaluation"),
-    protocols: tuple[Literal["rgb", "y_A"], ...] = ("rgb", "y_A"),
-    **running: Unpack[Running],
+    device: options.Device = "auto",
+    dtype: options.Dtype = "float32",
+    batch: options.Batch = 64,
 ) -> None:
-    """Measure bright photos by the protocols of the paper and write the tables.
+    """Measure angular errors and zones on folds of IVGaze and write the tables.
+
+    {fold} in weights or logs stands for the number of a fold: runs/{fold}/last.
 
     Args:
-        data: a folder with input (dim photos) and target (the same in full light).
-        protocols: PSNR and SSIM of RGB values (rgb) or of luminance (y_A).
+        data: the folder of IVGaze, or of data laid out as it.
+        logs: or measure the predictions in these log files of the authors' form (.log_dir, .log_zone beside it).
+        folds: those that are tested on.
     """
-    from .evaluation.protocols import evaluate as measure
+    from visioncore.report import print_table
 
-    check_one_given(weights=weights, results=results)
+    from .evaluation.protocol import evaluate as measure
+
+    check_one_given(weights=weights, logs=logs)
     writable_folder(out)
-    show_evaluation(measure(data, results or _predictor(weights, running), protocols=protocols), out)
+    made = measure(data, weights, logs=logs, folds=folds, device=device, dtype=dtype, batch=batch, say=complain)
+    made.save(out)
+    print_table(made.summary(), title=f"mean errors in degrees, by {made.made_by}")
+    if made.zones().rows:
+        print_table(made.zones(), title="zones")
+    say(f"tables: {out}")
 
 
-def _predictor(weights: str, running: Running) -> Predictor:
-    from .inference.predictor import Predictor
-    from .network.weights import load_model
+def check_labels(data: Path, folds: tuple[int, ...] = (1, 2, 3)) -> LabelCheck:
+    """Check for every line of IVGaze's labels that gaze vectors and rotation share a frame.
 
-    return Predictor(load_model(weights), **running, notify=complain)
+    The exit code is 1 if any line disagrees.
+
+    Args:
+        data: the folder of IVGaze, or of data laid out as it.
+        folds: which ones.
+    """
+    from visioncore.report import print_table
+
+    from .data.label_check import check_labels as check
+
+    checked = check(data, folds)
+    print_table(checked.summary, title="degrees between the rotated gaze and the normalised one")
+    for line in checked.worst:
+        complain(line)
+    return checked
 
 
-COMMANDS, main = program(METHOD, demo, predict, train, evaluate, convert, export, bench, info, weights)
+COMMANDS, main = program(METHOD, demo, predict, train, evaluate, check_labels, convert, export, bench, info, weights)
 
 if __name__ == "__main__":
     sys.exit(main())

@@ -2,10 +2,39 @@
 
 from __future__ import annotations
 
-from visioncore.methods import Method, Network
+from visioncore.methods import Checkpoint, Method, Network
 
 PACKAGE = __name__.rpartition(".")[0]
 """Under which name this package was imported; another one where its folder was copied into a larger package."""
+
+_FINDERS = (
+    Checkpoint(
+        name="yunet",
+        what="YuNet, a face finder that OpenCV runs",
+        address="https://github.com/ShiqiYu/libfacedetection.train/raw/master/onnx/yunet_n_640_640.onnx",
+        licence="Apache-2.0",
+        terms="keep the licence text and the notices with copies",
+        size=317_466,
+        sha256="25a606a145a5b6d7271ae138fbd00eba91dad8b83222ae3f2c7ecd0f4a7b0e31",
+        option="faces",
+        reads="inference.yunet:YuNetFinder",
+    ),
+    Checkpoint(
+        name="face-landmarker",
+        what="MediaPipe's face landmarker, a face finder that knows the irises (extra faces)",
+        address=(
+            "https://storage.googleapis.com/mediapipe-models/face_landmarker/face_landmarker/float16/1/"
+            "face_landmarker.task"
+        ),
+        licence="Apache-2.0",
+        terms="keep the licence text and the notices with copies",
+        size=3_758_596,
+        sha256="64184e229b263107bc2b804c6625db1341ff2bb731874b0bcc2fe6544e0bc9ff",
+        option="faces",
+        reads="inference.face_task:TaskFinder",
+    ),
+)
+"""Face finders, which stand beside the networks."""
 
 METHOD = Method(
     name="gazedptr-gaze",
@@ -29,6 +58,7 @@ METHOD = Method(
     ),
     licence="Apache-2.0 (this package and its demo weights)",
     weights="linked from the README of github.com/yihuacheng/IVGaze (Apache-2.0), one file for each fold",
+    checkpoints=_FINDERS,
     demo=f"{PACKAGE}.demo:demo",
     demo_shows="Make the bundled dim photo bright and measure the gain.",
     network=Network(
@@ -39,3 +69,5 @@ METHOD = Method(
         outputs=("gaze",),
     ),
 )
+
+__version__ = METHOD.version

@@ -77,6 +77,25 @@ class Camera:
                 "was the camera calibrated on images of another size?"
             )
 
+    def for_size(self, width: int, height: int, where: str) -> Camera:
+        """Return the camera for images of a size: itself, or scaled if theirs have the shape of those it knows.
+
+        Raises:
+            InputError: if they have another shape, or the principal point lies outside of them.
+        """
+        if self.size is None or self.size == (width, height):
+            self.check_size(width, height, where)
+            return self
+        factor = width / self.size[0]
+        if abs(self.size[1] * factor - height) > 1:
+            self.check_size(width, height, where)
+        # the centre of the first pixel is (0, 0), so its corner is what stays in place
+        corner = np.array([[1, 0, 0.5], [0, 1, 0.5], [0, 0, 1]])
+        matrix = np.linalg.inv(corner) @ np.diag([factor, factor, 1]) @ corner @ self.matrix
+        scaled = Camera(matrix, self.distortion, (width, height))
+        scaled.check_size(width, height, where)
+        return scaled
+
     def undistort_points(self, points: ArrayLike) -> Array:
         """Return the pixels (N, 2) where a camera without distortion would see what this one sees at ``points``."""
         points = np.asarray(points, dtype=np.float64)
@@ -100,7 +119,7 @@ class _Loader(yaml.SafeLoader):
 
 _Loader.add_constructor(
     "tag:yaml.org,2002:opencv-matrix",
-    lambda loader, node: loader.construct_mapping(node, deep=True),  # type: ignore[no-untyped-call]
+    lambda loader, node: loader.construct_mapping(node, deep=True),  # type: ignore[arg-type]
 )
 
 

@@ -39,6 +39,7 @@ class Fold:
         rotation: (N, 3, 3) from the camera to the virtual camera, float64.
         origin: (N, 3) where the gaze starts, in the frame of the camera; mm is assumed.
         zone: (N,) fine zones.
+        lines: of each label in the file of the normalised tree, counted from 1.
         columns: the words of each line of the two files, as they are there.
     """
 
@@ -50,6 +51,7 @@ class Fold:
     rotation: NDArray[np.float64]
     origin: NDArray[np.float64]
     zone: NDArray[np.int64]
+    lines: tuple[int, ...]
     columns: dict[str, tuple[tuple[str, ...], ...]]
 
     def __len__(self) -> int:
@@ -70,9 +72,26 @@ class Fold:
             "normalised_gaze": official_angles(self.normalised_vectors),
             "original_gaze": official_angles(self.original_vectors),
         }
-        arrays = {"to_camera": to_camera, "axis": to_camera[:, :, 2], "origin": self.origin, **angles}
+        arrays: dict[str, NDArray[np.floating]] = {
+            "to_camera": to_camera,
+            "axis": to_camera[:, :, 2],
+            "origin": self.origin,
+            **angles,
+        }
         floats = {name: torch.from_numpy(array.astype(np.float32)) for name, array in arrays.items()}
         return floats | {"zone": torch.from_numpy(self.zone)}
+
+    def head(self) -> NDArray[np.float64] | None:
+        """Return rotation vectors (N, 3) of heads in the frame of the virtual camera; None if the labels hold none.
+
+        How a head stands whose vector is 0 is not published.
+        """
+        try:
+            rows = [[float(part) for part in words[2].split(",")] for words in self.columns[NORMALISED]]
+            vectors = np.array(rows).reshape(len(rows), 3)
+        except ValueError:
+            return None
+        return vectors if np.isfinite(vectors).all() else None
 
     def frame_error(self) -> NDArray[np.float64]:
         """Return, in degrees for each line, how far the rotated original gaze is from the normalised one.
@@ -82,6 +101,11 @@ class Fold:
         turned = np.einsum("nij,nj->ni", self.rotation, self.original_vectors)
         cross = np.linalg.norm(np.cross(turned, self.normalised_vectors), axis=-1)
         return np.degrees(np.arctan2(cross, (turned * self.normalised_vectors).sum(axis=-1)))
+
+
+def label_file(folder: str | Path, number: int, tree: str = NORMALISED) -> Path:
+    """Return the label file of a fold."""
+    return Path(folder) / tree / "label_class" / f"train{number}.txt"
 
 
 def read_fold(folder: str | Path, number: int) -> Fold:
@@ -96,7 +120,7 @@ def read_fold(folder: str | Path, number: int) -> Fold:
     folder = Path(folder)
     if number not in FOLDS:
         raise InputError(f"fold is {number}; it must be 1, 2 or 3")
-    paths = {tree: folder / tree / "label_class" / f"train{number}.txt" for tree in (NORMALISED, ORIGINAL)}
+    paths = {tree: label_file(folder, number, tree) for tree in (NORMALISED, ORIGINAL)}
     lines = {tree: _label_lines(path, tree) for tree, path in paths.items()}
     ours, other = lines[NORMALISED], lines[ORIGINAL]
     for (at, words), (other_at, other_words) in zip(ours, other, strict=False):
@@ -117,6 +141,7 @@ def read_fold(folder: str | Path, number: int) -> Fold:
         to_matrices(vectors[NORMALISED][6]),
         vectors[ORIGINAL][5],
         _zones(paths[NORMALISED], ours),
+        tuple(number for number, _ in ours),
         {tree: tuple(tuple(words) for _, words in lines[tree]) for tree in lines},
     )
 

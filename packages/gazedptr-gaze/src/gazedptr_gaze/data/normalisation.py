@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from visioncore.errors import InputError
+from visioncore.extras import require
 
 from .rotations import to_vectors
 
@@ -37,7 +38,7 @@ class Normalisation:
     @property
     def to_camera(self) -> Array:
         """(3, 3), back to the camera: the true inverse in float64, which the networks take."""
-        return np.linalg.inv(self.rotation)
+        return np.asarray(np.linalg.inv(self.rotation), dtype=np.float64)
 
     @property
     def axis(self) -> Array:
@@ -62,6 +63,17 @@ class Normalisation:
         Bilinear, zero outside, pixel centres at integers.
         """
         return warp_image(image, self.warp, self.size)
+
+    def face(self, image: NDArray[np.uint8]) -> NDArray[np.uint8]:
+        """Return what the network gets, (h, w, C): `image` without aliasing where the virtual camera is coarser."""
+        to_source = np.asarray(np.linalg.inv(self.warp), dtype=np.float64)
+        coarser = float(np.linalg.norm(to_source[:2, 0] / to_source[2, 2]))
+        left, top, right, bottom = _seen(to_source, self.size, image.shape)
+        part = image[top:bottom, left:right]
+        if coarser > 1.2 and part.size:
+            part = require("cv2", "images").GaussianBlur(part, (0, 0), 0.4 * coarser)
+        moved = self.warp @ np.array([[1, 0, left], [0, 1, top], [0, 0, 1]])
+        return warp_image(part, moved, self.size).round().clip(0, 255).astype(np.uint8)
 
 
 def normalise(
@@ -101,6 +113,20 @@ def normalise(
     virtual = np.array([[focal, 0, size[0] / 2], [0, focal, size[1] / 2], [0, 0, 1]])
     warp = virtual @ np.diag([1, 1, scale]) @ rotation @ np.linalg.inv(camera)
     return Normalisation(rotation, warp, scale, size)
+
+
+def _seen(to_source: Array, size: tuple[int, int], shape: tuple[int, ...]) -> tuple[int, int, int, int]:
+    """Return left, top, right, bottom of the part of an image that a virtual camera sees, with room for blurring."""
+    width, height = size
+    corners = np.array([[0, 0, 1], [width, 0, 1], [0, height, 1], [width, height, 1]]) @ to_source.T
+    if (corners[:, 2] <= 0).any():
+        return 0, 0, shape[1], shape[0]
+    points = corners[:, :2] / corners[:, 2:]
+    room = 3 + 0.1 * np.ptp(points, axis=0).max()
+    low, high = np.floor(points.min(axis=0) - room), np.ceil(points.max(axis=0) + room)
+    left, top = np.clip(low, 0, [shape[1], shape[0]]).astype(int)
+    right, bottom = np.clip(high, 0, [shape[1], shape[0]]).astype(int)
+    return left, top, right, bottom
 
 
 def warp_image(image: ArrayLike, warp: ArrayLike, size: tuple[int, int]) -> NDArray[np.float32]:

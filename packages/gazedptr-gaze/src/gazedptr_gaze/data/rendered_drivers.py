@@ -105,12 +105,8 @@ def draw_driver(head: Head, rng: np.random.Generator, *, size: int = SIZE[0], sp
         distance=DISTANCE,
         size=(size, size),
     )
-    # without aliasing where the virtual camera is coarser
-    cv2 = require("cv2", "images")
-    coarser = np.linalg.norm(np.linalg.inv(virtual.warp)[:2, 0] / np.linalg.inv(virtual.warp)[2, 2])
-    soft = cv2.GaussianBlur(image, (0, 0), 0.4 * coarser) if coarser > 1.2 else image
     return RenderedDriver(
-        virtual.image(soft).round().clip(0, 255).astype(np.uint8),
+        virtual.face(image),
         crop_face(image, found, size),
         virtual,
         estimated.rotation,

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 
 import numpy as np
 import torch
@@ -12,7 +12,7 @@ from torch import nn
 from torch.utils.data import default_collate
 
 from ..data.faces import FaceSamples, network_inputs
-from ..network.config import Variant
+from ..network.config import GazeConfig
 
 
 @dataclass(frozen=True)
@@ -21,23 +21,29 @@ class Predictions:
 
     Attributes:
         gaze: (N, 2) yaw and pitch in radians, ``official``, in the frame of the normalised camera.
-        zones: (3, N) fine zones by each zone head; (1, N) where only one is known; None without zones.
+        zones: (N,) fine zones by the name of the zone head, such as ``head 1``; empty without zones.
+        counts: the name of the head that counts where there are several.
     """
 
     gaze: NDArray[np.float64]
-    zones: NDArray[np.int64] | None = None
+    zones: Mapping[str, NDArray[np.int64]] = field(default_factory=dict)
+    counts: str = ""
 
 
 @torch.no_grad()
 def predict_fold(
-    network: nn.Module, samples: FaceSamples, variant: Variant, batch: int = 64, advance: Callable[[], None] = int
+    network: nn.Module,
+    samples: FaceSamples,
+    config: GazeConfig,
+    batch: int = 64,
+    advance: Callable[[], object] = int,
 ) -> Predictions:
     """Return what a network predicts.
 
     Args:
         network: in evaluation mode, on any device.
         samples: of one fold.
-        variant: of the network.
+        config: the network's settings.
         batch: samples at a time.
         advance: called after each sample.
     """
@@ -46,10 +52,15 @@ def predict_fold(
     for start in range(0, len(samples), batch):
         indices = range(start, min(start + batch, len(samples)))
         taken = default_collate([samples[index] for index in indices])
-        out = network(**network_inputs({name: value.to(device) for name, value in taken.items()}, variant))
+        inputs = network_inputs({name: value.to(device) for name, value in taken.items()}, config.variant)
+        out = network(*inputs.values())
         gazes.append(out.gaze.double().cpu())
         if out.zone_logits is not None:
             zones.append(out.zone_logits.argmax(-1).cpu())
         for _ in indices:
             advance()
-    return Predictions(torch.cat(gazes).numpy(), torch.cat(zones, dim=1).numpy() if zones else None)
+    gaze = torch.cat(gazes).numpy()
+    if not zones:
+        return Predictions(gaze)
+    named = {f"head {head}": zone.numpy() for head, zone in enumerate(torch.cat(zones, dim=1), start=1)}
+    return Predictions(gaze, named, f"head {config.zone_head}")

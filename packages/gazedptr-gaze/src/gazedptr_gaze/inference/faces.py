@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["Face", "FaceFinder", "largest"]
+from ..data.head_pose import FACE
+
+__all__ = ["Face", "FaceFinder", "by_size"]
 
 Floats = NDArray[np.floating]
 
@@ -18,12 +20,15 @@ class Face:
     """A face in an image. Points are (x, y) in pixels; the centre of the first pixel is (0, 0)."""
 
     landmarks: Floats
-    """(6, 2): corners of the person's right eye (outer, inner) and left eye (inner, outer), and of the mouth (right,
-    left)."""
+    """(N, 2): corners of the person's right eye (outer, inner) and left eye (inner, outer), and of the mouth (right,
+    left); or the points of another ``model``, such as these and the tip of the nose."""
     score: float
     """How sure the finder is, from 0 to 1."""
     irises: Floats | None = None
     """(2, 2): centres of the right and the left iris, where the finder knows them."""
+    model: Floats = field(default_factory=lambda: FACE)
+    """(N, 3): where the landmarks lie on a generic face, in mm: `FACE`, `FACE_AND_NOSE` or `FIVE_POINTS` of
+    `data.head_pose`."""
 
     @property
     def extent(self) -> float:
@@ -39,6 +44,6 @@ class FaceFinder(Protocol):
         ...
 
 
-def largest(faces: list[Face]) -> Face | None:
-    """Return the face of the largest extent; None if there is none."""
-    return max(faces, key=lambda face: face.extent, default=None)
+def by_size(faces: list[Face]) -> list[Face]:
+    """Return faces in the order of their extents, the largest first."""
+    return sorted(faces, key=lambda face: -face.extent)

@@ -26,6 +26,8 @@ class GazeConfig:
         dropout: in training.
         n_freqs: frequencies of the positional code. The published weights need 30; 10 is enough where a network is
             trained anew, and does not turn rounding into noise.
+        unit: what counts as 1 in the positional code of projected points, in the unit of the gaze origin. 1 for the
+            published weights; with origins in mm, 1000 lets the code's frequencies tell places in a car apart.
         zones: fine gaze zones.
         zone_heads: of attention in the two zone transformers.
         zone_layers: of those transformers.
@@ -47,6 +49,7 @@ class GazeConfig:
     feed_forward: int = 512
     dropout: float = 0.1
     n_freqs: int = 30
+    unit: float = 1.0
     zones: int = 122
     zone_heads: int = 4
     zone_layers: int = 2
@@ -64,6 +67,8 @@ class GazeConfig:
         for name in ("heads", "zone_heads"):
             if self.dim % getattr(self, name):
                 raise InputError(f"dim is {self.dim}; it must be a multiple of {name}, {getattr(self, name)}")
+        if not 0 < self.unit < float("inf"):
+            raise InputError(f"unit is {self.unit}; it must be above 0")
         if not 0 <= self.dropout < 1:
             raise InputError(f"dropout is {self.dropout}; it must be from 0 to below 1")
         if self.image_size < 32:

@@ -11,7 +11,7 @@ import torch
 from visioncore.weights import loading
 from visioncore.weights.state_dicts import load_into
 
-from ..method import PACKAGE
+from ..method import METHOD
 from .config import GazeConfig
 from .model import NETWORKS, GazeNetwork
 from .published import detect_config, read_published
@@ -62,4 +62,4 @@ def load_model(weights: str | Path) -> GazeNetwork:
     Raises:
         InputError: if it cannot be read or does not fit.
     """
-    return loading.load_model(AnyGaze, PACKAGE, weights)
+    return loading.load_model(METHOD, weights)

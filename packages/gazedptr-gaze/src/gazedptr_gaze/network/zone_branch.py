@@ -21,14 +21,14 @@ class ZoneBranch(nn.Module):
             encoder = Encoder(config.dim, config.zone_heads, config.feed_forward, config.zone_layers, config.dropout)
             return LevelTransformer(encoder, config.dim, length)
 
-        self.code = code
+        self.code, self.unit = code, config.unit
         self.planes = nn.ModuleList(nn.Linear(config.code_length, config.dim) for _ in range(3))
         self.points_transformer, self.joint_transformer = transformer(3), transformer(2)
         self.heads = nn.ModuleList(nn.Linear(config.dim, config.zones) for _ in range(3))
 
     def point_tokens(self, points: Tensor) -> Tensor:
         """Return tokens (3, B, D) of the points (3, B, 3) on the three planes."""
-        codes = self.code(points).to(self.heads[0].weight.dtype)
+        codes = self.code(points / self.unit).to(self.heads[0].weight.dtype)
         return torch.stack([plane(code).relu() for plane, code in zip(self.planes, codes, strict=True)])
 
     def forward(self, feature: Tensor, points: Tensor) -> Tensor:

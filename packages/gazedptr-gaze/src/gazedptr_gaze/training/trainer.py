@@ -118,7 +118,7 @@ def train(
         config=loop,
         out=Path(out),
         learning_rate=rate if config.schedule == "published" else None,
-        validate=lambda network: validate(network, held_out, variant),
+        validate=lambda network: validate(network, held_out, config.model),
         resume=resume,
         run_description=describe_run(
             METHOD.name, config, {"weights": weights, "imagenet": imagenet}, samples=len(source)
@@ -164,19 +164,18 @@ def step_losses(network: nn.Module, batch: Mapping[str, Tensor], variant: Varian
     return training_losses(out, batch["normalised_gaze"], batch["original_gaze"], batch["zone"])
 
 
-def validate(network: nn.Module, samples: FaceSamples, variant: Variant) -> dict[str, float]:
+def validate(network: nn.Module, samples: FaceSamples, config: GazeConfig) -> dict[str, float]:
     """Return the mean angular error in degrees and, of each zone head, the accuracies.
 
     Args:
         network: in evaluation mode.
         samples: the held-out fold.
-        variant: of the network.
+        config: the network's settings.
     """
-    found = predict_fold(network, samples, variant)
+    found = predict_fold(network, samples, config)
     errors = published_angular_error(found.gaze, samples.labels["normalised_gaze"].numpy())
-    values = {"angular_error": float(errors.mean())}
-    truth = samples.labels["zone"].numpy()
-    for head, zone in enumerate([] if found.zones is None else found.zones, start=1):
-        values[f"zone_{head}"] = fine_accuracy(zone, truth)
-        values[f"coarse_{head}"] = coarse_accuracy(confusion(zone, truth))
+    values, truth = {"angular_error": float(errors.mean())}, samples.labels["zone"].numpy()
+    for head, zone in found.zones.items():
+        values[f"zone {head}"] = fine_accuracy(zone, truth)
+        values[f"coarse zone {head}"] = coarse_accuracy(confusion(zone, truth))
     return values

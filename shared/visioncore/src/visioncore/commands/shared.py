@@ -157,12 +157,12 @@ def convert_published(method: Method, published: str | Path, out: str | Path, **
 
 
 def program(method: Method, *commands: Command) -> tuple[dict[str, Command], Callable[..., int]]:
-    """Return the commands of a method by their names, and the function that runs its program.
+    """Return the commands of a method by their names, with dashes, and the function that runs its program.
 
     That function takes the arguments, by default those of the process, and returns the exit code; warnings become lines
     that begin with ``note:``.
     """
-    named = {command.__name__: command for command in commands}
+    named = {command.__name__.replace("_", "-"): command for command in commands}
 
     def main(argv: Sequence[str] | None = None) -> int:
         description = " ".join(filter(None, [f"{method.title} ({method.venue}): {method.task}.", method.notice]))

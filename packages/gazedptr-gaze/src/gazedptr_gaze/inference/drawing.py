@@ -1,0 +1,47 @@
+"""Gazes drawn on an image."""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from .seen_face import SeenFace
+
+BOX, ARROW, TEXT = (90, 200, 90), (255, 60, 30), (255, 255, 255)
+"""RGB."""
+LENGTH = 0.9
+"""Of the arrow of a gaze across the line of sight, over the side of the face's box."""
+
+
+def draw_gaze(
+    image: NDArray[np.uint8],
+    seen: SeenFace,
+    vector: NDArray[np.floating],
+    degrees: NDArray[np.floating],
+    label: str,
+) -> None:
+    """Draw the box of a face, an arrow along its gaze, and its angles on an image (H, W, 3) of RGB, in place.
+
+    Args:
+        image: to be drawn on.
+        seen: the face.
+        vector: (3,) unit vector of the gaze in the frame of the camera; its part along the camera's axis is not seen.
+        degrees: yaw and pitch, as they are told.
+        label: a word behind them, such as the zone.
+    """
+    x0, y0, x1, y1 = (round(value) for value in seen.box)
+    thick = max(1, round((x1 - x0) / 80))
+    cv2.rectangle(image, (x0, y0), (x1, y1), BOX, thick)
+    start = seen.face.landmarks.mean(axis=0)
+    end = start + LENGTH * (x1 - x0) * np.asarray(vector)[:2]
+    cv2.arrowedLine(image, _point(start), _point(end), ARROW, 2 * thick, cv2.LINE_AA, tipLength=0.2)
+    text = f"{degrees[0]:+.0f} {degrees[1]:+.0f} {label}".strip()
+    size = max(0.4, (x1 - x0) / 260)
+    place = (max(x0, 0), max(y0 - 3 * thick, round(24 * size)))
+    for colour, width in (((0, 0, 0), 2 * thick + 1), (TEXT, thick)):
+        cv2.putText(image, text, place, cv2.FONT_HERSHEY_SIMPLEX, size, colour, width, cv2.LINE_AA)
+
+
+def _point(place: NDArray[np.floating]) -> tuple[int, int]:
+    return round(float(place[0])), round(float(place[1]))

@@ -1,0 +1,387 @@
+"""Evaluation by fold: errors, groups, baselines, zones, the authors' log files, the check of labels."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Sequence
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+from gazedptr_gaze import GazeConfig, GazeDPTRV2, GazePTR
+from gazedptr_gaze.cli import main
+from gazedptr_gaze.data.conventions import official_angles, official_vectors
+from gazedptr_gaze.data.faces import FaceSamples, network_inputs
+from gazedptr_gaze.data.ivgaze import read_fold
+from gazedptr_gaze.data.rotations import to_matrices, to_vectors
+from gazedptr_gaze.data.zones import coarse_of_fine
+from gazedptr_gaze.evaluation.angular import published_angular_error
+from gazedptr_gaze.evaluation.baselines import gaze_by_head_pose
+from gazedptr_gaze.evaluation.groups import by_gaze, by_head, by_word
+from gazedptr_gaze.evaluation.official_logs import read_logs, write_logs
+from gazedptr_gaze.evaluation.predictions import Predictions, predict_fold
+from gazedptr_gaze.evaluation.protocol import Evaluation, evaluate
+from gazedptr_gaze.evaluation.zones import coarse_accuracy, confusion, fine_accuracy, official_tester_ap
+from visioncore.errors import InputError
+from visioncore.report import Table
+from visioncore.testing.golden import GoldenCase
+from visioncore.testing.suites.base import Run, refuses
+
+TINY: dict[str, Any] = {"widths": (4, 4, 8, 8), "blocks": (1, 1, 1, 1), "dim": 8, "heads": 2, "layers": 1}
+SMALL = TINY | {"feed_forward": 16, "n_freqs": 2, "image_size": 64}
+
+
+@pytest.fixture
+def case(golden: Callable[[str], GoldenCase]) -> GoldenCase:
+    """The golden case of the metrics."""
+    return golden("geometry_metrics")
+
+
+@pytest.fixture
+def run(run_program: Callable[..., tuple[int, str, str]]) -> Run:
+    """Runs a command in this process."""
+    return partial(run_program, main)
+
+
+def write_fold(folder: Path, number: int, vectors: Any, zones: Sequence[int], head: str = "0,0.1,0") -> list[str]:
+    """Write the two label files of a fold without images and without rotation; return the names of its samples."""
+    names = [f"2022/subject{number}_out_mask/{i}.jpg" for i in range(len(vectors))]
+    for tree, tail in (("Norm", "0,0,600 1 0,0,0"), ("Origin", "0,0,0 0,0,600")):
+        rows = zip(names, vectors, zones, strict=True)
+        lines = [f"{name} {','.join(map(repr, map(float, v)))} {head} {zone} {tail}" for name, v, zone in rows]
+        path = folder / tree / "label_class" / f"train{number}.txt"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text("\n".join(["header", *lines]) + "\n")
+    return names
+
+
+def silent(line: str) -> None:
+    """Hear a line and say nothing."""
+
+
+def rows(table: Table) -> dict[str, dict[str, Any]]:
+    """Return the rows of a table by what stands first in them."""
+    return {str(row[0]): dict(zip(table.columns, row, strict=True)) for row in table.rows}
+
+
+@pytest.fixture
+def published(case: GoldenCase, tmp_path: Path) -> Path:
+    """The golden samples as a data set of three folds, and the golden predictions as log files."""
+    vectors, gaze = case.outputs["input/vectors"], case.outputs["input/pred"]
+    zones, found = case.outputs["input/zone_gt"], case.outputs["input/zone_pred"]
+    for number, (start, stop) in enumerate(((0, 6), (6, 13), (13, 24)), start=1):
+        part = slice(start, stop)
+        names = write_fold(tmp_path, number, vectors[part], zones[part].tolist())
+        labels = official_angles(vectors[part])
+        made = Predictions(gaze[part], {"head 2": found[part]}, "head 2")
+        write_logs(tmp_path / f"{number}.log_dir", names, made, labels, zones[part])
+    return tmp_path
+
+
+def test_published_errors_of_log_files(published: Path, case: GoldenCase) -> None:
+    made = evaluate(published, logs=published / "{fold}.log_dir", say=silent)
+    summary = rows(made.summary())
+    assert [summary[fold]["samples"] for fold in ("1", "2", "3", "all")] == [6, 7, 11, 24]
+    case.close("fold_error", np.array([summary[fold]["error"] for fold in "123"]))
+    case.close("folds_error", np.array(summary["all"]["error"]))
+    case.close("ap", np.array([summary["all"][f"ap_{limit}"] for limit in (2, 4, 6, 8)]))
+    zone, truth = (case.outputs[f"input/zone_{name}"][:24] for name in ("pred", "gt"))
+    table = made.zones()
+    found = dict(zip(table.columns, table.rows[-1], strict=True))
+    counts = confusion(zone, truth)
+    assert found == {
+        "head": "log",
+        "fold": "all",
+        "samples": 24,
+        "fine": fine_accuracy(zone, truth),
+        "coarse": coarse_accuracy(counts),
+        "coarse_with_elsewhere": coarse_accuracy(counts, with_elsewhere=True),
+        "official_tester_ap": official_tester_ap(zone, truth),
+    }
+    np.testing.assert_array_equal(made.confusion("log"), counts)
+    recalls = rows(made.recalls())
+    assert recalls["elsewhere"]["samples"] == counts[0].sum()
+    assert recalls["elsewhere"]["log"] == counts[0, 0] / counts[0].sum()
+
+
+def test_log_files_are_as_the_authors_write_them(published: Path, case: GoldenCase) -> None:
+    lines = (published / "1.log_dir").read_text().splitlines()
+    gaze, label = case.outputs["input/pred"][1], official_angles(case.outputs["input/vectors"][1])
+    assert lines[0] == "name results gts"
+    name, *pairs = lines[2].split(" ")
+    assert name == "2022/subject1_out_mask/1.jpg"
+    np.testing.assert_array_equal([[float(x) for x in pair.split(",")] for pair in pairs], [gaze, label])
+    error = published_angular_error(case.outputs["input/pred"][:6], case.outputs["reader_angles"][:6]).mean()
+    told, average = lines[-1].rsplit(" ", 1)
+    assert told == "[0] Total Num: 6, avg:"
+    assert float(average) == pytest.approx(error)
+    first = (published / "1.log_zone").read_text().splitlines()[0].split(" ")
+    assert first == [lines[1].split(" ")[0], *(str(case.outputs[f"input/zone_{each}"][0]) for each in ("pred", "gt"))]
+
+
+@pytest.mark.parametrize(
+    ("file", "old", "new", "told"),
+    [
+        ("1.log_dir", "1.jpg ", "1.jpg x", r"line 3: .* should read 'name yaw,pitch yaw,pitch'"),
+        ("1.log_dir", "1.jpg ", "1.jpg nan,0 ", "line 3: "),
+        ("1.log_dir", "/1.jpg", "/0.jpg", r"line 3: 2022/subject1_out_mask/0\.jpg is there twice"),
+        ("1.log_dir", "/1.jpg", "/9.jpg", r"no line for 1 of 6 images of the fold: 2022/subject1_out_mask/1\.jpg"),
+        ("1.log_zone", "/1.jpg ", "/1.jpg a", r"1\.log_zone, line 2: .* should read 'name zone zone'"),
+    ],
+)
+def test_log_files_that_are_wrong(published: Path, file: str, old: str, new: str, told: str) -> None:
+    text = (published / file).read_text()
+    lines = text.splitlines()
+    at = next(i for i, line in enumerate(lines) if old in line)
+    lines[at] = lines[at].replace(old, new)
+    (published / file).write_text("\n".join(lines))
+    with pytest.raises(InputError, match=told):
+        read_logs(published / "1.log_dir", read_fold(published, 1).names)
+
+
+def test_lines_in_log_files_that_are_of_no_sample(published: Path) -> None:
+    names = read_fold(published, 1).names
+    before = read_logs(published / "1.log_dir", names)
+    path = published / "1.log_zone"
+    path.write_text(path.read_text() + "12 5 7\nclass 3: 4/5\n")
+    after = read_logs(published / "1.log_dir", names[::-1])
+    np.testing.assert_array_equal(after.gaze, before.gaze[::-1])
+    np.testing.assert_array_equal(after.zones["log"], before.zones["log"][::-1])
+    path.unlink()
+    assert read_logs(published / "1.log_dir", names).zones == {}
+    with pytest.raises(InputError, match=r"none\.log_dir: cannot be read"):
+        read_logs(published / "none.log_dir", names)
+
+
+def test_groups() -> None:
+    gaze = np.radians([[0, 0], [9, 0], [0, -25], [60, 70]])
+    masks = by_gaze(gaze)
+    assert {group for (_, group), mask in masks.items() if mask[2]} == {"20-30"}
+    assert masks["gaze", "0-10"].tolist() == [True, True, False, False]
+    # arccos(cos 60 cos 70) is 80 degrees
+    assert masks["gaze", "60-90"].tolist() == [False, False, False, True]
+    turns = np.radians([[0, 35, 0], [0, 0, 90], [180, 0, 0], [-50, 0, 0]])
+    found = [group for i in range(4) for (_, group), mask in by_head(turns).items() if mask[i]]
+    assert found == ["30-40", "0-10", "0-10", "40-60"]
+    words = by_word(["d/subject0000_out_eye_mask/1.jpg", "d/subject0001_nomask/1.jpg", "1.jpg"])
+    assert {group: mask.tolist() for (_, group), mask in words.items() if "without" not in group} == {
+        "eye": [True, False, False],
+        "mask": [True, False, False],
+        "nomask": [False, True, False],
+        "out": [True, False, False],
+    }
+    assert words["word", "without eye"].tolist() == [False, True, True]
+
+
+def test_groups_in_the_table(published: Path) -> None:
+    made = evaluate(published, logs=published / "{fold}.log_dir", say=silent)
+    table = made.groups()
+    found = {(row[0], row[1]): row[2:] for row in table.rows}
+    sizes = {kind: sum(int(row[2] or 0) for row in table.rows if row[0] == kind) for kind in ("gaze", "head")}
+    assert sizes == {"gaze": 24, "head": 24}
+    # all heads are turned by 0.1 rad, and all names have the same words
+    expected = (24, made.errors.mean(), *((made.errors < limit).mean() for limit in (2, 4, 6, 8)))
+    assert found["head", "0-10"] == found["word", "mask"] == pytest.approx(expected)
+    assert ("word", "without mask") not in found
+    straight = np.degrees(np.arccos(-np.concatenate([r.fold.normalised_vectors for r in made.folds])[:, 2])) < 10
+    assert found.get(("gaze", "0-10"), (0,))[0] == straight.sum()
+
+
+def test_baseline_of_the_head_pose() -> None:
+    rng = np.random.default_rng(0)
+    turns = rng.normal(0, 0.4, (300, 3))
+    for facing in (np.eye(3), np.diag([1.0, -1, -1])):  # a head without rotation faces the camera, or looks away
+        heads = to_vectors(to_matrices(turns) @ facing)
+        gaze = official_angles(-(to_matrices(turns)[:, :, 2]))
+        made = gaze_by_head_pose(heads[:100], heads[100:], gaze[100:])
+        assert published_angular_error(made, gaze[:100]).max() < 1
+    drawn = official_angles(rng.normal([0, 0, -3], 0.5, (300, 3)))
+    # what it is told of has nothing to do with the gaze
+    blind = gaze_by_head_pose(turns[:100], turns[100:], drawn[100:])
+    spread = published_angular_error(np.zeros((100, 2)), drawn[:100]).mean()
+    assert published_angular_error(blind, drawn[:100]).mean() == pytest.approx(spread, rel=0.1)
+
+
+def test_baselines_come_from_the_other_folds(tmp_path: Path) -> None:
+    left, right = official_vectors([[0.3, 0]] * 4), official_vectors([[-0.1, 0]] * 2)
+    names = write_fold(tmp_path, 1, left, [3] * 4)
+    write_fold(tmp_path, 2, right, [3] * 2)
+    write_fold(tmp_path, 3, right, [3] * 2)
+    write_logs(tmp_path / "1.log_dir", names, Predictions(np.zeros((4, 2))), official_angles(left), np.full(4, 3))
+    summary = evaluate(tmp_path, logs=tmp_path / "1.log_dir", folds=[1], say=silent).summary()
+    found = rows(summary)["1"]
+    # they look left by 0.3, and the other folds right by 0.1, whatever their heads do
+    assert found["constant"] == pytest.approx(np.degrees(0.4))
+    assert found["head_pose"] == pytest.approx(np.degrees(0.4), rel=1e-3)
+    assert rows(summary)["all"]["constant"] == found["constant"]
+
+    said: list[str] = []
+    write_fold(tmp_path, 3, right, [3] * 2, head="-")
+    found = rows(evaluate(tmp_path, logs=tmp_path / "1.log_dir", folds=[1], say=said.append).summary())["all"]
+    assert found["constant"] == pytest.approx(np.degrees(0.4))
+    assert found["head_pose"] is None
+    assert ["not every baseline" in line for line in said] == [True]
+    for number in (2, 3):
+        (tmp_path / "Norm" / "label_class" / f"train{number}.txt").unlink()
+    found = rows(evaluate(tmp_path, logs=tmp_path / "1.log_dir", folds=[1], say=silent).summary())["all"]
+    assert (found["constant"], found["head_pose"]) == (None, None)
+
+
+def test_zones_by_the_map_of_the_data(published: Path) -> None:
+    def coarse(made: Evaluation) -> Any:
+        return made.zones().rows[-1][5]
+
+    before = coarse(evaluate(published, logs=published / "{fold}.log_dir", say=silent))
+    (published / "class.label").write_text("".join(f"{fine} a{fine} 1\n" for fine in range(122)))
+    after = coarse(evaluate(published, logs=published / "{fold}.log_dir", say=silent))
+    assert before < 1
+    assert after == 1
+    assert coarse_of_fine().max() == 9
+
+
+def test_networks_of_each_fold(drivers: Path, tmp_path: Path) -> None:
+    gazes, zones = [], []
+    for number in (1, 2, 3):
+        torch.manual_seed(number)
+        network = GazeDPTRV2(GazeConfig("gazedptr_v2", **SMALL, zone_head=3)).eval()
+        network.save_pretrained(tmp_path / f"run{number}" / "last")
+        samples = FaceSamples([read_fold(drivers, number)], "gazedptr_v2", 64)
+        batch = {name: torch.stack([samples[i][name] for i in range(len(samples))]) for name in samples[0]}
+        with torch.no_grad():
+            out = network(**network_inputs(batch, "gazedptr_v2"))
+        gazes.append(out.gaze.double().numpy())
+        zones.append(out.zone_logits.argmax(-1).numpy())
+    said: list[str] = []
+    weights = tmp_path / "run{fold}" / "last"
+    made = evaluate(drivers, weights, device="cpu", batch=4, say=said.append)
+    assert said == []
+    for result, gaze, zone in zip(made.folds, gazes, zones, strict=True):
+        np.testing.assert_allclose(result.found.gaze, gaze, atol=1e-5)
+        assert result.found.counts == "head 3"
+        assert list(result.found.zones) == ["head 1", "head 2", "head 3"]
+        np.testing.assert_array_equal(np.stack([*result.found.zones.values()])[0], zone[0])
+        errors = published_angular_error(gaze, official_angles(result.fold.normalised_vectors))
+        np.testing.assert_allclose(result.errors, errors, atol=1e-3)
+
+    made.save(tmp_path / "tables")
+    again = evaluate(drivers, logs=tmp_path / "tables" / "fold{fold}.log_dir", say=silent)
+    assert again.summary().rows == made.summary().rows
+    assert [row[2:] for row in again.zones().rows] == [row[2:] for row in made.zones().rows if row[0] == "head 3"]
+    report = json.loads((tmp_path / "tables" / "report.json").read_text())
+    assert report["made_by"] == str(weights)
+    assert report["summary"][-1]["error"] == pytest.approx(made.errors.mean())
+    assert 0 < report["exact_error"] == pytest.approx(made.errors.mean(), abs=0.01)
+    assert report["confusion_head_2"][0]["truth"] == "elsewhere"
+    assert sum(value for row in report["confusion_head_1"] for name, value in row.items() if name != "truth") == 18
+
+
+def test_one_network_for_several_folds_is_told(drivers: Path, saved: Callable[[Any], Path]) -> None:
+    said: list[str] = []
+    weights = saved(GazePTR(GazeConfig("gazeptr", **SMALL)))
+    made = evaluate(drivers, weights, folds=[2, 3, 2], device="cpu", say=said.append)
+    assert [result.fold.number for result in made.folds] == [2, 3]
+    assert said == [f"{weights}: one network for 2 folds; it must have been trained on none of them"]
+    assert made.zones().rows == made.recalls().rows == []
+
+
+def test_batches_change_nothing(drivers: Path) -> None:
+    network = GazePTR(GazeConfig("gazeptr", **SMALL)).eval()
+    samples, count = FaceSamples([read_fold(drivers, 1)], "gazeptr", 64), []
+    one = predict_fold(network, samples, network.config, 4, lambda: count.append(1))
+    np.testing.assert_allclose(one.gaze, predict_fold(network, samples, network.config).gaze, atol=1e-6)
+    assert one.gaze.shape == (6, 2)
+    assert len(count) == 6
+
+
+@pytest.mark.parametrize(
+    ("given", "told"),
+    [
+        ({}, "give either weights or logs"),
+        ({"weights": "demo", "logs": "a.log_dir"}, "give either weights or logs"),
+        ({"logs": "a.log_dir"}, "one file for 3 folds; {fold} in its name stands for"),
+        ({"weights": "demo", "folds": []}, "no fold is named"),
+        ({"weights": "demo", "folds": [4]}, "fold is 4; it must be 1, 2 or 3"),
+        ({"weights": "demo", "batch": 0}, "batch is 0; it must be at least 1"),
+        ({"weights": "none", "folds": [1]}, "none"),
+    ],
+)
+def test_arguments_that_are_wrong(drivers: Path, given: dict[str, Any], told: str) -> None:
+    with pytest.raises(InputError, match=told):
+        evaluate(drivers, **given)
+
+
+def test_folds_of_different_variants(published: Path) -> None:
+    (published / "2.log_zone").unlink()
+    with pytest.raises(InputError, match="zones for some folds and not for others"):
+        evaluate(published, logs=published / "{fold}.log_dir")
+
+
+def test_labels_that_share_a_frame_and_labels_that_do_not(run: Run, drivers: Path) -> None:
+    code, said, complaints = run("check-labels", "--data", drivers)
+    assert (code, complaints) == (0, "")
+    assert "degrees between the rotated gaze" in said
+    path = drivers / "Norm" / "label_class" / "train2.txt"
+    lines = path.read_text().splitlines()
+    for at, turn in ((2, 0.05), (5, 0.5)):
+        words = lines[at].split()
+        turned = to_matrices(np.array([0, turn, 0])) @ np.array([float(x) for x in words[1].split(",")])
+        lines[at] = " ".join([words[0], ",".join(map(repr, turned.tolist())), *words[2:]])
+    path.write_text("\n".join(["", *lines]))
+    code, said, complaints = run("check-labels", "--data", drivers)
+    assert code == 1
+    worst, other = complaints.splitlines()
+    # an empty line stands before the header
+    assert worst.startswith(f"{path}, line 7: rendered/subject0001")
+    assert other.startswith(f"{path}, line 4: rendered/subject0001")
+    assert 3 < float(worst.rpartition(": ")[2].split()[0]) <= 28.65
+    assert "2.86" >= other.rpartition(": ")[2].split()[0] > "0.5"
+    assert run("check-labels", "--data", drivers, "--folds", "1", "3")[0] == 0
+
+
+def test_commands(run: Run, drivers: Path, published: Path, tmp_path: Path) -> None:
+    words = ("evaluate", "--data", published, "--logs", published / "{fold}.log_dir", "--out", tmp_path / "tables")
+    code, said, _ = run(*words)
+    assert code == 0
+    assert said.endswith(f"tables: {tmp_path / 'tables'}\n")
+    assert "mean errors in degrees" in said
+    assert "coarse" in said
+    names = {path.name for path in (tmp_path / "tables").iterdir()}
+    assert names >= {"summary.csv", "groups.md", "zones.csv", "recalls.csv", "confusion_log.csv", "fold3.log_zone"}
+
+
+def test_bad_data_is_one_line(run: Run, drivers: Path, tmp_path: Path, saved: Callable[[Any], Path]) -> None:
+    weights = saved(GazePTR(GazeConfig("gazeptr", **SMALL)))
+    out = tmp_path / "out"
+    commands = {
+        "evaluate": ("evaluate", "--data", drivers, "--weights", weights, "--folds", "1", "--out", out),
+        "train": ("train", "--data", drivers, "--recipe", "demo", "--out", out),
+        "check": ("check-labels", "--data", drivers),
+    }
+    path = drivers / "Norm" / "label_class" / "train1.txt"
+    good = path.read_text()
+    lines = good.splitlines()
+    first = lines[1].split()
+    for changed, told in (
+        ([*first[:6]], f"{path}, line 2: 6 columns; there should be 7"),
+        ([first[0], "0,0,0", *first[2:]], f"{path}, line 2: the gaze vector has length zero"),
+        (["other.jpg", *first[1:]], f"{path}, line 2: other.jpg, zone {first[3]}, but"),
+    ):
+        path.write_text("\n".join([lines[0], " ".join(changed), *lines[2:]]))
+        for words in commands.values():
+            refuses(run, *words, told=told)
+    path.write_text(good)
+    image = drivers / "Norm" / first[0]
+    image.unlink()
+    for name in ("evaluate", "train"):
+        code, _, complaints = run(*commands[name])
+        assert code == 2
+        assert complaints.splitlines()[-1].endswith(f"images are missing: {image}")
+    path.unlink()
+    for words in commands.values():
+        refuses(run, *words, told=f"{path}: cannot be read")
+    refuses(run, "evaluate", "--data", drivers, "--out", out, told="give either --weights or --logs")
+    assert not (out / "summary.csv").exists()
