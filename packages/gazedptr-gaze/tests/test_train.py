@@ -70,11 +70,12 @@ def test_what_is_trained_on_and_held_out(
     assert given["config"].steps == 5
     # the samples of step 4 begin with number 32, of the third epoch
     assert given["learning_rate"](4) == pytest.approx(2e-3 * 3 / 5)
+    monkeypatch.setattr(trainer, "validate", lambda _, samples, __: samples.names)
+    assert given["validate"](given["model"]) == [*read_fold(drivers, 2).names]
+
     trainer.train("demo", drivers, tmp_path / "run", overrides={**FIELDS, "loop.steps": "4"}, say=said.append)
     assert given["config"].steps == 4
     assert given["learning_rate"] is None
-    monkeypatch.setattr(trainer, "validate", lambda _, samples, __: samples.names)
-    assert given["validate"](given["model"]) == [*read_fold(drivers, 1).names]
 
     other = shutil.copytree(drivers, tmp_path / "other")
     trainer.train("demo", drivers, tmp_path / "run", validation=other, overrides=FIELDS, say=said.append)
