@@ -77,7 +77,7 @@ METHOD = Method(
         "one archive for the three networks, three files each, is linked from the README of github.com/yihuacheng/IVGaze "
         "(Apache-2.0); the folder of a file names the fold that it was not trained on; the command weights tells more"
     ),
-        demo=f"{PACKAGE}.demo:demo",
+    demo=f"{PACKAGE}.demo:demo",
     demo_shows="Find where rendered drivers look, and measure the error against plain baselines.",
     demo_data="rendered faces",
     notice="A research tool; nothing it says may be relied on for safety.",

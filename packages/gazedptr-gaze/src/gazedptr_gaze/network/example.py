@@ -7,6 +7,7 @@ from torch import Tensor
 
 from .config import GazeConfig
 
+
 def example_inputs(config: GazeConfig) -> dict[str, Tensor]:
     """Return inputs of one sample by the names of the arguments: random faces, a camera turned by 0.3 rad."""
     shape = 1, 3, config.image_size, config.image_size

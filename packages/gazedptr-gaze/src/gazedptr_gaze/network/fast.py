@@ -53,7 +53,7 @@ class FastGaze(nn.Module):
                     network.set_submodule(name, PackedTrunk(trunk))
 
     def forward(self, normalised: Tensor, *inputs: Tensor, auxiliary: bool = False) -> GazeOutput:
-        """Return what the network returns for the same inputs, in float64 if that is the precision, else float32."""
+        """Return the outputs of the network for its inputs, in float64 if that is the precision, else float32."""
         faces, geometry = (normalised, *inputs[:1]), inputs[1:]
         ready = [face.to(self.dtype, memory_format=torch.channels_last) for face in faces]
         out: GazeOutput = self.network(*ready, *geometry, auxiliary=auxiliary)

@@ -26,7 +26,7 @@ ZONE, DIRECTION = 0, 1
 
 
 class GazeNetwork(Pretrained):
-    """What the three networks share."""
+    """Base of the three networks."""
 
     config_class = GazeConfig
     variant: ClassVar[Variant]
