@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -9,11 +10,12 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from gazedptr_gaze.data.procedural_drivers import procedural_folds
 from visioncore.images import Image, write_image
-from visioncore.testing.photos import photo
 from visioncore.testing.suites.commands import CommandsSuite
 from visioncore.testing.suites.predict import PredictSuite
 from visioncore.testing.suites.python import PythonSuite
+from visioncore.testing.suites.train import TrainSuite
 from visioncore.testing.suites.weights import WeightsSuite
 
 PACKAGE = "gazedptr_gaze"
@@ -54,6 +56,19 @@ class TestPython(KnownFace, PythonSuite):
 
     def make_array(self) -> NDArray[np.uint8]:
         return np.asarray(self.person.photo(0), np.uint8)
+
+
+class TestTrain(TrainSuite):
+    package = PACKAGE
+    fields = (
+        *(("model.variant", "gazedptr_v2"), ("model.image_size", 64), ("model.widths", "[4, 4, 8, 8]")),
+        *(("model.dim", 8), ("model.heads", 2), ("model.layers", 1), ("model.feed_forward", 16)),
+        ("augmentation.noise", 0.1),
+    )
+    changed = ("model.dim", 16)
+
+    def make_data(self, folder: Path) -> tuple[object, ...]:
+        return ("--data", shutil.copytree(procedural_folds(64)[0].folder, folder / "drivers"))
 
 
 class TestWeights(WeightsSuite):

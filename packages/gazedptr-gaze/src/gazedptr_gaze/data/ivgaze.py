@@ -66,7 +66,7 @@ class Fold:
         return np.linalg.inv(self.rotation).astype(np.float32)
 
     def tensors(self) -> dict[str, Tensor]:
-        """Return what networks and losses take, but for the images: float32, and int64 for zones."""
+        """Return the tensors that networks and losses take, but for the images: float32, and int64 for zones."""
         to_camera = self.to_camera
         angles = {
             "normalised_gaze": official_angles(self.normalised_vectors),
