@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 NOTES = (
     "A glance lasts from the moment at which gaze moves towards a zone to the moment at which it moves away (the terms "
-    "are those of ISO 15007). Time without a face or a zone is no glance. Times off the road are glances at other zones "
+    "are those of ISO 15007). Time without a face or a zone is no glance. Times off the road are glances at others "
     "that follow each other without a break."
 )
 

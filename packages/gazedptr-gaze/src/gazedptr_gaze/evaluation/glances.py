@@ -112,12 +112,14 @@ class Drive:
     def off_road(self) -> list[Glance]:
         """Return the times off the road: glances at other zones that follow each other without a break, as one."""
         found: list[Glance] = []
-        for glance in (glance for glance in self.glances if not self.is_road(glance)):
-            last = found[-1] if found else None
-            if last is not None and _follows(last, glance, self.options.bridged):
-                found[-1] = Glance(last.source, last.zone, last.start, glance.end)
-            else:
-                found.append(glance)
+        before: Glance | None = None
+        for glance in self.glances:
+            if not self.is_road(glance):
+                if before and not self.is_road(before) and _follows(before, glance, self.options.bridged):
+                    found[-1] = Glance(glance.source, glance.zone, found[-1].start, glance.end)
+                else:
+                    found.append(glance)
+            before = glance
         return found
 
     def transitions(self) -> NDArray[np.int64]:
