@@ -14,6 +14,7 @@ import pytest
 from gazedptr_gaze.cli import main
 from gazedptr_gaze.data.conventions import official_vectors
 from gazedptr_gaze.data.zones import COARSE_ZONES
+from gazedptr_gaze.evaluation import glance_figures
 from gazedptr_gaze.evaluation.glance_tables import dwell_table, glance_table, off_road_table, summary, transition_table
 from gazedptr_gaze.evaluation.glances import Drive, GlanceOptions, find_glances
 from gazedptr_gaze.inference.bias import read_bias
@@ -79,7 +80,7 @@ def test_glances_of_frames(signs: str, expected: str) -> None:
     drive = find_glances(records)
     assert glances(drive) == f"{expected} r0-3".strip()
     counted = drive.glance_seconds
-    assert 0 <= counted <= sum(drive.seconds.values()) + 1e-9
+    assert 0 <= counted <= drive.seconds + 1e-9
 
 
 def test_shortest_and_bridged_are_options() -> None:
@@ -165,6 +166,27 @@ def test_records_that_are_no_drive() -> None:
     assert "no zone counts as the road" in one_line(GlanceOptions, ())
     assert "shortest is -1; it should be 0 to 10 seconds" in one_line(GlanceOptions, shortest=-1)
     assert "bridged is nan" in one_line(GlanceOptions, bridged=float("nan"))
+
+
+def test_figures() -> None:
+    """Bars stand where the glances are; gaze has gaps where the driver's face is not seen, whoever else is."""
+    passenger = [FrameGaze("a.mp4", i, i * STEP, 1, vector=(0, 0, -1), region=WHEEL) for i in range(8)]
+    records = [*frames("wwmm--ww"), *passenger]
+    drive = find_glances(records, GlanceOptions(bridged=0))
+    (axis,) = glance_figures.timeline(drive).axes
+    bars = [[path.get_extents().intervalx for path in bars.get_paths()] for bars in axis.collections]
+    _, road, mirror = bars
+    np.testing.assert_allclose(road, [(0, 0.2), (0.6, 0.8)])
+    np.testing.assert_allclose(mirror, [(0.2, 0.4)])
+    (axis,) = glance_figures.gaze_over_time(drive, records).axes
+    yaw, pitch = (np.asarray(line.get_ydata(), dtype=float) for line in axis.lines)
+    np.testing.assert_allclose(yaw[[0, 2]], np.degrees([0.8, 0.2]))
+    np.testing.assert_allclose(pitch[3], np.degrees(0.03))
+    assert np.isnan(yaw).tolist() == [False] * 4 + [True] * 2 + [False] * 2
+    axis = glance_figures.dwell(drive).axes[0]
+    assert [bar.get_width() for bar in axis.patches] == pytest.approx([0.4, 0.2])  # type: ignore[attr-defined]
+    many = find_glances([record for i in range(25) for record in frames("wwmm", f"{i}.mp4")])
+    assert len(glance_figures.timeline(many).axes) == glance_figures.MOST
 
 
 class Page(HTMLParser):

@@ -278,7 +278,8 @@ def glances(
     from .inference.zones import read_zones, with_cabin_zones
 
     how = GlanceOptions(road or ROAD, shortest, bridged, face)
-    given, names = read_all_records(records), ()
+    given = read_all_records(records)
+    names: tuple[str, ...] = ()
     if cabin:
         zones = read_zones(cabin)
         given, names = with_cabin_zones(given, zones), zones.names
