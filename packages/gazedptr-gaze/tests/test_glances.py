@@ -36,7 +36,7 @@ def frames(signs: str, source: str = "a.mp4", cabin: bool = False) -> list[Frame
         elif sign != " ":
             vector = tuple(official_vectors([NAMES[sign] / 10, frame / 100]))
             zone = {"cabin_zone": f"own {sign}"} if cabin else {"region": NAMES[sign]}
-            found.append(FrameGaze(source, frame, frame * STEP, 0, vector=vector, **zone))  # type: ignore[arg-type]
+            found.append(FrameGaze(source, frame, frame * STEP, 0, vector=vector, **zone))
     return found
 
 
