@@ -79,8 +79,8 @@ METHOD = Method(
         "the command weights tells more"
     ),
     demo=f"{PACKAGE}.demo:demo",
-    demo_shows="Find where rendered drivers look, and measure the error against plain baselines.",
-    demo_data="rendered faces",
+    demo_shows="Predict where a rendered driver looks and measure the error against the truth and simple baselines.",
+    demo_data="rendered heads in a made-up cabin",
     notice="A research tool; nothing it says may be relied on for safety.",
     network=Network(
         model="network.weights:AnyGaze",
