@@ -1,6 +1,6 @@
 """Draws conventions.png: the frame of the camera, and how yaw and pitch of four gazes come out in it.
 
-    python draw_conventions.py
+python draw_conventions.py
 """
 
 from __future__ import annotations
@@ -9,10 +9,11 @@ from pathlib import Path
 
 import matplotlib as mpl
 import numpy as np
-from gazedptr_gaze.data.conventions import gazehub_angles, official_angles, official_vectors
-from gazedptr_gaze.data.normalisation import DISTANCE
 from matplotlib import pyplot as plt
 from matplotlib.axes import Axes
+
+from gazedptr_gaze.data.conventions import gazehub_angles, official_angles, official_vectors
+from gazedptr_gaze.data.normalisation import DISTANCE
 
 GAZES = {"image right": (0.45, 0.0), "image left": (-0.45, 0.0), "image down": (0.0, 0.45), "image up": (0.0, -0.45)}
 """Official (yaw, pitch) in radians."""
@@ -65,13 +66,13 @@ def _side(value: float, positive: str, negative: str) -> str:
     return "center" if abs(value) < 1e-9 else positive if value > 0 else negative
 
 
-def main() -> None:
-    """Write the figure beside this file."""
+def main(path: Path = Path(__file__).with_name("conventions.png")) -> None:
+    """Write the figure, by default beside this file."""
     mpl.use("agg")
     figure, (left, right) = plt.subplots(1, 2, figsize=(11, 5.5), layout="constrained")
     draw_frames(left)
     draw_gazes(right)
-    figure.savefig(Path(__file__).with_name("conventions.png"), dpi=90)
+    figure.savefig(path, dpi=90)
 
 
 if __name__ == "__main__":
