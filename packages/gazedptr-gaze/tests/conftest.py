@@ -109,3 +109,10 @@ def person() -> Person:
 def people() -> Callable[..., Person]:
     """Makes people before the same camera."""
     return person_at
+
+
+@pytest.fixture
+def known_face(person: Person, monkeypatch: pytest.MonkeyPatch) -> Person:
+    """Let the default finder know where the face of the person is, and return the person."""
+    monkeypatch.setattr("gazedptr_gaze.inference.finders.FaceMeshFinder", lambda: person.find)
+    return person

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from gazedptr_gaze import Camera, GazeOutput, Predictor
 from gazedptr_gaze.data.conventions import official_angles
-from gazedptr_gaze.data.head_pose import FACE_AND_NOSE, FIVE_POINTS, head_pose
+from gazedptr_gaze.data.head_pose import FACE, FACE_AND_NOSE, FIVE_POINTS, HeadPose, head_pose
 from gazedptr_gaze.data.normalisation import normalise
 from gazedptr_gaze.data.rotations import to_matrices
 from gazedptr_gaze.data.zones import COARSE_ZONES, coarse_of_fine
@@ -24,44 +24,9 @@ from gazedptr_gaze.inference.faces import Face
 from gazedptr_gaze.inference.records import read_records
 from visioncore.errors import InputError
 from visioncore.images import Image, write_image
-from visioncore.testing.suites.predict import PredictSuite
-from visioncore.testing.suites.python import PythonSuite
 
 PACKAGE = "gazedptr_gaze"
 CAMERA = Path(__file__).parent / "data" / "camera.yml"
-
-
-@pytest.fixture
-def known_face(person: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let the default finder know where the face is."""
-    monkeypatch.setattr("gazedptr_gaze.inference.finders.FaceMeshFinder", lambda: person.find)
-
-
-@pytest.mark.usefixtures("known_face")
-class TestPredict(PredictSuite):
-    package = PACKAGE
-    suffix, other_suffix, results = ".png", ".jpg", (".csv", "_gaze.png")
-    broken_told = "the PNG file is truncated or damaged", "not an image"
-    options = ("--device", "cpu", "--camera", str(CAMERA))
-
-    @pytest.fixture(autouse=True)
-    def _person(self, person: Any) -> None:
-        self.person = person
-
-    def make_input(self, path: Path, seed: int) -> None:
-        write_image(path, Image(self.person.photo(seed)))
-
-
-@pytest.mark.usefixtures("known_face")
-class TestPython(PythonSuite):
-    package = PACKAGE
-
-    @pytest.fixture(autouse=True)
-    def _person(self, person: Any) -> None:
-        self.person = person
-
-    def make_array(self) -> NDArray[np.uint8]:
-        return np.asarray(self.person.photo(0), np.uint8)
 
 
 @pytest.fixture
@@ -103,6 +68,16 @@ def test_true_angles_become_the_true_vector(
     np.testing.assert_allclose(result.origins[0], person.centre, rtol=1e-3, atol=1e-3)
     np.testing.assert_allclose(result.heads, [head_pose(person.face.landmarks, person.camera).angles], atol=1e-9)
     np.testing.assert_allclose(result.gaze, official_angles(expected.gaze(truth))[None], atol=1e-3)
+
+
+@pytest.mark.parametrize(
+    ("turn", "angles"),
+    [((0, -0.3, 0), (0.3, 0, 0)), ((0.2, 0, 0), (0, 0.2, 0)), ((0, 0, 0.4), (0, 0, 0.4)), ((0, 0, 0), (0, 0, 0))],
+)
+def test_angles_of_a_head(turn: tuple[float, ...], angles: tuple[float, ...]) -> None:
+    """Yaw + where the face looks to the right of the image, pitch + down, roll + clockwise."""
+    pose = HeadPose(to_matrices(turn), np.array([0, 0, 500.0]), 0.0)
+    np.testing.assert_allclose(pose.angles, np.degrees(angles), atol=1e-9)
 
 
 def test_what_the_networks_see(person: Any, looker: Any) -> None:
@@ -288,8 +263,6 @@ def test_a_lens_that_distorts(person: Any, looker: Any) -> None:
 
 def head_points(person: Any) -> NDArray[np.float64]:
     """Return the landmarks (6, 3) of a person in the frame of the camera."""
-    from gazedptr_gaze.data.head_pose import FACE
-
     return np.asarray(FACE @ person.rotation.T + person.centre)
 
 
@@ -380,7 +353,7 @@ def test_a_result_is_saved_and_drawn(person: Any, looker: Any, tmp_path: Path) -
     np.testing.assert_array_equal(photo, result.image)
 
 
-def test_options_of_the_command(run: Any, person: Any, tiny_weights: Path, tmp_path: Path, known_face: None) -> None:
+def test_options_of_the_command(run: Any, person: Any, tiny_weights: Path, tmp_path: Path, known_face: Any) -> None:
     write_image(tmp_path / "a.png", Image(person.photo()))
     words = ("predict", tmp_path / "a.png", "--weights", tiny_weights, "--out", tmp_path / "out")
     code, _, complaints = run(*words, "--suffix", ".jsonl", "--no-annotate")
@@ -403,7 +376,7 @@ def test_options_of_the_command(run: Any, person: Any, tiny_weights: Path, tmp_p
 
 
 def test_a_camera_that_does_not_fit_fails_its_image(
-    run: Any, person: Any, tiny_weights: Path, tmp_path: Path, known_face: None
+    run: Any, person: Any, tiny_weights: Path, tmp_path: Path, known_face: Any
 ) -> None:
     write_image(tmp_path / "a.png", Image(person.photo()[:100]))
     words = ("predict", tmp_path / "a.png", "--weights", tiny_weights, "--out", tmp_path / "out", "--camera", CAMERA)

@@ -20,7 +20,7 @@ FOCAL, DISTANCE, SIZE = 960.0, 600.0, (224, 224)
 
 @dataclass(frozen=True)
 class Normalisation:
-    """What leads from a camera to its virtual camera.
+    """The way from a camera to its virtual camera.
 
     Attributes:
         rotation: (3, 3), from the frame of the camera to that of the virtual camera; its rows are the axes of the
@@ -58,14 +58,14 @@ class Normalisation:
         return to_vectors(self.rotation @ np.asarray(rotation, dtype=np.float64))
 
     def image(self, image: ArrayLike) -> NDArray[np.float32]:
-        """Return what the virtual camera sees, (h, w) or (h, w, C), of an undistorted image (H, W) or (H, W, C).
+        """Return the image of the virtual camera, (h, w) or (h, w, C), of an undistorted image (H, W) or (H, W, C).
 
         Bilinear, zero outside, pixel centres at integers.
         """
         return warp_image(image, self.warp, self.size)
 
     def face(self, image: NDArray[np.uint8]) -> NDArray[np.uint8]:
-        """Return what the network gets, (h, w, C): `image` without aliasing where the virtual camera is coarser."""
+        """Return the network's input, (h, w, C): `image` without aliasing where the virtual camera is coarser."""
         to_source = np.asarray(np.linalg.inv(self.warp), dtype=np.float64)
         coarser = float(np.linalg.norm(to_source[:2, 0] / to_source[2, 2]))
         left, top, right, bottom = _seen(to_source, self.size, image.shape)

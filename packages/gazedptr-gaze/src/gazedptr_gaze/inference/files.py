@@ -29,7 +29,7 @@ IMAGE = "_gaze.png"
 RECORDS = (".csv", ".jsonl")
 """Suffixes of records."""
 SUFFIXES = (*IMAGE_SUFFIXES, *VIDEO_SUFFIXES)
-"""What is taken from folders."""
+"""Suffixes of the files that are taken from folders."""
 
 
 def predict_files(

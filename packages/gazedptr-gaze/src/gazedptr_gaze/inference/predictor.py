@@ -88,7 +88,7 @@ class Predictor(BasePredictor):
 
     @property
     def finder(self) -> FaceFinder | LandmarkFile:
-        """What finds the faces.
+        """The finder of faces.
 
         Raises:
             InputError: if the networks of ``mesh`` are not installed.
@@ -339,7 +339,7 @@ def _joined(parts: Sequence[GazeOutput]) -> GazeOutput:
 
 
 def _described(given: object) -> str | None:
-    """Return what a result depends on, as its record holds it."""
+    """Return an argument as the record of a result holds it."""
     if given is None or isinstance(given, str):
         return given
     return str(given) if isinstance(given, Path) else type(given).__name__

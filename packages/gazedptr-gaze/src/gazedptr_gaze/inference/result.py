@@ -136,7 +136,7 @@ class GazeResult(BaseResult):
         ]
 
     def _face(self, number: int) -> dict[str, Any]:
-        """Return what a record has of a face in an image; nothing of a ready crop."""
+        """Return the fields of a record that tell of the face in the image; a ready crop has none."""
         if not self.faces:
             return {}
         seen = self.faces[number]

@@ -44,7 +44,7 @@ class SeenFace:
 def see_face(
     image: NDArray[np.uint8], undistorted: NDArray[np.uint8], face: Face, camera: Camera, size: int
 ) -> SeenFace:
-    """Return what the networks get of a face.
+    """Return a face as the networks see it.
 
     Args:
         image: (H, W, 3) RGB as the camera took it.
