@@ -96,12 +96,12 @@ def test_rays_as_by_triangles() -> None:
 
 def test_zones_of_records(cabin: Path) -> None:
     vector = tuple(towards((-100, 150, 100))[0])
-    records = [FrameGaze("a", 0, 0, 0, vector=vector, origin=(0, 0, 600)), FrameGaze("a", 1, 0.1)]  # type: ignore[arg-type]
+    records = [FrameGaze("a", 0, 0, 0, vector=vector, origin=(0, 0, 600)), FrameGaze("a", 1, 0.1)]
     found = with_cabin_zones(records, read_zones(cabin))
     assert (found[0].cabin_zone, found[0].cabin_probability) == ("display", 1)
     assert found[1] == records[1]
     assert with_cabin_zones(records[1:], read_zones(cabin)) == records[1:]
-    nowhere = [FrameGaze("drive.mp4", 7, 0, 0, vector=vector)]  # type: ignore[arg-type]
+    nowhere = [FrameGaze("drive.mp4", 7, 0, 0, vector=vector)]
     assert "drive.mp4, frame 7: the gaze has no origin" in one_line(with_cabin_zones, nowhere, read_zones(cabin))
     assert "needs gaze origins" in one_line(read_zones(cabin).of, [vector], None)
 
@@ -116,6 +116,7 @@ def test_table(cabin: Path) -> None:
     ("old", "new", "told"),
     [
         ("zones:", "areas:", "no cabin; it should be zones:"),
+        ("zones:", "unit: m\nzones:", "no cabin; it should be zones:"),
         (CABIN, "", "no cabin; it should be zones:"),
         (CABIN, "zones: {}", "no cabin"),
         (CABIN, "zones: [1", "this is not YAML"),
@@ -140,6 +141,7 @@ def test_table(cabin: Path) -> None:
         ("[60, -360, 250]", "[70, -360, 250]", "the angle at the second corner is 99.5 degrees"),
         ("[60, -360, 250]", "[60, -420, 250]", "corner 3 equals corner 2"),
         ("normal: [0, 0, 1]", "normal: [0, 0, 0]", "line 8: zone 'windshield': the normal has length zero"),
+        ("plane: {point: [0, 0, 9", "polygon: []\n    plane: {point: [0, 0, 9", "line 6: zone '2nd row': {'plane'"),
         (", normal: [0, 0, 1]", "", "a plane is {point: [x, y, z], normal: [x, y, z]}"),
     ],
 )  # fmt: skip

@@ -1,9 +1,10 @@
-"""Reports of runs: tables (Markdown, CSV), JSON, figures, the report of a demo, the demos' gallery."""
+"""Reports of runs: tables (Markdown, HTML, CSV), JSON, figures, pages, the report of a demo, the demos' gallery."""
 
 from .demo_report import DemoReport
 from .figure_output import save_figure, show_figure, small_png
 from .figures import figure_grid, new_figure
 from .json_files import write_json
+from .pages import html_page
 from .tables import Cell, Table, print_table, save_tables
 
 __all__ = [
@@ -11,6 +12,7 @@ __all__ = [
     "DemoReport",
     "Table",
     "figure_grid",
+    "html_page",
     "new_figure",
     "print_table",
     "save_figure",

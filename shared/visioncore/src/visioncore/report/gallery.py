@@ -11,31 +11,7 @@ from pathlib import Path
 from ..files import write_text
 from ..methods import Method
 from .demo_report import DemoReport
-
-_STYLE = """
-:root { color-scheme: light dark; --text: #1c2430; --soft: #5d6878; --line: #e2e6ec; --page: #f6f7f9; --card: #fff;
-  --accent: #14665a; --bad: #a3262a; }
-@media (prefers-color-scheme: dark) { :root { --text: #e6eaf0; --soft: #9aa5b4; --line: #2c333d; --page: #12161b;
-  --card: #1a2027; --accent: #5fc7b5; --bad: #ff8f8f; } }
-* { box-sizing: border-box; }
-body { margin: 0 auto; max-width: 1080px; padding: 3rem 1.25rem; background: var(--page); color: var(--text);
-  font: 16px/1.55 system-ui, sans-serif; }
-h1 { font-size: 1.9rem; margin: 0; letter-spacing: -0.01em; }
-h2 { font-size: 1.3rem; margin: 0; }
-p { margin: 0.5rem 0; }
-a { color: var(--accent); }
-.soft { color: var(--soft); font-size: 0.92rem; }
-article { background: var(--card); border: 1px solid var(--line); border-radius: 12px; padding: 1.5rem;
-  margin-top: 2rem; }
-.headline { font-size: 1.1rem; font-weight: 600; color: var(--accent); }
-.failed .headline { color: var(--bad); }
-img { display: block; width: 100%; height: auto; border-radius: 6px; margin: 1rem 0; background: #fff; }
-table { border-collapse: collapse; font-variant-numeric: tabular-nums; }
-td { padding: 0.25rem 0; border-bottom: 1px solid var(--line); }
-td + td { padding-left: 2rem; text-align: right; font-weight: 600; }
-tr:last-child td { border-bottom: 0; }
-code { font-size: 0.9em; }
-"""
+from .pages import html_page
 
 
 @dataclass(frozen=True)
@@ -62,25 +38,11 @@ def write_gallery(folder: Path, outcomes: Sequence[tuple[Method | None, DemoRepo
     """
     done = sum(isinstance(outcome, DemoReport) for _, outcome in outcomes)
     cards = "\n".join(_card(folder, method, outcome) for method, outcome in outcomes)
-    page = f"""<!doctype html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<title>Vision methods at work</title>
-<style>{_STYLE}</style>
-</head>
-<body>
-<header>
-<h1>Vision methods at work</h1>
-<p class="soft">{done} of {len(outcomes)} demos ran; every number on this page was measured by that run.</p>
-</header>
-<main>
-{cards}
-</main>
-</body>
-</html>
-"""
+    page = html_page(
+        "Vision methods at work",
+        f"{done} of {len(outcomes)} demos ran; every number on this page was measured by that run.",
+        cards,
+    )
     path = folder / "index.html"
     write_text(path, page)
     return path

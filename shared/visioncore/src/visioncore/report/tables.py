@@ -1,4 +1,4 @@
-"""Tables of text and numbers, as Markdown, CSV or on a terminal."""
+"""Tables of text and numbers, as Markdown, HTML, CSV or on a terminal."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import csv
 import io
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from html import escape
 from pathlib import Path
 from typing import Any
 
@@ -39,6 +40,12 @@ class Table:
         lines = [self.columns, ["---:" if right else "---" for right in numeric]]
         lines += [[_short(cell) for cell in row] for row in self.rows]
         return "".join(f"| {' | '.join(_escape(cell) for cell in line)} |\n" for line in lines)
+
+    def html(self) -> str:
+        """Return the table in HTML, numbers to four significant digits and all text escaped."""
+        head = "".join(f"<th>{escape(column)}</th>" for column in self.columns)
+        rows = "".join(f"<tr>{''.join(f'<td>{escape(_short(cell))}</td>' for cell in row)}</tr>\n" for row in self.rows)
+        return f"<table>\n<tr>{head}</tr>\n{rows}</table>\n"
 
     def csv(self) -> str:
         """Return the table as comma-separated values, numbers to their full precision."""
