@@ -142,7 +142,7 @@ def test_fast_path_is_the_reference(variant: str, networks: Load, golden: Callab
 @torch.no_grad()
 def test_modules(networks: Load, golden: Callable[[str], GoldenCase], make_input: Callable[..., Tensor]) -> None:
     case, model = golden("modules"), networks("gazedptr_v2")
-    given = {
+    given: dict[str, Any] = {
         name: make_input(spec) if "npz" not in spec and "cells" not in spec else None
         for name, spec in case.about["inputs"].items()
     }
@@ -155,7 +155,12 @@ def test_modules(networks: Load, golden: Callable[[str], GoldenCase], make_input
     cells = deterministic.uniform_input(spec["tag"], spec["cells"])
     height, width = spec["shape"][2:]
     image = torch.from_numpy(cells.repeat(16, 2).repeat(16, 3)[:, :, :height, :width])
-    for network in (model, as_reference(model), for_inference(model, torch.device("cpu"), torch.float64).network):
+    paths: tuple[Any, ...] = (
+        model,
+        as_reference(model),
+        for_inference(model, torch.device("cpu"), torch.float64).network,
+    )
+    for network in paths:
         found: dict[str, Tensor] = {}
         stream, pose, zones = network.normalised, network.pose, network.zones
         found |= {f"base_model/stage{n}": stage for n, stage in enumerate(stream.trunk(image), start=1)}
