@@ -76,11 +76,14 @@ def seen(model: nn.Module) -> dict[str, Tensor]:
 
         return hook
 
+    def stage_of(number: int) -> Callable[[Any], Any]:
+        return lambda stages: stages[number].clone()
+
     for name, module in model.named_modules():
         published = {"normalised": "bnorm", "original": "borigin"}.get(name.partition(".")[0])
         if published and name.endswith(".trunk"):
             for stage in range(4):
-                module.register_forward_hook(keep(f"{published}/stage{stage + 1}", lambda v, s=stage: v[s].clone()))
+                module.register_forward_hook(keep(f"{published}/stage{stage + 1}", stage_of(stage)))
         elif published and name.endswith(".pyramid"):
             module.register_forward_hook(keep(f"{published}/pyramid", lambda v: v))
         elif published and name.endswith(".transformer"):
