@@ -2,63 +2,73 @@
 
 from __future__ import annotations
 
+import csv
 import json
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
 
-from gazedptr_gaze import GazeDPTR, load_model
+from gazedptr_gaze import GazePTR, load_model
 from gazedptr_gaze.cli import main
 from gazedptr_gaze.network.published import to_published
-from visioncore.testing.suites.base import Run, refuses
+from visioncore.testing.suites.base import Run, as_options, refuses
+
+TINY = {"model.image_size": 64, "model.widths": "[4, 4, 8, 8]", "model.dim": 8, "model.heads": 2, "model.layers": 1}
 
 
 @pytest.fixture
 def run(run_program: Callable[..., tuple[int, str, str]]) -> Run:
+    """Runs a command in this process."""
     return partial(run_program, main)
 
 
-def test_train_predict_and_measure(run: Run, photos: Path, pairs: Path, tmp_path: Path) -> None:
-    best, bright, tables = tmp_path / "run" / "best", tmp_path / "bright", ("--out", tmp_path / "tables")
-    words = ("train", "--recipe", "demo", "--out", best.parent, "--data", photos, "--validation", photos)
-    code, said, _ = run(*words, "--weights", "demo", "--set.loop.steps", 2)
-    assert code == 0
-    assert said.startswith("2 steps, best psnr_validation ")
-    assert run("predict", pairs / "input", "--weights", best, "--out", bright)[0] == 0
+def test_train_and_evaluate(run: Run, drivers: Path, tmp_path: Path) -> None:
+    fields = TINY | {"model.variant": "gazedptr_v2", "test_fold": 2, "loop.batch_size": 4, "loop.steps": 2}
+    last, tables = tmp_path / "run" / "last", tmp_path / "tables"
+    words = ("train", "--recipe", "demo", "--out", last.parent, "--data", drivers, *as_options(fields))
+    code, said, told = run(*words)
+    assert (code, said) == (0, f"2 steps; weights in {last}\n")
+    assert "12 samples to train on, 2 steps; 6 of fold 2 to validate on" in told
+    validated = [line for line in map(json.loads, (last.parent / "log.jsonl").open()) if "validation" in line]
     means = []
-    for made_by in (("--weights", best), ("--results", bright)):
-        assert run("evaluate", "--data", pairs, *made_by, "--protocols", "rgb", *tables)[0] == 0
-        means.append(json.loads((tmp_path / "tables" / "report.json").read_text())["means"])
-    assert means[0] == pytest.approx(means[1])
-    assert means[0].keys() == {"psnr_rgb_dim", "ssim_rgb_dim", "psnr_rgb", "ssim_rgb"}
+    for made_by in (("--weights", last, "--device", "cpu"), ("--results", tables)):
+        code, said, _ = run("evaluate", "--data", drivers, *made_by, "--folds", 2, "--out", tables)
+        assert code == 0
+        assert said.endswith(f"tables: {tables}\n")
+        with (tables / "summary.csv").open() as file:
+            means.append(next(row for row in csv.DictReader(file) if row["fold"] == "all"))
+    assert means[0] == means[1]
+    assert float(means[0]["error_sound"]) == pytest.approx(validated[-1]["validation"]["angular_error"], rel=1e-4)
+    assert {"zones.csv", "recalls.md", "groups.csv", "confusion_log.csv"} <= {path.name for path in tables.iterdir()}
+    code, said, _ = run("check-labels", "--data", drivers)
+    assert code == 0
 
 
 def test_convert_and_info(run: Run, tmp_path: Path) -> None:
-    torch.save(to_published(GazeDPTR()), tmp_path / "theirs.pth")
-    code, said, _ = run("convert", tmp_path / "theirs.pth", "--out", tmp_path / "ours")
-    assert (code, said) == (0, f"network: rgb (channels 3)\n3 parameters; weights in {tmp_path / 'ours'}\n")
-    assert torch.equal(load_model(tmp_path / "ours").gain.log_gain, torch.zeros(3, 1, 1))
-    assert "parameters  3\n" in run("info", "--weights", tmp_path / "ours")[1]
-
-
-@pytest.mark.parametrize("format", ["onnx", "pt2"])
-def test_export(run: Run, format: str, tmp_path: Path) -> None:
-    code, said, _ = run("export", "--weights", "demo", "--out", tmp_path, "--format", format, "--size", 16)
+    network = GazePTR()
+    torch.save(to_published(network), tmp_path / "theirs.pt")
+    code, said, _ = run("convert", tmp_path / "theirs.pt", "--out", tmp_path / "ours")
     assert code == 0
-    assert said.startswith(f"{tmp_path / f'model.{format}'}: largest difference from eager ")
+    count = sum(parameter.numel() for parameter in network.parameters())
+    assert said.endswith(f"{count:,} parameters; weights in {tmp_path / 'ours'}\n")
+    ours: Any = load_model(tmp_path / "ours")
+    assert torch.equal(ours.gaze_head.weight, network.gaze_head.weight)
+    assert "gazeptr" in run("info", "--weights", tmp_path / "ours")[1]
 
 
-def test_bad_input_is_one_line(run: Run, photos: Path, pairs: Path, tmp_path: Path) -> None:
-    demo, out = ("--weights", "demo"), ("--out", tmp_path / "out")
+def test_bad_input_is_one_line(run: Run, drivers: Path, tmp_path: Path) -> None:
+    out = ("--out", tmp_path / "out")
     for words, told in (
-        (("evaluate", "--data", pairs, *out), "give either --weights or --results"),
-        (("evaluate", "--data", pairs, *demo, *out, "--protocols", "y_B"), "protocols"),
-        (("evaluate", "--data", photos, *demo, *out), f"{photos / 'input'}: no such"),
-        (("evaluate", "--data", pairs, "--results", photos, *out), "no bright photo for 1 of 2 images: more/b.png"),
+        (("evaluate", "--data", drivers, *out), "give either --weights or --results"),
+        (("evaluate", "--data", drivers, "--weights", "none", *out, "--protocols", "exact"), "protocols"),
+        (("evaluate", "--data", tmp_path / "none", "--weights", "none", *out), f"{tmp_path / 'none'}: no such"),
+        (("evaluate", "--data", drivers, "--weights", "none", "--folds", "4", *out), "fold is 4; it must be 1, 2 or 3"),
         (("train", "--recipe", "demo", "--data", tmp_path / "none", *out), f"{tmp_path / 'none'}: no such"),
-        (("export", *demo, *out, "--size", "0"), "size is 0"),
+        (("train", "--recipe", "demo", "--imagenet", "none.pth", *out), "none.pth"),
+        (("check-labels", "--data", tmp_path / "none"), f"{tmp_path / 'none'}: no such"),
     ):
         refuses(run, *words, told=told)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -9,8 +10,8 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from gazedptr_gaze.data.procedural_drivers import procedural_folds
 from visioncore.images import Image, write_image
-from visioncore.testing.photos import photo
 from visioncore.testing.suites.commands import CommandsSuite
 from visioncore.testing.suites.predict import PredictSuite
 from visioncore.testing.suites.python import PythonSuite
@@ -23,10 +24,13 @@ CAMERA = Path(__file__).parent / "data" / "camera.yml"
 
 class TestCommands(CommandsSuite):
     package = PACKAGE
-    options_told = ("--recipe", "--validation", "--results", "--protocols", "--format", "--sizes")
-    bench = ("--sizes", "16", "--dtypes", "float32")
-    public_names = ("GazeDPTR", "GazeDPTRConfig", "Result", "VARIANTS")
-    least = (("gain_over_dim", 20),)
+    options_told = ("--recipe", "--imagenet", "--camera", "--faces", "--zone-head", "--format", "--dtypes")
+    bench = ("--dtypes", "float32")
+    public_names = (
+        *("VARIANTS", "Camera", "GazeConfig", "GazeDPTR", "GazeDPTRV2", "GazeOutput", "GazePTR", "GazeResult"),
+        "load_published",
+    )
+    least = (("gain_over_mean_direction", 0),)
 
 
 class KnownFace:
@@ -56,13 +60,15 @@ class TestPython(KnownFace, PythonSuite):
 
 class TestTrain(TrainSuite):
     package = PACKAGE
-    fields = (("crop", 16),)
-    changed = ("crop", 8)
+    fields = (
+        *(("model.variant", "gazedptr_v2"), ("model.image_size", 64), ("model.widths", "[4, 4, 8, 8]")),
+        *(("model.dim", 8), ("model.heads", 2), ("model.layers", 1), ("model.feed_forward", 16)),
+        ("augmentation.noise", 0.1),
+    )
+    changed = ("model.dim", 16)
 
     def make_data(self, folder: Path) -> tuple[object, ...]:
-        for number in range(4):
-            write_image(folder / f"{number}.png", Image(photo(24, 32, seed=number)))
-        return ("--data", folder)
+        return ("--data", shutil.copytree(procedural_folds(64)[0].folder, folder / "drivers"))
 
 
 class TestWeights(WeightsSuite):

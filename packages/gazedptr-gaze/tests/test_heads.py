@@ -91,6 +91,7 @@ def test_heads_of_the_kit(kit: Path) -> None:
     for eye, x in zip(rest.eyes, (-31, 31), strict=True):
         np.testing.assert_allclose(eye.centre, [x, -20, -38], atol=1e-6)
         assert len(eye.vertices) == 1570
+        assert 24 * np.sin(eye.iris) == pytest.approx(11.7)  # diameters of eyeball and iris in mm
     # two triangles of each quad, the teeth left out
     assert rest.triangles.tolist()[:2] == [[1507, 1528, 5708], [3742, 3721, 6213]]
     assert rest.triangles.tolist()[2:4] == [[1507, 5708, 0], [3742, 6213, 1]]
@@ -143,6 +144,8 @@ def test_glasses() -> None:
     frame = vertices[np.unique(triangles[material == 7])]
     assert frame[:, 2].max() > corners[:, 2].max() + 60  # the temples reach to the ears
     assert np.ptp(frame[:, 0]) == pytest.approx(np.ptp(lenses[:, 0]) + 32, abs=4 * THICKNESS)
+    a, b, c = (vertices[triangles[:, corner]] for corner in range(3))
+    assert np.linalg.norm(np.cross(b - a, c - a), axis=1).min() > 0.1
     # every tube is seen from outside: each edge of its triangles is there twice, once in either direction
     for kind in (7, 8):
         sides = triangles[material == kind]

@@ -77,6 +77,14 @@ def test_pixel_centres_have_whole_coordinates() -> None:
     assert np.isinf(behind.depth).all()
 
 
+def test_triangles_without_area_are_not_seen() -> None:
+    # a line through pixel centres, and a single point at one
+    pixels = np.array([[5.0, 8], [9, 8], [12, 8], [20, 5]])
+    points = np.column_stack([(pixels - CAMERA[:2, 2]) / np.diag(CAMERA)[:2], np.ones(4)])
+    seen = rasterize(points, np.array([[0, 1, 2], [2, 1, 0], [3, 3, 3], [0, 1, 1]]), CAMERA, SIZE)
+    assert (seen.triangle == -1).all()
+
+
 def test_what_reaches_behind_the_camera_is_left_out() -> None:
     points = np.array([[-2.0, -2, 5], [-2, 2, 5], [2, 2, 5], [0, 3, -1]])
     alone, both = (

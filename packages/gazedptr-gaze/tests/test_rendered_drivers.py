@@ -42,6 +42,7 @@ def test_every_zone_has_its_place() -> None:
     assert sides == sorted(sides)
     heights = [mean[name][1] for name in ("rear-view mirror", "left-side windshield", "dashboard", "steering wheel")]
     assert heights == sorted(heights)
+    np.testing.assert_allclose(ZONE_CENTRES[106:109].mean(axis=0), [0, 430, 400])  # the hub of the wheel
     rng = np.random.default_rng(0)
     for zone in range(FINE_ZONES):
         # a ray from the driver through the drawn point meets the zone's rectangle there

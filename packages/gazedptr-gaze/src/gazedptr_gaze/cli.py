@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal, Unpack
 
 import tyro
 
@@ -119,11 +119,10 @@ def train(
     out: Path,
     overrides: Mapping[str, str],
     data: str = "",
-    weights: options.StartWeights = "",
     imagenet: str = "",
-    resume: options.Resume = True,
+    **start: Unpack[options.Training],
 ) -> int:
-    """Train a network by a recipe on two folds of IVGaze; the same call resumes an interrupted run.
+    """Train a network by a recipe on two folds of IVGaze, validate it on the third; the same call resumes a run.
 
     Args:
         recipe: a shipped recipe (gazeptr, gazedptr, gazedptr_v2, demo) or a YAML file.
@@ -133,14 +132,14 @@ def train(
     """
     from .training import trainer
 
-    start = {"weights": weights, "imagenet": imagenet, "resume": resume}
-    return run_training(trainer.train, recipe, data, out, overrides=overrides, say=complain, **start)
+    return run_training(trainer.train, recipe, data, out, imagenet=imagenet, overrides=overrides, say=complain, **start)
 
 
 def evaluate(
     data: Path,
     weights: options.Weights = "",
-    logs: str = "",
+    results: options.Results = "",
+    protocols: tuple[Literal["published", "sound"], ...] = ("published", "sound"),
     folds: tuple[int, ...] = (1, 2, 3),
     out: options.Tables = Path("out/evaluation"),
     device: options.Device = "auto",
@@ -149,20 +148,31 @@ def evaluate(
 ) -> None:
     """Measure angular errors and zones on folds of IVGaze and write the tables.
 
-    {fold} in weights or logs stands for the number of a fold: runs/{fold}/last.
+    {fold} in weights stands for the number of a fold: runs/{fold}/last. Results are log files of the authors' form,
+    fold1.log_dir and fold1.log_zone, as an evaluation leaves them beside its tables.
 
     Args:
         data: the folder of IVGaze, or of data laid out as it.
-        logs: or measure the predictions in these log files of the authors' form (.log_dir, .log_zone beside it).
+        protocols: errors and zone AP of the authors' tester (published), exact errors and plain accuracy (sound).
         folds: those that are tested on.
     """
     from visioncore.report import print_table
 
-    from .evaluation.protocol import evaluate as measure
+    from .evaluation.protocols import evaluate as measure
 
-    check_one_given(weights=weights, logs=logs)
+    check_one_given(weights=weights, results=results)
     writable_folder(out)
-    made = measure(data, weights, logs=logs, folds=folds, device=device, dtype=dtype, batch=batch, say=complain)
+    made = measure(
+        data,
+        weights,
+        results=results,
+        protocols=protocols,
+        folds=folds,
+        device=device,
+        dtype=dtype,
+        batch=batch,
+        say=complain,
+    )
     made.save(out)
     print_table(made.summary(), title=f"mean errors in degrees, by {made.made_by}")
     if made.zones().rows:

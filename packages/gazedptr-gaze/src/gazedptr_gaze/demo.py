@@ -1,31 +1,93 @@
-"""The demo: the bundled network on a dim photo."""
+"""The demo: the bundled network on frames of a rendered driver whom training did not see."""
 
 from __future__ import annotations
 
+import json
 from importlib.resources import as_file, files
 from pathlib import Path
 
+import numpy as np
+from numpy.typing import NDArray
+
 from visioncore.commands.demo import Shown, demo_of
+from visioncore.report import figure_grid
 from visioncore.weights.loading import bundled_model
 
-from .data.photos import find_pairs
-from .evaluation.protocols import PROTOCOLS, evaluate
+from .data.conventions import official_angles
+from .data.zones import COARSE_ZONES, coarse_of_fine
+from .evaluation.angular import angular_error, mean_direction_error
+from .evaluation.baselines import gaze_by_head_pose
+from .inference.drawing import draw_arrow
+from .inference.landmark_file import LandmarkFile
 from .inference.predictor import Predictor
+from .inference.records import write_records
+from .inference.result import GazeResult
 from .method import METHOD, PACKAGE
-from .network.model import GazeDPTR
+
+TRUTH = (60, 220, 90)
+"""RGB of the arrows that show where the driver truly looks; the predicted ones are those of `GazeResult.drawn`."""
 
 
 @demo_of(METHOD)
 def demo(out: Path) -> Shown:
-    """Make the bundled dim photo bright, write a figure into the folder ``out``, and report the gain."""
-    predictor, figure = Predictor(bundled_model(GazeDPTR, PACKAGE)), out / "demo.png"
+    """Predict where the bundled driver looks, write a figure, gaze.csv and report.json, and report the errors.
+
+    The camera and the landmarks are known, so that no face finder is needed. The baselines are the mean direction of
+    training images, and a regression from the pose of the head.
+    """
     with as_file(files(PACKAGE) / "assets" / "samples") as samples:
-        (pair,) = find_pairs(samples)
-        predictor(pair.dim).plot(figure)
-        means = evaluate(samples, predictor, protocols=PROTOCOLS[:1]).means()
-    before, after = means["psnr_rgb_dim"], means["psnr_rgb"]
+        truth, training = (json.loads((samples / f"{name}.json").read_text("utf-8")) for name in ("truth", "training"))
+        faces = LandmarkFile(samples / "landmarks.json")
+        predictor = Predictor(bundled_model(METHOD), camera=samples / "camera.json", faces=faces)
+        results = [predictor(samples / name) for name in truth]
+    write_records(
+        out / "gaze.csv",
+        [record for number, result in enumerate(results) for record in result.records(frame=number)],
+    )
+    virtual = [result.faces[0].virtual for result in results]
+    gaze = np.concatenate([result.gaze for result in results])
+    true = np.array([each["gaze"] for each in truth.values()])
+    reference = official_angles([camera.gaze(vector) for camera, vector in zip(virtual, true, strict=True)])
+    heads = [camera.head(result.faces[0].pose.rotation) for camera, result in zip(virtual, results, strict=True)]
+    by_head = gaze_by_head_pose(heads, training["head"], training["gaze"])
+    errors = angular_error(gaze, reference)
+    error, head_error = float(errors.mean()), float(angular_error(by_head, reference).mean())
+    constant_error = mean_direction_error(reference, training["gaze"])
+    regions = coarse_of_fine()[[each["zone"] for each in truth.values()]]
+    found = [result.region_ids[0] if result.region_ids else -1 for result in results]
+    right = int((regions == found).sum())
+    figure = out / "demo.png"
+    _draw(figure, results, true, errors, regions)
     return Shown(
-        headline=f"PSNR {before:.1f} dB dim, {after:.1f} dB bright ({after - before:+.1f} dB)",
-        measured={"psnr_rgb_dim": before, "psnr_rgb_bright": after, "gain_over_dim": after - before},
+        headline=(
+            f"mean error {error:.1f} degrees over {len(results)} frames of an unseen driver (head pose alone "
+            f"{head_error:.1f}, constant direction {constant_error:.1f}); region of the car right in {right}"
+        ),
+        measured={
+            "angular_error": error,
+            "angular_error_head_pose": head_error,
+            "angular_error_constant": constant_error,
+            "gain_over_head_pose": head_error - error,
+            "gain_over_constant": constant_error - error,
+            "regions_right": right,
+            "frames": len(results),
+        },
         figure=figure,
     )
+
+
+def _draw(
+    path: Path,
+    results: list[GazeResult],
+    true: NDArray[np.float64],
+    errors: NDArray[np.float64],
+    regions: NDArray[np.int64],
+) -> None:
+    """Write a figure of all frames, with the arrows of the true and of the predicted gaze."""
+    panels = []
+    for result, vector, error, region in zip(results, true, errors, regions, strict=True):
+        image = result.drawn()
+        draw_arrow(image, result.faces[0], vector, TRUTH)
+        told = result.regions[0] if result.regions else "no zones"
+        panels.append((f"{COARSE_ZONES[region]} (found: {told}), {error:.1f} degrees off", image))
+    figure_grid(panels, path, columns=4, title="where the driver looks: true (green), predicted (red)")

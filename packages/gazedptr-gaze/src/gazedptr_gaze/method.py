@@ -7,7 +7,25 @@ from visioncore.methods import Checkpoint, Method, Network
 PACKAGE = __name__.rpartition(".")[0]
 """Under which name this package was imported; another one where its folder was copied into a larger package."""
 
-_FINDERS = (
+_CHECKPOINTS = (
+    Checkpoint(
+        name="ivgaze",
+        what="archive of GazePTR, GazeDPTR and GazeDPTR-V2, each trained on two folds of IVGaze; any one .pt file of it",
+        address="https://drive.google.com/uc?id=1uc5OkwZJO-KfMSuFAW0Hl-JSwTrfPURq",
+        licence="Apache-2.0",
+        terms="the licence is the repository's; the data behind it is for research only: ask its authors before other use",
+        by_hand=True,
+    ),
+    Checkpoint(
+        name="resnet18",
+        what="ResNet-18 trained on ImageNet, as torchvision has it, to train from",
+        address="https://download.pytorch.org/models/resnet18-5c106cde.pth",
+        licence="BSD-3-Clause",
+        terms="the licence is torchvision's; ImageNet's images are for non-commercial research",
+        sha256="5c106cde",
+        option="imagenet",
+        reads="network.trunk:read_imagenet",
+    ),
     Checkpoint(
         name="yunet",
         what="YuNet, a face finder that OpenCV runs",
@@ -34,7 +52,6 @@ _FINDERS = (
         reads="inference.face_task:TaskFinder",
     ),
 )
-"""Face finders, which stand beside the networks."""
 
 METHOD = Method(
     name="gazedptr-gaze",
@@ -47,27 +64,33 @@ METHOD = Method(
     ),
     venue="CVPR 2024",
     arxiv="2403.15664",
-    citation=(
-        "@inproceedings{cheng2024gazedptr_gaze,\n"
-        "  title = {What Do You See in Vehicle? Comprehensive Vision Solution for In-Vehicle Gaze "
-        "Estimation},\n"
-        "  author = {Yihua Cheng and Yaning Zhu and Zongji Wang and Hongquan Hao and Yongwei Liu "
-        "and Shiqing Cheng and Xi Wang and Hyung Jin Chang},\n"
-        "  booktitle = {CVPR 2024}\n"
-        "}"
-    ),
+    citation="""@inproceedings{cheng2024ivgaze,
+  title = {What Do You See in Vehicle? Comprehensive Vision Solution for In-Vehicle Gaze Estimation},
+  author = {Cheng, Yihua and Zhu, Yaning and Wang, Zongji and Hao, Hongquan and Liu, Yongwei and Cheng, Shiqing and
+            Wang, Xi and Chang, Hyung Jin},
+  booktitle = {IEEE/CVF Conference on Computer Vision and Pattern Recognition (CVPR)},
+  pages = {1556--1565},
+  year = {2024}
+}""",
     licence="Apache-2.0 (this package and its demo weights)",
-    weights="linked from the README of github.com/yihuacheng/IVGaze (Apache-2.0), one file for each fold",
-    checkpoints=_FINDERS,
+    weights=(
+        "one archive for the three networks, three files each, is linked from the README of github.com/yihuacheng/IVGaze "
+        "(Apache-2.0); the folder of a file names the fold that it was not trained on; the command weights tells more"
+    ),
     demo=f"{PACKAGE}.demo:demo",
-    demo_shows="Make the bundled dim photo bright and measure the gain.",
+    demo_shows="Find where rendered drivers look, and measure the error against plain baselines.",
+    demo_data="rendered faces",
+    notice="A research tool; nothing it says may be relied on for safety.",
     network=Network(
         model="network.weights:AnyGaze",
         config="network.config:VARIANTS.get",
         variants=("gazedptr", "gazeptr", "gazedptr_v2"),
         inputs="network.example:example_inputs",
-        outputs=("gaze",),
+        outputs=("gaze", "zone_logits", "points"),
+        exported="network.exported:exported",
+        unseen=("zone_head", "double_geometry"),
     ),
+    checkpoints=_CHECKPOINTS,
 )
 
 __version__ = METHOD.version

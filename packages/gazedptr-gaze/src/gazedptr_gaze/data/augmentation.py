@@ -15,7 +15,7 @@ FACES = ("normalised", "original")
 
 @dataclass(frozen=True)
 class Augmentation:
-    """What is drawn anew for each training sample.
+    """Bounds of the changes that are drawn anew for each training sample.
 
     Attributes:
         flip: how often a sample is mirrored, from 0 to 1. Not for zones: nobody says which are each other's mirror.

@@ -52,6 +52,13 @@ def gazehub_vectors(angles: ArrayLike) -> Array:
     return official_vectors(-np.asarray(angles, dtype=np.float64))
 
 
+def angle_between(vectors: ArrayLike, others: ArrayLike) -> Array:
+    """Return the angles (...) in degrees between vectors (..., 3), exact for small and large ones."""
+    first, second = (np.asarray(array, dtype=np.float64) for array in (vectors, others))
+    cross = np.linalg.norm(np.cross(first, second), axis=-1)
+    return np.degrees(np.arctan2(cross, (first * second).sum(axis=-1)))
+
+
 def _unit(vectors: ArrayLike) -> Any:
     array = np.asarray(vectors, dtype=np.float64)
     length = np.linalg.norm(array, axis=-1, keepdims=True)

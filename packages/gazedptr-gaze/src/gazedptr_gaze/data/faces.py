@@ -24,7 +24,7 @@ INPUTS: dict[Variant, tuple[str, ...]] = {
     "gazedptr": ("normalised", "original", "axis"),
     "gazedptr_v2": ("normalised", "original", "axis", "to_camera", "origin"),
 }
-"""What each network takes, by the names of its arguments."""
+"""The inputs of each network, by the names of its arguments."""
 KEPT_BYTES = 2**30
 """Images that take no more than this are kept in memory."""
 
@@ -94,10 +94,10 @@ class FaceSamples:
 
 
 def network_inputs(batch: Mapping[str, Tensor], variant: Variant) -> dict[str, Tensor]:
-    """Return what a network takes of a batch, by the names of its arguments: faces (B, 3, S, S) as float32 in [0, 1].
+    """Return the inputs of a network, by the names of its arguments: faces (B, 3, S, S) as float32 in [0, 1].
 
     Args:
-        batch: of `FaceSamples`, on any device.
+        batch: samples of `FaceSamples`, on any device.
         variant: the network.
     """
     taken = {name: batch[name] for name in INPUTS[variant]}

@@ -14,7 +14,7 @@ from visioncore.errors import InputError
 from visioncore.extras import require
 from visioncore.images import eight_bit, read_image
 
-from .conventions import official_angles
+from .conventions import angle_between, official_angles
 from .rotations import to_matrices
 from .zones import FINE_ZONES
 
@@ -66,7 +66,7 @@ class Fold:
         return np.linalg.inv(self.rotation).astype(np.float32)
 
     def tensors(self) -> dict[str, Tensor]:
-        """Return what networks and losses take, but for the images: float32, and int64 for zones."""
+        """Return the tensors that networks and losses take, but for the images: float32, and int64 for zones."""
         to_camera = self.to_camera
         angles = {
             "normalised_gaze": official_angles(self.normalised_vectors),
@@ -99,8 +99,7 @@ class Fold:
         Near 0 everywhere if the vectors and the rotation share a frame.
         """
         turned = np.einsum("nij,nj->ni", self.rotation, self.original_vectors)
-        cross = np.linalg.norm(np.cross(turned, self.normalised_vectors), axis=-1)
-        return np.degrees(np.arctan2(cross, (turned * self.normalised_vectors).sum(axis=-1)))
+        return angle_between(turned, self.normalised_vectors)
 
 
 def label_file(folder: str | Path, number: int, tree: str = NORMALISED) -> Path:

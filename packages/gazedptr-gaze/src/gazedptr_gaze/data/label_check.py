@@ -20,7 +20,7 @@ NAMED = 5
 
 @dataclass(frozen=True)
 class LabelCheck:
-    """What came of it.
+    """How far the lines are off.
 
     Attributes:
         summary: a row for each fold: labels, mean and largest angle in degrees, and how many are above the limit.

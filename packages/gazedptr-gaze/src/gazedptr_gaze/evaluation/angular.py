@@ -9,7 +9,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from visioncore.errors import InputError
 
-from ..data.conventions import official_vectors
+from ..data.conventions import angle_between, official_vectors
 
 Array = NDArray[np.float64]
 
@@ -31,8 +31,7 @@ def published_angular_error(gaze: ArrayLike, reference: ArrayLike) -> Array:
 
 def angular_error(gaze: ArrayLike, reference: ArrayLike) -> Array:
     """Return the errors (N,) in degrees, exact for small and large ones; arguments as `published_angular_error`."""
-    first, second = official_vectors(gaze), official_vectors(reference)
-    return np.degrees(np.arctan2(np.linalg.norm(np.cross(first, second), axis=-1), (first * second).sum(axis=-1)))
+    return angle_between(official_vectors(gaze), official_vectors(reference))
 
 
 def average_precision(errors: ArrayLike, degrees: Sequence[float] = AP_DEGREES) -> list[float]:

@@ -1,4 +1,4 @@
-"""What a model must beat: the head pose alone. (The mean direction is in `evaluation.angular`.)"""
+"""The baseline of the head pose; that of the mean direction is in `evaluation.angular`."""
 
 from __future__ import annotations
 

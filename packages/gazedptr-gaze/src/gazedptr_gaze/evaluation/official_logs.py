@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 from visioncore.errors import InputError, some
 from visioncore.files import write_text
 
+from ..inference.folds import Predictions
 from .angular import published_angular_error
-from .predictions import Predictions
 from .zones import official_tester_ap
 
 GAZES, ZONES = ".log_dir", ".log_zone"

@@ -14,7 +14,7 @@ def fine_accuracy(zone: ArrayLike, reference: ArrayLike) -> float:
 
 
 def official_tester_ap(zone: ArrayLike, reference: ArrayLike) -> float:
-    """Return what the authors' tester prints as zone AP.
+    """Return the zone AP that the authors' tester prints.
 
     Zones that are never hit are left out of its denominator, so that it is too high: for comparison with its logs only.
     """

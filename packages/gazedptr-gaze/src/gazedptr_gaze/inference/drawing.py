@@ -33,14 +33,30 @@ def draw_gaze(
     x0, y0, x1, y1 = (round(value) for value in seen.box)
     thick = max(1, round((x1 - x0) / 80))
     cv2.rectangle(image, (x0, y0), (x1, y1), BOX, thick)
-    start = seen.face.landmarks.mean(axis=0)
-    end = start + LENGTH * (x1 - x0) * np.asarray(vector)[:2]
-    cv2.arrowedLine(image, _point(start), _point(end), ARROW, 2 * thick, cv2.LINE_AA, tipLength=0.2)
+    draw_arrow(image, seen, vector, ARROW)
     text = f"{degrees[0]:+.0f} {degrees[1]:+.0f} {label}".strip()
     size = max(0.4, (x1 - x0) / 260)
     place = (max(x0, 0), max(y0 - 3 * thick, round(24 * size)))
     for colour, width in (((0, 0, 0), 2 * thick + 1), (TEXT, thick)):
         cv2.putText(image, text, place, cv2.FONT_HERSHEY_SIMPLEX, size, colour, width, cv2.LINE_AA)
+
+
+def draw_arrow(
+    image: NDArray[np.uint8], seen: SeenFace, vector: NDArray[np.floating], colour: tuple[int, int, int]
+) -> None:
+    """Draw an arrow from the middle of a face on an image (H, W, 3) of RGB, in place.
+
+    Args:
+        image: to be drawn on.
+        seen: the face.
+        vector: (3,) unit vector in the frame of the camera.
+        colour: RGB.
+    """
+    x0, _, x1, _ = seen.box
+    start = seen.face.landmarks.mean(axis=0)
+    end = start + LENGTH * (x1 - x0) * np.asarray(vector)[:2]
+    thick = 2 * max(1, round((x1 - x0) / 80))
+    cv2.arrowedLine(image, _point(start), _point(end), colour, thick, cv2.LINE_AA, tipLength=0.2)
 
 
 def _point(place: NDArray[np.floating]) -> tuple[int, int]:

@@ -9,6 +9,8 @@ from visioncore.errors import InputError
 
 Variant = Literal["gazeptr", "gazedptr", "gazedptr_v2"]
 ZoneHead = Literal[1, 2, 3]
+MOST_FREQUENCIES = 60
+"""Of the positional code; their powers of two are 64-bit integers."""
 
 
 @dataclass(frozen=True)
@@ -62,6 +64,8 @@ class GazeConfig:
         for name in counts:
             if getattr(self, name) < 1:
                 raise InputError(f"{name} is {getattr(self, name)}; it must be at least 1")
+        if self.n_freqs > MOST_FREQUENCIES:
+            raise InputError(f"n_freqs is {self.n_freqs}; it must be at most {MOST_FREQUENCIES}")
         if min(self.widths) < 1 or min(self.blocks) < 1:
             raise InputError(f"widths are {self.widths} and blocks {self.blocks}; all must be at least 1")
         for name in ("heads", "zone_heads"):

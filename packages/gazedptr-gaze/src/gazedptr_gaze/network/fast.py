@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-from typing import cast
+from typing import TypeVar, cast
 
 import torch
 from torch import Tensor, nn
@@ -12,50 +12,75 @@ from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 from .model import GazeNetwork
 from .output import GazeOutput
+from .packed_trunk import PackedTrunk, can_pack
 from .pose_transformer import PoseTransformer
 from .pyramid import Level
 from .trunk import BasicBlock, Trunk
+
+Network = TypeVar("Network", bound=GazeNetwork)
 
 
 def for_inference(model: GazeNetwork, device: torch.device, dtype: torch.dtype) -> nn.Module:
     """Return a network ready for inference, which takes what the model takes and returns the same to rounding.
 
-    Axes, rotations and origins go in as they are, in float32 or float64: projection and positional code never have
-    less than single precision.
+    Axes, rotations and origins go in as they are, in float32 or float64: projection, positional code and the layers
+    that read it never have less than single precision.
 
     Args:
         model: any of the three networks; later changes of its weights are not seen.
         device: where it runs.
         dtype: precision of the arithmetic; float32 or that of the axes comes out.
     """
-    return FastGaze(model, dtype).to(device).eval()
+    return FastGaze(model, device, dtype).eval()
 
 
 class FastGaze(nn.Module):
-    """A network in one precision; made by `for_inference`."""
+    """A network in one precision on one device; made by `for_inference`."""
 
     @torch.no_grad()
-    def __init__(self, model: GazeNetwork, dtype: torch.dtype) -> None:
+    def __init__(self, model: GazeNetwork, device: torch.device, dtype: torch.dtype) -> None:
         super().__init__()
-        network = copy.deepcopy(model).eval()
-        for trunk in [module for module in network.modules() if isinstance(module, Trunk)]:
-            fold_batch_norms(trunk)
-        for module in list(network.modules()):
-            for name, child in list(module.named_children()):
-                if isinstance(child, Level):
-                    setattr(module, name, PooledLevel(child))
-                elif isinstance(child, PoseTransformer):
-                    setattr(module, name, CachedPose(child))
-        self.network = network.to(dtype).to(memory_format=torch.channels_last)
+        network = simplified(model)
+        readers = {name: copy.deepcopy(part) for name, part in network.named_modules() if _reads_code(name)}
+        network.to(dtype)
+        for name, part in readers.items():
+            network.set_submodule(name, part.to(torch.promote_types(dtype, torch.float32)))
+        self.network = network.to(device, memory_format=torch.channels_last).requires_grad_(False)
         self.dtype = dtype
+        if can_pack(device, dtype):
+            for name, trunk in list(network.named_modules()):
+                if isinstance(trunk, Trunk):
+                    network.set_submodule(name, PackedTrunk(trunk))
 
     def forward(self, normalised: Tensor, *inputs: Tensor, auxiliary: bool = False) -> GazeOutput:
-        """Return what the network returns for the same inputs, in float64 if that is the precision, else float32."""
+        """Return the outputs of the network for its inputs, in float64 if that is the precision, else float32."""
         faces, geometry = (normalised, *inputs[:1]), inputs[1:]
         ready = [face.to(self.dtype, memory_format=torch.channels_last) for face in faces]
         out: GazeOutput = self.network(*ready, *geometry, auxiliary=auxiliary)
         final = torch.float64 if self.dtype == torch.float64 else torch.float32
         return GazeOutput(*(None if value is None else value.to(final) for value in out))
+
+
+def _reads_code(name: str) -> bool:
+    """Return whether a part of a network, by its name, takes the positional code in."""
+    return name.rpartition(".")[2] in ("pos_encode", "planes")
+
+
+@torch.no_grad()
+def simplified(model: Network) -> Network:
+    """Return a copy of a network in evaluation mode that does the same in fewer steps, on the CPU as anywhere.
+
+    Batch norms are folded, the pyramid takes means first, and the position of the original camera is a constant.
+    """
+    network = copy.deepcopy(model).eval()
+    for trunk in [module for module in network.modules() if isinstance(module, Trunk)]:
+        fold_batch_norms(trunk)
+    for name, module in list(network.named_modules()):
+        if isinstance(module, Level):
+            network.set_submodule(name, PooledLevel(module))
+        elif isinstance(module, PoseTransformer):
+            network.set_submodule(name, CachedPose(module))
+    return network
 
 
 def fold_batch_norms(trunk: Trunk) -> None:
@@ -101,5 +126,5 @@ class CachedPose(PoseTransformer):
 
     def positions(self, axis: Tensor) -> Tensor:
         """Return positions (B, 2, D): that of the original camera, and those of axes (B, 3) of the virtual one."""
-        original = self.original_position.expand(len(axis), -1)
+        original = self.original_position.expand(axis.shape[0], -1)
         return torch.stack([original, self.encode(axis)], dim=1)

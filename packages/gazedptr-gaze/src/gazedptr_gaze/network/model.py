@@ -26,7 +26,7 @@ ZONE, DIRECTION = 0, 1
 
 
 class GazeNetwork(Pretrained):
-    """What the three networks share."""
+    """Base of the three networks."""
 
     config_class = GazeConfig
     variant: ClassVar[Variant]
@@ -128,7 +128,7 @@ class GazeDPTR(GazeNetwork):
     ) -> tuple[GazeOutput, Tensor]:
         """Return gazes, and the class features (P, B, D) of the original stream, the last of which is the gaze's."""
         check_faces(normalised=normalised, original=original)
-        check_shape("axis", axis, (len(normalised), 3))
+        check_shape("axis", axis, (normalised.shape[0], 3))
         original_features, original_levels = self.original(original, only)
         (normalised_feature,), normalised_levels = self.normalised(normalised)
         direction = original_features[-1]
@@ -189,8 +189,8 @@ class GazeDPTRV2(GazeDPTR):
             if to_camera is not None or origin is not None:
                 raise InputError("to_camera and origin go together; give both for zones, or neither for the gaze alone")
             return self.gaze(normalised, original, axis, auxiliary, DIRECTION)[0]
-        check_shape("to_camera", to_camera, (len(normalised), 3, 3))
-        check_shape("origin", origin, (len(normalised), 3))
+        check_shape("to_camera", to_camera, (normalised.shape[0], 3, 3))
+        check_shape("origin", origin, (normalised.shape[0], 3))
         out, features = self.gaze(normalised, original, axis, auxiliary)
         points = tri_plane_points(out.gaze.detach(), origin, to_camera, double=self.config.double_geometry)
         return out._replace(zone_logits=self.zones(features[ZONE], points), points=points)
@@ -216,8 +216,10 @@ def check_faces(**faces: Tensor) -> None:
         if face.ndim != 4 or face.shape[1] != 3 or min(face.shape[2:]) < 32:
             shape = tuple(face.shape)
             raise InputError(f"{name} has shape {shape}; it must be (B, 3, H, W) with sides of at least 32")
-    if len({len(face) for face in faces.values()}) > 1:
-        raise InputError(f"{' and '.join(faces)} hold {[len(face) for face in faces.values()]} images; give as many")
+    # not len, which would fix the batch of an exported network
+    first, *others = (face.shape[0] for face in faces.values())
+    if any(count != first for count in others):
+        raise InputError(f"{' and '.join(faces)} hold {[first, *others]} images; give as many")
 
 
 def check_shape(name: str, tensor: Tensor, shape: tuple[int, ...]) -> None:

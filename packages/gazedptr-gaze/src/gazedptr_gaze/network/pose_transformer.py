@@ -37,7 +37,7 @@ class PoseTransformer(nn.Module):
         """Return positions (..., D) of camera axes (..., 3)."""
         code = self.code(axis)
         position: Tensor = self.pos_encode(code.to(self.pos_encode[0].weight.dtype))
-        return position
+        return position.to(self.encoder.norm.weight.dtype)
 
     def positions(self, axis: Tensor) -> Tensor:
         """Return positions (B, 2, D): that of the original camera, and those of axes (B, 3) of the virtual one."""

@@ -18,8 +18,8 @@ class PositionalCode(nn.Module):
     def __init__(self, n_freqs: int, double: bool = False) -> None:
         super().__init__()
         self.double_precision = double
-        # powers of two are exact in every floating-point type
-        frequencies = torch.tensor([2.0**k for k in range(n_freqs)])
+        # Integers stay what they are when a network is put into half precision, and float16 ends at 2^15.
+        frequencies = torch.tensor([2**k for k in range(n_freqs)])
         self.register_buffer("frequencies", frequencies, persistent=False)
 
     def forward(self, x: Tensor) -> Tensor:

@@ -10,6 +10,8 @@ from torch.nn import functional as F
 
 from visioncore.weights.state_dicts import load_into, read_state_dict
 
+from .config import GazeConfig
+
 
 class BasicBlock(nn.Module):
     """Two 3x3 convolutions and a shortcut, which is a 1x1 convolution where the shape changes."""
@@ -69,3 +71,15 @@ class Trunk(nn.Module):
         # Files from before 2018 hold no counters.
         own = {name: tensor for name, tensor in self.state_dict().items() if name.endswith("num_batches_tracked")}
         load_into(self, own | state, where=str(path))
+
+
+def read_imagenet(path: str | Path) -> Trunk:
+    """Return the trunk of the published networks with torchvision's weights.
+
+    Raises:
+        InputError: if the file cannot be read or is no ResNet-18.
+    """
+    config = GazeConfig()
+    trunk = Trunk(config.widths, config.blocks)
+    trunk.load_imagenet(path)
+    return trunk

@@ -28,8 +28,9 @@ class ZoneBranch(nn.Module):
 
     def point_tokens(self, points: Tensor) -> Tensor:
         """Return tokens (3, B, D) of the points (3, B, 3) on the three planes."""
-        codes = self.code(points / self.unit).to(self.heads[0].weight.dtype)
-        return torch.stack([plane(code).relu() for plane, code in zip(self.planes, codes, strict=True)])
+        codes = self.code(points / self.unit).to(self.planes[0].weight.dtype)
+        tokens = torch.stack([plane(code).relu() for plane, code in zip(self.planes, codes, strict=True)])
+        return tokens.to(self.heads[0].weight.dtype)
 
     def forward(self, feature: Tensor, points: Tensor) -> Tensor:
         """Return zone logits (3, B, Z) of image features (B, D) and points (3, B, 3), head after head."""

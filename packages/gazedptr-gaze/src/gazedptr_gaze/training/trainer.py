@@ -17,12 +17,12 @@ from visioncore.weights.fetched import backbone_file
 from visioncore.weights.state_dicts import load_into
 
 from ..data.augmentation import Augmentation
+from ..data.conventions import angle_between, official_vectors
 from ..data.faces import FaceSamples, network_inputs
 from ..data.ivgaze import FOLDS, Fold, read_fold
 from ..data.procedural_drivers import procedural_folds
-from ..evaluation.angular import published_angular_error
-from ..evaluation.predictions import predict_fold
-from ..evaluation.zones import coarse_accuracy, confusion, fine_accuracy
+from ..data.zones import coarse_of_fine
+from ..inference.folds import predict_fold
 from ..method import METHOD, PACKAGE
 from ..network.config import GazeConfig, Variant
 from ..network.losses import training_losses
@@ -39,7 +39,7 @@ class TrainConfig:
     Attributes:
         loop: batch, optimizer, precision, run states; ``steps`` is the most of them.
         model: the network.
-        test_fold: the fold that is not trained on, 1, 2 or 3, but validated on.
+        test_fold: the fold, 1, 2 or 3, that is validated on and not trained on, unless other data are for validation.
         epochs: the most passes over the samples; whichever of it and ``loop.steps`` is reached first ends the run.
         schedule: of the learning rate: ``published`` (warm-up over 5 epochs, half the rate from epoch 66 on), or a
             ``cosine`` after ``loop.warmup_steps``.
@@ -75,13 +75,14 @@ def train(
     *,
     weights: str | Path | None = None,
     imagenet: str | Path | None = None,
+    validation: str | Path | None = None,
     overrides: Mapping[str, str] | None = None,
     resume: bool = True,
     say: Callable[[str], None] = print,
 ) -> FitResult:
-    """Train a network by a recipe on two folds and validate it on the third; an interrupted run is resumed.
+    """Train a network by a recipe, on two folds by default, and validate it; an interrupted run is resumed.
 
-    Which step is the best is not chosen, as the third fold is the one to test on: ``out/last`` holds the weights.
+    ``out/last`` holds the weights: which step is the best is not chosen, as the fold held out is the one to test on.
 
     Args:
         recipe: name of a shipped recipe or path of a YAML file.
@@ -89,6 +90,8 @@ def train(
         out: the run's folder.
         weights: start from a trained network of the recipe's shape, whatever `load_model` takes.
         imagenet: start trunks from torchvision's ResNet-18: its file, or the name under which it was fetched.
+        validation: a folder laid out as ``data``, all folds of which are validated on, and all of ``data`` trained on;
+            default: fold ``test_fold`` of ``data`` is held out.
         overrides: recipe fields by dotted name, such as ``{"test_fold": "2"}``.
         resume: go on from the newest run state in ``out``; False removes an earlier run.
         say: told what is trained on.
@@ -105,11 +108,15 @@ def train(
     folds = procedural_folds(size) if data is None else [read_fold(data, number) for number in FOLDS]
     check_zones(folds, config.model)
     inside = [fold for fold in folds if fold.number != config.test_fold]
+    outside = [folds[config.test_fold - 1]]
+    if validation is not None:
+        inside, outside = folds, [read_fold(validation, number) for number in FOLDS]
     source = FaceSamples(inside, variant, size, augmentation=config.augmentation, say=say)
-    held_out = FaceSamples([folds[config.test_fold - 1]], variant, size, say=lambda _: None)
+    held_out = FaceSamples(outside, variant, size, say=lambda _: None)
     batch_size = config.loop.batch_size
     loop = replace(config.loop, steps=min(config.loop.steps, -(-config.epochs * len(source) // batch_size)))
-    say(f"{len(source)} samples to train on, {loop.steps} steps; {len(held_out)} of fold {config.test_fold} held out")
+    where = f"fold {config.test_fold}" if validation is None else str(validation)
+    say(f"{len(source)} samples to train on, {loop.steps} steps; {len(held_out)} of {where} to validate on")
     rate = published_schedule(len(source), batch_size, loop.learning_rate)
     return fit(
         model,
@@ -121,7 +128,10 @@ def train(
         validate=lambda network: validate(network, held_out, config.model),
         resume=resume,
         run_description=describe_run(
-            METHOD.name, config, {"weights": weights, "imagenet": imagenet}, samples=len(source)
+            METHOD.name,
+            config,
+            {"weights": weights, "imagenet": imagenet, "validation": validation},
+            samples=len(source),
         ),
     )
 
@@ -165,7 +175,9 @@ def step_losses(network: nn.Module, batch: Mapping[str, Tensor], variant: Varian
 
 
 def validate(network: nn.Module, samples: FaceSamples, config: GazeConfig) -> dict[str, float]:
-    """Return the mean angular error in degrees and, of each zone head, the accuracies.
+    """Return the mean angular error in degrees and, of each zone head, the shares of right fine and coarse zones.
+
+    Samples that look elsewhere do not count for the coarse ones, as in the paper.
 
     Args:
         network: in evaluation mode.
@@ -173,9 +185,12 @@ def validate(network: nn.Module, samples: FaceSamples, config: GazeConfig) -> di
         config: the network's settings.
     """
     found = predict_fold(network, samples, config)
-    errors = published_angular_error(found.gaze, samples.labels["normalised_gaze"].numpy())
-    values, truth = {"angular_error": float(errors.mean())}, samples.labels["zone"].numpy()
+    gazes = (official_vectors(gaze) for gaze in (found.gaze, samples.labels["normalised_gaze"].numpy()))
+    values, truth = {"angular_error": float(angle_between(*gazes).mean())}, samples.labels["zone"].numpy()
+    coarse = coarse_of_fine()
+    somewhere = coarse[truth] > 0
     for head, zone in found.zones.items():
-        values[f"zone {head}"] = fine_accuracy(zone, truth)
-        values[f"coarse zone {head}"] = coarse_accuracy(confusion(zone, truth))
+        values[f"zone {head}"] = float((zone == truth).mean())
+        if somewhere.any():
+            values[f"coarse zone {head}"] = float((coarse[zone] == coarse[truth])[somewhere].mean())
     return values

@@ -1,4 +1,4 @@
-"""What a network predicts for a fold."""
+"""Predictions for a fold."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def predict_fold(
     batch: int = 64,
     advance: Callable[[], object] = int,
 ) -> Predictions:
-    """Return what a network predicts.
+    """Return the predictions of a network.
 
     Args:
         network: in evaluation mode, on any device.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,40 +14,43 @@ from numpy.typing import NDArray
 from visioncore.devices import resolve_device, resolve_dtype
 from visioncore.errors import InputError
 from visioncore.inference.batch import progress
+from visioncore.metrics.evaluation import check_protocols
 from visioncore.report import Table, save_tables
 
 from ..data.conventions import official_angles
 from ..data.faces import FaceSamples
 from ..data.ivgaze import FOLDS, Fold, label_file, read_fold
 from ..data.zones import COARSE_ZONES, coarse_of_fine, read_zone_map
+from ..inference.folds import Predictions, predict_fold
 from ..network.fast import for_inference
 from ..network.weights import load_model
 from .angular import AP_DEGREES, angular_error, average_precision, mean_direction_error, published_angular_error
 from .baselines import gaze_by_head_pose
 from .groups import Masks, by_gaze, by_head, by_word
 from .official_logs import GAZES, read_logs, write_logs
-from .predictions import Predictions, predict_fold
 from .zones import coarse_accuracy, confusion, fine_accuracy, official_tester_ap, recalls
 
+PROTOCOLS = {"published": published_angular_error, "sound": angular_error}
+"""Errors as the authors compute them, clipped from below at 0.0256 degrees, and exact ones."""
 FOLD = "{fold}"
-"""Stands for the number of a fold in names of weights and log files."""
+"""Stands for the number of a fold in the name of weights."""
 
 
 @dataclass(frozen=True, eq=False)
 class FoldResult:
-    """What came out for a fold.
+    """Predictions for a fold, and how far off they are.
 
     Attributes:
         fold: its labels.
         found: the predictions.
-        errors: (N,) in degrees, as the authors compute them.
+        errors: (N,) in degrees, by the name of the protocol.
         constant: mean error in degrees of always predicting the mean direction of the other folds; None without them.
         head_pose: the same of a regression from the head pose alone; None where the labels hold none.
     """
 
     fold: Fold
     found: Predictions
-    errors: NDArray[np.float64]
+    errors: Mapping[str, NDArray[np.float64]]
     constant: float | None
     head_pose: float | None
 
@@ -57,7 +60,7 @@ class Evaluation:
     """Errors and zone accuracies.
 
     Attributes:
-        folds: what came out for each.
+        folds: predictions and errors of each.
         coarse: (122,) coarse zone of each fine one.
         made_by: what made the predictions.
         note: what is to be known of the weights that made them; empty for nothing.
@@ -69,52 +72,54 @@ class Evaluation:
     note: str = ""
 
     @property
-    def errors(self) -> NDArray[np.float64]:
-        """Errors of all samples in degrees, fold after fold."""
-        return np.concatenate([result.errors for result in self.folds])
+    def errors(self) -> dict[str, NDArray[np.float64]]:
+        """Errors (N,) of all samples in degrees, fold after fold, by the name of the protocol."""
+        return {name: np.concatenate([r.errors[name] for r in self.folds]) for name in self.folds[0].errors}
 
     def summary(self) -> Table:
         """Return a row for each fold, and one for all samples.
 
-        ``error`` is the mean in degrees, ``ap_2`` the share of samples with less than 2 degrees, and so on;
-        ``constant`` and ``head_pose`` are the mean errors of the baselines, see `FoldResult`.
+        ``error_published`` and ``error_sound`` are means in degrees; ``ap_2`` is the share of samples with less than 2
+        degrees, and so on; ``constant`` and ``head_pose`` are the mean errors of the baselines, see `FoldResult`.
         """
-        table = Table(["fold", "samples", "error", *(f"ap_{limit}" for limit in AP_DEGREES), "constant", "head_pose"])
+        table = Table(["fold", "samples", *self._columns(), "constant", "head_pose"])
         for result in self.folds:
-            errors = result.errors
-            numbers = [float(errors.mean()), *average_precision(errors)]
-            table.add(str(result.fold.number), len(errors), *numbers, result.constant, result.head_pose)
-        sizes = [len(result.errors) for result in self.folds]
+            numbers = _means(result.errors)
+            table.add(str(result.fold.number), len(result.fold), *numbers, result.constant, result.head_pose)
+        sizes = [len(result.fold) for result in self.folds]
         baselines = [
             None if None in values else float(np.average(values, weights=sizes))  # type: ignore[arg-type]
             for values in ([r.constant for r in self.folds], [r.head_pose for r in self.folds])
         ]
-        table.add("all", sum(sizes), float(self.errors.mean()), *average_precision(self.errors), *baselines)
+        table.add("all", sum(sizes), *_means(self.errors), *baselines)
         return table
 
     def groups(self) -> Table:
         """Return a row for each group of samples that is not empty, all folds together."""
-        table = Table(["by", "group", "samples", "error", *(f"ap_{limit}" for limit in AP_DEGREES)])
+        table = Table(["by", "group", "samples", *self._columns()])
         for (kind, group), mask in self._masks().items():
-            errors = self.errors[mask]
-            if errors.size:
-                table.add(kind, group, len(errors), float(errors.mean()), *average_precision(errors))
+            if mask.any():
+                inside = {name: errors[mask] for name, errors in self.errors.items()}
+                table.add(kind, group, int(mask.sum()), *_means(inside))
         return table
 
     def zones(self) -> Table:
         """Return a row for each zone head and fold, and one for all samples; none where there are no zones.
 
         ``fine`` is the share of samples whose zone of 122 is right; ``coarse`` that of ten, of samples that do not look
-        elsewhere, and ``coarse_with_elsewhere`` of all; ``official_tester_ap`` is too high, see there.
+        elsewhere, and ``coarse_with_elsewhere`` of all. ``fine`` is the zone AP; ``official_tester_ap``, what the
+        authors' tester prints in its place, is too high.
         """
-        table = Table(["head", "fold", "samples", "fine", "coarse", "coarse_with_elsewhere", "official_tester_ap"])
+        too_high = ["official_tester_ap"] if "published" in self.errors else []
+        table = Table(["head", "fold", "samples", "fine", "coarse", "coarse_with_elsewhere", *too_high])
         for head in self.folds[0].found.zones:
             parts = [(str(r.fold.number), r.found.zones[head], r.fold.zone) for r in self.folds]
             for fold, zone, truth in [*parts, ("all", *self._zones(head))]:
                 counts = confusion(zone, truth, self.coarse)
                 shares = coarse_accuracy(counts), coarse_accuracy(counts, with_elsewhere=True)
                 coarse = [None if np.isnan(share) else share for share in shares]
-                table.add(head, fold, len(zone), fine_accuracy(zone, truth), *coarse, official_tester_ap(zone, truth))
+                ap = [official_tester_ap(zone, truth)] if too_high else []
+                table.add(head, fold, len(zone), fine_accuracy(zone, truth), *coarse, *ap)
         return table
 
     def recalls(self) -> Table:
@@ -145,7 +150,7 @@ class Evaluation:
             for name, row in zip(COARSE_ZONES, self.confusion(head).tolist(), strict=True):
                 counts.add(name, *row)
             tables[f"confusion_{head.replace(' ', '_')}"] = counts
-        report = {"made_by": self.made_by, "note": self.note or None, "exact_error": self._exact_error()}
+        report = {"made_by": self.made_by, "note": self.note or None}
         rows = {name: [dict(zip(t.columns, row, strict=True)) for row in t.rows] for name, t in tables.items()}
         save_tables(out, tables, report | rows)
         for result in self.folds:
@@ -153,10 +158,8 @@ class Evaluation:
             gaze = official_angles(fold.normalised_vectors)
             write_logs(Path(out) / f"fold{fold.number}{GAZES}", fold.names, result.found, gaze, fold.zone)
 
-    def _exact_error(self) -> float:
-        """Return the mean error without the clipping that gives perfect predictions 0.0256 degrees."""
-        parts = [angular_error(r.found.gaze, official_angles(r.fold.normalised_vectors)) for r in self.folds]
-        return float(np.concatenate(parts).mean())
+    def _columns(self) -> list[str]:
+        return [*(f"error_{name}" for name in self.errors), *(f"ap_{limit}" for limit in AP_DEGREES)]
 
     def _zones(self, head: str) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
         found = np.concatenate([result.found.zones[head] for result in self.folds])
@@ -175,7 +178,8 @@ def evaluate(
     data: str | Path,
     weights: str | Path = "",
     *,
-    logs: str | Path = "",
+    results: str | Path = "",
+    protocols: Iterable[str] = tuple(PROTOCOLS),
     folds: Iterable[int] = FOLDS,
     device: str = "auto",
     dtype: str = "float32",
@@ -187,8 +191,9 @@ def evaluate(
     Args:
         data: its folder, or one laid out as it; the zone map is that of its ``class.label``, if there is one.
         weights: a network, whatever `load_model` takes; ``{fold}`` in it stands for the number of the fold.
-        logs: instead of weights, predictions in a ``*.log_dir`` as the authors' tester writes it, with ``*.log_zone``
-            beside it for zones; ``{fold}`` in it stands for the number of the fold.
+        results: instead of weights, a folder of predictions, ``fold1.log_dir`` and so on, as the authors' tester writes
+            them, with ``fold1.log_zone`` beside it for zones.
+        protocols: what to measure, of `PROTOCOLS`; shares below a limit are by the first.
         folds: which ones are tested on.
         device: where networks run.
         dtype: precision of their arithmetic.
@@ -196,41 +201,40 @@ def evaluate(
         say: told what is to be known of the result.
 
     Raises:
-        InputError: if the data, the weights or the logs are not what they should be.
+        InputError: if the data, the weights or the results are not what they should be.
     """
+    protocols = check_protocols(protocols, PROTOCOLS)
     numbers = list(dict.fromkeys(folds))
     if not numbers:
         raise InputError("no fold is named; there are 1, 2 and 3")
-    if bool(weights) == bool(logs):
-        raise InputError("give either weights or logs")
-    if logs and len(numbers) > 1 and FOLD not in str(logs):
-        raise InputError(f"{logs}: one file for {len(numbers)} folds; {FOLD} in its name stands for a fold's number")
+    if bool(weights) == bool(results):
+        raise InputError("give either weights or results")
     if batch < 1:
         raise InputError(f"batch is {batch}; it must be at least 1")
     tested = {number: read_fold(data, number) for number in numbers}
     others = {n: read_fold(data, n) for n in FOLDS if n not in tested and label_file(data, n).is_file()}
-    known, results, note = tested | others, [], ""
+    known, made, note = tested | others, [], ""
     for number, fold in tested.items():
-        if logs:
-            found = read_logs(str(logs).replace(FOLD, str(number)), fold.names)
+        if results:
+            found = read_logs(Path(results) / f"fold{number}{GAZES}", fold.names)
         else:
             found, note = _predict(fold, str(weights).replace(FOLD, str(number)), device, dtype, batch, say)
-        results.append(_result(fold, found, [known[n] for n in sorted(known) if n != number]))
-    if len({(tuple(result.found.zones), result.found.counts) for result in results}) > 1:
-        raise InputError(f"{weights or logs}: zones for some folds and not for others; all must be of one variant")
+        made.append(_result(fold, found, [known[n] for n in sorted(known) if n != number], protocols))
+    if len({(tuple(result.found.zones), result.found.counts) for result in made}) > 1:
+        raise InputError(f"{weights or results}: zones for some folds and not for others; all must be of one variant")
     if weights and len(numbers) > 1 and FOLD not in str(weights):
         say(f"{weights}: one network for {len(numbers)} folds; it must have been trained on none of them")
-    if any(result.head_pose is None for result in results):
+    if any(result.head_pose is None for result in made):
         say(f"{data}: not every baseline; they need the labels of another fold, and a head pose in every line")
     zone_map = Path(data) / "class.label"
     coarse = read_zone_map(zone_map) if zone_map.is_file() else coarse_of_fine()
-    return Evaluation(results, coarse, str(weights or logs), note)
+    return Evaluation(made, coarse, str(weights or results), note)
 
 
 def _predict(
     fold: Fold, weights: str, device: str, dtype: str, batch: int, say: Callable[[str], None]
 ) -> tuple[Predictions, str]:
-    """Return the predictions of a network, and what is to be known of its weights."""
+    """Return the predictions of a network, and a note on its weights."""
     model = load_model(weights)
     place = resolve_device(device)
     samples = FaceSamples([fold], model.config.variant, model.config.image_size, say=say)
@@ -239,9 +243,14 @@ def _predict(
         return predict_fold(network, samples, model.config, batch, advance), model.notice
 
 
-def _result(fold: Fold, found: Predictions, others: Sequence[Fold]) -> FoldResult:
+def _means(errors: Mapping[str, NDArray[np.float64]]) -> list[float]:
+    """Return the mean error by each protocol, and the shares of small ones by the first."""
+    return [*(float(each.mean()) for each in errors.values()), *average_precision(next(iter(errors.values())))]
+
+
+def _result(fold: Fold, found: Predictions, others: Sequence[Fold], protocols: Sequence[str]) -> FoldResult:
     gaze = official_angles(fold.normalised_vectors)
-    errors = published_angular_error(found.gaze, gaze)
+    errors = {name: PROTOCOLS[name](found.gaze, gaze) for name in protocols}
     if not others:
         return FoldResult(fold, found, errors, None, None)
     training = official_angles(np.concatenate([other.normalised_vectors for other in others]))
