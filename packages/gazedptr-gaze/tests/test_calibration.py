@@ -136,6 +136,7 @@ def test_too_few_labels() -> None:
         ({"zones": ["a", "b"]}, "means and precision do not fit"),
         ({"zones": ["a", "a", "b"]}, "zones should be names, each once"),
         ({"precision": [[1, 0, 0], [0, 1, 0], [0, 0, 1]]}, "means and precision do not fit"),
+        ({"precision": np.eye(6)[:5].tolist()}, "means and precision do not fit"),
         ({"precision": (-np.eye(6)).tolist()}, "symmetric, positive definite"),
         ({"precision": (np.eye(6) + np.eye(6, k=1) / 4).tolist()}, "symmetric, positive definite"),
         ({"frames": "many"}, "frames should be a whole number"),

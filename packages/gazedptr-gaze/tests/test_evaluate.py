@@ -246,12 +246,13 @@ def test_baselines_come_from_the_other_folds(tmp_path: Path) -> None:
     for name in ("constant", "head_pose", "error_sound"):
         assert both["all"][name] == pytest.approx((4 * both["1"][name] + 2 * both["2"][name]) / 6)
 
-    said: list[str] = []
-    write_fold(tmp_path, 3, right, [3] * 2, head="-")
-    found = rows(evaluate(tmp_path, results=tmp_path, folds=[1], say=said.append).summary())["all"]
-    assert found["constant"] == pytest.approx(np.degrees(0.4))
-    assert found["head_pose"] is None
-    assert ["not every baseline" in line for line in said] == [True]
+    for head in ("-", "0,nan,0", "0,0"):
+        said: list[str] = []
+        write_fold(tmp_path, 3, right, [3] * 2, head=head)
+        found = rows(evaluate(tmp_path, results=tmp_path, folds=[1], say=said.append).summary())["all"]
+        assert found["constant"] == pytest.approx(np.degrees(0.4))
+        assert found["head_pose"] is None
+        assert ["not every baseline" in line for line in said] == [True]
     for number in (2, 3):
         (tmp_path / "Norm" / "label_class" / f"train{number}.txt").unlink()
     found = rows(evaluate(tmp_path, results=tmp_path, folds=[1], say=silent).summary())["all"]

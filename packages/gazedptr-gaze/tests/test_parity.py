@@ -76,11 +76,14 @@ def seen(model: nn.Module) -> dict[str, Tensor]:
 
         return hook
 
+    def stage_of(number: int) -> Callable[[Any], Any]:
+        return lambda stages: stages[number].clone()
+
     for name, module in model.named_modules():
         published = {"normalised": "bnorm", "original": "borigin"}.get(name.partition(".")[0])
         if published and name.endswith(".trunk"):
             for stage in range(4):
-                module.register_forward_hook(keep(f"{published}/stage{stage + 1}", lambda v, s=stage: v[s].clone()))
+                module.register_forward_hook(keep(f"{published}/stage{stage + 1}", stage_of(stage)))
         elif published and name.endswith(".pyramid"):
             module.register_forward_hook(keep(f"{published}/pyramid", lambda v: v))
         elif published and name.endswith(".transformer"):
@@ -142,7 +145,7 @@ def test_fast_path_is_the_reference(variant: str, networks: Load, golden: Callab
 @torch.no_grad()
 def test_modules(networks: Load, golden: Callable[[str], GoldenCase], make_input: Callable[..., Tensor]) -> None:
     case, model = golden("modules"), networks("gazedptr_v2")
-    given = {
+    given: dict[str, Any] = {
         name: make_input(spec) if "npz" not in spec and "cells" not in spec else None
         for name, spec in case.about["inputs"].items()
     }
@@ -155,7 +158,12 @@ def test_modules(networks: Load, golden: Callable[[str], GoldenCase], make_input
     cells = deterministic.uniform_input(spec["tag"], spec["cells"])
     height, width = spec["shape"][2:]
     image = torch.from_numpy(cells.repeat(16, 2).repeat(16, 3)[:, :, :height, :width])
-    for network in (model, as_reference(model), for_inference(model, torch.device("cpu"), torch.float64).network):
+    paths: tuple[Any, ...] = (
+        model,
+        as_reference(model),
+        for_inference(model, torch.device("cpu"), torch.float64).network,
+    )
+    for network in paths:
         found: dict[str, Tensor] = {}
         stream, pose, zones = network.normalised, network.pose, network.zones
         found |= {f"base_model/stage{n}": stage for n, stage in enumerate(stream.trunk(image), start=1)}

@@ -104,7 +104,7 @@ def test_wrong_lines_of_csv(tmp_path: Path) -> None:
         (f"{header}\n{line}\n{line},,", f"line 3: {len(COLUMNS) + 2} columns; there should be {len(COLUMNS)}"),
         (f"{header}\n{line.replace('14,', '14.5,', 1)}", "line 2: frame is 14.5"),
         (f'{header}\n{line}\n"{line}', "line 3: not CSV"),
-        (f"{header}\n" + line.replace(",-1,", ",0,1,", 1).removesuffix(","), "line 2: box is [1, None, None, None]"),
+        (f"{header}\n" + line.replace(",-1,", ",0,1,", 1).removesuffix(","), "line 2: box is [1.0, None, None, None]"),
     ]:
         path.write_text(content)
         assert told in refusal(read_records, path)

@@ -115,6 +115,11 @@ def normalise(
     return Normalisation(rotation, warp, scale, size)
 
 
+def normalise_square(camera: ArrayLike, centre: ArrayLike, head: ArrayLike, side: int) -> Normalisation:
+    """Return the virtual camera of `normalise` with an image of ``side`` pixels that shows as much as usual."""
+    return normalise(camera, centre, head, focal=FOCAL * side / SIZE[0], size=(side, side))
+
+
 def _seen(to_source: Array, size: tuple[int, int], shape: tuple[int, ...]) -> tuple[int, int, int, int]:
     """Return left, top, right, bottom of the part of an image that a virtual camera sees, with room for blurring."""
     width, height = size

@@ -23,7 +23,7 @@ from .face_renderer import Look, Pose, render_face
 from .head_mesh import Head
 from .head_pose import head_pose
 from .ivgaze import FOLDS, NORMALISED, ORIGINAL
-from .normalisation import DISTANCE, FOCAL, SIZE, Normalisation, normalise
+from .normalisation import SIZE, Normalisation, normalise_square
 from .rotations import to_matrices, to_vectors
 from .synthetic_cabin import draw_camera, draw_target
 from .zones import FINE_ZONES
@@ -97,14 +97,7 @@ def draw_driver(head: Head, rng: np.random.Generator, *, size: int = SIZE[0], sp
     pixels = landmarks @ camera.matrix.T
     found = pixels[:, :2] / pixels[:, 2:] + rng.normal(0, LANDMARK_NOISE, (len(pixels), 2))
     estimated = head_pose(found, camera)
-    virtual = normalise(
-        camera.matrix,
-        estimated.centre,
-        estimated.rotation,
-        focal=FOCAL * size / SIZE[0],
-        distance=DISTANCE,
-        size=(size, size),
-    )
+    virtual = normalise_square(camera.matrix, estimated.centre, estimated.rotation, size)
     return RenderedDriver(
         virtual.face(image),
         crop_face(image, found, size),

@@ -1,4 +1,4 @@
-"""What a calibration found, as JSON files."""
+"""Results of a calibration as JSON files."""
 
 from __future__ import annotations
 

@@ -205,15 +205,11 @@ def _fields(cells: dict[str, str]) -> dict[str, Any]:
     return fields
 
 
-def _number(cell: str) -> int | float | str | None:
-    if not cell:
-        return None
-    for kind in (int, float):
-        try:
-            return kind(cell)
-        except ValueError:
-            pass
-    return cell
+def _number(cell: str) -> float | str | None:
+    try:
+        return float(cell) if cell else None
+    except ValueError:
+        return cell
 
 
 def _json_lines(path: Path, text: str) -> Iterator[tuple[int, dict[str, Any]]]:

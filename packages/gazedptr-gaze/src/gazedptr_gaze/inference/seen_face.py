@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from ..data.camera import Camera
 from ..data.crop import WIDER, crop_face
 from ..data.head_pose import FACE, HeadPose, head_pose
-from ..data.normalisation import DISTANCE, FOCAL, SIZE, Normalisation, normalise
+from ..data.normalisation import Normalisation, normalise_square
 from .faces import Face
 
 __all__ = ["SeenFace", "see_face"]
@@ -57,14 +57,7 @@ def see_face(
         InputError: if no head pose has the face before the camera, or it lies outside of the image.
     """
     pose = head_pose(face.landmarks, camera, face.model)
-    virtual = normalise(
-        camera.matrix,
-        pose.centre,
-        pose.rotation,
-        focal=FOCAL * size / SIZE[0],
-        distance=DISTANCE,
-        size=(size, size),
-    )
+    virtual = normalise_square(camera.matrix, pose.centre, pose.rotation, size)
     # The crop goes by the corners of eyes and mouth; a finder that knows others leaves them to the pose.
     corners = face.landmarks[: len(FACE)] if len(face.model) >= len(FACE) else pose.landmarks(camera)
     low, high = corners.min(axis=0), corners.max(axis=0)
