@@ -315,6 +315,14 @@ def test_one_network_for_several_folds_is_told(drivers: Path, saved: Callable[[A
     assert made.zones().rows == made.recalls().rows == []
 
 
+def test_what_is_to_be_known_of_weights_is_told(drivers: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    network, said = GazePTR(GazeConfig("gazeptr", **SMALL)), list[str]()
+    network.notice = "only to try things out"
+    monkeypatch.setattr("gazedptr_gaze.evaluation.protocols.load_model", lambda _: network)
+    made = evaluate(drivers, "demo", folds=[1], device="cpu", say=said.append)
+    assert said == ["only to try things out"] == [made.note]
+
+
 def test_batches_change_nothing(drivers: Path) -> None:
     network = GazePTR(GazeConfig("gazeptr", **SMALL)).eval()
     samples, count = FaceSamples([read_fold(drivers, 1)], "gazeptr", 64), []
