@@ -96,12 +96,12 @@ def test_rays_as_by_triangles() -> None:
 
 def test_zones_of_records(cabin: Path) -> None:
     vector = tuple(towards((-100, 150, 100))[0])
-    records = [FrameGaze("a", 0, 0, 0, vector=vector, origin=(0, 0, 600)), FrameGaze("a", 1, 0.1)]  # type: ignore[arg-type]
+    records = [FrameGaze("a", 0, 0, 0, vector=vector, origin=(0, 0, 600)), FrameGaze("a", 1, 0.1)]
     found = with_cabin_zones(records, read_zones(cabin))
     assert (found[0].cabin_zone, found[0].cabin_probability) == ("display", 1)
     assert found[1] == records[1]
     assert with_cabin_zones(records[1:], read_zones(cabin)) == records[1:]
-    nowhere = [FrameGaze("drive.mp4", 7, 0, 0, vector=vector)]  # type: ignore[arg-type]
+    nowhere = [FrameGaze("drive.mp4", 7, 0, 0, vector=vector)]
     assert "drive.mp4, frame 7: the gaze has no origin" in one_line(with_cabin_zones, nowhere, read_zones(cabin))
     assert "needs gaze origins" in one_line(read_zones(cabin).of, [vector], None)
 

@@ -28,7 +28,7 @@ BIAS = (0.08, -0.05)
 def gazes(count: int, centres: Any = CENTRES, origin: bool = True) -> list[LabelledFrame]:
     """Frames that are labelled with zones, ``count`` of each, with gazes about the zone's angles."""
     rng = np.random.default_rng(0)
-    frames = []
+    frames: list[LabelledFrame] = []
     for zone, angles in centres.items():
         for vector in official_vectors(np.array(angles) + rng.normal(scale=0.05, size=(count, 2))):
             where = tuple(rng.normal((0, 0, 600), 20)) if origin else None
@@ -41,7 +41,7 @@ def points(bias: Sequence[float], count: int, noise: float = 0.0, labels: Sequen
     """Frames with gazes at points 600 mm from the face that miss them by a bias."""
     rng = np.random.default_rng(1)
     origin = np.array([20.0, -10.0, 650.0])
-    frames = []
+    frames: list[LabelledFrame] = []
     for angles in rng.uniform(-0.5, 0.5, size=(count, 2)):
         target = angles if tuple(labels) != POINT else origin + 600 * official_vectors(angles)
         vector = tuple(official_vectors(angles - bias + rng.normal(scale=noise, size=2)))
@@ -224,7 +224,7 @@ def test_bias_is_applied() -> None:
     ]
     found = bias.correct(records)
     assert found[0] == records[0]
-    np.testing.assert_allclose(official_angles([r.vector for r in found[1:]]), bias.apply(angles))  # type: ignore[arg-type, misc]
+    np.testing.assert_allclose(official_angles([r.vector for r in found[1:]]), bias.apply(angles))  # type: ignore[arg-type]
     assert (found[1].yaw, found[1].frame) == (0.5, 1)
     assert bias.correct(records[:1]) == records[:1]
 
@@ -312,7 +312,7 @@ def test_damage(tmp_path: Path) -> None:
         ("zones", train_zone_classifier(gazes(5)), read_zones),
         ("bias", find_bias(points(BIAS, 5)), read_bias),
     ):
-        made.save(tmp_path / name / f"{name}.json")  # type: ignore[attr-defined]
-        samples.append(Sample(tmp_path / name / f"{name}.json", read, name))  # type: ignore[arg-type]
+        made.save(tmp_path / name / f"{name}.json")
+        samples.append(Sample(tmp_path / name / f"{name}.json", read, name))
     assert list(fuzz(samples, tmp_path / "damaged", 5, most=150)) == []
     assert isinstance(read_zones(tmp_path / "zones" / "zones.json"), ZoneClassifier)

@@ -63,6 +63,9 @@ def test_detections_become_pixels() -> None:
     np.testing.assert_allclose(found[0][1], [60, 60])
     np.testing.assert_allclose(found[1][0], [(50 + 3) * 2, (30 - 2) * 2 - 50])
     np.testing.assert_allclose(found[1][2:4], [[(50 - 8) * 2, 30 * 2 - 50], [(50 + 8) * 2, 30 * 2 - 50]])
+    upright = BlazeFace(detector, ((5, 2), (2, 1)), 0.6)(np.ascontiguousarray(image.transpose(1, 0, 2)))  # type: ignore[arg-type]
+    np.testing.assert_allclose(upright[0][0], [(75 + 3) * 2 - 50, (75 - 2) * 2])
+    BlazeFace(detector, ((5, 2), (2, 1)), 0.6)(image)  # type: ignore[arg-type]
     assert detector.image[:24].max() == detector.image[76:].max() == -1
     assert detector.image[26:74].min() == 1
 

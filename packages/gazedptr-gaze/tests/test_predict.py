@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from gazedptr_gaze import Camera, GazeOutput, Predictor
 from gazedptr_gaze.data.conventions import official_angles
-from gazedptr_gaze.data.head_pose import FACE_AND_NOSE, FIVE_POINTS, head_pose
+from gazedptr_gaze.data.head_pose import FACE, FACE_AND_NOSE, FIVE_POINTS, HeadPose, head_pose
 from gazedptr_gaze.data.normalisation import normalise
 from gazedptr_gaze.data.rotations import to_matrices
 from gazedptr_gaze.data.zones import COARSE_ZONES, coarse_of_fine
@@ -68,6 +68,16 @@ def test_true_angles_become_the_true_vector(
     np.testing.assert_allclose(result.origins[0], person.centre, rtol=1e-3, atol=1e-3)
     np.testing.assert_allclose(result.heads, [head_pose(person.face.landmarks, person.camera).angles], atol=1e-9)
     np.testing.assert_allclose(result.gaze, official_angles(expected.gaze(truth))[None], atol=1e-3)
+
+
+@pytest.mark.parametrize(
+    ("turn", "angles"),
+    [((0, -0.3, 0), (0.3, 0, 0)), ((0.2, 0, 0), (0, 0.2, 0)), ((0, 0, 0.4), (0, 0, 0.4)), ((0, 0, 0), (0, 0, 0))],
+)
+def test_angles_of_a_head(turn: tuple[float, ...], angles: tuple[float, ...]) -> None:
+    """Yaw + where the face looks to the right of the image, pitch + down, roll + clockwise."""
+    pose = HeadPose(to_matrices(turn), np.array([0, 0, 500.0]), 0.0)
+    np.testing.assert_allclose(pose.angles, np.degrees(angles), atol=1e-9)
 
 
 def test_what_the_networks_see(person: Any, looker: Any) -> None:
@@ -253,8 +263,6 @@ def test_a_lens_that_distorts(person: Any, looker: Any) -> None:
 
 def head_points(person: Any) -> NDArray[np.float64]:
     """Return the landmarks (6, 3) of a person in the frame of the camera."""
-    from gazedptr_gaze.data.head_pose import FACE
-
     return np.asarray(FACE @ person.rotation.T + person.centre)
 
 

@@ -162,8 +162,8 @@ def test_labels_are_consistent(rendered: Path) -> None:
 
 def test_images_depend_on_the_seed_alone(rendered: Path, tmp_path: Path) -> None:
     settings = {"size": SIZE, "spread": 0}
-    write_rendered_drivers(tmp_path / "more", [[HEAD, HEAD], [HEAD], [HEAD]], 2, seed=9, **settings)  # type: ignore[arg-type]
-    write_rendered_drivers(tmp_path / "other", [[HEAD]] * 3, 1, seed=10, **settings)  # type: ignore[arg-type]
+    write_rendered_drivers(tmp_path / "more", [[HEAD, HEAD], [HEAD], [HEAD]], 2, seed=9, **settings)
+    write_rendered_drivers(tmp_path / "other", [[HEAD]] * 3, 1, seed=10, **settings)
     usual, more, other = contents(rendered), contents(tmp_path / "more"), contents(tmp_path / "other")
     # the second head of the first fold is person 1, who is the only one of the second fold here
     shared = {name for name in usual.keys() & more.keys() if name.endswith(".jpg")}

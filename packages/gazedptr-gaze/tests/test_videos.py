@@ -224,7 +224,10 @@ def test_smoothing_is_that_of_unit_vectors(predictor: Any, person: Any) -> None:
     turned = smooth.faces[0].virtual.gaze(smooth.vectors)
     np.testing.assert_allclose([np.sin(smooth.gaze[0, 0]) * np.cos(smooth.gaze[0, 1])], turned[:, 0], atol=1e-6)
     # after a gap there is nothing to smooth with
-    np.testing.assert_allclose(follow(late, 9.0).vectors, late.vectors)
+    follow = Tracker(smoothing=20)
+    follow(first, 0.0)
+    assert np.abs(follow(second, 0.25).vectors - second.vectors).max() > 0.1
+    np.testing.assert_allclose(follow(late, 3.0).vectors, late.vectors)
     vectors_of(predictor, [0.2, 0.0])
     plain: Any = Tracker()
     plain(first, 0.0)
@@ -249,6 +252,10 @@ def test_faces_keep_their_ids(people: Any, tiny: Callable[..., Any]) -> None:
         ids.append(
             {round(float(face.pose.centre[0]), -1): id for face, id in zip(result.faces, result.ids, strict=True)}
         )
+    # two faces that both stand where one was
+    near = people((0, 0, 0), (-84, 0, 600))
+    seen = iter([[left.face, near.face]])
+    assert sorted(follow(predictor(left.photo()), 0.4).ids) == [1, 3]
     assert ids[0] == {80.0: 0, -90.0: 1}
     assert ids[1] == {70.0: 0}
     assert ids[2] == {70.0: 0, -90.0: 1}

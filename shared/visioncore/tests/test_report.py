@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 from visioncore.errors import InputError
-from visioncore.report import DemoReport, Table, figure_grid, print_table, write_json
+from visioncore.report import DemoReport, Table, figure_grid, html_page, print_table, write_json
 
 
 @pytest.fixture
@@ -39,6 +39,25 @@ def test_large_numbers_are_not_in_powers_of_ten() -> None:
     table = Table(("n",))
     table.add(1234567.8)
     assert "| 1234568 |" in table.markdown()
+
+
+def test_html() -> None:
+    table = Table(("<b>", "PSNR"))
+    table.add('a & "b" <script>', 28.123456)
+    table.add("c", None)
+    assert table.html() == (
+        "<table>\n<tr><th>&lt;b&gt;</th><th>PSNR</th></tr>\n"
+        "<tr><td>a &amp; &quot;b&quot; &lt;script&gt;</td><td>28.12</td></tr>\n"
+        "<tr><td>c</td><td></td></tr>\n</table>\n"
+    )
+
+
+def test_page_escapes_its_titles() -> None:
+    page = html_page("a <b>", "c & d", "<article>e</article>")
+    assert "<title>a &lt;b&gt;</title>" in page
+    assert "<h1>a &lt;b&gt;</h1>" in page
+    assert "c &amp; d" in page
+    assert "<article>e</article>" in page
 
 
 def test_csv_keeps_full_precision(table: Table, tmp_path: Path) -> None:

@@ -200,7 +200,129 @@ def check_labels(data: Path, folds: tuple[int, ...] = (1, 2, 3)) -> LabelCheck:
     return checked
 
 
-COMMANDS, main = program(METHOD, demo, predict, train, evaluate, check_labels, convert, export, bench, info, weights)
+RecordFiles = Annotated[
+    options.Positional[tuple[Path, ...]], tyro.conf.arg(help="records that predict wrote: .csv or .jsonl files")
+]
+Driver = Annotated[int, tyro.conf.arg(help="id of the driver's face in the records")]
+
+
+def calibrate(records: RecordFiles, targets: Path, out: Path = Path("out/bias.json"), face: Driver = 0) -> None:
+    """Find the bias of a person's gazes from 5 to 20 points that were looked at.
+
+    The bias is a constant offset in yaw and pitch, in the frame of the camera. Its gain is measured on points left out.
+
+    Args:
+        targets: a CSV list with frame (and source) and either x, y, z, the point in mm in the frame of the camera, or
+            yaw, pitch, the true angles there in radians. Lines with equal targets are one point.
+        out: the JSON file, for predict --calibration.
+    """
+    from .evaluation.find_bias import COLUMNS, find_bias
+    from .inference.labelled_frames import read_labelled_frames
+    from .inference.records import read_all_records
+
+    frames = read_labelled_frames(targets, COLUMNS, "a list of targets", read_all_records(records), face)
+    bias = find_bias(frames)
+    bias.save(out)
+    say(f"bias of {bias.points} points, {bias.outliers} of them outliers: {bias}")
+    say(f"mean error {bias.error_before:.2f} degrees before, {bias.error_after:.2f} after, on points left out")
+    say(f"calibration: {out}")
+
+
+def calibrate_zones(
+    records: RecordFiles = (), labels: str = "", cabin: str = "", out: Path = Path("out/zones.json"), face: Driver = 0
+) -> None:
+    """Learn the zones of a cabin from labelled frames, or check a file with their geometry.
+
+    The zones are learnt by linear discriminant analysis of gaze vectors and origins, and measured on frames left out.
+    Frames of one glance are alike, which flatters that: label frames of several glances at each zone.
+
+    Args:
+        labels: a CSV list with frame (and source) and zone, its name or elsewhere.
+        cabin: check this YAML file and show its zones: polygons, rectangles, planes in mm in the frame of the camera.
+        out: the JSON file of what was learnt, for predict --cabin.
+    """
+    from visioncore.report import print_table
+
+    from .inference.cabin import read_cabin
+    from .inference.labelled_frames import read_labelled_frames
+    from .inference.records import read_all_records
+    from .inference.zone_classifier import train_zone_classifier
+
+    if bool(cabin) == bool(labels) or bool(labels) != bool(records):
+        raise InputError("calibrate-zones: give either --cabin, or records and --labels")
+    if cabin:
+        print_table(read_cabin(cabin).table(), title=cabin)
+        return
+    frames = read_labelled_frames(Path(labels), ("zone",), "a list of labelled frames", read_all_records(records), face)
+    zones = train_zone_classifier(frames)
+    zones.save(out)
+    say(f"{len(zones.zones)} zones of {zones.frames} frames; {100 * zones.accuracy:.1f} % right of frames left out")
+    say(f"zones: {out}")
+
+
+def glances(
+    records: RecordFiles,
+    out: Path = Path("out/glances"),
+    road: tuple[str, ...] = (),
+    cabin: str = "",
+    shortest: float = 0.12,
+    bridged: float = 0.3,
+    face: Driver = 0,
+) -> None:
+    """Measure a driver's glances: time for each zone, transitions, eyes off the road; with a report as one HTML file.
+
+    Args:
+        out: folder for the tables, glances.png and report.html.
+        road: zones that count as eyes on the road; by default both sides of the windshield.
+        cabin: zones of the user's own cabin, a YAML file or what calibrate-zones wrote, in place of those in records.
+        shortest: seconds that a glance lasts at least; shorter stays count for the glance that follows.
+        bridged: seconds without data, such as a blink, that do not break a glance.
+    """
+    from visioncore.report import print_table, save_figure
+
+    from .evaluation.drive_report import write_drive_report
+    from .evaluation.glance_figures import overview
+    from .evaluation.glance_tables import dwell_table, save_glances, summary
+    from .evaluation.glances import ROAD, GlanceOptions, find_glances
+    from .inference.records import read_all_records
+    from .inference.zones import read_zones, with_cabin_zones
+
+    how = GlanceOptions(road or ROAD, shortest, bridged, face)
+    given = read_all_records(records)
+    names: tuple[str, ...] = ()
+    if cabin:
+        zones = read_zones(cabin)
+        given, names = with_cabin_zones(given, zones), zones.names
+    drive = find_glances(given, how, names)
+    save_glances(drive, out)
+    save_figure(overview(drive), out / "glances.png")
+    write_drive_report(drive, given, out / "report.html")
+    print_table(dwell_table(drive), title="time for each zone")
+    measures = summary(drive)
+    say(
+        f"eyes off the road {measures['eyes_off_road_s']:.1f} s ({measures['eyes_off_road_percent']:.1f} % of all "
+        f"glances), at most {measures['longest_off_road_s']:.1f} s at a time; "
+        f"no face in {measures['percent_frames_without_face']:.1f} % of frames"
+    )
+    say(f"tables, figure and report: {out}")
+
+
+COMMANDS, main = program(
+    METHOD,
+    demo,
+    predict,
+    train,
+    evaluate,
+    check_labels,
+    calibrate,
+    calibrate_zones,
+    glances,
+    convert,
+    export,
+    bench,
+    info,
+    weights,
+)
 
 if __name__ == "__main__":
     sys.exit(main())

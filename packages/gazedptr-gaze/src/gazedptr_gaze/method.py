@@ -10,10 +10,10 @@ PACKAGE = __name__.rpartition(".")[0]
 _CHECKPOINTS = (
     Checkpoint(
         name="ivgaze",
-        what="archive of GazePTR, GazeDPTR and GazeDPTR-V2, each trained on two folds of IVGaze; any one .pt file of it",
+        what="archive of the three networks, each trained on two folds of IVGaze; give one .pt file of it",
         address="https://drive.google.com/uc?id=1uc5OkwZJO-KfMSuFAW0Hl-JSwTrfPURq",
         licence="Apache-2.0",
-        terms="the licence is the repository's; the data behind it is for research only: ask its authors before other use",
+        terms="the licence is that of the authors' code; their data is for research: ask them before any other use",
         by_hand=True,
     ),
     Checkpoint(
@@ -74,12 +74,13 @@ METHOD = Method(
 }""",
     licence="Apache-2.0 (this package and its demo weights)",
     weights=(
-        "one archive for the three networks, three files each, is linked from the README of github.com/yihuacheng/IVGaze "
-        "(Apache-2.0); the folder of a file names the fold that it was not trained on; the command weights tells more"
+        "one archive for the three networks, three files each, is linked from the README of "
+        "github.com/yihuacheng/IVGaze (Apache-2.0); the folder of a file names the fold that it was not trained on; "
+        "the command weights tells more"
     ),
     demo=f"{PACKAGE}.demo:demo",
-    demo_shows="Find where rendered drivers look, and measure the error against plain baselines.",
-    demo_data="rendered faces",
+    demo_shows="Predict where a rendered driver looks and measure the error against the truth and simple baselines.",
+    demo_data="rendered heads in a made-up cabin",
     notice="A research tool; nothing it says may be relied on for safety.",
     network=Network(
         model="network.weights:AnyGaze",

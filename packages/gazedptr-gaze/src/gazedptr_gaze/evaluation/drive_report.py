@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 NOTES = (
     "A glance lasts from the moment at which gaze moves towards a zone to the moment at which it moves away (the terms "
-    "are those of ISO 15007). Time without a face or a zone is no glance. Times off the road are glances at other zones "
+    "are those of ISO 15007). Time without a face or a zone is no glance. Times off the road are glances at others "
     "that follow each other without a break."
 )
 
@@ -62,7 +62,7 @@ def write_drive_report(drive: Drive, records: Sequence[FrameGaze], path: str | P
         ),
         _box("Options", _pairs(_options(drive))),
     ]
-    sources = f"{len(drive.seconds)} sources" if len(drive.seconds) > 1 else next(iter(drive.seconds))
+    sources = f"{len(drive.spans)} sources" if len(drive.spans) > 1 else next(iter(drive.spans))
     write_text(path, html_page("Glances of a drive", f"{sources}, {measures['s']:.1f} s", "\n".join(boxes)))
 
 
@@ -73,7 +73,7 @@ def _options(drive: Drive) -> dict[str, str | float]:
         "shortest glance, s": options.shortest,
         "bridged without data, s": options.bridged,
         "face": options.face,
-        **{f"seconds of {source}": seconds for source, seconds in drive.seconds.items()},
+        **{f"s of {source}": end - start for source, (start, end) in drive.spans.items()},
     }
 
 

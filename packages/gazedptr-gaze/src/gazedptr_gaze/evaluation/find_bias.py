@@ -21,7 +21,8 @@ FEWEST = 5
 TYPICAL = np.radians(1.0)
 """Spread of offsets in radians below which none is an outlier."""
 POINT, ANGLES = ("x", "y", "z"), ("yaw", "pitch")
-"""Columns of targets."""
+COLUMNS = (*POINT, *ANGLES)
+"""Columns of targets, of which the first three or the last two are given."""
 
 
 def find_bias(frames: Sequence[LabelledFrame]) -> GazeBias:

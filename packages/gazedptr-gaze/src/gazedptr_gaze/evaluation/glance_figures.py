@@ -12,7 +12,7 @@ from visioncore.report import new_figure
 from ..data.conventions import official_angles
 from ..inference.records import FrameGaze
 from .glance_tables import dwell_table
-from .glances import Drive
+from .glances import Drive, driver_frames
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -20,18 +20,19 @@ if TYPE_CHECKING:
 
 ON, OFF, FAINT = "#14665a", "#c8553d", "#d9dee5"
 """Colours of the road, of all else, and of what matters less."""
-WIDTH = 11.0
+WIDTH, HIGHEST = 11.0, 100.0
 """Inches."""
+MOST = 20
+"""Sources that are drawn; tables have all."""
 
 
 def overview(drive: Drive) -> Figure:
     """Return the glances over time, the dwell times and the transitions in one figure."""
-    zones, sources = len(_zones(drive)), len(drive.seconds)
+    zones, sources = len(_zones(drive)), len(_shown(drive))
     lines, rest = sources * (0.3 * zones + 0.7), 0.32 * zones + 1.6
-    figure = new_figure(WIDTH, lines + rest)
-    figure.set_layout_engine("constrained")
-    above, below = figure.subfigures(2, 1, height_ratios=(lines, rest))
-    _timeline(drive, above.subplots(sources, 1, squeeze=False)[:, 0])
+    figure = _figure(WIDTH, lines + rest)
+    above, below = figure.subfigures(2, 1, squeeze=False, height_ratios=(lines, rest))[:, 0]
+    _timeline(drive, above.subplots(sources, 1, squeeze=False)[:, 0].tolist())
     left, right = below.subplots(1, 2, width_ratios=(3, 2))
     _dwell(drive, left)
     _transitions(drive, right)
@@ -39,18 +40,16 @@ def overview(drive: Drive) -> Figure:
 
 
 def timeline(drive: Drive) -> Figure:
-    """Return the glances of each source over time, a line for each zone."""
-    sources = len(drive.seconds)
-    figure = new_figure(WIDTH, sources * (0.3 * len(_zones(drive)) + 0.7))
-    figure.set_layout_engine("constrained")
-    _timeline(drive, figure.subplots(sources, 1, squeeze=False)[:, 0])
+    """Return the glances of each source over time, a line for each zone; time without a glance is grey."""
+    sources = len(_shown(drive))
+    figure = _figure(WIDTH, sources * (0.3 * len(_zones(drive)) + 0.7))
+    _timeline(drive, figure.subplots(sources, 1, squeeze=False)[:, 0].tolist())
     return figure
 
 
 def dwell(drive: Drive) -> Figure:
     """Return the total time of each zone."""
-    figure = new_figure(WIDTH, 0.32 * len(_zones(drive)) + 0.9)
-    figure.set_layout_engine("constrained")
+    figure = _figure(WIDTH, 0.32 * len(_zones(drive)) + 0.9)
     _dwell(drive, figure.subplots())
     return figure
 
@@ -58,19 +57,17 @@ def dwell(drive: Drive) -> Figure:
 def transitions(drive: Drive) -> Figure:
     """Return how often gaze went from zone to zone."""
     side = 0.45 * len(_zones(drive)) + 2.2
-    figure = new_figure(side + 1.5, side)
-    figure.set_layout_engine("constrained")
+    figure = _figure(side + 1.5, side)
     _transitions(drive, figure.subplots())
     return figure
 
 
 def gaze_over_time(drive: Drive, records: Sequence[FrameGaze]) -> Figure:
     """Return yaw and pitch of the driver's gaze in degrees, in the frame of the camera; gaps where there is none."""
-    figure = new_figure(WIDTH, 2.4 * len(drive.seconds))
-    figure.set_layout_engine("constrained")
-    for axis, source in zip(figure.subplots(len(drive.seconds), 1, squeeze=False)[:, 0], drive.seconds, strict=True):
-        mine = [r for r in records if r.source == source and r.face in (drive.options.face, -1)]
-        mine.sort(key=lambda record: record.frame)
+    sources = _shown(drive)
+    figure = _figure(WIDTH, 2.4 * len(sources))
+    for axis, source in zip(figure.subplots(len(sources), 1, squeeze=False)[:, 0], sources, strict=True):
+        mine = driver_frames(source, [r for r in records if r.source == source], drive.options.face)
         angles = np.full((len(mine), 2), np.nan)
         seen = [i for i, record in enumerate(mine) if record.vector is not None]
         if seen:
@@ -83,11 +80,26 @@ def gaze_over_time(drive: Drive, records: Sequence[FrameGaze]) -> Figure:
     return figure
 
 
+def _figure(width: float, height: float) -> Figure:
+    figure = new_figure(min(width, HIGHEST), min(height, HIGHEST))
+    figure.set_layout_engine("constrained")
+    return figure
+
+
+def _shown(drive: Drive) -> list[str]:
+    return list(drive.spans)[:MOST]
+
+
 def _timeline(drive: Drive, axes: Sequence[Axes]) -> None:
     zones = _zones(drive)
-    for axis, source in zip(axes, drive.seconds, strict=True):
+    for axis, source in zip(axes, _shown(drive), strict=True):
+        start, end = drive.spans[source]
+        axis.set_xlim(start, end)
+        axis.axvspan(start, end, color=FAINT, linewidth=0)
+        glances = [glance for glance in drive.glances if glance.source == source]
+        axis.broken_barh([(g.start, g.duration) for g in glances], (-0.5, len(zones)), facecolors="white")
         for place, zone in enumerate(zones):
-            spans = [(g.start, g.duration) for g in drive.glances if g.source == source and g.zone == zone]
+            spans = [(g.start, g.duration) for g in glances if g.zone == zone]
             axis.broken_barh(spans, (place - 0.4, 0.8), facecolors=ON if zone in drive.options.road else OFF)
         axis.set_yticks(range(len(zones)), [_short(zone) for zone in zones])
         axis.set_ylim(len(zones) - 0.5, -0.5)

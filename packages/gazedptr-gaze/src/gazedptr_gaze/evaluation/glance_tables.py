@@ -17,7 +17,7 @@ def summary(drive: Drive) -> dict[str, float]:
 
     ``s_without_data`` is time without a face or zone, or of stays too short for a glance.
     """
-    total, looked = sum(drive.seconds.values()), drive.glance_seconds
+    total, looked = drive.seconds, drive.glance_seconds
     off = [glance.duration for glance in drive.off_road()]
     off_road = sum(glance.duration for glance in drive.glances if not drive.is_road(glance))
     return {
@@ -85,7 +85,7 @@ def save_glances(drive: Drive, out: str | Path) -> None:
         InputError: if they cannot be written.
     """
     tables = {"dwell": dwell_table(drive), "transitions": transition_table(drive), "glances": glance_table(drive)}
-    report = {"summary": summary(drive), "options": drive.options, "seconds": drive.seconds, "zones": drive.names}
+    report = {"summary": summary(drive), "options": drive.options, "spans_s": drive.spans, "zones": drive.names}
     save_tables(out, tables, report)
 
 

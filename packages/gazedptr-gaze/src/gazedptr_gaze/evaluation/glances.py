@@ -86,7 +86,7 @@ class Drive:
         glances: in order of source and time.
         names: zones that there are, looked at or not.
         options: by which they were found.
-        seconds: {source: time that it covers}.
+        spans: {source: its first time and the end of its last frame}, seconds.
         frames: number of them.
         without_face: frames in which the driver's face was not found.
         without_zone: further frames, with the face but without a zone.
@@ -95,10 +95,15 @@ class Drive:
     glances: tuple[Glance, ...]
     names: tuple[str, ...]
     options: GlanceOptions
-    seconds: Mapping[str, float]
+    spans: Mapping[str, tuple[float, float]]
     frames: int
     without_face: int
     without_zone: int
+
+    @property
+    def seconds(self) -> float:
+        """Return the time of all sources."""
+        return sum(end - start for start, end in self.spans.values())
 
     @property
     def glance_seconds(self) -> float:
@@ -112,12 +117,14 @@ class Drive:
     def off_road(self) -> list[Glance]:
         """Return the times off the road: glances at other zones that follow each other without a break, as one."""
         found: list[Glance] = []
-        for glance in (glance for glance in self.glances if not self.is_road(glance)):
-            last = found[-1] if found else None
-            if last is not None and _follows(last, glance, self.options.bridged):
-                found[-1] = Glance(last.source, last.zone, last.start, glance.end)
-            else:
-                found.append(glance)
+        before: Glance | None = None
+        for glance in self.glances:
+            if not self.is_road(glance):
+                if before and not self.is_road(before) and _follows(before, glance, self.options.bridged):
+                    found[-1] = Glance(glance.source, glance.zone, found[-1].start, glance.end)
+                else:
+                    found.append(glance)
+            before = glance
         return found
 
     def transitions(self) -> NDArray[np.int64]:
@@ -157,25 +164,29 @@ def find_glances(
     if unknown := [zone for zone in options.road if zone not in names]:
         raise InputError(f"no zone {unknown[0]!r}, which should count as the road; there are {', '.join(names)}")
     glances: list[Glance] = []
-    seconds, counts = {}, np.zeros(3, dtype=np.int64)
+    spans, counts = {}, np.zeros(3, dtype=np.int64)
     sources: dict[str, list[FrameGaze]] = {}
     for record in records:
         sources.setdefault(record.source, []).append(record)
     for source, lines in sources.items():
-        frames = _frames(source, lines, options.face)
+        frames = driver_frames(source, lines, options.face)
         zones = [_zone(record, own) for record in frames]
         times = np.array([record.time for record in frames])
         ends = _ends(source, times)
         faces = np.array([record.face == options.face for record in frames])
         counts += (len(frames), (~faces).sum(), sum(zone is None for zone in zones) - (~faces).sum())
-        seconds[source] = float(ends[-1] - times[0])
+        spans[source] = (float(times[0]), float(ends[-1]))
         glances += _segmented(source, zones, times, ends, options)
     total, faceless, zoneless = map(int, counts)
-    return Drive(tuple(glances), tuple(names), options, seconds, total, faceless, zoneless)
+    return Drive(tuple(glances), tuple(names), options, spans, total, faceless, zoneless)
 
 
-def _frames(source: str, records: Sequence[FrameGaze], face: int) -> list[FrameGaze]:
-    """Return one record for each frame in order: that of the driver's face, or one without a face."""
+def driver_frames(source: str, records: Sequence[FrameGaze], face: int) -> list[FrameGaze]:
+    """Return one record for each frame of a source in order: that of the driver's face, or one without a face.
+
+    Raises:
+        InputError: if two records of the face are of one frame.
+    """
     found: dict[int, FrameGaze] = {}
     for record in records:
         if record.face == face and record.frame in found and found[record.frame].face == face:

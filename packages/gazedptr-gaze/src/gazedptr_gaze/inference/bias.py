@@ -52,6 +52,10 @@ class GazeBias:
             told = f"the bias is {yaw:.0f} degrees in yaw and {pitch:.0f} in pitch"
             raise InputError(f"{told}; more than 45 is no person's bias: are the targets in the frame of the camera?")
 
+    def __str__(self) -> str:
+        yaw, pitch = np.degrees([self.yaw, self.pitch])
+        return f"yaw {yaw:+.2f}, pitch {pitch:+.2f} degrees"
+
     def apply(self, angles: ArrayLike) -> Array:
         """Return corrected angles (N, 2), yaw and pitch in radians, of angles in the frame of the camera."""
         return np.asarray(angles, dtype=np.float64) + np.array([self.yaw, self.pitch])

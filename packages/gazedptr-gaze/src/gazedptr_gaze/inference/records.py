@@ -145,6 +145,24 @@ def read_records(path: str | Path) -> list[FrameGaze]:
     return records
 
 
+def read_all_records(paths: Iterable[str | Path]) -> list[FrameGaze]:
+    """Return the records of several files.
+
+    Raises:
+        InputError: as `read_records`, or if two files have records of the same source.
+    """
+    records: list[FrameGaze] = []
+    read: dict[str, Path] = {}
+    for path in map(Path, paths):
+        found = read_records(path)
+        for source in dict.fromkeys(record.source for record in found):
+            if source in read:
+                raise InputError(f"{path}: records of {source}, which {read[source]} has too; each source is read once")
+            read[source] = path
+        records += found
+    return records
+
+
 def _known(path: str | Path) -> Path:
     path = Path(path)
     if path.suffix.lower() not in (".csv", ".jsonl"):

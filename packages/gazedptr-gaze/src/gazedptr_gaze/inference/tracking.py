@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -19,7 +20,7 @@ NEAR = 0.8
 """How far a face moves at most from one frame to the next, over the side of its box."""
 
 
-@dataclass
+@dataclass(eq=False)
 class _Known:
     """A face that was seen before."""
 
@@ -56,7 +57,9 @@ class Tracker:
             time: of the frame in seconds.
         """
         self._known = [known for known in self._known if time - known.time <= FORGET]
-        now = [self._same(result, number, time) for number in range(len(result))]
+        now: list[_Known] = []
+        for number in range(len(result)):
+            now.append(self._same(result, number, time, now))
         self._known = [known for known in self._known if known not in now] + now
         ids = tuple(known.id if self.all_faces else 0 for known in now)
         if not self.smoothing or result.vectors is None or not now:
@@ -65,11 +68,11 @@ class Tracker:
         turned = [seen.virtual.gaze(vector) for seen, vector in zip(result.faces, vectors, strict=True)]
         return replace(result, ids=ids, vectors=vectors, gaze=official_angles(turned).astype(np.float32))
 
-    def _same(self, result: GazeResult, number: int, time: float) -> _Known:
+    def _same(self, result: GazeResult, number: int, time: float, taken: Sequence[_Known]) -> _Known:
         """Return the known face that a face of a result is, moved to where it is now; a new one if there is none."""
         x0, y0, x1, y1 = result.faces[number].box
         centre, vector = np.array([x0 + x1, y0 + y1]) / 2, None if result.vectors is None else result.vectors[number]
-        free = [known for known in self._known if known.time < time]
+        free = [known for known in self._known if known not in taken]
         nearest = min(free, key=lambda known: float(np.linalg.norm(known.centre - centre)), default=None)
         if nearest is None or np.linalg.norm(nearest.centre - centre) > NEAR * (x1 - x0):
             self._next += 1
