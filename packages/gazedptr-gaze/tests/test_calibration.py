@@ -265,10 +265,11 @@ def labels_file(path: Path, rows: Sequence[Sequence[object]]) -> Path:
 
 def test_labelled_frames(tmp_path: Path) -> None:
     records = [FrameGaze("a.mp4", i, i / 30, i % 2, vector=(0, 0, -1)) for i in range(4)]
+    records.append(FrameGaze("a.mp4", 0, 0, 3, vector=(0, 0, -1)))
     path = labels_file(tmp_path / "labels.csv", [("Zone", "frame"), ("mirror", 2), ("display", 0)])
     found = read_labelled_frames(path, ("zone",), "a list", records)
     assert [(frame.label["zone"], frame.record.frame) for frame in found] == [("mirror", 2), ("display", 0)]
-    assert found[1].where == f"{path}, line 3"
+    assert (found[1].where, found[1].record.face) == (f"{path}, line 3", 0)
     labels_file(path, [("frame", "zone", "source"), (1, "mirror", "a.mp4"), (1, "display", "b.mp4")])
     two = [*records, FrameGaze("b.mp4", 1, 0, 1, vector=(0, 0, -1))]
     found = read_labelled_frames(path, ("zone",), "a list", two, face=1)
@@ -284,6 +285,7 @@ def test_labelled_frames(tmp_path: Path) -> None:
         (("7", "mirror"), "line 3: no gaze of face 0 in frame 7 of 'a.mp4' is in the records"),
         (("1", "mirror"), "line 3: no gaze of face 0 in frame 1"),
         (("2", "mirror"), "line 3: no gaze of face 0 in frame 2"),
+        (("4", "mirror"), "line 3: no gaze of face 0 in frame 4"),
         (("0", "mirror"), "line 3: frame 0 is labelled already in line 2"),
         (("3", "mirror", "b.mp4"), "line 3: no gaze of face 0 in frame 3 of 'b.mp4'"),
         (("3", "mirror", "a.mp4", "more"), "line 3: 4 columns"),
@@ -295,6 +297,7 @@ def test_wrong_lines_of_labels(tmp_path: Path, row: Sequence[str], told: str) ->
         FrameGaze("a.mp4", 1, 0.1),
         FrameGaze("a.mp4", 2, 0.2, 0),
         FrameGaze("a.mp4", 3, 0.3, 0, vector=(0, 0, -1)),
+        FrameGaze("a.mp4", 4, 0.4, 1, vector=(0, 0, -1)),
     ]
     path = labels_file(tmp_path / "labels.csv", [("frame", "zone", "source"), (0, "mirror"), row])
     assert told in refusal(lambda each: read_labelled_frames(each, ("zone",), "a list", records), path)
