@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import json
 from collections.abc import Callable, Sequence
 from functools import partial
@@ -29,9 +30,10 @@ from gazedptr_gaze.inference.folds import Predictions, predict_fold
 from visioncore.errors import InputError
 from visioncore.report import Table
 from visioncore.testing.golden import GoldenCase
-from visioncore.testing.suites.base import Run, refuses
+from visioncore.testing.suites.base import Run, as_options, refuses
 
 TINY: dict[str, Any] = {"widths": (4, 4, 8, 8), "blocks": (1, 1, 1, 1), "dim": 8, "heads": 2, "layers": 1}
+FIELDS = {"model.widths": "[4, 4, 8, 8]", "model.dim": 8, "model.heads": 2, "model.layers": 1, "model.image_size": 64}
 SMALL = TINY | {"feed_forward": 16, "n_freqs": 2, "image_size": 64}
 
 
@@ -315,6 +317,14 @@ def test_one_network_for_several_folds_is_told(drivers: Path, saved: Callable[[A
     assert made.zones().rows == made.recalls().rows == []
 
 
+def test_what_is_to_be_known_of_weights_is_told(drivers: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    network, said = GazePTR(GazeConfig("gazeptr", **SMALL)), list[str]()
+    network.notice = "only to try things out"
+    monkeypatch.setattr("gazedptr_gaze.evaluation.protocols.load_model", lambda _: network)
+    made = evaluate(drivers, "demo", folds=[1], device="cpu", say=said.append)
+    assert said == ["only to try things out"] == [made.note]
+
+
 def test_batches_change_nothing(drivers: Path) -> None:
     network = GazePTR(GazeConfig("gazeptr", **SMALL)).eval()
     samples, count = FaceSamples([read_fold(drivers, 1)], "gazeptr", 64), []
@@ -369,15 +379,40 @@ def test_labels_that_share_a_frame_and_labels_that_do_not(run: Run, drivers: Pat
     assert run("check-labels", "--data", drivers, "--folds", "1", "3")[0] == 0
 
 
-def test_commands(run: Run, drivers: Path, published: Path, tmp_path: Path) -> None:
-    words = ("evaluate", "--data", published, "--results", published, "--out", tmp_path / "tables")
-    code, said, _ = run(*words)
+def test_from_training_to_evaluation(run: Run, drivers: Path, tmp_path: Path) -> None:
+    fields = FIELDS | {"model.variant": "gazedptr_v2", "test_fold": 2, "loop.batch_size": 4, "loop.steps": 2}
+    last, tables = tmp_path / "run" / "last", tmp_path / "tables"
+    words = ("train", "--recipe", "demo", "--out", last.parent, "--data", drivers, *as_options(fields))
+    code, said, told = run(*words)
+    assert (code, said) == (0, f"2 steps; weights in {last}\n")
+    assert "12 samples to train on, 2 steps; 6 of fold 2 to validate on" in told
+    validated = [line for line in map(json.loads, (last.parent / "log.jsonl").open()) if "validation" in line]
+    means = []
+    for made_by in (("--weights", last, "--device", "cpu"), ("--results", tables)):
+        code, said, _ = run("evaluate", "--data", drivers, *made_by, "--folds", 2, "--out", tables)
+        assert code == 0
+        assert said.endswith(f"tables: {tables}\n")
+        with (tables / "summary.csv").open() as file:
+            means.append(next(row for row in csv.DictReader(file) if row["fold"] == "all"))
+    assert means[0] == means[1]
+    assert float(means[0]["error_sound"]) == pytest.approx(validated[-1]["validation"]["angular_error"], rel=1e-4)
+    assert {"zones.csv", "recalls.md", "groups.csv", "confusion_log.csv"} <= {path.name for path in tables.iterdir()}
+    code, said, _ = run("check-labels", "--data", drivers)
     assert code == 0
-    assert said.endswith(f"tables: {tmp_path / 'tables'}\n")
-    assert "mean errors in degrees" in said
-    assert "coarse" in said
-    names = {path.name for path in (tmp_path / "tables").iterdir()}
-    assert names >= {"summary.csv", "groups.md", "zones.csv", "recalls.csv", "confusion_log.csv", "fold3.log_zone"}
+
+
+def test_options_that_are_wrong(run: Run, drivers: Path, tmp_path: Path) -> None:
+    out = ("--out", tmp_path / "out")
+    for words, told in (
+        (("evaluate", "--data", drivers, *out), "give either --weights or --results"),
+        (("evaluate", "--data", drivers, "--weights", "none", *out, "--protocols", "exact"), "protocols"),
+        (("evaluate", "--data", tmp_path / "none", "--weights", "none", *out), f"{tmp_path / 'none'}: no such"),
+        (("evaluate", "--data", drivers, "--weights", "none", "--folds", "4", *out), "fold is 4; it must be 1, 2 or 3"),
+        (("train", "--recipe", "demo", "--data", tmp_path / "none", *out), f"{tmp_path / 'none'}: no such"),
+        (("train", "--recipe", "demo", "--imagenet", "none.pth", *out), "none.pth"),
+        (("check-labels", "--data", tmp_path / "none"), f"{tmp_path / 'none'}: no such"),
+    ):
+        refuses(run, *words, told=told)
 
 
 def test_bad_data_is_one_line(run: Run, drivers: Path, tmp_path: Path, saved: Callable[[Any], Path]) -> None:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import copy
+import pickle
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -10,6 +13,7 @@ import torch
 from gazedptr_gaze import GazeConfig, GazeDPTR, GazeDPTRV2, GazePTR, load_model
 from gazedptr_gaze.network.fast import for_inference
 from gazedptr_gaze.network.model import NETWORKS
+from gazedptr_gaze.network.packed_trunk import PackedTrunk, can_pack
 from gazedptr_gaze.network.positional_code import PositionalCode
 from gazedptr_gaze.network.weights import AnyGaze
 from gazedptr_gaze.network.zone_branch import ZoneBranch
@@ -88,6 +92,47 @@ def test_geometry_stays_out_of_autocast() -> None:
         torch.testing.assert_close(code, model.code(given[2]), rtol=0, atol=0)
 
 
+@torch.no_grad()
+def test_the_code_is_the_same_in_every_precision_of_the_network() -> None:
+    """float16 ends at 65504, below the sixteenth power of two; the code and what reads it stay in float32."""
+    model, given = GazeDPTRV2(small("gazedptr_v2")).eval(), inputs("gazedptr_v2", 2)
+    given[-1] *= 1000  # millimetres, whose projections go beyond
+    expected, code = model(*given), model.code(given[2])
+    for dtype, atol in ((torch.bfloat16, 0.1), (torch.float16, 0.01)):
+        fast = for_inference(model, torch.device("cpu"), dtype)
+        assert torch.equal(fast.network.code(given[2]), code)
+        for name in ("pose.pos_encode.0.weight", "zones.planes.0.weight"):
+            assert torch.equal(fast.network.get_parameter(name), model.get_parameter(name)), name
+        assert fast.network.gaze_head.weight.dtype == dtype
+        out = fast(*given)
+        assert all(value.isfinite().all() for value in (out.gaze, out.points, out.zone_logits))
+        torch.testing.assert_close(out.gaze, expected.gaze, rtol=0, atol=atol)
+        torch.testing.assert_close(out.zone_logits[0], expected.zone_logits[0], rtol=0, atol=10 * atol)
+        with torch.autocast("cpu", torch.bfloat16):
+            assert torch.equal(fast.network.code(given[2]), code)
+
+
+@pytest.mark.skipif(not can_pack(torch.device("cpu"), torch.float32), reason="this PyTorch has no oneDNN")
+@torch.no_grad()
+def test_packed_trunks_are_the_trunks() -> None:
+    torch.manual_seed(0)
+    model = GazePTR(replace(small("gazeptr"), blocks=(2, 1, 2, 1))).eval()
+    for norm in model.modules():
+        if isinstance(norm, torch.nn.BatchNorm2d):
+            torch.nn.init.normal_(norm.running_mean, std=0.1)  # type: ignore[arg-type]
+            torch.nn.init.uniform_(norm.running_var, 0.5, 2)  # type: ignore[arg-type]
+    fast = for_inference(model, torch.device("cpu"), torch.float32).network.normalised.trunk
+    assert isinstance(fast, PackedTrunk)
+    for shape in ((1, 3, 64, 48), (2, 3, 64, 48), (1, 3, 37, 32), (0, 3, 64, 48)):
+        faces = torch.rand(shape)
+        assert torch.equal(fast(faces)[-1], fast(faces)[-1])
+        for found, expected in zip(fast(faces), model.normalised.trunk(faces), strict=True):
+            torch.testing.assert_close(found, expected, rtol=1e-5, atol=1e-5)
+    again = pickle.loads(pickle.dumps(copy.deepcopy(fast)))
+    faces = torch.rand(1, 3, 32, 32)
+    assert all(torch.equal(*stages) for stages in zip(again(faces), fast(faces), strict=True))
+
+
 @pytest.mark.parametrize("variant", NETWORKS)
 @torch.no_grad()
 def test_saved_and_loaded(variant: str, tmp_path: Path) -> None:
@@ -122,6 +167,7 @@ def test_shapes_that_are_wrong() -> None:
     [
         ({"zone_head": 4}, "zone_head is 4"),
         ({"n_freqs": 0}, "n_freqs is 0"),
+        ({"n_freqs": 61}, "n_freqs is 61"),
         ({"dropout": 1.0}, "dropout is 1.0"),
         ({"unit": 0.0}, "unit is 0.0"),
     ],

@@ -226,6 +226,8 @@ def evaluate(
         say(f"{weights}: one network for {len(numbers)} folds; it must have been trained on none of them")
     if any(result.head_pose is None for result in made):
         say(f"{data}: not every baseline; they need the labels of another fold, and a head pose in every line")
+    if note:
+        say(note)
     zone_map = Path(data) / "class.label"
     coarse = read_zone_map(zone_map) if zone_map.is_file() else coarse_of_fine()
     return Evaluation(made, coarse, str(weights or results), note)

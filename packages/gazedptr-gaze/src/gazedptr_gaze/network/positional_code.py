@@ -5,6 +5,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
+from visioncore.devices import without_autocast
+
 
 class PositionalCode(nn.Module):
     """Code of vectors.
@@ -27,7 +29,7 @@ class PositionalCode(nn.Module):
 
         They have at least single precision, under autocast as well.
         """
-        with torch.autocast(x.device.type, enabled=False):
+        with without_autocast(x.device):
             x = precise(x, self.double_precision)
             phase = x[..., None, :] * self.frequencies.to(x.dtype)[:, None]
             waves = torch.stack([phase.sin(), phase.cos()], dim=-2)

@@ -5,6 +5,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from visioncore.devices import without_autocast
+
 from .positional_code import precise
 
 
@@ -30,7 +32,7 @@ def tri_plane_points(gaze: Tensor, origin: Tensor, to_camera: Tensor | None = No
         to_camera: (B, 3, 3), the inverse of the normalisation rotation; None for none.
         double: compute in float64.
     """
-    with torch.autocast(gaze.device.type, enabled=False):
+    with without_autocast(gaze.device):
         ray, origin = gaze_ray(precise(gaze, double)), precise(origin, double)
         if to_camera is not None:
             ray = (precise(to_camera, double) @ ray[..., None])[..., 0]
