@@ -66,8 +66,8 @@ def _side(value: float, positive: str, negative: str) -> str:
     return "center" if abs(value) < 1e-9 else positive if value > 0 else negative
 
 
-def main(path: Path = Path(__file__).with_name("conventions.png")) -> None:
-    """Write the figure, by default beside this file."""
+def main(path: Path) -> None:
+    """Write the figure."""
     mpl.use("agg")
     figure, (left, right) = plt.subplots(1, 2, figsize=(11, 5.5), layout="constrained")
     draw_frames(left)
@@ -76,4 +76,4 @@ def main(path: Path = Path(__file__).with_name("conventions.png")) -> None:
 
 
 if __name__ == "__main__":
-    main()
+    main(Path(__file__).with_name("conventions.png"))
