@@ -55,11 +55,11 @@ def test_what_the_demo_writes_and_measures(
     error = angle(np.concatenate([np.asarray(result.vectors) for result in results]), gaze).mean()
     assert measured["angular_error"] == pytest.approx(error, rel=1e-5)
     assert f"mean error {error:.1f} degrees over 12 frames" in report["headline"]
-    for name in ("head_pose", "constant"):
+    for name in ("head_pose", "mean_direction"):
         assert measured[f"gain_over_{name}"] == pytest.approx(measured[f"angular_error_{name}"] - error, abs=1e-4)
     # the driver looks far around, and not only where the head points
     assert 8 < measured["angular_error_head_pose"] < 25
-    assert 30 < measured["angular_error_constant"] < 55
+    assert 30 < measured["angular_error_mean_direction"] < 55
     records = list(read_records(tmp_path / "out" / "gaze.csv"))
     assert [(record.source, record.frame) for record in records] == [(name, k) for k, name in enumerate(truth)]
     coarse = coarse_of_fine()

@@ -52,7 +52,7 @@ def demo(out: Path) -> Shown:
     by_head = gaze_by_head_pose(heads, training["head"], training["gaze"])
     errors = angular_error(gaze, reference)
     error, head_error = float(errors.mean()), float(angular_error(by_head, reference).mean())
-    constant_error = mean_direction_error(reference, training["gaze"])
+    direction_error = mean_direction_error(reference, training["gaze"])
     regions = coarse_of_fine()[[each["zone"] for each in truth.values()]]
     found = [result.region_ids[0] if result.region_ids else -1 for result in results]
     right = int((regions == found).sum())
@@ -61,14 +61,14 @@ def demo(out: Path) -> Shown:
     return Shown(
         headline=(
             f"mean error {error:.1f} degrees over {len(results)} frames of an unseen driver (head pose alone "
-            f"{head_error:.1f}, constant direction {constant_error:.1f}); region of the car right in {right}"
+            f"{head_error:.1f}, constant direction {direction_error:.1f}); region of the car right in {right}"
         ),
         measured={
             "angular_error": error,
             "angular_error_head_pose": head_error,
-            "angular_error_constant": constant_error,
+            "angular_error_mean_direction": direction_error,
             "gain_over_head_pose": head_error - error,
-            "gain_over_constant": constant_error - error,
+            "gain_over_mean_direction": direction_error - error,
             "regions_right": right,
             "frames": len(results),
         },
