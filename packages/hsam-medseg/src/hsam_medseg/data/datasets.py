@@ -133,7 +133,7 @@ def _apart(image: Volume, labels: Volume) -> float:
 
 def _one_file(path: Path) -> list[Case]:
     if not path.name.lower().endswith(ARRAYS):
-        raise InputError(f"{path}: one file that holds no scan with its labels; a data set is {_LAYOUTS}")
+        raise InputError(f"{path}: no data set, but one scan without labels or another file; a data set is {_LAYOUTS}")
     return [Case(volume_name(path), path, path)]
 
 
