@@ -42,6 +42,10 @@ def cut_with_an_unknown_kind_of_value(path: Path) -> None:
     path.write_bytes(path.read_bytes().replace(b"\x08\x00\x16\x00UI", b"\x08\x00\x16\x00UA"))
 
 
+def of_an_unknown_kind_of_modality(path: Path) -> None:
+    path.write_bytes(path.read_bytes().replace(b"\x08\x00\x60\x00CS", b"\x08\x00\x60\x00CA"))
+
+
 def overwritten(path: Path) -> None:
     path.write_bytes(bytes(path.stat().st_size))
 
@@ -54,6 +58,7 @@ DAMAGES = pytest.mark.parametrize(
         cut_in_the_file_meta,
         cut_in_the_pixels,
         cut_with_an_unknown_kind_of_value,
+        of_an_unknown_kind_of_modality,
         overwritten,
     ],
 )
