@@ -22,7 +22,7 @@ _ITEM, _SUBSAMPLED = 8, 2
 """Bytes that any compressed frame takes; and how many times as large pixels become whose colours are subsampled."""
 _AGAIN = "; export it again"
 _DECIDING = ("Modality", "SeriesInstanceUID", "SOPClassUID")
-"""Tell to which series a file belongs, and whether it is an image."""
+"""Attributes that decide to which series a file belongs, and whether it is an image."""
 
 
 def is_dicom(path: Path) -> bool:
