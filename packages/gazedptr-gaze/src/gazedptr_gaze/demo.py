@@ -88,6 +88,5 @@ def _draw(
     for result, vector, error, region in zip(results, true, errors, regions, strict=True):
         image = result.drawn()
         draw_arrow(image, result.faces[0], vector, TRUTH)
-        told = result.regions[0] if result.regions else "no zones"
-        panels.append((f"{COARSE_ZONES[region]} (found: {told}), {error:.1f} degrees off", image))
-    figure_grid(panels, path, columns=4, title="where the driver looks: true (green), predicted (red)")
+        panels.append((f"{COARSE_ZONES[region]}, {error:.1f} degrees off", image))
+    figure_grid(panels, path, columns=4, title="where the driver looks, and how far off: true in green, predicted in red")
