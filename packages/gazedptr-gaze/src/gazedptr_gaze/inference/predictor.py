@@ -144,13 +144,14 @@ class Predictor(BasePredictor):
         Raises:
             InputError: if the zones need gaze origins, and the faces have none.
         """
-        if result.vectors is None or not len(result):
+        vectors = result.vectors
+        if vectors is None or not len(result):
             return result
         if self.calibration is not None:
-            corrected = official_vectors(self.calibration.apply(official_angles(result.vectors)))
-            result = replace(result, vectors=corrected)
+            vectors = official_vectors(self.calibration.apply(official_angles(vectors)))
+            result = replace(result, vectors=vectors)
         if self.cabin is not None:
-            ids, probabilities = self.cabin.of(result.vectors, result.origins)
+            ids, probabilities = self.cabin.of(vectors, result.origins)
             names = tuple(self.cabin.names[zone] for zone in ids)
             result = replace(result, cabin_zones=names, cabin_probabilities=tuple(probabilities.tolist()))
         return result
