@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Callable
 from dataclasses import replace
@@ -20,6 +21,7 @@ from gazedptr_gaze.data.head_pose import FACE, FACE_AND_NOSE, FIVE_POINTS, HeadP
 from gazedptr_gaze.data.normalisation import normalise
 from gazedptr_gaze.data.rotations import to_matrices
 from gazedptr_gaze.data.zones import COARSE_ZONES, coarse_of_fine
+from gazedptr_gaze.inference.bias import GazeBias
 from gazedptr_gaze.inference.faces import Face
 from gazedptr_gaze.inference.records import read_records
 from visioncore.errors import InputError
@@ -289,6 +291,36 @@ def test_zones(person: Any, looker: Any) -> None:
     with pytest.raises(InputError, match="zone_head is 4"):
         looker(person, "gazedptr_v2", zone_head=4)
     assert looker(person, "gazedptr")(photo).zones is None
+
+
+def test_calibration_and_cabin(
+    run: Any, person: Any, looker: Any, tiny_weights: Path, tmp_path: Path, known_face: Any
+) -> None:
+    """A bias moves vectors but not angles; zones of the own cabin are those that the corrected gazes meet."""
+    photo, plain = person.photo(), looker(person)(person.photo())
+    GazeBias(0.1, -0.05, 9, 0, 4.0, 1.0).save(tmp_path / "bias.json")
+    corrected = looker(person, calibration=tmp_path / "bias.json")(photo)
+    np.testing.assert_array_equal(corrected.gaze, plain.gaze)
+    moved = official_angles(corrected.vectors) - official_angles(plain.vectors)
+    np.testing.assert_allclose(moved, [[0.1, -0.05]], atol=1e-9)
+    met = plain.origins[0] + 300 * corrected.vectors[0]
+    corners = [(met + shift).tolist() for shift in ([-9, -9, 0], [9, -9, 0], [9, 9, 0])]
+    (tmp_path / "cabin.yaml").write_text(json.dumps({"zones": {"my mirror": {"rectangle": corners}}}))
+    both = looker(person, calibration=tmp_path / "bias.json", cabin=tmp_path / "cabin.yaml")
+    result = both(photo)
+    assert (result.cabin_zones, result.cabin_probabilities) == (("my mirror",), (1.0,))
+    assert "my mirror" in str(result)
+    assert looker(person, cabin=tmp_path / "cabin.yaml")(photo).cabin_zones == ("elsewhere",)
+    known = [looker(person, **given).recorded() for given in ({}, {"calibration": tmp_path / "bias.json"})]
+    assert len({str(each) for each in (*known, both.recorded())}) == 3
+    write_image(tmp_path / "a.png", Image(photo))
+    words = ("predict", tmp_path / "a.png", "--weights", tiny_weights, "--out", tmp_path / "out", "--camera", CAMERA)
+    code, _, told = run(*words, "--calibration", tmp_path / "bias.json", "--cabin", tmp_path / "cabin.yaml")
+    assert code == 0, told
+    (record,) = read_records(tmp_path / "out" / "a.csv")
+    assert record.cabin_zone in ("my mirror", "elsewhere")
+    code, _, told = run(*words, "--cabin", tmp_path / "none.txt")
+    assert (code, told.count("\n")) == (2, 1)
 
 
 @pytest.mark.parametrize("variant", ["gazeptr", "gazedptr", "gazedptr_v2"])

@@ -294,6 +294,7 @@ def test_processes_share_the_files(tmp_path: Path, monkeypatch: pytest.MonkeyPat
         ("0", "0"),
         ("-1", "2"),
         ("\u00b9", "2"),
+        ("0", "2" + 9 * "0"),
     ],
 )
 def test_shares_that_are_not_told_are_refused(

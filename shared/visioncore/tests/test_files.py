@@ -10,6 +10,7 @@ import pytest
 
 from visioncore.errors import InputError
 from visioncore.files import (
+    check_listed,
     check_regular,
     check_writable,
     expand_inputs,
@@ -139,6 +140,10 @@ def test_lists_that_are_wrong(tmp_path: Path) -> None:
             read_list(path, ("first", "second"), "a list of")
     with pytest.raises(InputError, match="not a list"):
         read_list(tmp_path / "none.csv", ("first", "second"), "a list of")
+    with pytest.raises(InputError, match=r"line 1: no such file: .*one \(a header must name first,second\)$"):
+        check_listed(path, 1, [path, tmp_path / "one"], ("first", "second"))
+    with pytest.raises(InputError, match=r"line 2: no such file: .*one$"):
+        check_listed(path, 2, [tmp_path / "one"], ("first", "second"))
     path.write_bytes(b"caf\xe9,2\n")
     assert read_list(path, ("first", "second"), "a list")[0][1]["first"] == os.fsdecode(b"caf\xe9")
 
@@ -178,6 +183,13 @@ def test_a_folder_that_could_be_made_is_not_made(tmp_path: Path) -> None:
             check_writable(folder)
         with pytest.raises(InputError, match=r"cannot write in this folder \(Not a directory\)"):
             writable_folder(folder)
+
+
+def test_names_that_no_folder_has(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="is empty; name one"):
+        writable_folder("")
+    with pytest.raises(InputError, match="a name cannot hold this character"):
+        writable_folder(tmp_path / "a\0b")
 
 
 def test_an_empty_input_is_not_the_working_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

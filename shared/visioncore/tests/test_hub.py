@@ -183,6 +183,7 @@ def test_tuples_come_back_as_tuples(tmp_path: Path, model: Tiny) -> None:
         ({"width": 0}, "width should be at least 1"),
         ({"model": "Other"}, "describes the model Other, not Tiny"),
         ({"visioncore": 2}, "has format 2"),
+        ({"visioncore": True}, "has format True"),
         ({"width": 5}, "misshapen (first.weight is 3x3, not 5x5"),
     ],
 )
@@ -201,6 +202,13 @@ def test_a_configuration_of_something_else(tmp_path: Path, model: Tiny, text: st
     (tmp_path / CONFIG_FILE).write_text(text)
     words = "not a configuration of Tiny" if text.startswith(("[", "{}", '{"')) else "not JSON"
     assert words in load_error(tmp_path)
+
+
+def test_a_field_given_twice(tmp_path: Path, model: Tiny) -> None:
+    model.save_pretrained(tmp_path)
+    config = tmp_path / CONFIG_FILE
+    config.write_text(config.read_text().replace("{", '{"width": 4, ', 1))
+    assert load_error(tmp_path) == f"{config}: width is there twice; each only once"
 
 
 def test_missing_and_damaged_files(tmp_path: Path, model: Tiny) -> None:

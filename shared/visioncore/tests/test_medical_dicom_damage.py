@@ -37,12 +37,30 @@ def cut_in_the_pixels(path: Path) -> None:
     path.write_bytes(path.read_bytes()[:-10])
 
 
+def cut_with_an_unknown_kind_of_value(path: Path) -> None:
+    cut_before_the_image(path)
+    path.write_bytes(path.read_bytes().replace(b"\x08\x00\x16\x00UI", b"\x08\x00\x16\x00UA"))
+
+
+def of_an_unknown_kind_of_modality(path: Path) -> None:
+    path.write_bytes(path.read_bytes().replace(b"\x08\x00\x60\x00CS", b"\x08\x00\x60\x00CA"))
+
+
 def overwritten(path: Path) -> None:
     path.write_bytes(bytes(path.stat().st_size))
 
 
 DAMAGES = pytest.mark.parametrize(
-    "damage", [empty, cut_before_the_image, cut_in_the_file_meta, cut_in_the_pixels, overwritten]
+    "damage",
+    [
+        empty,
+        cut_before_the_image,
+        cut_in_the_file_meta,
+        cut_in_the_pixels,
+        cut_with_an_unknown_kind_of_value,
+        of_an_unknown_kind_of_modality,
+        overwritten,
+    ],
 )
 
 

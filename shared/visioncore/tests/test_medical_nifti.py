@@ -90,6 +90,13 @@ def test_lengths_become_millimetres_and_go_back(tmp_path: Path, unit: str, milli
     assert written.header.get_xyzt_units()[0] == unit
 
 
+def test_a_code_of_no_unit_means_millimetres(tmp_path: Path) -> None:
+    image = nibabel.Nifti1Image(values(dtype=np.uint8), OBLIQUE)
+    image.header["xyzt_units"] = 96 + 7
+    nibabel.save(image, tmp_path / "scan.nii")
+    np.testing.assert_allclose(read_volume(tmp_path / "scan.nii").affine, OBLIQUE, rtol=1e-5)
+
+
 @pytest.mark.parametrize("kind", [nibabel.Nifti1Image, nibabel.Nifti2Image])
 @pytest.mark.parametrize(("sform", "qform"), [(1, 0), (2, 1), (0, 1), (4, 4)])
 def test_other_values_keep_geometry_and_codes_to_the_bit(tmp_path: Path, kind: Any, sform: int, qform: int) -> None:

@@ -212,6 +212,21 @@ def test_the_lock_of_a_killed_run_is_taken_over(
     assert not (tmp_path / ".lock").exists()
 
 
+def test_a_process_that_waits_for_others_says_so() -> None:
+    code = (
+        "from visioncore.training import LoopConfig, accelerator\n"
+        "accelerator.SECONDS_UNTIL_TOLD = 0.1\n"
+        "accelerator.start_accelerator(LoopConfig(steps=1, batch_size=1))"
+    )
+    alone = {"RANK": "0", "WORLD_SIZE": "2", "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": free_port()}
+    environment = {**os.environ, "ACCELERATE_USE_CPU": "1", "LOCAL_RANK": "0", **alone}
+    with subprocess.Popen([sys.executable, "-c", code], env=environment, stderr=subprocess.PIPE, text=True) as process:
+        assert process.stderr is not None
+        line = process.stderr.readline()
+        process.kill()
+    assert line.startswith("process 0 of 2 (RANK, WORLD_SIZE) waits for the others at 127.0.0.1:")
+
+
 def test_generators_are_restored_without_the_files_of_accelerate(tiny: ModuleType, whole: Path, tmp_path: Path) -> None:
     with pytest.raises(ZeroDivisionError):
         tiny.run(tmp_path, dropout=DROPOUT, events={15: lambda: 1 // 0})

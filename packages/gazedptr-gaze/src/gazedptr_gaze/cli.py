@@ -52,6 +52,8 @@ def predict(
     faces: Faces = "mesh",
     all_faces: bool = False,
     zone_head: Literal[0, 1, 2, 3] = 0,
+    calibration: str = "",
+    cabin: str = "",
     stride: int = 1,
     smoothing: float = 0.0,
     annotate: bool = True,
@@ -72,6 +74,8 @@ def predict(
         frames: stop a live camera after so many; 0 goes on until q or Ctrl-C.
         all_faces: all faces, with ids; else the largest alone.
         zone_head: whose zone counts: 1 image, 2 projected points, 3 both; 0 for what the weights say.
+        calibration: of the person, the file that calibrate wrote; gaze vectors are corrected by it.
+        cabin: zones of the user's own cabin, a YAML file or what calibrate-zones wrote.
         stride: of videos, every how many frames the network runs.
         smoothing: of gazes in videos, in seconds; 0 for none.
         annotate: write images and videos with the gazes drawn too.
@@ -92,6 +96,8 @@ def predict(
         faces=faces,
         all_faces=all_faces,
         zone_head=zone_head or None,
+        calibration=calibration or None,
+        cabin=cabin or None,
         notify=complain,
     )
     if live >= 0:

@@ -14,6 +14,7 @@ import contextlib
 import difflib
 import inspect
 import io
+import itertools
 import os
 import re
 import sys
@@ -219,8 +220,15 @@ def _check_options(prog: str, command: Command, arguments: Sequence[str]) -> Non
     """Check that every option has a name that is known: tyro may first complain of others that are missing.
 
     Raises:
-        InputError: naming the option and the one that may be meant.
+        InputError: naming the option and the one that may be meant, or an option whose path is empty: it would be the
+            working folder, and comes of a shell variable that is not set.
     """
+    paths = [name for name, parameter in parameters(command).items() if _is_path(parameter.annotation)]
+    for name in paths:
+        options = (f"--{name.replace('_', '-')}", SHORT.get(name))
+        given = itertools.pairwise(arguments)
+        if f"{options[0]}=" in arguments or any(option in options and not value for option, value in given):
+            raise InputError(f"{options[0]} is empty; name a file or a folder (. for this one)")
     names = [name.replace("_", "-") for name in parameters(command)]
     short = [SHORT[name] for name in parameters(command) if name in SHORT]
     known = ["--help", "-h", *short, *(f"--{start}{name}" for name in names for start in ("", "no-"))]
@@ -230,6 +238,11 @@ def _check_options(prog: str, command: Command, arguments: Sequence[str]) -> Non
             near = difflib.get_close_matches(option, [f"--{name}" for name in names], n=1)
             hint = f"; did you mean {near[0]}?" if near else ""
             raise InputError(f"unknown option {option}{hint} ({prog} --help shows the options)")
+
+
+def _is_path(hint: Any) -> bool:
+    plain = typing.get_args(hint)[0] if typing.get_origin(hint) is Annotated else hint
+    return plain is Path
 
 
 def _without_overrides(command: Command) -> Callable[..., dict[str, Any]]:

@@ -41,4 +41,4 @@ def local_rank() -> int | None:
 
 
 def _number(text: str | None) -> int | None:
-    return int(text) if text is not None and text.isascii() and text.isdecimal() else None
+    return int(text) if text is not None and text.isascii() and text.isdecimal() and len(text) < 10 else None

@@ -166,8 +166,8 @@ def _painted(head: Head) -> Ints:
 
 def _with_identity(head: Head, deltas: Floats, coefficients: Floats) -> Head:
     moved = head.vertices + np.tensordot(coefficients, deltas, 1) * _ICT_TO_HEAD
-    eyes = tuple(_eye(moved, part) for part in _ICT_EYES)
-    return replace(head, vertices=moved, eyes=eyes)
+    right, left = (_eye(moved, part) for part in _ICT_EYES)
+    return replace(head, vertices=moved, eyes=(right, left))
 
 
 def procedural_head(rings: int = 24) -> Head:

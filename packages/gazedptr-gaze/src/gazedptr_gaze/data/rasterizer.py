@@ -18,7 +18,7 @@ MOST_FRAGMENTS = 2_000_000
 
 
 class Visible(NamedTuple):
-    """What each pixel shows."""
+    """Triangles and depths that the pixels show."""
 
     triangle: Ints
     """(H, W): index of the triangle, -1 where there is none."""

@@ -92,7 +92,7 @@ def draw_driver(head: Head, rng: np.random.Generator, *, size: int = SIZE[0], sp
     else:
         raise InputError("no drawn pose shows the face to the camera; is the head's frame that of Head?")
     pose, zone = drawn
-    image, camera = _photograph(head, pose, glasses := bool(rng.random() < 0.25), rng)
+    image, camera = _take_photo(head, pose, glasses := bool(rng.random() < 0.25), rng)
     landmarks = (head.vertices[head.landmarks] - head.centre) @ pose.rotation.T + pose.centre
     pixels = landmarks @ camera.matrix.T
     found = pixels[:, :2] / pixels[:, 2:] + rng.normal(0, LANDMARK_NOISE, (len(pixels), 2))
@@ -129,7 +129,7 @@ def _draw_pose(rng: np.random.Generator, spread: float) -> tuple[Pose, int] | No
     return (pose, zone) if facing > np.cos(np.radians(MOST_TURNED)) else None
 
 
-def _photograph(head: Head, pose: Pose, glasses: bool, rng: np.random.Generator) -> tuple[NDArray[np.uint8], Camera]:
+def _take_photo(head: Head, pose: Pose, glasses: bool, rng: np.random.Generator) -> tuple[NDArray[np.uint8], Camera]:
     """Return the part of the camera's image around the face, and the camera of that part."""
     side = round(AROUND * FOCAL_LENGTH / pose.centre[2])
     middle = FOCAL_LENGTH * pose.centre[:2] / pose.centre[2] + [WIDTH / 2, HEIGHT / 2]

@@ -83,7 +83,7 @@ def predict_files(
 
     def look(read: tuple[Path, NDArray[np.uint8]]) -> GazeResult:
         source, pixels = read
-        (result,) = predictor.frames([pixels], source)
+        result = predictor.personal(*predictor.frames([pixels], source))
         for note in result.notes:
             say(note)
         return result

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import warnings
+import zlib
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -19,18 +21,20 @@ from visioncore.inference.image_inputs import GivenImage, Range, as_image
 from visioncore.inference.predictor import BasePredictor
 
 from ..data.camera import Camera, read_camera
-from ..data.conventions import official_vectors
+from ..data.conventions import official_angles, official_vectors
 from ..data.rotations import to_matrices
 from ..network.config import ZoneHead
 from ..network.fast import for_inference
 from ..network.model import GazeNetwork
 from ..network.output import GazeOutput
 from ..network.weights import load_model
+from .bias import GazeBias, read_bias
 from .faces import FaceFinder, by_size
 from .finders import MESH, face_finder
 from .landmark_file import LandmarkFile
 from .result import GazeResult
 from .seen_face import SeenFace, see_face
+from .zones import Zones, read_zones
 
 __all__ = ["GazeResult", "Predictor"]
 
@@ -50,6 +54,8 @@ class Predictor(BasePredictor):
         faces: a face finder, see `FaceFinder`, or what stands for one, see `finders.face_finder`.
         all_faces: predict the gazes of all faces; else of the largest alone.
         zone_head: whose zone counts: 1 image, 2 projected points, 3 both; by default what the weights say.
+        calibration: of the person, a file of ``calibrate`` or a `GazeBias`; vectors, not angles, are corrected by it.
+        cabin: the user's own zones, a file of `zones.read_zones` or such zones.
         notify: told in one line each that the camera is guessed or scaled, that the batch is halved, and that weights
             are demo weights; default: a warning.
 
@@ -68,6 +74,8 @@ class Predictor(BasePredictor):
         faces: FaceFinder | LandmarkFile | str | Path = MESH,
         all_faces: bool = False,
         zone_head: ZoneHead | None = None,
+        calibration: GazeBias | str | Path | None = None,
+        cabin: Zones | str | Path | None = None,
         notify: Callable[[str], None] = warnings.warn,
     ) -> None:
         model = load_model(model) if isinstance(model, str | Path) else model
@@ -79,6 +87,8 @@ class Predictor(BasePredictor):
         self.all_faces = all_faces
         self.network: Callable[..., GazeOutput] = for_inference(model, self.device, self.dtype)
         self.camera = read_camera(camera) if isinstance(camera, str | Path) else camera
+        self.calibration = read_bias(calibration) if isinstance(calibration, str | Path) else calibration
+        self.cabin = read_zones(cabin) if isinstance(cabin, str | Path) else cabin
         self._faces = faces
         if faces != MESH:
             # the networks of that one may be missing where crops are ready
@@ -108,6 +118,8 @@ class Predictor(BasePredictor):
         return super().recorded() | {
             "camera": camera,
             "faces": finder.digest if isinstance(finder, LandmarkFile) else self._given["faces"],
+            "calibration": self.calibration and [self.calibration.yaw, self.calibration.pitch],
+            "cabin": self.cabin and f"{zlib.crc32(repr(self.cabin).encode()):08x}",
         }
 
     def __call__(self, image: GivenImage, *, range: Range | None = None) -> GazeResult:
@@ -124,12 +136,30 @@ class Predictor(BasePredictor):
         """
         source = Path(image) if isinstance(image, str | Path) else None
         (result,) = self.frames([eight_bits(as_image(image, range))], source)
+        return self.personal(result)
+
+    def personal(self, result: GazeResult) -> GazeResult:
+        """Return a result with vectors that are corrected by the calibration, and with zones of the user's own cabin.
+
+        Raises:
+            InputError: if the zones need gaze origins, and the faces have none.
+        """
+        vectors = result.vectors
+        if vectors is None or not len(result):
+            return result
+        if self.calibration is not None:
+            vectors = official_vectors(self.calibration.apply(official_angles(vectors)))
+            result = replace(result, vectors=vectors)
+        if self.cabin is not None:
+            ids, probabilities = self.cabin.of(vectors, result.origins)
+            names = tuple(self.cabin.names[zone] for zone in ids)
+            result = replace(result, cabin_zones=names, cabin_probabilities=tuple(probabilities.tolist()))
         return result
 
     def frames(
         self, images: Sequence[NDArray[np.uint8]], source: Path | None = None, numbers: Sequence[int] = (0,)
     ) -> list[GazeResult]:
-        """Return the results of several images, whose faces go through the network together.
+        """Return the results of several images, whose faces go through the network together, before `personal`.
 
         Args:
             images: (H, W, 3) uint8 RGB.

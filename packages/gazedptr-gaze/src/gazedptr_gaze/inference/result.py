@@ -35,6 +35,8 @@ class GazeResult(BaseResult):
             rotation was not given.
         zones: (B,) fine zones, 0 to 121; None where the network has none, or no origin was given.
         zone_probabilities: (B,) of these zones.
+        cabin_zones: (B,) names of the zones of the user's own cabin; empty where it is not given.
+        cabin_probabilities: (B,) of these zones.
         faces: the faces that were found in an image; none for ready crops.
         ids: (B,) of the faces; in a video a face keeps its id.
         image: (H, W, 3) uint8 RGB that they were found in; None for ready crops.
@@ -53,6 +55,8 @@ class GazeResult(BaseResult):
     image: NDArray[np.uint8] | None = None
     notes: tuple[str, ...] = field(default=())
     source: Path | None = None
+    cabin_zones: tuple[str, ...] = ()
+    cabin_probabilities: tuple[float, ...] = ()
 
     def __len__(self) -> int:
         return len(self.gaze)
@@ -89,6 +93,11 @@ class GazeResult(BaseResult):
         return None if ids is None else [COARSE_ZONES[region] for region in ids]
 
     @property
+    def looked_at(self) -> list[str]:
+        """Zones that are looked at, (B,): those of the own cabin if it is given, else `regions`, else empty."""
+        return [*self.cabin_zones] or self.regions or [""] * len(self)
+
+    @property
     def region_ids(self) -> list[int] | None:
         """Coarse zones, 0 to 9; None for a network without zones, or with other zones than IVGaze's."""
         if self.zones is None or (self.zones >= FINE_ZONES).any():
@@ -98,10 +107,9 @@ class GazeResult(BaseResult):
     def __str__(self) -> str:
         if not len(self):
             return "no face"
-        regions = self.regions or [""] * len(self)
         shown = [
-            " ".join(filter(None, (f"yaw {yaw:+.1f}, pitch {pitch:+.1f} degrees", region)))
-            for (yaw, pitch), region in zip(np.degrees(self.gaze[:2]), regions, strict=False)
+            " ".join(filter(None, (f"yaw {yaw:+.1f}, pitch {pitch:+.1f} degrees", zone)))
+            for (yaw, pitch), zone in zip(np.degrees(self.gaze[:2]), self.looked_at, strict=False)
         ]
         more = f"; {len(self) - 2} more" if len(self) > 2 else ""
         return f"{'; '.join(shown)}{more}"
@@ -131,6 +139,8 @@ class GazeResult(BaseResult):
                 zone=None if self.zones is None or regions is None else int(self.zones[number]),
                 zone_probability=None if self.zone_probabilities is None else float(self.zone_probabilities[number]),
                 region=None if regions is None else regions[number],
+                cabin_zone=self.cabin_zones[number] if self.cabin_zones else None,
+                cabin_probability=self.cabin_probabilities[number] if self.cabin_zones else None,
             )
             for number in range(len(self))
         ]
@@ -167,11 +177,10 @@ class GazeResult(BaseResult):
         if self.image is None:
             raise InputError("this result came from ready crops, so there is no image to draw on")
         image = self.image.copy()
-        regions, vectors = self.regions, self.vectors
+        zones, vectors = self.looked_at, self.vectors
         for number, seen in enumerate(self.faces):
             if vectors is not None:
-                label = regions[number] if regions else ""
-                draw_gaze(image, seen, vectors[number], np.degrees(self.gaze[number]), label)
+                draw_gaze(image, seen, vectors[number], np.degrees(self.gaze[number]), zones[number])
         return image
 
     def plot(self, path: str | Path | None = None) -> Figure:

@@ -79,7 +79,7 @@ class Watch:
             for number, frame in group:
                 if number % self.stride == 0:
                     time = float(number / self.rate if frame.time is None else frame.time)
-                    newest = self._follow(next(found), time)
+                    newest = self.predictor.personal(self._follow(next(found), time))
                     self.records += newest.records(number, time, self.name)
                 yield frame, replace(newest, image=frame.pixels)
 

@@ -11,7 +11,7 @@ from typing import NamedTuple
 import numpy as np
 
 from visioncore.errors import InputError, some
-from visioncore.files import natural_key, read_list
+from visioncore.files import check_listed, natural_key, read_list
 from visioncore.medical import Volume, volume_name
 from visioncore.medical.arrays import SLICES_LAST
 from visioncore.medical.image_stacks import IMAGE_SUFFIXES
@@ -133,7 +133,7 @@ def _apart(image: Volume, labels: Volume) -> float:
 
 def _one_file(path: Path) -> list[Case]:
     if not path.name.lower().endswith(ARRAYS):
-        raise InputError(f"{path}: one scan without labels; a data set is {_LAYOUTS}")
+        raise InputError(f"{path}: no data set, but one scan without labels or another file; a data set is {_LAYOUTS}")
     return [Case(volume_name(path), path, path)]
 
 
@@ -232,9 +232,7 @@ def _read_list(path: Path) -> list[Case]:
         image, label = (path.parent / entry[role] if role in entry else None for role in columns)
         if image is None:
             raise InputError(f"{path}, line {number}: no image; there should be {','.join(columns)}")
-        missing = [str(volume) for volume in (image, label) if volume is not None and not volume.exists()]
-        if missing:
-            raise InputError(f"{path}, line {number}: no such file: {missing[0]}")
+        check_listed(path, number, (volume for volume in (image, label) if volume is not None), columns)
         cases.append(Case(entry.get("name") or volume_name(image), image, label))
     if not cases:
         raise InputError(f"{path}: no case in this list; each line should be image,label")

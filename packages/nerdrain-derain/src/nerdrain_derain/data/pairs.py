@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from visioncore.errors import InputError, some
-from visioncore.files import expand_inputs, read_list
+from visioncore.files import check_listed, expand_inputs, read_list
 from visioncore.images import IMAGE_SUFFIXES, image_size
 
 INPUT_FOLDERS = ("input", "rain", "rainy", "rainy_image")
@@ -154,9 +154,7 @@ def _read_manifest(path: Path) -> list[Pair]:
         if not {*Pair._fields} <= row.keys():
             raise InputError(f"{path}, line {number}: {len(row)} columns; there must be two, rainy and clean")
         pair = Pair(*(path.parent / row[role] for role in Pair._fields))
-        missing = [str(entry) for entry in pair if not entry.is_file()]
-        if missing:
-            raise InputError(f"{path}, line {number}: no such file: {missing[0]}")
+        check_listed(path, number, pair, Pair._fields)
         pairs.append(pair)
     if not pairs:
         raise InputError(f"{path}: no pair in this list; each line should be: rainy,clean")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from .finding import check_regular, duplicates, expand_inputs, first_bytes, matching, natural_key, once, walk
 from .folders import partial_folder, recover_folders, remove_folder, replace_folder
-from .lists import read_list
+from .lists import check_listed, read_list
 from .lock import FolderLock
 from .partial import clear_partials, hidden_beside, partial_path
 from .writing import atomic_path, check_writable, whole_folder, writable_folder, write_text, writing
@@ -12,6 +12,7 @@ from .writing import atomic_path, check_writable, whole_folder, writable_folder,
 __all__ = [
     "FolderLock",
     "atomic_path",
+    "check_listed",
     "check_regular",
     "check_writable",
     "clear_partials",

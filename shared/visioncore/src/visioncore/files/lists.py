@@ -3,11 +3,29 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from ..errors import InputError
 from .finding import check_regular
+
+
+def check_listed(path: Path, line: int, files: Iterable[Path], columns: Sequence[str]) -> None:
+    """Validate that what a line of a list names is there.
+
+    Args:
+        path: the list.
+        line: its number.
+        files: files or folders.
+        columns: of the list, for a hint where the first line may be a header with other names.
+
+    Raises:
+        InputError: naming the line and the first file that is not there.
+    """
+    for file in files:
+        if not file.exists():
+            hint = f" (a header must name {','.join(columns)})" if line == 1 else ""
+            raise InputError(f"{path}, line {line}: no such file: {file}{hint}")
 
 
 def read_list(path: Path, columns: Sequence[str], what: str) -> list[tuple[int, dict[str, str]]]:

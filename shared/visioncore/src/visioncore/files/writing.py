@@ -19,6 +19,8 @@ def writable_folder(folder: str | Path) -> Path:
     Raises:
         InputError: if it is a file, cannot be made, or refuses a new file.
     """
+    if not str(folder):
+        raise InputError("the name of a folder for results is empty; name one (. for this one)")
     folder = Path(folder)
     check_writable(folder)  # of a file, mkdir says only that it exists
     try:
@@ -36,6 +38,8 @@ def check_writable(folder: Path) -> None:
     Raises:
         InputError: as `writable_folder`.
     """
+    if "\0" in str(folder):
+        raise InputError(f"{folder}: a name cannot hold this character")
     there = next(place for place in (folder, *folder.absolute().parents) if place.exists() or place.is_symlink())
     try:
         with tempfile.TemporaryFile(dir=there):

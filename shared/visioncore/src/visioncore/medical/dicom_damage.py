@@ -70,7 +70,10 @@ def _lost_image(header: Any) -> bool:
     if "Rows" in header:
         return False
     meta = getattr(header, "file_meta", None) or {}
-    kind = header.get("SOPClassUID") or meta.get("MediaStorageSOPClassUID")
+    try:
+        kind = header.get("SOPClassUID") or meta.get("MediaStorageSOPClassUID")
+    except Exception:  # pydicom decodes a value when it is asked for, and raises errors of every type over damage
+        return True
     return kind is None or "Image Storage" in import_module("pydicom.uid").UID(str(kind)).name
 
 

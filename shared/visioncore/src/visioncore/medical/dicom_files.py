@@ -21,6 +21,8 @@ DICOM_SUFFIXES = (".dcm", ".dicom", ".ima")
 _ITEM, _SUBSAMPLED = 8, 2
 """Bytes that any compressed frame takes; and how many times as large pixels become whose colours are subsampled."""
 _AGAIN = "; export it again"
+_DECIDING = ("Modality", "SeriesInstanceUID", "SOPClassUID")
+"""Attributes that decide to which series a file belongs, and whether it is an image."""
 
 
 def is_dicom(path: Path) -> bool:
@@ -69,7 +71,11 @@ def read_headers(path: Path, damaged: dict[Path, str] | None = None) -> dict[Pat
         if not is_dicom(file) or (file != path and file.name[0] == "."):
             continue
         try:
-            headers[file] = read_dataset(file, stop_before_pixels=True)
+            header = read_dataset(file, stop_before_pixels=True)
+            with damage(file, "the DICOM file is damaged", _AGAIN):
+                for name in _DECIDING:  # pydicom decodes a value when it is asked for
+                    header.get(name)
+            headers[file] = header
         except InputError as error:
             if damaged is None:
                 raise

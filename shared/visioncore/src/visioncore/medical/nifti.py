@@ -19,7 +19,8 @@ from .number_types import as_type, plain_numbers
 from .orientation import Affine
 from .volume import Volume, affine_fault
 
-_MILLIMETRES = {"meter": 1000.0, "micron": 0.001}
+_MILLIMETRES = {1: 1000.0, 3: 0.001}
+"""Of the codes of metres and micrometres; 2 are millimetres, and others no unit of length."""
 _FAST, _SMALL = 1, 6
 """Levels of gzip: labels become small at any, and more costs more time than it saves."""
 # how a volume was to be shown and read does not hold for other values in its place
@@ -170,7 +171,7 @@ def steps(header: Any) -> Affine:
 
 def _unit(header: Any) -> float:
     """Return the millimetres in the header's unit of length; mm if it names none."""
-    return _MILLIMETRES.get(header.get_xyzt_units()[0], 1.0)
+    return _MILLIMETRES.get(int(header["xyzt_units"]) & 7, 1.0)
 
 
 def _scaled(affine: Affine, factor: float) -> Affine:

@@ -12,6 +12,7 @@ import numpy as np
 import torch
 from torch import nn
 
+from ..files import read_list
 from ..images import Image, image_size, read_image, write_image
 from ..medical import ScanReader
 from ..recipes import load_recipe
@@ -19,6 +20,7 @@ from ..video import read_frames
 from ..weights.pretrained import Pretrained
 from ..weights.state_dicts import read_state_dict, write_state_dict
 from ..weights.torchscript import read_torchscript
+from .dicom_files import write_series
 from .fuzzing import Sample
 from .photos import photo
 
@@ -44,7 +46,7 @@ def make_samples(folder: Path) -> list[Sample]:
     """Return valid files below ``folder``, each in a folder of its own, and their readers."""
     return [
         Sample(path, read, name)
-        for make in (_images, _tiffs, _videos, _weights, _recipes, _scans)
+        for make in (_images, _tiffs, _videos, _weights, _recipes, _scans, _lists)
         for name, path, read in make(folder)
     ]
 
@@ -157,7 +159,7 @@ def _weights(folder: Path) -> Made:
 
 
 def _recipes(folder: Path) -> Made:
-    text = "width: 4\nname: &n net\nscale: 1e-3\nsizes: [1, 2, 0x3]\n"
+    text = "width: 4\nname: &n net\nscale: 1e-3\nsizes: [1, 2, -3]\n"
     _placed(folder, "a.yaml").write_text(text)
     yield "load_recipe", _placed(folder, "a.yaml"), lambda path: load_recipe(_Config, "visioncore", path)
 
@@ -171,5 +173,17 @@ def _scans(folder: Path) -> Made:
         yield "ScanReader", _placed(folder, name), read
     np.save(_placed(folder, "volume.npy"), np.zeros((3, 4, 5), np.int16))
     np.savez_compressed(_placed(folder, "volume.npz"), image=np.zeros((3, 4, 5)), label=np.zeros((3, 4, 5), np.uint8))
-    for name in ("volume.npy", "volume.npz"):
+    import nibabel as nib
+
+    ramp = np.arange(60, dtype=np.int16).reshape(3, 4, 5)
+    for name in ("volume.nii", "volume.nii.gz"):
+        nib.save(nib.Nifti1Image(ramp, np.diag([2.0, 2, 5, 1])), _placed(folder, name))  # type: ignore[no-untyped-call]
+    for name in ("volume.npy", "volume.npz", "volume.nii", "volume.nii.gz"):
         yield "ScanReader", _placed(folder, name), read
+    series = write_series(folder / "series", (0, 5))
+    yield "ScanReader", series / "IM0000.dcm", lambda path: read(path.parent)
+
+
+def _lists(folder: Path) -> Made:
+    _placed(folder, "list.csv").write_text('first,second,name\na.png,"b c.png",\n\nd.png,e.png,5\n')
+    yield "read_list", _placed(folder, "list.csv"), lambda path: read_list(path, ("first", "second"), "a list")

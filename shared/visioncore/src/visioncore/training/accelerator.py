@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import os
+import sys
 from collections.abc import Callable
 from datetime import timedelta
+from threading import Timer
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from ..errors import InputError
@@ -14,6 +17,9 @@ if TYPE_CHECKING:
     from accelerate import Accelerator
 
 T = TypeVar("T")
+
+SECONDS_UNTIL_TOLD = 15.0
+"""How long other processes may take to start before a line says that they are waited for."""
 
 
 def start_accelerator(config: LoopConfig) -> Accelerator:
@@ -26,7 +32,7 @@ def start_accelerator(config: LoopConfig) -> Accelerator:
         InputError: if the device cannot train in the precision asked for, or the environment variables are not what
             they should be.
     """
-    rank_and_processes()
+    rank, processes = rank_and_processes()
     local_rank()
     from accelerate import Accelerator
     from accelerate.state import AcceleratorState
@@ -36,7 +42,11 @@ def start_accelerator(config: LoopConfig) -> Accelerator:
     if AcceleratorState._shared_state.get("_mixed_precision", precision) != precision:
         # An earlier run in this process had another precision, which accelerate would refuse to change.
         AcceleratorState._reset_state()
+    waiting = Timer(SECONDS_UNTIL_TOLD, _tell_waiting, (rank, processes))
+    waiting.daemon = True
     try:
+        if processes > 1:
+            waiting.start()
         accelerator = Accelerator(
             mixed_precision=precision,
             # The plugin and not the plain number, which an environment variable would override.
@@ -48,9 +58,17 @@ def start_accelerator(config: LoopConfig) -> Accelerator:
         )
     except ValueError as error:
         raise InputError(f"precision is {config.precision!r}, which this device cannot train in ({error})") from error
+    finally:
+        waiting.cancel()
     if config.precision == "float16" and accelerator.device.type not in ("cuda", "mps"):
         raise InputError(f"precision is 'float16'; on {accelerator.device.type} it must be float32 or bfloat16")
     return accelerator
+
+
+def _tell_waiting(rank: int, processes: int) -> None:
+    at = f"{os.environ.get('MASTER_ADDR', '?')}:{os.environ.get('MASTER_PORT', '?')}"
+    line = f"process {rank} of {processes} (RANK, WORLD_SIZE) waits for the others at {at}; for one alone unset both"
+    print(line, file=sys.stderr, flush=True)  # noqa: T201
 
 
 def is_sharded(accelerator: Accelerator) -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import tempfile
+from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -150,7 +151,9 @@ class Pretrained(nn.Module):
     @classmethod
     def _read_config(cls, text: str, where: str) -> Any:
         try:
-            values = json.loads(text)
+            values = json.loads(text, object_pairs_hook=_each_once)
+        except InputError as error:
+            raise InputError(f"{where}: {error}") from error
         except (ValueError, RecursionError) as error:
             raise InputError(f"{where}: this is not JSON ({one_line(error)})") from error
         if not isinstance(values, dict) or not {"model", "visioncore"} <= values.keys():
@@ -159,11 +162,20 @@ class Pretrained(nn.Module):
         if name != cls.__name__:
             called = shown(name).strip("'")
             raise InputError(f"{where}: describes the model {called}, not {cls.__name__}; load it with {called}")
-        if version != FORMAT:
+        if version != FORMAT or isinstance(version, bool):
             raise InputError(
                 f"{where}: has format {shown(version)}, this visioncore reads format {FORMAT}; update visioncore"
             )
         return from_plain(cls.config_class, values, where)
+
+
+def _each_once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """Return the fields of a JSON object, or raise for one given twice, of which only the last would count."""
+    values = dict(pairs)
+    if len(values) < len(pairs):
+        name = next(name for name, count in Counter(name for name, _ in pairs).items() if count > 1)
+        raise InputError(f"{one_line(name, 100)} is there twice; each only once")
+    return values
 
 
 def _download(
