@@ -89,4 +89,6 @@ def _draw(
         image = result.drawn()
         draw_arrow(image, result.faces[0], vector, TRUTH)
         panels.append((f"{COARSE_ZONES[region]}, {error:.1f} degrees off", image))
-    figure_grid(panels, path, columns=4, title="where the driver looks, and how far off: true in green, predicted in red")
+    figure_grid(
+        panels, path, columns=4, title="where the driver looks, and how far off: true in green, predicted in red"
+    )
