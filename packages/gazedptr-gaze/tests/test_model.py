@@ -6,6 +6,7 @@ import copy
 import pickle
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -99,7 +100,7 @@ def test_the_code_is_the_same_in_every_precision_of_the_network() -> None:
     given[-1] *= 1000  # millimetres, whose projections go beyond
     expected, code = model(*given), model.code(given[2])
     for dtype, atol in ((torch.bfloat16, 0.1), (torch.float16, 0.01)):
-        fast = for_inference(model, torch.device("cpu"), dtype)
+        fast: Any = for_inference(model, torch.device("cpu"), dtype)
         assert torch.equal(fast.network.code(given[2]), code)
         for name in ("pose.pos_encode.0.weight", "zones.planes.0.weight"):
             assert torch.equal(fast.network.get_parameter(name), model.get_parameter(name)), name
@@ -121,7 +122,8 @@ def test_packed_trunks_are_the_trunks() -> None:
         if isinstance(norm, torch.nn.BatchNorm2d):
             torch.nn.init.normal_(norm.running_mean, std=0.1)  # type: ignore[arg-type]
             torch.nn.init.uniform_(norm.running_var, 0.5, 2)  # type: ignore[arg-type]
-    fast = for_inference(model, torch.device("cpu"), torch.float32).network.normalised.trunk
+    ready: Any = for_inference(model, torch.device("cpu"), torch.float32)
+    fast = ready.network.normalised.trunk
     assert isinstance(fast, PackedTrunk)
     for shape in ((1, 3, 64, 48), (2, 3, 64, 48), (1, 3, 37, 32), (0, 3, 64, 48)):
         faces = torch.rand(shape)

@@ -40,7 +40,7 @@ class TestReadme(ReadmeExamples):
         (folder / "landmarks.json").write_text(json.dumps(landmarks))
         shutil.copy(PACKAGE / "tests" / "data" / "camera.yml", folder / "camera.yml")
         shutil.copytree(procedural_folds(64)[0].folder, folder / "IVGaze")
-        forward = {"yaw": 0.0, "pitch": 0.0, "vector": (0.0, 0.0, -1.0), "zone": 71, "region": 2}
+        forward: dict[str, Any] = {"yaw": 0.0, "pitch": 0.0, "vector": (0.0, 0.0, -1.0), "zone": 71, "region": 2}
         write_records(folder / "drive.csv", [FrameGaze("drive.mp4", n, n / 30, 0, **forward) for n in range(60)])
         torch.manual_seed(0)
         torch.save(to_published(GazePTR()), folder / "Iter_80_trans6.pt")

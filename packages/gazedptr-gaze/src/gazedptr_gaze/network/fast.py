@@ -45,7 +45,7 @@ class FastGaze(nn.Module):
         network.to(dtype)
         for name, part in readers.items():
             network.set_submodule(name, part.to(torch.promote_types(dtype, torch.float32)))
-        self.network = network.to(device, memory_format=torch.channels_last).requires_grad_(False)
+        self.network = network.to(device).to(memory_format=torch.channels_last).requires_grad_(False)
         self.dtype = dtype
         if can_pack(device, dtype):
             for name, trunk in list(network.named_modules()):
@@ -58,7 +58,7 @@ class FastGaze(nn.Module):
         ready = [face.to(self.dtype, memory_format=torch.channels_last) for face in faces]
         out: GazeOutput = self.network(*ready, *geometry, auxiliary=auxiliary)
         final = torch.float64 if self.dtype == torch.float64 else torch.float32
-        return GazeOutput(*(None if value is None else value.to(final) for value in out))
+        return GazeOutput(*(None if value is None else value.to(final) for value in out))  # type: ignore[arg-type]
 
 
 def _reads_code(name: str) -> bool:
@@ -120,8 +120,8 @@ class CachedPose(PoseTransformer):
     def __init__(self, pose: PoseTransformer) -> None:
         nn.Module.__init__(self)
         self.encoder, self.code, self.pos_encode = pose.encoder, pose.code, pose.pos_encode
-        dtype = pose.pos_encode[0].weight.dtype
-        position = pose.encode(torch.tensor([[0, 0, 1]], dtype=dtype, device=pose.pos_encode[0].weight.device))
+        like = next(pose.pos_encode.parameters())
+        position = pose.encode(torch.tensor([[0, 0, 1]], dtype=like.dtype, device=like.device))
         self.register_buffer("original_position", position)
 
     def positions(self, axis: Tensor) -> Tensor:

@@ -43,7 +43,7 @@ class PackedConvolution:
 
     def onto(self, base: Tensor, x: Tensor) -> Tensor:
         """Return ``base``, a map that is written over, plus that of ``x``, and ReLU."""
-        more = ("add", 1.0, "relu", [], None)
+        more: tuple[Any, ...] = ("add", 1.0, "relu", [], None)
         out: Tensor = OPERATIONS._convolution_pointwise_.binary(base, x, self.weight, self.bias, *self.shape, *more)
         return out
 

@@ -79,5 +79,5 @@ def as_reference(model: Network) -> Network:
     """Return a copy of a network that computes in the paper's own steps."""
     reference = copy.deepcopy(model)
     for module in reference.modules():
-        module.__class__ = PLAIN.get(type(module), type(module))  # type: ignore[assignment]
+        module.__class__ = PLAIN.get(type(module), type(module))
     return reference

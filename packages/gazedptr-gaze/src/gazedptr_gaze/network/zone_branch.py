@@ -28,9 +28,9 @@ class ZoneBranch(nn.Module):
 
     def point_tokens(self, points: Tensor) -> Tensor:
         """Return tokens (3, B, D) of the points (3, B, 3) on the three planes."""
-        codes = self.code(points / self.unit).to(self.planes[0].weight.dtype)
+        codes = self.code(points / self.unit).to(next(self.planes.parameters()).dtype)
         tokens = torch.stack([plane(code).relu() for plane, code in zip(self.planes, codes, strict=True)])
-        return tokens.to(self.heads[0].weight.dtype)
+        return tokens.to(next(self.heads.parameters()).dtype)
 
     def forward(self, feature: Tensor, points: Tensor) -> Tensor:
         """Return zone logits (3, B, Z) of image features (B, D) and points (3, B, 3), head after head."""
