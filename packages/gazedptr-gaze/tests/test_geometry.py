@@ -109,7 +109,7 @@ def test_published_normalisation(name: str, case: GoldenCase) -> None:
 def test_virtual_camera() -> None:
     centre, head = np.array([60.0, -40, 700]), to_matrices([0.1, -0.3, 0.2])
     found = normalise(MATRIX, centre, head)
-    np.testing.assert_allclose(found.rotation @ centre, [0, 0, np.linalg.norm(centre)], atol=1e-10)
+    np.testing.assert_allclose(found.rotation @ centre, [0, 0, float(np.linalg.norm(centre))], atol=1e-10)
     np.testing.assert_allclose(np.linalg.det(found.rotation), 1)
     pixel = found.warp @ MATRIX @ centre
     np.testing.assert_allclose(pixel[:2] / pixel[2], [112, 112])
