@@ -6,6 +6,7 @@ import errno
 import os
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -71,6 +72,18 @@ def test_a_file_whose_numbers_differ_is_not_kept(
         write(network, tmp_path, ["pt2"])
     assert [path.name for path in tmp_path.iterdir()] == ["model.pt2"]
     assert (tmp_path / "model.pt2").read_text() == "before"
+
+
+def test_only_as_many_outputs_are_compared_as_are_asked_for(
+    network: Two, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pretend(monkeypatch, lambda images: [network(images)[0] + 5e-4, torch.full((1,), torch.nan)])
+    words: dict[str, Any] = {"formats": ["pt2"], "outputs": ("first", "second"), "package": "some-method"}
+    one, both = (exporting.Exported(network, {"given": IMAGES}, compared=count) for count in (1, None))
+    (error,) = exporting.export_files(one, tmp_path / "one", **words).values()
+    assert 1e-5 < error < 1e-3
+    with pytest.raises(InputError, match="differs from eager by nan"):
+        exporting.export_files(both, tmp_path / "both", **words)
 
 
 def test_what_cannot_be_exported_is_told_first(network: Two, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
