@@ -60,6 +60,8 @@ class TrainSuite(Suite):
     recipe: ClassVar[str] = "demo"
     fields: ClassVar[tuple[tuple[str, object], ...]]
     """Fields of the recipe that make its network tiny."""
+    network: ClassVar[str] = "model"
+    """Field of the recipe with the settings of the network."""
     changed: ClassVar[tuple[str, object]]
     """A field that a run which has begun cannot change, and another value."""
 
@@ -115,7 +117,7 @@ class TrainSuite(Suite):
         assert [line["step"] for line in losses] == list(range(1, STEPS + 1))
         assert all("learning_rate" in line for line in losses)
         about = json.loads((whole / "run.json").read_text())["run"]
-        assert about["recipe"]["model"]
+        assert about["recipe"][self.network]
 
     @pytest.mark.parametrize("step", [1, STEPS])
     def test_a_run_that_was_cut_short_ends_with_the_same_weights(

@@ -1,0 +1,12 @@
+from .data.datasets import read_scanpaths as read_scanpaths
+from .inference.predictor import Predictor as Predictor
+from .inference.result import Result as Result
+from .method import __version__ as __version__
+from .network.config import VARIANTS as VARIANTS
+from .network.config import ChenLSTMConfig as ChenLSTMConfig
+from .network.config import GazeformerConfig as GazeformerConfig
+from .network.model import ISP as ISP
+from .network.model import ChenLSTMISP as ChenLSTMISP
+from .network.model import GazeformerISP as GazeformerISP
+from .network.weights import load_model as load_model
+from .network.weights import load_published as load_published

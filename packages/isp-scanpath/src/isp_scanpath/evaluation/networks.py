@@ -1,0 +1,126 @@
+"""The protocol for a network: its inputs and frame, chosen as the authors have them for the data set."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import cache
+from pathlib import Path
+from typing import Literal, get_args
+
+from visioncore.devices import resolve_device, resolve_dtype
+from visioncore.errors import InputError
+
+from ..data.datasets import read_scanpaths
+from ..data.inputs import inputs_for
+from ..data.trials import ScanpathData, Split, Trial
+from ..inference.running import predict_trials, published_frame
+from ..network.config import GazeformerConfig
+from ..network.fast import for_inference
+from ..network.scanpaths import Scanpaths
+from ..network.weights import load_model
+from .protocols import CHEN_FRAME, Evaluation, Predict, evaluate, human_agreement
+from .results import read_results
+from .scores import Pad
+
+HUMAN = "human"
+"""Stands for the observers themselves, where weights can be given."""
+
+
+Protocol = Literal["published", "sound"]
+"""``published`` lengthens short scanpaths as the authors' scripts do for the data set; ``sound`` measures them as they
+are, but for MultiMatch, which needs three fixations."""
+
+
+def evaluate_weights(
+    data: str | Path,
+    weights: str | Path = "",
+    *,
+    results: str | Path = "",
+    protocols: Sequence[Protocol] = ("published", "sound"),
+    images: str | Path | None = None,
+    features: str | Path | None = None,
+    texts: str | Path | None = None,
+    split: Split = "test",
+    seeds: int = 10,
+    device: str = "auto",
+    dtype: str = "float32",
+    batch: int = 64,
+) -> dict[Protocol, Evaluation]:
+    """Measure what a network predicts for every observer of a split, or scanpaths in files, or how far observers agree.
+
+    Args:
+        data: scanpaths with a split, whatever `read_scanpaths` takes.
+        weights: whatever `load_model` takes, or ``human``.
+        results: in place of weights, a folder of scanpaths, see `read_results`.
+        protocols: by which to measure.
+        images: the folder of photos, for ChenLSTM.
+        features: the folder of stored features, for Gazeformer.
+        texts: embeddings of tasks, for Gazeformer.
+        split: the part of the data.
+        seeds: how often scanpaths are sampled; of files, as many as each has at most.
+        device: where the network runs.
+        dtype: its precision, as for `Predictor`.
+        batch: observers of an image on the device at a time.
+
+    Raises:
+        InputError: if the data, the weights or the results are not what they should be, or do not fit.
+    """
+    if unknown := [name for name in protocols if name not in get_args(Protocol)] or not protocols:
+        raise InputError(f"protocols are {unknown or 'none'}; known are {', '.join(get_args(Protocol))}")
+    if seeds < 1 or batch < 1:
+        raise InputError(f"seeds is {seeds} and batch {batch}; each must be at least 1")
+    scanpaths = read_scanpaths(data, images)
+    of_search = scanpaths.name in ("air-d", "coco-search18")
+    pads: dict[Protocol, Pad] = {"published": "all", "sound": "multimatch"}
+    if str(weights) == HUMAN:
+        return {name: human_agreement(scanpaths, CHEN_FRAME, split=split, pad=pads[name]) for name in protocols}
+    note = ""
+    if results:
+        frame = CHEN_FRAME
+        predict, seeds = read_results(results, scanpaths, scanpaths.part(split), frame, seeds)
+        made_by = f"files in {results}"
+    else:
+        model = load_model(weights)
+        if of_search and isinstance(model.config, GazeformerConfig):
+            pads["published"] = "multimatch"
+        frame, note, made_by = published_frame(model.config), model.notice, f"{type(model).__name__} {weights}"
+        resolved = resolve_device(device)
+        network = for_inference(model, resolved, resolve_dtype(dtype, resolved))
+        inputs = inputs_for(model.config, scanpaths, features, texts)
+        individual = _told_apart(model.config.observers, scanpaths, weights)
+
+        def predict(trials: Sequence[Trial], seed: int) -> Scanpaths:
+            return predict_trials(
+                network, model.config, trials, inputs, frame, seed, individual=individual, batch=batch
+            )
+
+    predict = _remembered(predict)
+    return {
+        name: evaluate(
+            scanpaths, predict, frame, made_by=made_by, split=split, seeds=range(seeds), pad=pads[name], note=note
+        )
+        for name in protocols
+    }
+
+
+def _told_apart(known: int, data: ScanpathData, weights: str | Path) -> bool:
+    """Return whether a network tells observers apart; one that knows a single observer stands for all."""
+    number = len(data.observers)
+    if 1 < known < number:
+        raise InputError(f"{data.source}: has {number} observers; the network of {weights} knows {known}")
+    return known > 1
+
+
+def _remembered(predict: Predict) -> Predict:
+    """Return a function that predicts the same trials of a seed once, for all protocols."""
+    given: list[Sequence[Trial]] = []
+
+    @cache
+    def of_seed(seed: int) -> Scanpaths:
+        return predict(given[0], seed)
+
+    def remembered(trials: Sequence[Trial], seed: int) -> Scanpaths:
+        given[:] = [trials]
+        return of_seed(seed)
+
+    return remembered

@@ -1,0 +1,291 @@
+"""Prediction: an image and who looks at it -> scanpaths in its own pixels."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from visioncore.errors import InputError
+from visioncore.files import expand_inputs
+from visioncore.images import IMAGE_SUFFIXES
+from visioncore.inference.batch import Summary, process_files
+from visioncore.inference.image_inputs import GivenImage, as_image
+from visioncore.inference.jobs import Job, check_one, check_results, named_file, place_inputs, plan_jobs
+from visioncore.inference.predictor import BasePredictor
+from visioncore.inference.record import open_record
+
+from ..data.features import extractor_for
+from ..data.inputs import category_index, rgb
+from ..data.preparation import prepare
+from ..network.actions import Actions
+from ..network.base import ISP
+from ..network.config import ChenLSTMConfig, GazeformerConfig
+from ..network.fast import for_inference
+from ..network.observers import MEAN
+from ..network.scanpaths import Frame
+from ..network.weights import load_model
+from .result import SUFFIXES, Result
+from .running import run_network
+from .sampling import Spread, decode, draw, likeliest
+
+MEAN_OBSERVER = "mean"
+"""Name of the average observer, who stands for anyone the network does not know."""
+
+Extract = Callable[[NDArray[np.uint8]], Tensor]
+"""An RGB image (H, W, 3) of 8 bit -> the features (P, F) that a Gazeformer was trained on."""
+
+
+class Predictor(BasePredictor):
+    """Predicts scanpaths on images of any size.
+
+    Args:
+        model: either network, or the weights that `load_model` takes; later changes of a network are not seen.
+        device: ``auto``, ``cpu``, ``cuda``, ``cuda:1``, ``mps``.
+        dtype: ``float32``; ``bfloat16`` or ``float16`` for more speed at a small cost in accuracy; or such a type of
+            PyTorch; ``auto`` is bfloat16 on GPUs that have it and float32 elsewhere.
+        samples: drawn of each observer's scanpath.
+        seed: from which samples of every image are drawn, so that they do not depend on other images.
+        deterministic: the likeliest action and the median duration of each step, instead of samples.
+        min_length: steps before which no scanpath stops.
+        temperature: below 1 samples keep closer to what is likely.
+        spread: of durations, see `sampling.draw`.
+        extract: makes the features for a Gazeformer; default: what was named so, see `extractor_for`.
+        batch: observers on the device at a time.
+        notify: told, in one line, what is to be known of the weights; default: a warning.
+
+    Raises:
+        InputError: if an option is not what it should be, or what a Gazeformer needs for its features is missing.
+    """
+
+    def __init__(
+        self,
+        model: ISP | str | Path,
+        device: str | torch.device = "auto",
+        *,
+        dtype: str | torch.dtype = "float32",
+        samples: int = 1,
+        seed: int = 0,
+        deterministic: bool = False,
+        min_length: int = 1,
+        temperature: float = 1.0,
+        spread: Spread = "published",
+        extract: Extract | None = None,
+        batch: int = 64,
+        notify: Callable[[str], None] = warnings.warn,
+    ) -> None:
+        model = load_model(model) if isinstance(model, str | Path) else model
+        super().__init__(model, device, dtype=dtype, batch=batch, notify=notify)
+        self.config = model.config
+        if isinstance(self.config, GazeformerConfig) and extract is None:
+            extract = extractor_for(self.config, self.device)
+        if samples < 1 or seed < 0:
+            raise InputError(f"samples is {samples} and seed {seed}; they must be at least 1 and at least 0")
+        if deterministic and samples > 1:
+            raise InputError(f"samples is {samples}; a deterministic prediction is one")
+        self.samples, self.seed, self.deterministic, self.spread = samples, seed, deterministic, spread
+        self.min_length, self.temperature, self.extract = min_length, temperature, extract
+        self.network = for_inference(model, self.device, self.dtype)
+
+    def settings(self) -> dict[str, Any]:
+        names = ("samples", "seed", "deterministic", "min_length", "temperature", "spread")
+        known = {name: value for name, value in super().settings().items() if name in ("device", "dtype", "batch")}
+        return known | {name: getattr(self, name) for name in names}
+
+    @torch.no_grad()
+    def __call__(
+        self,
+        image: GivenImage,
+        *,
+        observers: Sequence[int | str] | None = None,
+        task: str = "",
+        guidance: NDArray[np.float32] | None = None,
+        text: Tensor | None = None,
+        vectors: Tensor | None = None,
+        probabilities: bool = False,
+    ) -> Result:
+        """Predict where observers look.
+
+        Args:
+            image: a file, an `Image`, an image of Pillow, or an array (H, W, 3) of uint8 or uint16.
+            observers: indices, or ``mean`` for the average observer; default: all.
+            task: the target category, for networks of COCO-Search18.
+            guidance: where the task leads the eye at first, (h, w) on the grid of a ChenLSTM; default: nowhere.
+            text: embedding of the task (text channels,), for a Gazeformer; default: zeros.
+            vectors: of observers that are not in the network (n, E), such as adapted ones, behind the others.
+            probabilities: keep where each observer looks at each step.
+
+        Raises:
+            InputError: if the image cannot be read, or an observer, the task or a size is not what it should be.
+        """
+        given = as_image(image)
+        self.tell_notice()
+        names, who = self._observers(observers, vectors)
+        actions = self._run(rgb(given.pixels), who, task, guidance, text)
+        if not all(value.isfinite().all() for value in (actions.logits, actions.mu, actions.sigma2)):
+            raise InputError(
+                "the network's output is not finite; use weights that are, or a higher precision (float32)"
+            )
+        if self.deterministic:
+            sampled = likeliest(actions, min_length=self.min_length)
+        else:
+            sampled = draw(
+                actions,
+                self.samples,
+                torch.Generator().manual_seed(self.seed),
+                min_length=self.min_length,
+                temperature=self.temperature,
+                spread=self.spread,
+            )
+        height, width = given.pixels.shape[:2]
+        paths = decode(sampled, self.config.grid, Frame(width, height)).to_list()
+        maps = actions.probabilities[0, ..., 1:].unflatten(-1, self.config.grid) if probabilities else None
+        return Result(
+            image=given,
+            observers=names,
+            scanpaths=tuple(tuple(paths[place :: len(names)]) for place in range(len(names))),
+            probabilities=None if maps is None else maps.float().cpu().numpy(),
+            source=Path(image) if isinstance(image, str | Path) else None,
+            notice=self.notice,
+        )
+
+    def run(self, images: Tensor, observers: Tensor | None = None, *others: Tensor | None) -> Tensor:
+        """Return the probabilities of the actions (B, n, T, 1 + HW): those of `outputs`.
+
+        One image may lack the batch; without ``observers`` all observers look.
+        """
+        single = 2 if isinstance(self.config, GazeformerConfig) else 3
+        if images.ndim == single:
+            each = (None if other is None else other[None] for other in (observers, *others))
+            return self.run(images[None], *each)[0]
+        if observers is None:
+            observers = torch.arange(self.config.observers).expand(len(images), -1)
+        return self.outputs(images, observers, *others).probabilities
+
+    @torch.no_grad()
+    def outputs(self, images: Tensor, observers: Tensor, *others: Tensor | None) -> Actions:
+        """Return the distributions of all steps, in float32 or better, on the device where the images were.
+
+        Args:
+            images: prepared ones (B, 3, H, W) for a ChenLSTM, features (B, P, F) for a Gazeformer.
+            observers: who looks at each image: indices (B, n), or vectors (B, n, E).
+            others: further arguments of the network's ``forward``.
+
+        Raises:
+            InputError: if a shape is another.
+        """
+        self.tell_notice()
+        given = (None if other is None else other.to(self.device) for other in others)
+        actions = self.network(images.to(self.device), observers.to(self.device), *given)
+        return Actions(*(value.to(images.device) for value in actions))
+
+    def _observers(self, wanted: Sequence[int | str] | None, vectors: Tensor | None) -> tuple[tuple[str, ...], Tensor]:
+        """Return names and vectors (n, E) of observers."""
+        number = self.config.observers
+        chosen = list(range(number) if wanted is None and vectors is None else wanted or ())
+        indices = []
+        for name in chosen:
+            index = MEAN if name == MEAN_OBSERVER else int(name) if str(name).isdecimal() else None
+            if index is None or not MEAN <= index < number:
+                raise InputError(f"no observer {name!r}; known are 0 to {number - 1} and {MEAN_OBSERVER}")
+            indices.append(index)
+        if not indices and vectors is None:
+            raise InputError("no observer was given; leave observers out for all")
+        own = self.network.network.observers(torch.tensor(indices, dtype=torch.long, device=self.device))
+        names = tuple(map(str, chosen))
+        if vectors is None:
+            return names, own
+        if vectors.ndim != 2 or vectors.shape[1] != self.config.observer_channels:
+            raise InputError(f"vectors are {tuple(vectors.shape)}; they must be (n, {self.config.observer_channels})")
+        added = tuple(f"new {place + 1}" for place in range(len(vectors)))
+        return names + added, torch.cat([own, vectors.to(own)])
+
+    def _run(
+        self,
+        pixels: NDArray[np.uint8],
+        observers: Tensor,
+        task: str,
+        guidance: NDArray[np.float32] | None,
+        text: Tensor | None,
+    ) -> Actions:
+        config, device = self.config, self.device
+        if isinstance(config, ChenLSTMConfig):
+            tasks = None
+            if config.categories:
+                tasks = torch.tensor([category_index(task, config.categories)], device=device)
+            led = None if guidance is None else torch.from_numpy(guidance)[None].float().to(device)
+            images = prepare(pixels, config.image_size)
+            given = {"images": images[None], "guidance": led, "tasks": tasks}
+        else:
+            assert self.extract is not None
+            text = torch.zeros(config.text_channels) if text is None else text
+            given = {"features": self.extract(pixels)[None], "task": text[None].float()}
+        there = {name: value.to(device) for name, value in given.items() if value is not None}
+        return run_network(self.network, {**there, "observers": observers[None]}, self.batch)
+
+
+def predict_files(
+    inputs: Sequence[str | Path],
+    predictor: Predictor,
+    out: str | Path,
+    *,
+    observers: Sequence[int | str] | None = None,
+    task: str = "",
+    suffix: str = ".json",
+    figure: bool = True,
+    overwrite: bool = False,
+    say: Callable[[str], None] = print,
+) -> Summary:
+    """Predict scanpaths on many images.
+
+    For each there is ``<name>.json`` or ``.csv``, and a figure ``<name>.png``; inside a folder their place is kept.
+    What was made of the same image with the same weights and options, as ``made.jsonl`` beside the results says, is
+    skipped. An image that cannot be read is reported and the others still run.
+
+    Args:
+        inputs: files, folders, glob patterns.
+        predictor: does the work.
+        out: folder for the results; for one image also a file.
+        observers: as for `Predictor.__call__`.
+        task: as for `Predictor.__call__`.
+        suffix: ``.json`` or ``.csv``.
+        figure: draw the scanpaths as well.
+        overwrite: make results anew that are there already.
+        say: told a line for each image that failed, and of results that are made anew.
+
+    Returns:
+        What was done, skipped and failed; its ``exit_code`` is 1 if an image failed.
+
+    Raises:
+        InputError: if an input is missing or empty, a result would be written over an input, the suffix is unknown, or
+            ``out`` cannot be written.
+    """
+    if suffix not in SUFFIXES:
+        raise InputError(f"suffix is {suffix!r}; it must be .json or .csv")
+    if named_file(out, SUFFIXES):
+        places = place_inputs(inputs, Path(out), lambda entry: expand_inputs([entry], IMAGE_SUFFIXES), "image")
+        jobs = [Job(check_one(places, Path(out), "image"), Path(out))]
+    else:
+        jobs = plan_jobs(inputs, IMAGE_SUFFIXES, out, lambda _: suffix)
+    if figure:
+        jobs = [Job(job.source, job.target, (job.target.with_suffix(".png"),)) for job in jobs]
+    check_results([job.source for job in jobs], [path for job in jobs for path in job.results], "image")
+    options = {"observers": observers, "task": task}
+    record = open_record(Path(out), jobs, predictor.recorded() | options)
+
+    def write(result: Result, target: Path) -> None:
+        if figure:
+            target.parent.mkdir(parents=True, exist_ok=True)
+            result.plot(target.with_suffix(".png"))
+        result.save(target)
+
+    def work(source: Path) -> Result:
+        return predictor(source, observers=observers, task=task)
+
+    return process_files(jobs, lambda source: source, work, write, record=record, overwrite=overwrite, say=say)

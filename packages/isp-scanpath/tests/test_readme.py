@@ -1,0 +1,31 @@
+"""The README's examples run as they stand."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import torch
+
+from isp_scanpath import GazeformerISP
+from isp_scanpath.data.synthetic import synthetic_image, write_synthetic
+from isp_scanpath.network.published import to_published
+from visioncore.images import Image, write_image
+from visioncore.testing.readme import ReadmeExamples
+
+README = Path(__file__).parents[1] / "README.md"
+
+
+class TestReadme(ReadmeExamples):
+    readme = README
+    shorter = (
+        ("isp-scanpath train", "--set.loop.steps 1 --set.loop.batch_size 1 --set.loop.warmup_steps 0"),
+        ("isp-scanpath evaluate --data scanpaths.csv --weights demo", "--seeds 1"),
+    )
+    elsewhere = ("isp-scanpath demo",)  # test_commands.py
+
+    def prepare(self, folder: Path) -> None:
+        """Lay out a photo, a data set and a checkpoint in the authors' form."""
+        write_image(folder / "photo.png", Image(synthetic_image(0)[0]))
+        write_synthetic(folder, 4, held_out=2)
+        torch.manual_seed(0)
+        torch.save({"model": to_published(GazeformerISP())}, folder / "checkpoint_best.pth")
