@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 import yaml
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 
 from visioncore.errors import InputError
 from visioncore.extras import require
@@ -23,6 +23,8 @@ DISTORTION_NAMES = ("distortion_coefficients", "dist_coeffs", "distCoeffs", "Dis
 WIDTH_NAMES, HEIGHT_NAMES = ("image_width", "image_Width", "width"), ("image_height", "image_Height", "height")
 DISTORTION_LENGTHS = (0, 4, 5, 8, 12, 14)
 """Numbers of coefficients in OpenCV's model."""
+FIELD_OF_VIEW = 60.0
+"""Degrees that an unknown camera is taken to see."""
 
 
 @dataclass(frozen=True)
@@ -55,9 +57,9 @@ class Camera:
             )
 
     @classmethod
-    def guess(cls, width: int, height: int, field_of_view: float = 60.0) -> Camera:
-        """Return a camera without distortion that sees ``field_of_view`` degrees across the longer side: a guess."""
-        focal = max(width, height) / 2 / math.tan(math.radians(field_of_view) / 2)
+    def guess(cls, width: int, height: int) -> Camera:
+        """Return a camera without distortion that sees `FIELD_OF_VIEW` degrees across the longer side: a guess."""
+        focal = max(width, height) / 2 / math.tan(math.radians(FIELD_OF_VIEW) / 2)
         matrix = np.array([[focal, 0, width / 2], [0, focal, height / 2], [0, 0, 1]])
         return cls(matrix, np.zeros(0), (width, height))
 
@@ -95,15 +97,6 @@ class Camera:
         scaled = Camera(matrix, self.distortion, (width, height))
         scaled.check_size(width, height, where)
         return scaled
-
-    def undistort_points(self, points: ArrayLike) -> Array:
-        """Return the pixels (N, 2) where a camera without distortion would see what this one sees at ``points``."""
-        points = np.asarray(points, dtype=np.float64)
-        if not self.distortion.any():
-            return points
-        cv2 = require("cv2", "images")
-        undistorted: Array = cv2.undistortPoints(points[:, None], self.matrix, self.distortion, P=self.matrix)[:, 0]
-        return undistorted
 
     def undistort(self, image: NDArray[Any]) -> NDArray[Any]:
         """Return an image (H, W, C) as a camera without distortion would see it."""
