@@ -427,6 +427,12 @@ def test_labels_that_share_a_frame_and_labels_that_do_not(run: Run, drivers: Pat
     assert 3 < float(worst.rpartition(": ")[2].split()[0]) <= 28.65
     assert "2.86" >= other.rpartition(": ")[2].split()[0] > "0.5"
     assert run("check-labels", "--data", drivers, "--folds", "1", "3")[0] == 0
+    path = drivers / "Origin" / "label_class" / "train3.txt"
+    lines = path.read_text().splitlines()
+    lines[2] = " ".join([*lines[2].split()[:5], "0,0,0"])
+    path.write_text("\n".join(lines))
+    code, _, complaints = run("check-labels", "--data", drivers, "--folds", "1", "3")
+    assert (code, complaints) == (1, f"{path}: {lines[2].split()[0]}: the gaze origin is 0,0,0, the camera itself\n")
 
 
 def test_from_training_to_evaluation(run: Run, drivers: Path, tmp_path: Path) -> None:
@@ -494,6 +500,8 @@ def test_bad_data_is_one_line(run: Run, drivers: Path, tmp_path: Path, saved: Ca
         assert complaints.splitlines()[-1].endswith(f"images are missing: {image}")
     path.unlink()
     for words in commands.values():
-        refuses(run, *words, told=f"{path}: cannot be read")
+        refuses(run, *words, told=f"{path}: cannot be read (No such file or directory)")
+    told = f"{drivers / 'Norm'}/Norm/label_class: no such folder; the folder of the data holds Norm and Origin"
+    refuses(run, "check-labels", "--data", drivers / "Norm", told=told)
     refuses(run, "evaluate", "--data", drivers, "--out", out, told="give either --weights or --results")
     assert not (out / "summary.csv").exists()

@@ -14,7 +14,7 @@ import pytest
 from gazedptr_gaze.data.camera import Camera, read_camera
 from gazedptr_gaze.data.conventions import gazehub_angles, gazehub_vectors, official_angles, official_vectors
 from gazedptr_gaze.data.crop import crop_face
-from gazedptr_gaze.data.head_pose import FACE, head_pose
+from gazedptr_gaze.data.head_pose import FACE, FACE_AND_NOSE, FIVE_POINTS, head_pose
 from gazedptr_gaze.data.normalisation import normalise
 from gazedptr_gaze.data.rotations import to_matrices, to_vectors
 from visioncore.errors import InputError
@@ -141,6 +141,12 @@ def test_a_camera_in_a_file(tmp_path: Path) -> None:
     assert rows.mean() > 401
     with pytest.raises(InputError, match="principal point"):
         Camera(MATRIX, np.zeros(0)).check_size(200, 200, "a.png")
+    # in shares of the image, not in pixels
+    shares = Camera(np.array([[0.8, 0, 0.5], [0, 1.1, 0.5], [0, 0, 1]]), np.zeros(0))
+    with pytest.raises(InputError, match=r"a\.png: the focal length is 0\.8 pixels, of an image 640 wide;"):
+        shares.for_size(640, 480, "a.png")
+    (tmp_path / "a.json").write_text(json.dumps({**plain, "width": 640.0}))
+    assert read_camera(tmp_path / "a.json").size == (640, 480)
 
 
 @pytest.mark.parametrize(
@@ -153,6 +159,14 @@ def test_a_camera_in_a_file(tmp_path: Path) -> None:
         ("K: {rows: 3, cols: 3, data: [1, 2]}", "K is not a matrix"),
         ("K: [[1, 0, 0], [0, -1, 0], [0, 0, 1]]", "fx and fy above 0"),
         ("K: [[1, 0, 0], [0, 1, 0], [0, 0, 1]]\nD: [1, 2]", "there are 2 distortion coefficients"),
+        (
+            "K: [[1, 0, 0], [0, 1, 0], [0, 0, 1]]\nwidth: '640'\nheight: 480",
+            "width is '640'; it should be a whole",
+        ),
+        ("K: [[1, 0, 0], [0, 1, 0], [0, 0, 1]]\nwidth: 640\nheight: 0", "height is 0; it should be a whole number"),
+        ("K: [[1, 0, 0], [0, 1, 0], [0, 0, 1]]\nwidth: 640.5\nheight: 480", "width is 640.5; it should be a whole"),
+        ("K: [[1, 0, 0], [0, 1, 0], [0, 0, 1]]\nimage_width: 640", "image_width without a height"),
+        ("K: [[1, 0, 0], [0, 1, 0], [0, 0, 1]]\nimage_height: 480", "image_height without a width"),
     ],
 )
 def test_files_that_hold_no_camera(text: str, told: str, tmp_path: Path) -> None:
@@ -189,6 +203,25 @@ def test_a_face_that_no_camera_sees() -> None:
         head_pose(np.stack([np.arange(6.0), np.arange(6.0)], axis=1), camera)
     with pytest.raises(InputError, match="6 finite points"):
         head_pose(pixels[:5], camera)
+
+
+@pytest.mark.parametrize("order", [(1, 0, 3, 2, 4, 5), (4, 5, 0, 1, 2, 3), (0, 1, 2, 3, 5, 4)])
+def test_landmarks_in_another_order(order: tuple[int, ...]) -> None:
+    """Such a pose has the face before the camera too, and only the landmarks' distances show that it is none."""
+    pixels = seen_at(to_matrices((0.1, -0.2, 0)), np.array([0.0, 0, 600]))
+    with pytest.raises(InputError, match=r"are [\d.]+ pixels off those of a face of \d+ pixels; .* order: right eye"):
+        head_pose(pixels[[*order]], Camera(MATRIX, np.zeros(0)))
+
+
+def test_an_open_mouth_is_still_a_face() -> None:
+    camera = Camera(MATRIX, np.zeros(0))
+    for face in (FACE, FACE_AND_NOSE, FIVE_POINTS):
+        open_wide = face.copy()
+        mouth = [4, 5] if len(face) > 5 else [3, 4]
+        open_wide[mouth] *= [0.85, 1, 1]
+        open_wide[mouth, 1] += 25
+        points = (open_wide + np.array([0, 0, 600])) @ MATRIX.T
+        assert head_pose(points[:, :2] / points[:, 2:], camera, face).centre[2] > 400
 
 
 def test_crop() -> None:

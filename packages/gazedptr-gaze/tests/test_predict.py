@@ -479,6 +479,7 @@ def test_no_face_is_told_and_written(run: Any, person: Any, tiny_weights: Path, 
     (tmp_path / "landmarks.json").write_text("{}")
     words = ("predict", tmp_path / "a.png", "--weights", tiny_weights, "--out", tmp_path / "out", "--camera", CAMERA)
     code, _, complaints = run(*words, "--faces", tmp_path / "landmarks.json")
-    assert (code, complaints) == (0, f"{tmp_path / 'a.png'}: no face found\n")
+    told = f"{tmp_path / 'a.png'}: no face found; {tmp_path / 'landmarks.json'} has no landmarks under its name\n"
+    assert (code, complaints) == (0, told)
     (record,) = read_records(tmp_path / "out" / "a.csv")
     assert record.face == -1

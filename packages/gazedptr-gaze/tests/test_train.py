@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -180,6 +181,13 @@ def test_trunks_that_start_from_imagenet(
     torch.save(theirs, tmp_path / "resnet18.pth")
     with pytest.raises(InputError, match=r"resnet18\.pth: .*layer1\.0\.conv1\.weight"):
         trainer.initial_network(config.model, imagenet=tmp_path / "resnet18.pth")
+
+
+def test_weights_of_another_variant(saved: Callable[[Any], Path]) -> None:
+    config = load_recipe(trainer.TrainConfig, "gazedptr_gaze", "demo", FIELDS)
+    weights = saved(NETWORKS["gazeptr"](replace(config.model, variant="gazeptr")))
+    with pytest.raises(InputError, match=r"holds gazeptr, but the recipe is of gazedptr; --set\.model"):
+        trainer.initial_network(config.model, weights)
 
 
 def test_a_run_that_starts_from_weights(saved: Callable[[Any], Path]) -> None:

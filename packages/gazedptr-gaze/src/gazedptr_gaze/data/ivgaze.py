@@ -17,6 +17,7 @@ from visioncore.images import read_image
 from .conventions import angle_between, official_angles
 from .pixels import eight_bits, resized
 from .rotations import to_matrices
+from .texts import read_utf8
 from .zones import FINE_ZONES, MOST_DIGITS, zone_map
 
 FOLDS = (1, 2, 3)
@@ -159,10 +160,10 @@ Lines = list[tuple[int, list[str]]]
 
 def _label_lines(path: Path, tree: str) -> Lines:
     """Return the words of each label, with the number of its line."""
-    try:
-        text = path.read_text(encoding="utf-8").splitlines()
-    except (OSError, UnicodeDecodeError) as error:
-        raise InputError(f"{path}: cannot be read ({error})") from error
+    if not path.parent.is_dir():
+        told = f"{path.parent}: no such folder"
+        raise InputError(f"{told}; the folder of the data holds {NORMALISED} and {ORIGINAL}, each with label_class")
+    text = read_utf8(path).splitlines()
     found = [(number, line.split()) for number, line in enumerate(text, start=1) if line.strip()]
     if found and not (len(found[0][1]) > 1 and found[0][1][1].count(",") == 2):
         found = found[1:]

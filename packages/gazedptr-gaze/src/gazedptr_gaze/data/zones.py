@@ -10,6 +10,8 @@ from numpy.typing import NDArray
 from visioncore.configs import shown
 from visioncore.errors import InputError
 
+from .texts import read_utf8
+
 COARSE_ZONES = (
     "elsewhere",
     "left-side mirror",
@@ -61,10 +63,7 @@ def read_zone_map(path: str | Path) -> NDArray[np.int64]:
     Raises:
         InputError: if the file cannot be read, a line is another, or a fine zone is missing or there twice.
     """
-    try:
-        lines = Path(path).read_text(encoding="utf-8").splitlines()
-    except (OSError, UnicodeDecodeError) as error:
-        raise InputError(f"{path}: cannot be read ({error})") from error
+    lines = read_utf8(Path(path)).splitlines()
     coarse: dict[int, int] = {}
     for number, line in enumerate(lines, start=1):
         if not (parts := line.split()):

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from visioncore.errors import InputError, some
 from visioncore.files import write_text
 
+from ..data.texts import read_utf8
 from ..inference.folds import Predictions
 from .angular import published_angular_error
 from .zones import official_tester_ap
@@ -85,10 +86,7 @@ def _read(path: Path, names: Sequence[str], form: str, told: str) -> tuple[Array
 
     Other lines are summaries.
     """
-    try:
-        text = path.read_text(encoding="utf-8").splitlines()
-    except (OSError, UnicodeDecodeError) as error:
-        raise InputError(f"{path}: cannot be read ({error})") from error
+    text = read_utf8(path).splitlines()
     wanted, rows, numbers = frozenset(names), dict[str, list[float]](), dict[str, int]()
     for number, line in enumerate(text, start=1):
         name = line.partition(" ")[0]

@@ -285,6 +285,8 @@ class Predictor(BasePredictor):
             found = found[:1]
         where = source or "the image"
         notes = [] if found else [f"{where}: no face found"]
+        if not found and isinstance(finder, LandmarkFile):
+            notes[0] += f"; {finder.path} has no landmarks under its name"
         undistorted = np.asarray(camera.undistort(image), np.uint8) if found else image
         seen: list[SeenFace] = []
         for face in found:

@@ -14,8 +14,9 @@ from typing import Any
 
 from visioncore.configs import shown
 from visioncore.errors import InputError, one_line
-from visioncore.files import check_regular, write_text
+from visioncore.files import write_text
 
+from ..data.texts import read_utf8
 from ..data.zones import COARSE_ZONES
 
 NO_FACE = -1
@@ -130,11 +131,7 @@ def read_records(path: str | Path) -> list[FrameGaze]:
         InputError: if it cannot be read or a line is wrong, with its number, or there are no records.
     """
     path = _known(path)
-    check_regular(path)
-    try:
-        text = path.read_bytes().decode("utf-8-sig")
-    except (OSError, UnicodeDecodeError) as error:
-        raise InputError(f"{path}: cannot be read ({one_line(error)})") from error
+    text = read_utf8(path)
     lines = _csv_lines(path, text) if path.suffix.lower() == ".csv" else _json_lines(path, text)
     records = []
     for number, fields in lines:

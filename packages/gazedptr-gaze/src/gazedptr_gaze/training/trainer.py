@@ -152,7 +152,11 @@ def initial_network(
         raise InputError("weights and imagenet are both given; a trained network brings its own trunks")
     model = NETWORKS[config.variant](config)
     if weights is not None:
-        load_into(model, load_model(weights).state_dict(), where=str(weights))
+        trained = load_model(weights)
+        if trained.config.variant != config.variant:
+            told = f"{weights}: holds {trained.config.variant}, but the recipe is of {config.variant}"
+            raise InputError(f"{told}; --set.model.variant {trained.config.variant} makes it fit")
+        load_into(model, trained.state_dict(), where=str(weights))
     if imagenet is not None:
         file = backbone_file(METHOD, imagenet)
         for stream in model.modules():
