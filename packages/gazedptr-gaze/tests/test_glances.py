@@ -158,6 +158,8 @@ def test_no_frames_looked_at_anything() -> None:
 
 def test_records_that_are_no_drive() -> None:
     assert "no record has a zone" in one_line(find_glances, frames("??-"))
+    told = one_line(find_glances, frames("www"), GlanceOptions(face=5))
+    assert told == "no record is of face 5; there are 0"
     assert "a.mp4: a single frame; glances need the frames of a video" in one_line(find_glances, frames("w"))
     twice = [*frames("www"), *frames("w")]
     assert "a.mp4: face 0 is twice in frame 0" in one_line(find_glances, twice)

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -13,9 +12,7 @@ from visioncore.configs import to_plain
 from visioncore.errors import InputError
 from visioncore.report import write_json
 
-from ..data.conventions import official_angles, official_vectors
 from .calibration_files import read_calibration
-from .records import FrameGaze
 
 Array = NDArray[np.float64]
 
@@ -59,14 +56,6 @@ class GazeBias:
     def apply(self, angles: ArrayLike) -> Array:
         """Return corrected angles (N, 2), yaw and pitch in radians, of angles in the frame of the camera."""
         return np.asarray(angles, dtype=np.float64) + np.array([self.yaw, self.pitch])
-
-    def correct(self, records: Sequence[FrameGaze]) -> list[FrameGaze]:
-        """Return records with corrected ``vector``; yaw and pitch stay as the network gave them."""
-        vectors = [record.vector for record in records if record.vector is not None]
-        if not vectors:
-            return list(records)
-        corrected = iter(official_vectors(self.apply(official_angles(vectors))))
-        return [r if r.vector is None else replace(r, vector=tuple(next(corrected))) for r in records]
 
     def save(self, path: str | Path) -> None:
         """Write a JSON file that `read_bias` reads.
