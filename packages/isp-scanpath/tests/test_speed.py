@@ -38,7 +38,9 @@ GAZEFORMER = GazeformerConfig(
 class Largest(TorchDispatchMode):
     """Keeps the number of elements of the largest tensor that any operation makes."""
 
-    elements = 0
+    def __init__(self) -> None:
+        super().__init__()
+        self.elements = 0
 
     def __torch_dispatch__(
         self,

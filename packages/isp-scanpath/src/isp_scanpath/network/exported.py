@@ -58,7 +58,8 @@ def exported(model: ISP) -> Exported:
     given["observers"] = torch.arange(2).remainder(model.config.observers)[None]
     free = {name: {1: Dim("observers", min=1)} if name == "observers" else {} for name in given}
     network = float32_copy(model)
-    searches = isinstance(network, ChenLSTMISP) and network.config.categories
-    whole = SearchOutputs(network) if searches else Outputs(network)
+    whole: nn.Module = Outputs(network)
+    if isinstance(network, ChenLSTMISP) and network.config.categories:
+        whole = SearchOutputs(network)
     # of the one argument *inputs
     return Exported(whole.eval(), given, dynamic_shapes=(tuple(free.values()),))
