@@ -73,12 +73,16 @@ class Run:
         self.plain = (
             copy.deepcopy(model) if self.sharded else self.accelerator.unwrap_model(model, keep_torch_compile=False)
         )
-        rate, decay = learning_rate(0), config.weight_decay
+        adam = torch.optim.AdamW if config.decoupled_decay else torch.optim.Adam
         self.model, self.optimizer = self.accelerator.prepare(
             model,
-            torch.optim.AdamW(trained, lr=rate, betas=config.betas, weight_decay=decay)
-            if decay
-            else torch.optim.Adam(trained, lr=rate, betas=config.betas),
+            adam(
+                trained,
+                lr=learning_rate(0),
+                betas=config.betas,
+                eps=config.epsilon,
+                weight_decay=config.weight_decay,
+            ),
         )
         weights = [parameter for parameter in self.model.parameters() if parameter.requires_grad]
         self.average = MovingAverage(weights, config.ema_decay) if config.ema_decay else None
