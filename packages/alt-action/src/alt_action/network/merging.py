@@ -1,0 +1,73 @@
+"""Token merging (Bolya et al. 2023): alike tokens become one, a weighted mean that remembers how many it stands for.
+
+Tokens at even positions, the class token first, look for the most alike at odd ones. The closest r of them are merged
+into theirs. Those that stay come first, in their order, then all at odd positions.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+
+class Merge(NamedTuple):
+    """Which tokens are merged, in each of F sequences of A tokens at even and B at odd positions; all int64."""
+
+    kept: Tensor
+    """(F, A - r): the even tokens that stay, in ascending order."""
+    moved: Tensor
+    """(F, r): the even tokens that go."""
+    target: Tensor
+    """(F, r): the odd token that each of them goes into; several may have the same."""
+
+
+@torch.no_grad()
+def match(metric: Tensor, r: int) -> Merge:
+    """Return which tokens to merge.
+
+    Args:
+        metric: (F, n, c); the cosine says how alike two tokens are. The first is the class token, which stays alone.
+        r: tokens to merge away, from 0 to (n - 1) // 2. Of equal ones those at lower positions go first.
+    """
+    metric = F.normalize(metric, dim=-1)
+    scores = metric[:, ::2] @ metric[:, 1::2].transpose(1, 2)
+    best, partner = scores.max(dim=-1)
+    best[:, 0] = -torch.inf
+    order = best.argsort(dim=-1, descending=True, stable=True)
+    moved = order[:, :r]
+    return Merge(order[:, r:].sort(dim=-1).values, moved, partner.gather(1, moved))
+
+
+def merge_tokens(x: Tensor, size: Tensor, merge: Merge) -> Tensor:
+    """Return tokens (F, n - r, d): means of tokens (F, n, d), weighted by how many each stands for, (F, n)."""
+    even, odd = x[:, ::2], x[:, 1::2]
+    weight = size[..., None].to(x.dtype)
+    moved = (even * weight[:, ::2]).gather(1, _wide(merge.moved, x))
+    total = (odd * weight[:, 1::2]).scatter_add(1, _wide(merge.target, x), moved)
+    share = weight[:, 1::2, 0].scatter_add(1, merge.target, weight[:, ::2, 0].gather(1, merge.moved))
+    return torch.cat([even.gather(1, _wide(merge.kept, x)), total / share[..., None]], dim=1)
+
+
+def merge_sizes(size: Tensor, merge: Merge) -> Tensor:
+    """Return how many each token stands for afterwards, (F, n - r), of the same before, (F, n)."""
+    even, odd = size[:, ::2], size[:, 1::2]
+    return torch.cat([even.gather(1, merge.kept), odd.scatter_add(1, merge.target, even.gather(1, merge.moved))], dim=1)
+
+
+def merge_source(source: Tensor, merge: Merge) -> Tensor:
+    """Return which token holds each patch afterwards, (F, 1 + N), of the same before, (F, 1 + N)."""
+    stay, gone = merge.kept.shape[1], merge.moved.shape[1]
+    frames, tokens = len(source), 2 * (stay + gone)
+    place = torch.arange(tokens, device=source.device).expand(frames, tokens).clone()
+    place[:, 1::2] = stay + place[:, 1::2] // 2
+    ranks = torch.arange(stay, device=source.device).expand(frames, stay)
+    place = place.scatter(1, 2 * merge.kept, ranks).scatter(1, 2 * merge.moved, stay + merge.target)
+    return place.gather(1, source)
+
+
+def _wide(index: Tensor, x: Tensor) -> Tensor:
+    """Return an index (F, k) for whole tokens, (F, k, d)."""
+    return index[..., None].expand(-1, -1, x.shape[-1])
