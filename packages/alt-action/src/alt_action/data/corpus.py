@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
-from functools import cached_property
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +13,7 @@ from torch import Tensor
 from visioncore.errors import InputError, some
 from visioncore.files import write_text
 
+from ..network.config import MOST_ENTITIES
 from .entities import COMMON, Entity, common_entities, read_entity
 from .json_files import read_json_lines
 from .labels import label_text
@@ -22,8 +21,6 @@ from .lesk import fitting_sense, label_context
 from .nouns import noun_phrases
 from .wordnet import WordNet
 
-MOST = 4000
-"""Entities of a corpus."""
 _SHORT = 3
 """Words of a label that may be the name of an action."""
 NEAR = 0.98
@@ -58,13 +55,8 @@ class Corpus:
         """What the text encoder is given for each."""
         return tuple(entity.text for entity in self.entities)
 
-    @cached_property
-    def digest(self) -> str:
-        """SHA-256 of the texts in their order: of what the embeddings depend on."""
-        return hashlib.sha256(json.dumps(self.texts).encode()).hexdigest()
-
     @classmethod
-    def of(cls, entities: Iterable[Entity], most: int = MOST) -> Corpus:
+    def of(cls, entities: Iterable[Entity], most: int = MOST_ENTITIES) -> Corpus:
         """Return the corpus of entities, the first of each unit; its labels are those of all of them.
 
         Args:
@@ -102,7 +94,7 @@ class Corpus:
         given: Corpus | None = None,
         wordnet: WordNet | None = None,
         common: bool = True,
-        most: int = MOST,
+        most: int = MOST_ENTITIES,
     ) -> Corpus:
         """Return the corpus of action labels, without a network or a language model.
 

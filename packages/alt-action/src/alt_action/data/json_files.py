@@ -45,6 +45,6 @@ def read_json_lines(path: Path, what: str) -> list[tuple[int, dict[str, Any]]]:
         except (ValueError, RecursionError) as error:
             raise InputError(f"{path}, line {number}: not JSON ({one_line(error, 100)})") from error
         if not isinstance(value, dict):
-            raise InputError(f"{path}, line {number}: should be a JSON object, such as {{\"unit\": \"barbell\"}}")
+            raise InputError(f'{path}, line {number}: should be a JSON object, such as {{"unit": "barbell"}}')
         found.append((number, value))
     return found

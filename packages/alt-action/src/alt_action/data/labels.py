@@ -1,4 +1,4 @@
-"""Action labels: files of them, and the text that an encoder is given for each."""
+"""Action labels: files of them, and the plain words that each is."""
 
 from __future__ import annotations
 
@@ -14,9 +14,6 @@ from visioncore.files import read_list
 
 from .json_files import read_json
 from .text_files import read_text_lines
-
-TEMPLATE = "a video of a person {label}"
-"""The text for a label, where no other is asked for."""
 
 
 @dataclass(frozen=True)
@@ -154,21 +151,3 @@ def _of_json(path: Path) -> Read:
     if not isinstance(found, dict) or not all(str(each).isdecimal() for each in found.values()):
         raise InputError(f"{path}: not a list of labels; it should be an object of label and id")
     return [1] * len(found), [str(name) for name in found], [int(each) for each in found.values()]
-
-
-def prompts(labels: Iterable[str], templates: Sequence[str] = (TEMPLATE,)) -> list[list[str]]:
-    """Return the texts for each label, one by each template.
-
-    Args:
-        labels: in plain words.
-        templates: each with ``{label}`` in it.
-
-    Raises:
-        InputError: if there is no template, or one lacks ``{label}``.
-    """
-    if not templates:
-        raise InputError("no template; give at least one, such as " + repr(TEMPLATE))
-    for template in templates:
-        if "{label}" not in template:
-            raise InputError(f"template {template!r} lacks {{label}}, the place of the label")
-    return [[template.replace("{label}", label) for template in templates] for label in labels]

@@ -6,7 +6,12 @@ import re
 
 from .labels import label_text
 
-_FUNCTION = frozenset(
+
+def _words(text: str) -> frozenset[str]:
+    return frozenset(text.split())
+
+
+_FUNCTION = _words(
     """a an the this that these those some any no not other another each own his her its their my your our it them
     and or nor but so then with without of on in into onto at to from by for as off up down out over under above below
     behind beside between among across through along around about against near next toward towards away back forward
@@ -15,9 +20,9 @@ _FUNCTION = frozenset(
     two three four five someone somebody something somewhere anything everything others people person human left right
     front top bottom side sides end ends edge middle pieces piece part parts thing things way kind lot lots bit both
     air upwards downwards sideways there here same different multiple several single full half similar
-    already little closer nothing upside number happen happens deflected colliding filming""".split()
+    already little closer nothing upside number happen happens deflected colliding filming"""
 )
-_VERBS = frozenset(
+_VERBS = _words(
     """apply attach bend blow box brush build bury burn call carry cast catch chew clap clean climb close collide comb
     cook cover crawl cry cut dance deform dig dip dive draw dribble drink drive drop eat enter exit fail fall feed fight
     fill find fix flic flip fold follow get give go grab handle hang hit hold hug jerk jog jump keep kick kiss knit
@@ -25,18 +30,18 @@ _VERBS = frozenset(
     point poke pour pretend pull punch push put raise read release remove ride roll rotate row rub run scoop serve set
     sew shake shave shoot show sing sit skate ski slice slide smile smoke sniff spill spin split spray spread sprinkle
     squeeze stack stand stir stuff surf sweep swim swing take talk tap tear throw tie tilt touch trim tune turn twist
-    type uncover unfold use walk wash watch wave wear wipe wrap write yawn""".split()
+    type uncover unfold use walk wash watch wave wear wipe wrap write yawn"""
 )
 """That may begin a label, or follow "to" or "it"."""
-_NAMED = frozenset("ceiling clothing earring king morning painting ring string swing wing building".split())
+_NAMED = _words("ceiling clothing earring king morning painting ring string swing wing building")
 """Nouns that end in -ing."""
 _IRREGULAR = {
     **{"men": "man", "women": "woman", "children": "child", "feet": "foot", "mice": "mouse", "geese": "goose"},
     **{"knives": "knife", "leaves": "leaf", "loaves": "loaf", "shelves": "shelf", "wolves": "wolf", "wives": "wife"},
 }
-_ONLY_PLURAL = frozenset(
+_ONLY_PLURAL = _words(
     """clothes trousers scissors glasses goggles teeth stairs dice drums skis noodles vegetables cards shoes gloves
-    pants jeans shorts tongs pliers headphones binoculars hurdles rings bars skates dishes eggs bubbles""".split()
+    pants jeans shorts tongs pliers headphones binoculars hurdles rings bars skates dishes eggs bubbles"""
 )
 
 

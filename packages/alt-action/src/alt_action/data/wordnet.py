@@ -34,7 +34,7 @@ class Sense:
         words: that have it.
         definition: of it.
         examples: of its use.
-        kind: ``object``, ``body``, ``scene`` or ``role``; ``action``; empty for what else cannot be seen, and for names.
+        kind: ``object``, ``body``, ``scene``, ``role`` or ``action``; empty for what cannot be seen, and for names.
     """
 
     words: tuple[str, ...]
