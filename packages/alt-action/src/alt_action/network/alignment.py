@@ -11,9 +11,20 @@ SCALE = 100.0
 _SMALLEST = 1e-10
 
 
+def precise(x: Tensor) -> Tensor:
+    """Return numbers in float32, or in float64 if they are."""
+    return x.to(torch.promote_types(x.dtype, torch.float32))
+
+
+def precise_product(one: Tensor, other: Tensor) -> Tensor:
+    """Return a matrix product in float32 or float64, also where others are computed in less."""
+    with torch.autocast(one.device.type, enabled=False):
+        return precise(one) @ precise(other)
+
+
 def similarities(features: Tensor, entities: Tensor) -> Tensor:
     """Return logits (..., n, M) of regions (..., n, D) and entities (M, D), all of length 1."""
-    return SCALE * features @ entities.T
+    return SCALE * precise_product(features, entities.T)
 
 
 def gumbel(uniform: Tensor) -> Tensor:
@@ -43,7 +54,7 @@ def straight_through(index: Tensor, soft: Tensor | None, entities: Tensor) -> Te
     aligned = entities[index]
     if soft is None:
         return aligned
-    mixed = soft @ entities
+    mixed = precise_product(soft, entities)
     return aligned + (mixed - mixed.detach())
 
 

@@ -43,12 +43,19 @@ def match(metric: Tensor, r: int) -> Merge:
 
 def merge_tokens(x: Tensor, size: Tensor, merge: Merge) -> Tensor:
     """Return tokens (F, n - r, d): means of tokens (F, n, d), weighted by how many each stands for, (F, n)."""
-    even, odd = x[:, ::2], x[:, 1::2]
-    weight = size[..., None].to(x.dtype)
-    moved = (even * weight[:, ::2]).gather(1, _wide(merge.moved, x))
-    total = (odd * weight[:, 1::2]).scatter_add(1, _wide(merge.target, x), moved)
-    share = weight[:, 1::2, 0].scatter_add(1, merge.target, weight[:, ::2, 0].gather(1, merge.moved))
-    return torch.cat([even.gather(1, _wide(merge.kept, x)), total / share[..., None]], dim=1)
+    frames, tokens, width = x.shape
+    stay = merge.kept.shape[1]
+    odd, gone = size[:, 1::2], size[:, ::2].gather(1, merge.moved)
+    total = odd.scatter_add(1, merge.target, gone)
+    # Whole rows are copied once; of those at odd positions a share remains, to which the others are added.
+    order = torch.cat([2 * merge.kept, torch.arange(1, tokens, 2, device=x.device).expand(frames, -1)], dim=1)
+    share = torch.cat([torch.ones_like(merge.kept, dtype=x.dtype), odd.to(x.dtype) / total], dim=1)
+    rows = x.flatten(0, 1)
+    out = rows.index_select(0, _rows(order, tokens)).mul_(share.flatten()[:, None])
+    part = gone.to(x.dtype) / total.gather(1, merge.target)
+    moved = rows.index_select(0, _rows(2 * merge.moved, tokens)) * part.flatten()[:, None]
+    out = out.index_add_(0, _rows(stay + merge.target, order.shape[1]), moved)
+    return out.view(frames, -1, width)
 
 
 def merge_sizes(size: Tensor, merge: Merge) -> Tensor:
@@ -68,6 +75,6 @@ def merge_source(source: Tensor, merge: Merge) -> Tensor:
     return place.gather(1, source)
 
 
-def _wide(index: Tensor, x: Tensor) -> Tensor:
-    """Return an index (F, k) for whole tokens, (F, k, d)."""
-    return index[..., None].expand(-1, -1, x.shape[-1])
+def _rows(index: Tensor, tokens: int) -> Tensor:
+    """Return the numbers of rows (F k) of a table of ``tokens`` rows for each frame, for an index (F, k) of each."""
+    return (index + tokens * torch.arange(len(index), device=index.device)[:, None]).flatten()

@@ -15,7 +15,14 @@ from visioncore.backbones.clip_transformer import CLIPViT
 from visioncore.errors import InputError
 
 from .adapter import VideoAdapter
-from .alignment import count_patches, largest_entities, similarities, soft_assignment, straight_through
+from .alignment import (
+    count_patches,
+    largest_entities,
+    precise_product,
+    similarities,
+    soft_assignment,
+    straight_through,
+)
 from .config import ALTConfig
 from .corpus import Encode, Entities, corpus_digest, embed, embed_labels
 from .output import Regions, VideoOutput
@@ -79,8 +86,12 @@ class ALT(StoredALT):
         """
         if frames.ndim not in (4, 5):
             raise InputError(f"frames are {tuple(frames.shape)}; they must be (B, T, 3, S, S) or (F, 3, S, S)")
-        found = find_regions(self.visual, frames.flatten(0, -4), self.config.merges())
+        found = self._regions(frames.flatten(0, -4))
         return Regions(*(tensor.unflatten(0, frames.shape[:-3]) for tensor in found))
+
+    def _regions(self, frames: Tensor) -> Regions:
+        """Return the regions of frames (F, 3, S, S)."""
+        return find_regions(self.visual, frames, self.config.merges())
 
     def watch(self, regions: Regions, generator: torch.Generator | None = None) -> VideoOutput:
         """Return the vectors of videos and the entities in them.
@@ -147,7 +158,8 @@ class ALT(StoredALT):
         labels = self.label_features if labels is None else labels
         if labels.ndim != 2 or not len(labels) or labels.shape[1] != video.shape[-1]:
             raise InputError(f"labels are {tuple(labels.shape)}; they must be (C, {video.shape[-1]}), C at least 1")
-        return self.logit_scale.exp().clamp(max=LARGEST_SCALE) * video @ labels.T
+        scale = self.logit_scale.exp().clamp(max=LARGEST_SCALE)
+        return scale * precise_product(video, labels.T)
 
     def set_corpus(self, corpus: Entities, encode: Encode) -> None:
         """Take another corpus; nothing is trained anew for it.

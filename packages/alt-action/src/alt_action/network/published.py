@@ -1,31 +1,49 @@
-"""The authors' checkpoints <-> this network: which of their tensors is which of ours."""
+"""CLIP's files <-> this network; the authors of ALT publish no weights."""
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 from torch import Tensor, nn
 
-from visioncore.errors import InputError
-from visioncore.weights.state_dicts import read_state_dict, strip_prefix
+from visioncore.backbones.clip_files import CLIPWeights, download_clip, read_clip
+from visioncore.weights.fetched import backbone_file
 
-PUBLISHED = {"gain.log_gain": "g"}
-"""{our name of a tensor: the authors'}."""
+from ..method import METHOD
+
+VISUAL = "visual."
+"""Prefix of the image tower, in CLIP's files and in ours."""
 
 
-def read_published(path: str | Path) -> dict[str, Tensor]:
-    """Return the tensors of an authors' checkpoint under our names; those of no name of ours keep theirs.
+def find_clip(clip: str | Path) -> CLIPWeights:
+    """Return the weights of a CLIP.
+
+    Args:
+        clip: what `visioncore.backbones.clip_files.read_clip` takes; a name that the command ``weights`` has fetched,
+            such as ``clip-vit-b-16``; or ``ViT-B-16/laion2b_s34b_b88k``, model and tag of the package open_clip.
 
     Raises:
-        InputError: if the file cannot be read or holds something else.
+        InputError: if it cannot be had, or holds no CLIP on patches.
     """
-    ours = {published: name for name, published in PUBLISHED.items()}
-    state = strip_prefix(read_state_dict(path), "module.")
-    if not ours.keys() & state.keys():
-        raise InputError(f"{path}: not a ALT checkpoint; one has tensors such as {', '.join(ours)}")
-    return {ours.get(name, name): tensor for name, tensor in state.items()}
+    named = re.fullmatch(r"(ViT-[\w-]+)/(\w+)", str(clip))
+    if named and not Path(clip).exists():
+        return download_clip(*named.groups())
+    return read_clip(backbone_file(METHOD, clip))
+
+
+def read_towers(path: str | Path) -> None:
+    """Validate that a file holds an image and a text tower of CLIP on patches.
+
+    Raises:
+        InputError: if it does not.
+    """
+    weights = read_clip(path)
+    weights.vit()
+    weights.text_tower()
 
 
 def to_published(model: nn.Module) -> dict[str, Tensor]:
-    """Return the network's tensors under the authors' names, for use with their scripts."""
-    return {PUBLISHED[name]: tensor.detach().cpu() for name, tensor in model.state_dict().items()}
+    """Return the image tower and the factor of cosines under CLIP's names, for use with other programs."""
+    state = model.state_dict()
+    return {name: state[name].cpu() for name in state if name.startswith(VISUAL) or name == "logit_scale"}

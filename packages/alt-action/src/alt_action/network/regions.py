@@ -10,6 +10,7 @@ from torch.nn import functional as F
 
 from visioncore.backbones.clip_transformer import CLIPViT
 
+from .alignment import precise_product
 from .merging import match, merge_sizes, merge_source, merge_tokens
 from .output import Regions
 
@@ -42,4 +43,4 @@ def find_regions(visual: CLIPViT, frames: Tensor, merges: Sequence[int]) -> Regi
             bias = size.to(x.dtype).log()[:, None, None]
         x = x + block.mlp(block.ln_2(x))
     tokens = visual.ln_post(x)
-    return Regions(tokens, F.normalize(tokens @ visual.proj, dim=-1), size, source)
+    return Regions(tokens, F.normalize(precise_product(tokens, visual.proj), dim=-1), size, source)

@@ -21,9 +21,8 @@ from visioncore.weights.state_dicts import write_state_dict
 from ..method import METHOD
 from .config import ALTConfig
 from .corpus import Encode, Entities, corpus_digest
-from .text import CLIPTextEncoder, find_clip
-
-_VISUAL = "visual."
+from .published import VISUAL, find_clip
+from .text import CLIPTextEncoder
 
 
 class StoredALT(Pretrained):
@@ -107,7 +106,7 @@ class StoredALT(Pretrained):
             return super().save_pretrained(folder)
         config = self.config
         self.config = dataclasses.replace(config, clip_digest=tower_digest(self.visual.state_dict()))
-        state = {name: tensor for name, tensor in self.state_dict().items() if not name.startswith(_VISUAL)}
+        state = {name: tensor for name, tensor in self.state_dict().items() if not name.startswith(VISUAL)}
         try:
             with whole_folder(Path(folder)) as temporary:
                 write_text(temporary / CONFIG_FILE, self._config_json(indent=2) + "\n")
@@ -138,7 +137,7 @@ class StoredALT(Pretrained):
         """
         if config.digest and "entities" in state and config.digest != corpus_digest(config.units, state["entities"]):
             raise InputError(f"{where}: the entities are not those that {CONFIG_FILE} names; fetch both files again")
-        if not config.clip_digest or any(name.startswith(_VISUAL) for name in state):
+        if not config.clip_digest or any(name.startswith(VISUAL) for name in state):
             return state
         source = clip or config.clip
         if not source:
@@ -146,7 +145,7 @@ class StoredALT(Pretrained):
         tower = _tower(find_clip(source), config)
         if tower_digest(tower) != config.clip_digest:
             raise InputError(f"{source}: another CLIP than {where} was trained with; their digests differ")
-        return state | {f"{_VISUAL}{name}": tensor for name, tensor in tower.items()}
+        return state | {f"{VISUAL}{name}": tensor for name, tensor in tower.items()}
 
 
 def _tower(weights: CLIPWeights, config: ALTConfig) -> Mapping[str, Tensor]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Self
@@ -10,12 +9,10 @@ from typing import Self
 import torch
 from torch import Tensor
 
-from visioncore.backbones.clip_files import CLIPWeights, download_clip, read_clip
 from visioncore.backbones.clip_tokens import clip_tokens
 from visioncore.backbones.clip_transformer import Activation, CLIPText
-from visioncore.weights.fetched import backbone_file
 
-from ..method import METHOD
+from .published import find_clip
 
 
 class CLIPTextEncoder:
@@ -43,30 +40,3 @@ class CLIPTextEncoder:
         """
         ids = clip_tokens(texts, self.tower.config.context).to(self.tower.text_projection.device)
         return torch.cat([self.tower(part) for part in ids.split(self.batch)])
-
-
-def find_clip(clip: str | Path) -> CLIPWeights:
-    """Return the weights of a CLIP.
-
-    Args:
-        clip: what `visioncore.backbones.clip_files.read_clip` takes; a name that the command ``weights`` has fetched,
-            such as ``clip-vit-b-16``; or ``ViT-B-16/laion2b_s34b_b88k``, model and tag of the package open_clip.
-
-    Raises:
-        InputError: if it cannot be had, or holds no CLIP on patches.
-    """
-    named = re.fullmatch(r"(ViT-[\w-]+)/(\w+)", str(clip))
-    if named and not Path(clip).exists():
-        return download_clip(*named.groups())
-    return read_clip(backbone_file(METHOD, clip))
-
-
-def read_tower(path: str | Path) -> None:
-    """Validate that a file holds an image and a text tower of CLIP on patches.
-
-    Raises:
-        InputError: if it does not.
-    """
-    weights = read_clip(path)
-    weights.vit()
-    weights.text_tower()
