@@ -230,4 +230,6 @@ def test_every_published_tensor_has_its_place(layouts: dict[str, Any]) -> None:
             model, words = ALT(VARIANTS[name.lower()]), CLIPText(text)
         ours = {n: list(t.shape) for n, t in model.state_dict().items() if n.startswith("visual.")}
         ours |= {n: list(t.shape) for n, t in words.state_dict().items()} | {"logit_scale": []}
-        assert ours == {n: s for n, s in layout.items() if n not in ("input_resolution", "context_length", "vocab_size")}
+        assert ours == {
+            n: s for n, s in layout.items() if n not in ("input_resolution", "context_length", "vocab_size")
+        }

@@ -52,9 +52,7 @@ def _place(action: str, time: float, side: int, start: float, rest: float) -> tu
     return still, rest - 0.55 * height * rise
 
 
-def _inside(
-    action: str, down: NDArray[np.float64], across: NDArray[np.float64], radius: float
-) -> NDArray[np.bool_]:
+def _inside(action: str, down: NDArray[np.float64], across: NDArray[np.float64], radius: float) -> NDArray[np.bool_]:
     if action.endswith("ball"):
         return down**2 + across**2 < radius**2
     return (np.abs(down) < radius) & (np.abs(across) < radius)

@@ -4,11 +4,29 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Hashable
-from pathlib import Path
+from typing import NamedTuple
 
+from ..data.clips import Pixels
 from ..network.output import Regions
 
 Key = tuple[Hashable, ...]
+
+
+class TowerFrame(NamedTuple):
+    """A crop of a frame, and what the tower made of it.
+
+    Attributes:
+        regions: of one frame, without leading sizes, on the CPU.
+        pixels: (S, S, 3).
+    """
+
+    regions: Regions
+    pixels: Pixels
+
+    @property
+    def bytes(self) -> int:
+        """The memory that it takes."""
+        return self.pixels.nbytes + sum(tensor.numel() * tensor.element_size() for tensor in self.regions)
 
 
 class FrameCache:
@@ -18,41 +36,26 @@ class FrameCache:
         most: bytes of all that is kept; 0 keeps nothing.
 
     Attributes:
-        hits: how often a frame was there.
-        misses: how often it was not.
+        bytes: of all that is kept now.
     """
 
     def __init__(self, most: int) -> None:
-        self.most, self.bytes, self.hits, self.misses = most, 0, 0, 0
-        self._kept: OrderedDict[Key, Regions] = OrderedDict()
+        self.most, self.bytes = most, 0
+        self._kept: OrderedDict[Key, TowerFrame] = OrderedDict()
 
-    def get(self, key: Key) -> Regions | None:
-        """Return the regions of a frame, None if they are not there."""
+    def get(self, key: Key) -> TowerFrame | None:
+        """Return a frame, None if it is not there."""
         found = self._kept.get(key)
-        if found is None:
-            self.misses += 1
-            return None
-        self._kept.move_to_end(key)
-        self.hits += 1
+        if found is not None:
+            self._kept.move_to_end(key)
         return found
 
-    def put(self, key: Key, regions: Regions) -> None:
-        """Keep the regions of a frame, in place of those that were not used for longest."""
-        size = _bytes(regions)
-        if size > self.most or key in self._kept:
+    def put(self, key: Key, frame: TowerFrame) -> None:
+        """Keep a frame, in place of those that were not used for longest."""
+        if frame.bytes > self.most or key in self._kept:
             return
-        self._kept[key] = regions
-        self.bytes += size
+        self._kept[key] = frame
+        self.bytes += frame.bytes
         while self.bytes > self.most:
             _, gone = self._kept.popitem(last=False)
-            self.bytes -= _bytes(gone)
-
-
-def file_key(path: Path) -> Key:
-    """Return what tells a file from others, and from itself after a change."""
-    status = path.stat()
-    return str(path.resolve()), status.st_size, status.st_mtime_ns
-
-
-def _bytes(regions: Regions) -> int:
-    return sum(tensor.numel() * tensor.element_size() for tensor in regions)
+            self.bytes -= gone.bytes

@@ -1,17 +1,15 @@
-"""Which entities are where in a frame: shares of its area, and a map of its patches."""
+"""Which entities are where in a frame: a map of its patches, and the shares of its area."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ..network.output import Regions, VideoOutput
-
-NOBODY = "?"
-"""Stands for a unit, where the network has no names of its entities."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -21,34 +19,56 @@ class SeenFrame:
     Attributes:
         number: of the frame in its video, from 0.
         time: seconds from which it is shown; None where that is not known.
-        shares: unit -> share of the area, 0 to 1, the largest first; they add up to 1.
         patches: (h, w), the entity of each patch of the crop that was looked at, as a place among the units; -1 where
             there is no corpus.
-        regions: (h, w), the region of each patch, numbered from 1.
+        regions: (h, w), the region of each patch, numbered from 1; 0 for the rare patch that none holds.
+        units: names of all entities; none where they have none.
     """
 
     number: int
     time: float | None
-    shares: dict[str, float]
-    patches: NDArray[np.int32]
-    regions: NDArray[np.int32]
+    patches: NDArray[np.int16]
+    regions: NDArray[np.int16]
+    units: tuple[str, ...]
+
+    @property
+    def shares(self) -> dict[str, float]:
+        """Entity -> its share of the area, above 0, the largest first; they add up to 1 where there is a corpus."""
+        places, counts = np.unique(self.patches[self.patches >= 0], return_counts=True)
+        order = np.argsort(-counts, kind="stable")
+        return {unit_name(self.units, int(places[i])): float(counts[i] / self.patches.size) for i in order}
 
     def plain(self, most: int) -> dict[str, object]:
         """Return the frame as JSON has it, with its largest entities."""
-        shares = list(self.shares.items())[:most]
-        return {
-            "frame": self.number,
-            "time": self.time,
-            "entities": [{"unit": unit, "share": round(share, 6)} for unit, share in shares],
-        }
+        return {"frame": self.number, "time": self.time, "entities": plain_shares(self.shares, most)}
+
+
+def unit_name(units: Sequence[str], place: int) -> str:
+    """Return the name of an entity by its place; one without a name is called by its number."""
+    return units[place] if units else f"entity {place}"
+
+
+def unit_place(units: Sequence[str], name: str) -> int:
+    """Return the place of an entity by its name, as `unit_name` gives it."""
+    return units.index(name) if units else int(name.rpartition(" ")[2])
+
+
+def plain_shares(shares: dict[str, float], most: int) -> list[dict[str, object]]:
+    """Return the largest shares as JSON has them."""
+    return [{"unit": unit, "share": round(share, 6)} for unit, share in list(shares.items())[:most]]
+
+
+def mean_shares(frames: Iterable[SeenFrame]) -> dict[str, float]:
+    """Return entity -> its mean share of the area over frames, the largest first."""
+    total, count = Counter[str](), 0
+    for frame in frames:
+        total.update(frame.shares)
+        count += 1
+    return {unit: share / count for unit, share in total.most_common()}
 
 
 def seen_frames(
-    numbers: Sequence[int],
-    times: NDArray[np.float64],
-    regions: Regions,
-    output: VideoOutput,
-    units: Sequence[str],
+    numbers: Sequence[int], times: NDArray[np.float64], regions: Regions, output: VideoOutput, units: tuple[str, ...]
 ) -> list[SeenFrame]:
     """Return the entities of the frames of one video.
 
@@ -59,27 +79,12 @@ def seen_frames(
         output: of the video, as the network returned it.
         units: names of the entities; none if they have none.
     """
-    source = regions.source[0, :, 1:].cpu().numpy()
-    entity, mass = output.entity[0].cpu().numpy(), output.mass[0].float().cpu().numpy()
+    source, entity = regions.source[0, :, 1:].cpu().numpy(), output.entity[0].cpu().numpy()
     side = round(source.shape[1] ** 0.5)
     found = []
-    for place, number in enumerate(numbers):
-        regions_of = source[place]
-        patches = np.where(regions_of > 0, entity[place][np.maximum(regions_of, 1) - 1], -1)
-        order = np.argsort(-mass[place], kind="stable")
-        shares = {
-            units[index] if units else f"{NOBODY}{index}": float(mass[place][index])
-            for index in order.tolist()
-            if mass[place][index] > 0
-        }
+    for number, region, entities in zip(numbers, source, entity, strict=True):
+        patches = np.where(region > 0, entities[np.maximum(region, 1) - 1], -1)
+        maps = (values.reshape(side, side).astype(np.int16) for values in (patches, region))
         time = float(times[number])
-        found.append(
-            SeenFrame(
-                number,
-                None if np.isnan(time) else time,
-                shares,
-                patches.reshape(side, side).astype(np.int32),
-                regions_of.reshape(side, side).astype(np.int32),
-            )
-        )
+        found.append(SeenFrame(number, None if np.isnan(time) else time, *maps, units))
     return found

@@ -1,4 +1,4 @@
-"""The vectors of labels, of a background list and of a corpus, made once."""
+"""The vectors of labels and of a background list, made once; and the text tower, loaded when it is needed."""
 
 from __future__ import annotations
 
@@ -11,9 +11,8 @@ from torch import Tensor
 
 from visioncore.errors import InputError
 
-from ..data.corpus import Corpus
 from ..data.labels import Labels, as_labels, label_text, read_labels
-from ..network.corpus import Encode, embed, embed_labels
+from ..network.corpus import Encode, embed_labels
 from ..network.model import ALT
 from ..network.text import CLIPTextEncoder
 
@@ -58,8 +57,8 @@ class Texts:
         if self._encode is None:
             if not self._clip:
                 raise InputError(
-                    "labels and entities other than the stored ones need a text tower; give clip, the weights of the CLIP "
-                    "that the network was made from"
+                    "labels and entities other than the stored ones need a text tower; give clip, the weights of the "
+                    "CLIP that the network was made from"
                 )
             self._encode = CLIPTextEncoder.from_clip(self._clip)
         return self._encode(texts)
@@ -95,17 +94,10 @@ class Texts:
             vectors = torch.cat([vectors.cpu(), embed_labels(self.encode, others, _checked(wanted))])
         if vectors.shape[1] != self.config.tower.embed_dim:
             raise InputError(
-                f"labels: their vectors have length {vectors.shape[1]}; the network's have {self.config.tower.embed_dim}"
+                f"labels: their vectors have length {vectors.shape[1]}; those of the network have "
+                f"{self.config.tower.embed_dim}"
             )
         return LabelVectors(labels.names, others, vectors)
-
-    def corpus(self, given: Corpus) -> Tensor:
-        """Return the vectors (M, D) of a corpus, of length 1.
-
-        Raises:
-            InputError: if there is no text tower.
-        """
-        return embed(self.encode, given.texts)
 
 
 def labels_of(given: GivenLabels) -> Labels:

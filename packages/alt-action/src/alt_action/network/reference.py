@@ -129,7 +129,9 @@ def mlp(layer: CLIPMLP, x: Tensor) -> Tensor:
     return out
 
 
-def adapted(adapter: VideoAdapter, entities: Tensor, weights: list[float], times: list[int], regions: Regions) -> Tensor:
+def adapted(
+    adapter: VideoAdapter, entities: Tensor, weights: list[float], times: list[int], regions: Regions
+) -> Tensor:
     """Return the adapter's part (D) in the vector of one video.
 
     Args:
