@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Sequence
-from pathlib import Path
-from typing import Any, Self
 
 import torch
 from torch import Tensor, nn
@@ -132,9 +130,7 @@ class ALT(StoredALT):
         video = F.normalize(frames + added, dim=-1)
         return VideoOutput(video, entity, mass, asked)
 
-    def _entity_queries(
-        self, asked: Tensor, mass: Tensor, soft: Tensor | None, size: Tensor
-    ) -> tuple[Tensor, Tensor]:
+    def _entity_queries(self, asked: Tensor, mass: Tensor, soft: Tensor | None, size: Tensor) -> tuple[Tensor, Tensor]:
         """Return the texts of entities (B, T, K, D), and their masses (B, T, K)."""
         there, index = (asked >= 0), asked.clamp(min=0)
         weights = mass.gather(-1, index) * there
