@@ -1,4 +1,4 @@
-"""Long videos: windows with their times, shared frames, memory that does not grow, and the video with all of it drawn."""
+"""Long videos: windows with their times, shared frames, memory that does not grow; and what is written of videos."""
 
 from __future__ import annotations
 
