@@ -152,11 +152,12 @@ def test_files_beside_each_other(predictor: Predictor, videos: Path, tmp_path: P
     assert len(again.done) == 2
     assert "window was 0.0 and is 0.5" in told[0]
     assert "windows" in json.loads((tmp_path / "out" / "000.json").read_text())
-    for fields, message in (
+    refused: tuple[tuple[dict[str, Any], str], ...] = (
         ({"window": -1.0}, "both must be seconds, at least 0"),
         ({"stride": 1.0}, "give window too"),
         ({"window": 1.0, "regions": True}, "regions are written of whole clips"),
-    ):
+    )
+    for fields, message in refused:
         with pytest.raises(InputError, match=message):
             Wanted(**fields)
 

@@ -16,6 +16,7 @@ from visioncore.inference.result import BaseResult, result_path
 from visioncore.report import write_json
 
 from ..data.clips import Pixels
+from .figures import draw_clip
 from .seen import SeenFrame, mean_shares, plain_shares
 
 if TYPE_CHECKING:
@@ -150,6 +151,6 @@ class Result(BaseResult):
         Args:
             path: a file that the figure is written to as well.
         """
-        from .figures import draw_result
-
-        return draw_result(self, path)
+        labels = self.top if self.none is None else [*self.top, (NONE, self.none)]
+        title = f"{self.verdict} ({self.source.name if self.source else 'clip'})"
+        return draw_clip(title, labels, self.shares, self.frames, self.pixels, path)

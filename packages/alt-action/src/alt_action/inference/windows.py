@@ -16,6 +16,7 @@ from visioncore.inference.result import BaseResult, result_path
 from visioncore.report import write_json
 
 from ..data.sampling import frame_numbers
+from .figures import draw_timeline
 from .frame_cache import TowerFrame
 from .opened import GivenClip, OpenClip
 from .predictor import Predictor
@@ -76,9 +77,8 @@ class WindowsResult(BaseResult):
         Args:
             path: a file that the figure is written to as well.
         """
-        from .figures import draw_windows
-
-        return draw_windows(self, path)
+        labels = (*self.windows[0].labels, *self.windows[0].background)
+        return draw_timeline(labels, self.values, (self.starts + self.ends) / 2, path)
 
 
 @torch.inference_mode()
