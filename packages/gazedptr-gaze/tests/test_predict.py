@@ -215,6 +215,19 @@ def test_a_face_behind_the_camera_is_left_out(person: Any, people: Any, looker: 
         assert "a face is left out: no head pose has the face before the camera" in result.notes[0]
 
 
+def test_what_a_finder_of_the_users_own_returns(person: Any, looker: Any) -> None:
+    for found, told in (
+        ([1], "the face finder returned a list with int; it must be a list of Face"),
+        (np.zeros((6, 2)), "the face finder returned ndarray; it must be a list of Face"),
+        (None, "the face finder returned NoneType"),
+    ):
+        with pytest.raises(InputError, match=told):
+            looker(person, faces=lambda image, found=found: found)(person.photo())
+    face = Face(np.zeros((6, 3)), 1.0)
+    result = looker(person, faces=lambda image: [face])(person.photo())
+    assert "a face is left out: landmarks have shape (6, 3)" in result.notes[0]
+
+
 def test_other_points_of_a_face(person: Any, looker: Any) -> None:
     """Five points, or seven, give the pose that six do; the crop goes by the corners of eyes and mouth."""
     expected = looker(person)(person.photo())

@@ -39,7 +39,7 @@ class Largest(TorchDispatchMode):
     """Keeps the number of elements of the largest tensor that any operation makes."""
 
     def __init__(self) -> None:
-        super().__init__()
+        super().__init__()  # type: ignore[no-untyped-call]
         self.elements = 0
 
     def __torch_dispatch__(

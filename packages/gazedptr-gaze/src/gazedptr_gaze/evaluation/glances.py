@@ -158,8 +158,8 @@ def find_glances(
         raise InputError(
             "no record has a zone of the car; predict with weights that name IVGaze's, or give the zones of a cabin"
         )
-    if options.face not in (faces := sorted({record.face for record in records} - {NO_FACE})):
-        raise InputError(f"no record is of face {options.face}; there are {', '.join(map(str, faces))}")
+    if options.face not in (known := sorted({record.face for record in records} - {NO_FACE})):
+        raise InputError(f"no record is of face {options.face}; there are {', '.join(map(str, known))}")
     if own:
         seen = sorted({record.cabin_zone for record in records if record.cabin_zone is not None} - set(names))
         names = tuple(dict.fromkeys((ELSEWHERE, *names, *seen)))

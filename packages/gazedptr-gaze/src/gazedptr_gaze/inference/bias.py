@@ -8,11 +8,9 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from visioncore.configs import to_plain
 from visioncore.errors import InputError
-from visioncore.report import write_json
 
-from .calibration_files import read_calibration
+from .calibration_files import read_calibration, write_calibration
 
 Array = NDArray[np.float64]
 
@@ -61,9 +59,9 @@ class GazeBias:
         """Write a JSON file that `read_bias` reads.
 
         Raises:
-            InputError: if it cannot be written.
+            InputError: if it is named otherwise, or cannot be written.
         """
-        write_json(path, to_plain(self))
+        write_calibration(self, path)
 
 
 def read_bias(path: str | Path) -> GazeBias:

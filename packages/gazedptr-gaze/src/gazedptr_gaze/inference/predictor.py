@@ -29,7 +29,7 @@ from ..network.output import GazeOutput
 from ..network.weights import load_model
 from .bias import GazeBias, read_bias
 from .crops import checked_crops, checked_origins, checked_rotations
-from .faces import FaceFinder, by_size
+from .faces import FaceFinder, by_size, checked_faces
 from .finders import MESH, face_finder
 from .landmark_file import LandmarkFile
 from .result import GazeResult
@@ -279,7 +279,7 @@ class Predictor(BasePredictor):
         """Return the faces of an image, and notes on those that cannot be used."""
         camera = self._camera_of(image, source)
         finder = self.finder
-        found = by_size(finder.of(source, number) if isinstance(finder, LandmarkFile) else finder(image))
+        found = by_size(finder.of(source, number) if isinstance(finder, LandmarkFile) else checked_faces(finder(image)))
         if not self.all_faces:
             # another one, if this cannot be used, would be somebody else
             found = found[:1]
