@@ -20,7 +20,6 @@ from alt_action.data.synthetic import ACTIONS
 from alt_action.inference.colours import draw_regions, entity_colours
 from alt_action.inference.frame_cache import FrameCache
 from alt_action.inference.result import NONE, Result
-from alt_action.network.fast_tower import FastTower
 from visioncore.errors import InputError
 from visioncore.video import Frame, read_frames, write_video
 
@@ -39,20 +38,6 @@ def encode(texts: Sequence[str]) -> torch.Tensor:
 
 def frames_of(clip: Path) -> np.ndarray[Any, np.dtype[np.uint8]]:
     return np.stack([frame.pixels for frame in read_frames(clip)])
-
-
-@pytest.fixture
-def counted(monkeypatch: pytest.MonkeyPatch) -> list[int]:
-    """Numbers of frames that the image tower is given."""
-    given: list[int] = []
-    forward = FastTower.forward
-
-    def count(self: FastTower, frames: torch.Tensor) -> Any:
-        given.append(len(frames))
-        return forward(self, frames)
-
-    monkeypatch.setattr(FastTower, "forward", count)
-    return given
 
 
 def test_a_file_and_its_frames_are_the_same(model: ALT, clip: Path, tmp_path: Path) -> None:

@@ -27,7 +27,7 @@ RESULT, FIGURE, ANNOTATED, REGIONS = ".json", ".png", "_action.mp4", "_regions.n
 
 @dataclass(frozen=True)
 class Wanted:
-    """What is written for a video besides its actions.
+    """The files that are written for a video besides its actions.
 
     Attributes:
         figure: the labels, a few frames and the entities, or the actions over time.
