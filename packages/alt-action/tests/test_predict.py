@@ -18,6 +18,7 @@ from alt_action.data.entities import Entity
 from alt_action.data.sampling import frame_numbers
 from alt_action.data.synthetic import ACTIONS
 from alt_action.inference.colours import draw_regions, entity_colours
+from alt_action.inference.files import predict_files
 from alt_action.inference.frame_cache import FrameCache
 from alt_action.inference.result import NONE, Result
 from visioncore.errors import InputError
@@ -279,6 +280,16 @@ def test_regions_are_drawn_where_they_are() -> None:
     assert coloured[20:, 10:50].all()
     assert not coloured[:, :10].any()
     assert (drawn[0, 10] != drawn[30, 10]).any()
+
+
+def test_weights_without_labels_have_features_alone(tiny_clip: Path, clip: Path, tmp_path: Path) -> None:
+    predictor = Predictor(ALT.from_clip(tiny_clip), "cpu")
+    assert predictor.features(clip).shape == (32,)
+    with pytest.raises(InputError, match="these weights have no labels; give labels"):
+        predictor(clip)
+    with pytest.raises(InputError, match="these weights have no labels"):
+        predict_files([clip], predictor, tmp_path / "out")
+    assert not (tmp_path / "out").exists()
 
 
 def test_features_are_vectors_of_length_one(model: ALT, videos: Path) -> None:

@@ -10,7 +10,6 @@ from typing import Any
 
 import numpy as np
 import pytest
-import torch
 
 from alt_action import Predictor
 from alt_action.data.synthetic import ACTIONS

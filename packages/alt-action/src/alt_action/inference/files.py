@@ -92,6 +92,7 @@ def predict_files(
             written, or is one file for several videos.
     """
     wanted = wanted or Wanted()
+    predictor.check_labels()
     if named_file(out, (RESULT,)):
         places = place_inputs(inputs, Path(out), lambda entry: expand_inputs([entry], VIDEO_SUFFIXES), "video")
         jobs = [Job(check_one(places, Path(out), "video"), Path(out))]

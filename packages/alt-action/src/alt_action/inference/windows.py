@@ -94,6 +94,7 @@ def look_through(predictor: Predictor, given: GivenClip, seconds: float, stride:
     """
     if not (0 < seconds < np.inf and 0 < stride < np.inf):
         raise InputError(f"window is {seconds} and stride {stride}; both must be seconds, above 0")
+    predictor.check_labels()
     predictor.tell_notice()
     clip = OpenClip(given)
     if np.isnan(clip.times).any():

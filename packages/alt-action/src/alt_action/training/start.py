@@ -18,7 +18,7 @@ from ..network.text import CLIPTextEncoder
 from ..network.weights import load_model
 
 START_SCALE = math.log(1 / 0.07)
-"""Of cosines in the scores, as a logarithm: where CLIP's own training began. At its end, 100, little is learned anew."""
+"""Logarithm of the factor of cosines where CLIP's own training began; at its end, 100, little is learned anew."""
 _OF_CLIP = ("tower", "heads", "entities", "units", "digest", "labels", "clip", "clip_digest")
 """Settings that CLIP, the corpus and the labels decide."""
 
