@@ -18,9 +18,9 @@ from alt_action.data.entities import Entity
 from alt_action.data.sampling import frame_numbers
 from alt_action.data.synthetic import ACTIONS
 from alt_action.inference.colours import draw_regions, entity_colours
+from alt_action.inference.files import predict_files
 from alt_action.inference.frame_cache import FrameCache
 from alt_action.inference.result import NONE, Result
-from alt_action.network.fast_tower import FastTower
 from visioncore.errors import InputError
 from visioncore.video import Frame, read_frames, write_video
 
@@ -39,20 +39,6 @@ def encode(texts: Sequence[str]) -> torch.Tensor:
 
 def frames_of(clip: Path) -> np.ndarray[Any, np.dtype[np.uint8]]:
     return np.stack([frame.pixels for frame in read_frames(clip)])
-
-
-@pytest.fixture
-def counted(monkeypatch: pytest.MonkeyPatch) -> list[int]:
-    """Numbers of frames that the image tower is given."""
-    given: list[int] = []
-    forward = FastTower.forward
-
-    def count(self: FastTower, frames: torch.Tensor) -> Any:
-        given.append(len(frames))
-        return forward(self, frames)
-
-    monkeypatch.setattr(FastTower, "forward", count)
-    return given
 
 
 def test_a_file_and_its_frames_are_the_same(model: ALT, clip: Path, tmp_path: Path) -> None:
@@ -294,6 +280,16 @@ def test_regions_are_drawn_where_they_are() -> None:
     assert coloured[20:, 10:50].all()
     assert not coloured[:, :10].any()
     assert (drawn[0, 10] != drawn[30, 10]).any()
+
+
+def test_weights_without_labels_have_features_alone(tiny_clip: Path, clip: Path, tmp_path: Path) -> None:
+    predictor = Predictor(ALT.from_clip(tiny_clip), "cpu")
+    assert predictor.features(clip).shape == (32,)
+    with pytest.raises(InputError, match="these weights have no labels; give labels"):
+        predictor(clip)
+    with pytest.raises(InputError, match="these weights have no labels"):
+        predict_files([clip], predictor, tmp_path / "out")
+    assert not (tmp_path / "out").exists()
 
 
 def test_features_are_vectors_of_length_one(model: ALT, videos: Path) -> None:
