@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -79,7 +80,23 @@ def test_ragged_batches(data: ScanpathData) -> None:
     reference, there = references_of(batch)
     assert there.tolist() == [True] * 7 + [False]
     np.testing.assert_allclose(reference.to_list()[1][0], [280, 30, 0.2])
-    assert batch_of(chen_samples(data, individual=False), 0)["observers"].tolist() == [[0] * 4]
+    assert batch_of(chen_samples(data, individual=False), 0)["observers"].tolist() == [[0]]
+
+
+def test_one_observer_stands_for_everyone(data: ScanpathData) -> None:
+    """The twin that is not told who looks is computed once for each image."""
+    torch.manual_seed(0)
+    model = ISP(replace(FREE_CHEN, observers=1)).eval()
+    once = batch_of(chen_samples(data, individual=False), 0, 2)
+    each = {**once, "observers": torch.zeros(2, 4, dtype=torch.long)}
+    for first in (None, 0):
+        config = TrainConfig(LoopConfig(2, 2), chen_lstm=model.config, policy=PolicyConfig(first_step=first))
+        step = TrainingStep(config, FRAME)
+        torch.manual_seed(0)
+        expected = step(model, each)
+        torch.manual_seed(0)
+        for name, value in step(model, once).items():
+            torch.testing.assert_close(value, expected[name])
 
 
 def test_missing_observers_do_not_count(data: ScanpathData) -> None:

@@ -80,6 +80,14 @@ def test_demo_is_what_is_bundled_unless_weights_of_that_name_lie_here(method: Me
     assert bundled_model(method).config.width == 3
 
 
+def test_a_method_may_bundle_more(method: Method, tmp_path: Path) -> None:
+    Model(Config(5)).save_pretrained(tmp_path / "bundling" / "assets" / "real")
+    assert width(method, "real") == bundled_model(method, "real").config.width == 5
+    assert load_model(method, "real").notice == ""
+    Model(Config(4)).save_pretrained("real")
+    assert width(method, "real") == 4
+
+
 def test_only_demo_has_a_notice(method: Method) -> None:
     Model(Config(4)).save_pretrained("saved")
     notice = load_model(method, "demo").notice

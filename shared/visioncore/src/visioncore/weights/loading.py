@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from importlib.resources import as_file, files
+from importlib.resources.abc import Traversable
 from pathlib import Path
 from typing import Any
 
@@ -12,17 +13,18 @@ from .pretrained import CONFIG_FILE, WEIGHTS_FILE
 from .state_dicts import read_metadata
 
 DEMO = "demo"
-"""Name of the bundled weights."""
+"""Name of the bundled weights that every method has; further ones are for results that count, and bear no notice."""
 
 
 def load_model(method: Method, weights: str | Path, **options: Any) -> Any:
     """Return the model of a method in evaluation mode, on the CPU, from any source of weights.
 
     Args:
-        method: whose network it is, and whose package bundles weights in ``assets/demo``.
-        weights: ``demo`` for those, or the name of a checkpoint that the command ``weights`` has fetched, unless
-            weights of that name lie in the working folder; a folder, file or hub id that ``from_pretrained`` takes; or
-            a checkpoint of the authors. The model of ``demo`` has a ``notice`` that a predictor passes on.
+        method: whose network it is, and whose package bundles weights in ``assets/demo``, and perhaps others beside.
+        weights: ``demo`` for those, or the name of the others' folder or of a checkpoint that the command ``weights``
+            has fetched, unless weights of that name lie in the working folder; a folder, file or hub id that
+            ``from_pretrained`` takes; or a checkpoint of the authors. The model of ``demo`` has a ``notice`` that a
+            predictor passes on.
         options: further arguments of ``from_published``, for a checkpoint of the authors.
 
     Raises:
@@ -30,9 +32,9 @@ def load_model(method: Method, weights: str | Path, **options: Any) -> Any:
     """
     path = Path(weights)
     if not holds_weights(path):
-        if str(weights) == DEMO:
-            bundled = bundled_model(method)
-            bundled.notice = method.demo_notice
+        if path.name == str(weights) and (_assets(method) / path.name / CONFIG_FILE).is_file():
+            bundled = bundled_model(method, path.name)
+            bundled.notice = method.demo_notice if path.name == DEMO else ""
             return bundled
         weights = fetched_network(method, str(weights)) or weights
     model = method.load(method.network.model)
@@ -41,14 +43,18 @@ def load_model(method: Method, weights: str | Path, **options: Any) -> Any:
     return model.from_published(path, **options) if is_published(path) else model.from_pretrained(weights)
 
 
-def bundled_model(method: Method) -> Any:
-    """Return the model of the weights that a method bundles, without notice, in evaluation mode, on the CPU.
+def bundled_model(method: Method, name: str = DEMO) -> Any:
+    """Return the model of the weights of a name that a method bundles, without notice, in evaluation mode, on the CPU.
 
     Raises:
         InputError: if there are none.
     """
-    with as_file(files(method.module) / "assets" / DEMO) as folder:
+    with as_file(_assets(method) / name) as folder:
         return method.load(method.network.model).from_pretrained(folder)
+
+
+def _assets(method: Method) -> Traversable:
+    return files(method.module) / "assets"
 
 
 def holds_weights(path: Path) -> bool:
