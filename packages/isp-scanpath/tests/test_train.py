@@ -86,11 +86,12 @@ def test_ragged_batches(data: ScanpathData) -> None:
 def test_one_observer_stands_for_everyone(data: ScanpathData) -> None:
     """The twin that is not told who looks is computed once for each image."""
     torch.manual_seed(0)
-    model = ISP(replace(FREE_CHEN, observers=1)).eval()
+    one = replace(FREE_CHEN, observers=1)
+    model = ISP(one).eval()
     once = batch_of(chen_samples(data, individual=False), 0, 2)
     each = {**once, "observers": torch.zeros(2, 4, dtype=torch.long)}
     for first in (None, 0):
-        config = TrainConfig(LoopConfig(2, 2), chen_lstm=model.config, policy=PolicyConfig(first_step=first))
+        config = TrainConfig(LoopConfig(2, 2), chen_lstm=one, policy=PolicyConfig(first_step=first))
         step = TrainingStep(config, FRAME)
         torch.manual_seed(0)
         expected = step(model, each)

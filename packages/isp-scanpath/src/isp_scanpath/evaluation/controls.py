@@ -1,4 +1,4 @@
-"""What a network has to beat: scanpaths that know neither image nor observer, and its own for other observers."""
+"""Controls that a network has to beat: scanpaths without image and observer, and its own for other observers."""
 
 from __future__ import annotations
 
