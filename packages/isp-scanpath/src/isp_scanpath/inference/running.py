@@ -63,6 +63,7 @@ def predict_trials(
     seeds: Sequence[int],
     *,
     individual: bool = True,
+    vectors: Tensor | None = None,
     batch: int = 0,
 ) -> list[Scanpaths]:
     """Return, for each seed, a sampled scanpath for the observer of each trial, in pixels of a frame.
@@ -77,6 +78,7 @@ def predict_trials(
         frame: that scanpaths are returned in.
         seeds: of the samples.
         individual: whether the network is told who looks; if not, everyone is the mean observer.
+        vectors: of all observers of the data (n, E), in place of those that the network learnt.
         batch: observers of an image at a time; 0 for all.
     """
     device = next(network.parameters()).device
@@ -84,6 +86,8 @@ def predict_trials(
     found: list[list[Sampled]] = [[] for _ in generators]
     for group in by_image(trials):
         observers = torch.tensor([[trial.observer for trial in group] if individual else [MEAN]])
+        if vectors is not None:
+            observers = vectors[observers]
         given = {name: value[None].to(device) for name, value in inputs(group[0].image, group[0].task).items()}
         actions = run_network(network, {**given, "observers": observers.to(device)}, batch).for_each(len(group))
         for drawn, generator in zip(found, generators, strict=True):

@@ -14,10 +14,9 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
-from ..errors import InputError, one_line
-from ..extras import require
-from ..weights.state_dicts import compare, read_state_dict, strip_prefix
-from ..weights.torchscript import is_torchscript, read_torchscript
+from ..errors import InputError
+from ..weights.state_dicts import compare
+from .clip_files import open_clip_model, read_tensors
 
 EXPANSION = 4
 """Output channels of a bottleneck over those inside it."""
@@ -152,8 +151,7 @@ def read_clip_resnet(path: str | Path) -> dict[str, Tensor]:
     Raises:
         InputError: if the file cannot be read or holds no such tower.
     """
-    state = read_torchscript(path) if is_torchscript(path) else strip_prefix(read_state_dict(path), "module.")
-    return tower_state(state, str(path))
+    return tower_state(read_tensors(path), str(path))
 
 
 def download_clip_resnet(name: str = "RN50", tag: str = "openai") -> dict[str, Tensor]:
@@ -166,17 +164,10 @@ def download_clip_resnet(name: str = "RN50", tag: str = "openai") -> dict[str, T
     Raises:
         InputError: if open_clip is missing, does not know them, or cannot get them.
     """
-    open_clip = require("open_clip", "clip")
-    if (name, tag) not in open_clip.list_pretrained():
-        tags = ", ".join(sorted(open_clip.list_pretrained_tags_by_model(name)))
-        raise InputError(f"open_clip has no weights {tag} of {name}; it has {tags or 'none of that model'}")
-    try:
-        model = open_clip.create_model(name, pretrained=tag)
-    # The download's errors and those of the transport under it share no base class.
-    except Exception as error:
-        reason = one_line(error)
-        raise InputError(f"open_clip could not get the weights {tag} of {name} ({reason})") from error
-    return tower_state(model.visual.state_dict(), f"open_clip's {name}")
+    visual = {
+        name: value for name, value in open_clip_model(name, tag).state_dict().items() if name.startswith(_PREFIX)
+    }
+    return tower_state(visual, f"open_clip's {name}")
 
 
 def tower_state(state: Mapping[str, Tensor], where: str) -> dict[str, Tensor]:

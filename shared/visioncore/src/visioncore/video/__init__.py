@@ -1,10 +1,11 @@
 """Videos in files: reading upright RGB frames, and writing H.264 with the sound of the source.
 
-Both hold a few frames at a time, however long the video is.
+Both hold a few frames at a time, however long the video is. Chosen frames are read without decoding all of it.
 """
 
 from __future__ import annotations
 
+from .choosing import FrameIndex, index_frames, read_chosen_frames
 from .reading import VIDEO_SUFFIXES, Frame, VideoInfo, probe_video, read_frames
 from .writing import WRITTEN_SUFFIXES, write_video
 
@@ -12,8 +13,11 @@ __all__ = [
     "VIDEO_SUFFIXES",
     "WRITTEN_SUFFIXES",
     "Frame",
+    "FrameIndex",
     "VideoInfo",
+    "index_frames",
     "probe_video",
+    "read_chosen_frames",
     "read_frames",
     "write_video",
 ]

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, BinaryIO, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -72,8 +72,8 @@ def probe_video(path: str | Path) -> VideoInfo:
         InputError: as ``read_frames``.
     """
     path = Path(path)
-    with _opened(path) as (container, stream):
-        first, _ = next(_decoded(path, container, stream))
+    with open_video(path) as (container, stream):
+        first, _ = next(decoded(path, container, stream))
         duration = _announced_duration(container, stream)
         if duration is None and container.duration:
             duration = Fraction(container.duration, 1_000_000)
@@ -97,10 +97,10 @@ def read_frames(path: str | Path) -> Iterator[Frame]:
             installed.
     """
     path = Path(path)
-    with _opened(path) as (container, stream):
-        for frame, time in _decoded(path, container, stream):
+    with open_video(path) as (container, stream):
+        for frame, time in decoded(path, container, stream):
             with damage(path, "a frame is damaged"):
-                pixels = _rgb(frame)
+                pixels = rgb(frame)
             yield Frame(pixels, time)
 
 
@@ -117,24 +117,42 @@ def open_container(path: Path) -> Iterator[Any]:
     kind = None if path.is_dir() else recognise(first_bytes(path, HEAD))
     if kind is None:
         raise InputError(f"{told}; {', '.join(VIDEO_SUFFIXES)} files can")
-    try:
-        # absolute, so that no name is taken for the address of a network stream
-        container = av.open(
-            str(path.absolute()),
-            format=kind,
-            options={"format_whitelist": kind, "protocol_whitelist": "file"},
-            metadata_errors="replace",
-        )
-    except Exception as error:
-        reason = one_line(getattr(error, "strerror", None) or error)
-        raise InputError(f"{told} ({reason}); {', '.join(VIDEO_SUFFIXES)} files can") from error
-    with container:
-        yield container
+    with _named(path) as name:
+        try:
+            container = av.open(
+                name,
+                format=kind,
+                options={"format_whitelist": kind, "protocol_whitelist": "file"},
+                metadata_errors="replace",
+            )
+        except Exception as error:
+            reason = one_line(getattr(error, "strerror", None) or error)
+            raise InputError(f"{told} ({reason}); {', '.join(VIDEO_SUFFIXES)} files can") from error
+        with container:
+            yield container
 
 
 @contextmanager
-def _opened(path: Path) -> Iterator[tuple[Any, Any]]:
-    """Open ``path`` and yield its container and its first video stream."""
+def _named(path: Path) -> Iterator[str | BinaryIO]:
+    """Yield a path as PyAV takes it: its name, or, if that is no UTF-8, the open file."""
+    # absolute, so that no name is taken for the address of a network stream
+    name = str(path.absolute())
+    try:
+        name.encode()
+    except UnicodeEncodeError:
+        with path.open("rb") as file:
+            yield file
+    else:
+        yield name
+
+
+@contextmanager
+def open_video(path: Path) -> Iterator[tuple[Any, Any]]:
+    """Open ``path`` and yield its container and its first video stream.
+
+    Raises:
+        InputError: if it cannot be read, or has no video stream.
+    """
     av = require("av", "video")
     with open_container(path) as container:
         cover = av.stream.Disposition.attached_pic
@@ -148,14 +166,14 @@ def _opened(path: Path) -> Iterator[tuple[Any, Any]]:
         yield container, streams[0]
 
 
-def _decoded(path: Path, container: Any, stream: Any) -> Iterator[tuple[Any, Fraction | None]]:
+def decoded(path: Path, container: Any, stream: Any) -> Iterator[tuple[Any, Fraction | None]]:
     """Yield the frames of ``stream`` as PyAV has them, and their times.
 
     Raises:
         InputError: where they are damaged or end too early.
     """
     start = beginning(container)
-    step = 1 / Fraction(stream.average_rate or 25)
+    step = frame_step(stream)
     end = Fraction(0)
     count = 0
     steps = _Steps(step)
@@ -175,15 +193,31 @@ def _decoded(path: Path, container: Any, stream: Any) -> Iterator[tuple[Any, Fra
         raise InputError(f"{path}: truncated or damaged at {float(end):.2f} s ({reason})") from error
     if count == 0:
         raise InputError(f"{path}: no frame can be decoded from this video")
+    check_end(path, container, stream, end)
+    for before, after in steps.gaps():
+        _note(path, f"no frame between {float(before):.2f} s and {float(after):.2f} s")
+
+
+def check_end(path: Path, container: Any, stream: Any, end: Fraction) -> None:
+    """Validate that a video that was read to its end, in seconds, ends where its file says.
+
+    Raises:
+        InputError: if bytes, or more than two seconds, are missing.
+    """
     if missing := missing_bytes(path, recognise(first_bytes(path, HEAD)) or ""):
         raise InputError(f"{path}: truncated: ends at {float(end):.2f} s, {missing} bytes are missing")
     announced = _announced_duration(container, stream)
-    if announced is not None and end < announced - _MISSING_SECONDS:
+    if announced is None:
+        return
+    if end < announced - _MISSING_SECONDS:
         raise InputError(f"{path}: truncated: ends at {float(end):.2f} s of {float(announced):.2f} s")
-    if announced is not None and end < announced - max(3 * step, Fraction(1, 5)):
+    if end < announced - max(3 * frame_step(stream), Fraction(1, 5)):
         _note(path, f"ends at {float(end):.2f} s of {float(announced):.2f} s")
-    for before, after in steps.gaps():
-        _note(path, f"no frame between {float(before):.2f} s and {float(after):.2f} s")
+
+
+def frame_step(stream: Any) -> Fraction:
+    """Return the seconds from one frame to the next, on average; 25 frames a second where that is not known."""
+    return 1 / Fraction(stream.average_rate or 25)
 
 
 class _Steps:
@@ -239,7 +273,8 @@ def _announced_duration(container: Any, stream: Any) -> Fraction | None:
         return None
 
 
-def _rgb(frame: Any) -> NDArray[np.uint8]:
+def rgb(frame: Any) -> NDArray[np.uint8]:
+    """Return a frame as PyAV has it as upright pixels (H, W, 3) RGB."""
     matrix = "ITU709" if frame.colorspace == _UNSPECIFIED and frame.height >= _HD_ROWS else None
     pixels = frame.to_ndarray(format="rgb24", interpolation=ACCURATE, src_colorspace=matrix)
     return np.ascontiguousarray(np.rot90(pixels, _turns(frame)))

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, ClassVar, Self
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from ..configs import from_plain, read_text, shown, to_plain
 from ..devices import resolve_device
@@ -74,6 +74,7 @@ class Pretrained(nn.Module):
         token: str | bool | None = None,
         cache_dir: str | Path | None = None,
         local_files_only: bool = False,
+        **companions: Any,
     ) -> Self:
         """Return the model that ``save_pretrained`` or ``save_file`` wrote, in eval mode.
 
@@ -85,6 +86,7 @@ class Pretrained(nn.Module):
             token: access token for the Hub (default: the one stored on this machine; False: none).
             cache_dir: where downloads are kept (default: the Hub's own cache).
             local_files_only: take from the Hub's cache only, ask no network.
+            companions: what the network needs beside its own file, see `_completed`.
 
         Raises:
             InputError: if the source or a file of it is missing or damaged, the configuration is of another model or
@@ -95,7 +97,7 @@ class Pretrained(nn.Module):
             text = read_metadata(path).get("config")
             if text is None:
                 raise InputError(f"{path}: holds weights without a configuration, so no model can be built from it")
-            return cls._load(text, str(path), path, device)
+            return cls._load(text, str(path), path, device, **companions)
         if not path.is_dir():
             path = _download(str(source), revision, token, cache_dir, local_files_only)
         config = path / CONFIG_FILE
@@ -103,7 +105,7 @@ class Pretrained(nn.Module):
             raise InputError(f"{source}: no {CONFIG_FILE} in this folder; save_pretrained writes one")
         check_regular(config)
         text = read_text(config)
-        return cls._load(text, str(config), path / WEIGHTS_FILE, device)
+        return cls._load(text, str(config), path / WEIGHTS_FILE, device, **companions)
 
     def push_to_hub(self, repo_id: str, *, private: bool = False, token: str | None = None) -> str:
         """Upload the model to the Hugging Face Hub and return its address; a missing model card is added.
@@ -140,13 +142,23 @@ class Pretrained(nn.Module):
         )
 
     @classmethod
-    def _load(cls, text: str, where: str, weights: Path, device: str | torch.device) -> Self:
+    def _load(cls, text: str, where: str, weights: Path, device: str | torch.device, **companions: Any) -> Self:
         place = resolve_device(device)
-        config, state = cls._read_config(text, where), read_state_dict(weights)
+        config = cls._read_config(text, where)
+        state = cls._completed(config, read_state_dict(weights), str(weights), **companions)
         check_fit(cls.__name__, state, shapes_of(lambda: cls(config), state, where), where=str(weights))
         model = cls(config)
         load_into(model, state, where=str(weights))
         return model.to(place).eval()
+
+    @classmethod
+    def _completed(cls, config: Any, state: dict[str, Tensor], where: str) -> dict[str, Tensor]:
+        """Return the tensors of a file with those that lie elsewhere; a subclass may take further arguments for them.
+
+        Raises:
+            InputError: if they cannot be had, or the file's own contradict the configuration.
+        """
+        return state
 
     @classmethod
     def _read_config(cls, text: str, where: str) -> Any:

@@ -1,0 +1,9 @@
+from .data.corpus import Corpus as Corpus
+from .data.entities import Entity as Entity
+from .inference.predictor import Predictor as Predictor
+from .inference.result import Result as Result
+from .method import __version__ as __version__
+from .network.config import VARIANTS as VARIANTS
+from .network.config import ALTConfig as ALTConfig
+from .network.model import ALT as ALT
+from .network.weights import load_model as load_model

@@ -1,0 +1,243 @@
+"""Prediction: a clip -> which action it shows, and the entities that decided it."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+from torch.nn import functional as F
+
+from visioncore.errors import InputError
+from visioncore.inference.predictor import BasePredictor
+
+from ..data.corpus import Corpus
+from ..data.sampling import frame_numbers
+from ..network.corpus import Encode, corpus_digest
+from ..network.fast import for_inference
+from ..network.model import ALT
+from ..network.output import Regions, VideoOutput
+from ..network.weights import load_model
+from .frame_cache import FrameCache, TowerFrame
+from .frame_tower import FrameTower, Place, joined
+from .opened import GivenClip, OpenClip
+from .result import Result
+from .seen import SeenFrame, seen_frames
+from .texts import GivenLabels, Texts
+
+
+class Predictor(BasePredictor):
+    """Recognises the action in clips.
+
+    Args:
+        model: the network, or the weights that `load_model` takes; later changes of a network are not seen.
+        device: ``auto``, ``cpu``, ``cuda``, ``cuda:1``, ``mps``.
+        dtype: ``float32``; ``bfloat16`` or ``float16`` for more speed at a small cost in accuracy; or such a type of
+            PyTorch; ``auto`` is bfloat16 on GPUs that have it and float32 elsewhere.
+        labels: of the actions: a file, see `read_labels`, or the labels; default: those stored with the weights.
+        background: labels of what is none of these, in the same way.
+        templates: prompts with ``{label}``, whose vectors are averaged; default: the network's.
+        corpus: a file of entities, see `Corpus.read`, or a corpus; default: the stored one.
+        clip: CLIP's weights with the text tower, for other labels and entities than the stored ones; default: those
+            that the network names.
+        encode: from texts to vectors, in place of CLIP's text tower.
+        frames: of a temporal view; default: as many as the network was trained on.
+        views: temporal ones, over which probabilities are averaged.
+        crops: 1, the middle; or 3.
+        batch: frames on the device at a time.
+        cache_mb: megabytes of frames that are kept as the tower saw them; 0 keeps none.
+        notify: told, in one line, what is to be known of the weights; default: a warning.
+
+    Raises:
+        InputError: if an option is not what it should be, or labels, corpus or text tower cannot be read.
+    """
+
+    def __init__(
+        self,
+        model: ALT | str | Path,
+        device: str | torch.device = "auto",
+        *,
+        dtype: str | torch.dtype = "float32",
+        labels: GivenLabels | None = None,
+        background: GivenLabels | None = None,
+        templates: Sequence[str] = (),
+        corpus: str | Path | Corpus | None = None,
+        clip: str | Path | None = None,
+        encode: Encode | None = None,
+        frames: int | None = None,
+        views: int = 1,
+        crops: int = 1,
+        batch: int = 32,
+        cache_mb: int = 512,
+        notify: Callable[[str], None] = warnings.warn,
+    ) -> None:
+        model = load_model(model) if isinstance(model, str | Path) else model
+        super().__init__(model, device, dtype=dtype, batch=batch, notify=notify)
+        self.frames = model.config.frames if frames is None else frames
+        self.views, self.crops = views, crops
+        if self.frames < 1 or views < 1 or cache_mb < 0 or crops not in (1, 3):
+            raise InputError(
+                f"frames is {self.frames}, views {views}, cache_mb {cache_mb} and crops {crops}; they must be at least "
+                "1, 1 and 0, and 1 or 3"
+            )
+        self.texts = Texts(model, clip, encode)
+        self.set_labels(labels, background, templates)
+        self.network = for_inference(model, self.device, self.dtype)
+        if corpus is not None:
+            given = corpus if isinstance(corpus, Corpus) else Corpus.read(corpus)
+            for note in given.notes:
+                notify(note)
+            self.network.set_corpus(given, self.texts.encode)
+        self.config = self.network.config
+        cache = FrameCache(cache_mb * 2**20)
+        self.tower = FrameTower(self.network, self.device, crops, batch, cache, notify)
+
+    def settings(self) -> dict[str, Any]:
+        known = {name: value for name, value in super().settings().items() if name in ("device", "dtype", "batch")}
+        return known | {name: getattr(self, name) for name in ("frames", "views", "crops")}
+
+    def recorded(self) -> dict[str, Any]:
+        labels = corpus_digest((*self.labels.names, *self.labels.background), self.labels.vectors)
+        return super().recorded() | {"labels": labels, "corpus": self.config.digest}
+
+    @torch.inference_mode()
+    def __call__(self, clip: GivenClip) -> Result:
+        """Return which action a clip shows.
+
+        Args:
+            clip: a video, or its frames (N, H, W, 3) of uint8.
+
+        Raises:
+            InputError: if it cannot be read or has no frame, there are no labels, or the output is not finite.
+        """
+        self.check_labels()
+        self.tell_notice()
+        opened = OpenClip(clip)
+        views = self._views(opened)
+        return self.decide(opened, views, self.tower(opened, _each(views)))
+
+    def check_labels(self) -> None:
+        """Validate that there are labels to choose from.
+
+        Raises:
+            InputError: if there are none.
+        """
+        if not self.labels.names:
+            raise InputError("these weights have no labels; give labels, a file with one on each line")
+
+    def set_labels(
+        self, labels: GivenLabels | None, background: GivenLabels | None = None, templates: Sequence[str] = ()
+    ) -> None:
+        """Take other labels; no frame is looked at again for them.
+
+        Args:
+            labels: as for `Predictor`.
+            background: as for `Predictor`.
+            templates: as for `Predictor`.
+
+        Raises:
+            InputError: if they cannot be read, or there is no text tower.
+        """
+        self.labels = self.texts.labels(labels, background, templates)
+
+    @torch.inference_mode()
+    def features(self, clip: GivenClip) -> NDArray[np.float32]:
+        """Return the vector (D,) of a clip, of length 1: alike clips have a high cosine; no labels are needed.
+
+        Raises:
+            InputError: if it cannot be read or has no frame, or the network's output is not finite.
+        """
+        self.tell_notice()
+        opened = OpenClip(clip)
+        views = self._views(opened)
+        videos, _ = self._look(opened, views, self.tower(opened, _each(views)))
+        return _mean(videos)
+
+    def run(self, frames: Tensor) -> Tensor:
+        """Return the vectors (B, D) of videos, on the device where they were; of one, without the batch, (D,).
+
+        Args:
+            frames: (B, T, 3, S, S), normalised as the configuration says.
+        """
+        if frames.ndim == 4:
+            return self.run(frames[None])[0]
+        self.tell_notice()
+        if not len(frames):
+            return frames.new_zeros(0, self.config.tower.embed_dim)
+        video: Tensor = self.network(frames.to(self.device))
+        return video.float().to(frames.device)
+
+    def probabilities(self, video: Tensor) -> NDArray[np.float64]:
+        """Return the probabilities (..., C + B) of all labels, those of the background last, for videos (..., D)."""
+        vectors = self.labels.vectors.to(video.device, video.dtype)
+        return self.network.scores(video, vectors).double().softmax(dim=-1).cpu().numpy()
+
+    def _views(self, clip: OpenClip) -> list[list[int]]:
+        return [frame_numbers(len(clip), self.frames, view, self.views) for view in range(self.views)]
+
+    def decide(self, clip: OpenClip, views: Sequence[Sequence[int]], found: Mapping[Place, TowerFrame]) -> Result:
+        """Return which action a clip shows, averaged over views.
+
+        Args:
+            clip: the clip.
+            views: numbers of the frames of each.
+            found: their frames, as the tower saw them.
+
+        Raises:
+            InputError: if the network's output is not finite.
+        """
+        videos, seen = self._look(clip, views, found)
+        return Result(
+            labels=self.labels.names,
+            background=self.labels.background,
+            probabilities=self.probabilities(videos).mean(axis=0).astype(np.float32),
+            video=_mean(videos),
+            frames=tuple(seen),
+            units=self.config.units,
+            pixels=tuple(found[frame.number, self.crops // 2].pixels for frame in seen),
+            source=clip.source,
+            notice=self.notice,
+        )
+
+    def _look(
+        self, clip: OpenClip, views: Sequence[Sequence[int]], found: Mapping[Place, TowerFrame]
+    ) -> tuple[Tensor, list[SeenFrame]]:
+        """Return the vectors (V, D) of all views and crops, and the entities of the frames, by number."""
+        videos, seen = [], dict[int, SeenFrame]()
+        for view in views:
+            for crop in range(self.crops):
+                regions = joined([found[number, crop] for number in view], self.device)
+                output = self.watch(regions)
+                videos.append(output.video)
+                if crop == self.crops // 2:
+                    frames = seen_frames(view, clip.times, regions, output, self.config.units)
+                    seen |= {frame.number: frame for frame in frames}
+        return torch.cat(videos), [seen[number] for number in sorted(seen)]
+
+    def watch(self, regions: Regions) -> VideoOutput:
+        """Return the vectors of videos and their entities.
+
+        Raises:
+            InputError: if the vectors are not finite.
+        """
+        output = self.network.watch(regions)
+        if not output.video.isfinite().all():
+            raise InputError(
+                "the network's output is not finite; use weights that are, or a higher precision (float32)"
+            )
+        return output
+
+
+def _each(views: Sequence[Sequence[int]]) -> list[int]:
+    """Return the numbers in views, ascending, each once."""
+    return sorted({number for view in views for number in view})
+
+
+def _mean(videos: Tensor) -> NDArray[np.float32]:
+    """Return the mean of vectors (V, D), of length 1."""
+    return F.normalize(videos.float().mean(dim=0), dim=-1).cpu().numpy()

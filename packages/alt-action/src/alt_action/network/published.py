@@ -1,0 +1,49 @@
+"""CLIP's files <-> this network; the authors of ALT publish no weights."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+from torch import Tensor, nn
+
+from visioncore.backbones.clip_files import CLIPWeights, download_clip, read_clip
+from visioncore.weights.fetched import backbone_file
+
+from ..method import METHOD
+
+VISUAL = "visual."
+"""Prefix of the image tower, in CLIP's files and in ours."""
+
+
+def find_clip(clip: str | Path) -> CLIPWeights:
+    """Return the weights of a CLIP.
+
+    Args:
+        clip: what `visioncore.backbones.clip_files.read_clip` takes; a name that the command ``weights`` has fetched,
+            such as ``clip-vit-b-16``; or ``ViT-B-16/laion2b_s34b_b88k``, model and tag of the package open_clip.
+
+    Raises:
+        InputError: if it cannot be had, or holds no CLIP on patches.
+    """
+    named = re.fullmatch(r"(ViT-[\w-]+)/(\w+)", str(clip))
+    if named and not Path(clip).exists():
+        return download_clip(*named.groups())
+    return read_clip(backbone_file(METHOD, clip))
+
+
+def read_towers(path: str | Path) -> None:
+    """Validate that a file holds an image and a text tower of CLIP on patches.
+
+    Raises:
+        InputError: if it does not.
+    """
+    weights = read_clip(path)
+    weights.vit()
+    weights.text_tower()
+
+
+def to_published(model: nn.Module) -> dict[str, Tensor]:
+    """Return the image tower and the factor of cosines under CLIP's names, for use with other programs."""
+    state = model.state_dict()
+    return {name: state[name].cpu() for name in state if name.startswith(VISUAL) or name == "logit_scale"}
