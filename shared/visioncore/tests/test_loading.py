@@ -14,7 +14,7 @@ from torch import nn
 
 from visioncore.errors import InputError
 from visioncore.methods import Method, Network
-from visioncore.weights.loading import bundled_model, load_model
+from visioncore.weights.loading import bundled_model, bundled_names, load_model
 from visioncore.weights.pretrained import Pretrained
 
 
@@ -78,6 +78,21 @@ def test_demo_is_what_is_bundled_unless_weights_of_that_name_lie_here(method: Me
     Model(Config(4)).save_pretrained("demo")
     assert width(method, "demo") == 4
     assert bundled_model(method).config.width == 3
+
+
+def test_more_weights_that_are_bundled(method: Method, tmp_path: Path) -> None:
+    assert bundled_names(method) == ["demo"]
+    Model(Config(6)).save_pretrained(tmp_path / "bundling" / "assets" / "demo-wide")
+    (tmp_path / "bundling" / "assets" / "samples").mkdir()
+    assert bundled_names(method) == ["demo", "demo-wide"]
+    assert width(method, "demo") == 3
+    assert width(method, "demo-wide") == bundled_model(method, "demo-wide").config.width == 6
+    assert "trained on three made-up numbers alone" in load_model(method, "demo-wide").notice
+    Model(Config(4)).save_pretrained("demo-wide")
+    assert width(method, "demo-wide") == 4
+    for unknown in ("demo-narrow", "samples"):
+        with pytest.raises(InputError, match="no such file or folder"):
+            load_model(method, unknown)
 
 
 def test_only_demo_has_a_notice(method: Method) -> None:

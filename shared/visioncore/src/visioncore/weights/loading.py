@@ -12,17 +12,17 @@ from .pretrained import CONFIG_FILE, WEIGHTS_FILE
 from .state_dicts import read_metadata
 
 DEMO = "demo"
-"""Name of the bundled weights."""
+"""Name of the bundled weights; further ones that a method bundles are named ``demo-`` and what they are of."""
 
 
 def load_model(method: Method, weights: str | Path, **options: Any) -> Any:
     """Return the model of a method in evaluation mode, on the CPU, from any source of weights.
 
     Args:
-        method: whose network it is, and whose package bundles weights in ``assets/demo``.
-        weights: ``demo`` for those, or the name of a checkpoint that the command ``weights`` has fetched, unless
-            weights of that name lie in the working folder; a folder, file or hub id that ``from_pretrained`` takes; or
-            a checkpoint of the authors. The model of ``demo`` has a ``notice`` that a predictor passes on.
+        method: whose network it is, and whose package bundles weights in ``assets/demo`` and perhaps ``assets/demo-*``.
+        weights: ``demo`` or ``demo-*`` for those, or the name of a checkpoint that the command ``weights`` has fetched,
+            unless weights of that name lie in the working folder; a folder, file or hub id that ``from_pretrained``
+            takes; or a checkpoint of the authors. A bundled model has a ``notice`` that a predictor passes on.
         options: further arguments of ``from_published``, for a checkpoint of the authors.
 
     Raises:
@@ -30,24 +30,35 @@ def load_model(method: Method, weights: str | Path, **options: Any) -> Any:
     """
     path = Path(weights)
     if not holds_weights(path):
-        if str(weights) == DEMO:
-            bundled = bundled_model(method)
+        if (name := str(weights)) in bundled_names(method):
+            bundled = bundled_model(method, name)
             bundled.notice = method.demo_notice
             return bundled
-        weights = fetched_network(method, str(weights)) or weights
+        weights = fetched_network(method, name) or weights
     model = method.load(method.network.model)
     if path.name == WEIGHTS_FILE and (path.parent / CONFIG_FILE).is_file():
         return model.from_pretrained(path.parent)
     return model.from_published(path, **options) if is_published(path) else model.from_pretrained(weights)
 
 
-def bundled_model(method: Method) -> Any:
-    """Return the model of the weights that a method bundles, without notice, in evaluation mode, on the CPU.
+def bundled_names(method: Method) -> list[str]:
+    """Return the names of the weights that a method bundles: ``demo`` first, then those that start with ``demo-``."""
+    assets = files(method.module) / "assets"
+    more = (each.name for each in assets.iterdir() if each.name.startswith(f"{DEMO}-")) if assets.is_dir() else ()
+    return [DEMO, *sorted(more)]
+
+
+def bundled_model(method: Method, name: str = DEMO) -> Any:
+    """Return the model of weights that a method bundles, without notice, in evaluation mode, on the CPU.
+
+    Args:
+        method: whose package bundles them.
+        name: one of `bundled_names`.
 
     Raises:
         InputError: if there are none.
     """
-    with as_file(files(method.module) / "assets" / DEMO) as folder:
+    with as_file(files(method.module) / "assets" / name) as folder:
         return method.load(method.network.model).from_pretrained(folder)
 
 
