@@ -26,7 +26,7 @@ from visioncore.errors import InputError
 from visioncore.files import recover_folders
 from visioncore.testing.memory import out_of_memory
 from visioncore.testing.processes import load_script
-from visioncore.training import FitResult, LoopConfig, TrainingDiverged, fit, hold_out, warmup_cosine
+from visioncore.training import FitResult, LoopConfig, Share, TrainingDiverged, fit, hold_out, warmup_cosine
 from visioncore.training.ema import MovingAverage
 from visioncore.training.random_generators import generator_state, restore_generators, seed_generators
 from visioncore.training.run_record import check_record, write_record
@@ -155,6 +155,35 @@ def test_only_the_given_parameters_are_trained(tmp_path: Path) -> None:
     assert not model.linear.bias.requires_grad
     with pytest.raises(InputError, match="must be parameters of the model"):
         train(tmp_path / "other", model, parameters=first.parameters())
+
+
+def shares(name: str, parameter: nn.Parameter) -> Share:
+    """The convolution at a tenth of the rate, biases without decay."""
+    return Share(0.1 if name.startswith("convolution") else 1.0, 0.0 if parameter.ndim == 1 else 1.0)
+
+
+def test_parameters_have_shares_of_rate_and_decay(tmp_path: Path) -> None:
+    options = {"steps": 1, "learning_rate": 1e-2, "weight_decay": 0.5}
+    alike, shared, first = tiny.network(), tiny.network(), tiny.network()
+    train(tmp_path / "alike", alike, **options)
+    train(tmp_path / "shared", shared, shares=shares, **options)
+    for name, began in first.named_parameters():
+        share = shares(name, began)
+        step = alike.get_parameter(name) - (1 - 1e-2 * 0.5) * began
+        expected = (1 - share.rate * share.decay * 1e-2 * 0.5) * began + share.rate * step
+        torch.testing.assert_close(shared.get_parameter(name), expected, rtol=1e-5, atol=1e-7)
+
+
+def test_a_run_with_shares_resumes_exactly(tmp_path: Path) -> None:
+    whole, parts = tiny.network(), tiny.network()
+    options: dict[str, Any] = {"shares": shares, "weight_decay": 0.5, "warmup_steps": 2}
+    train(tmp_path / "whole", whole, checkpoint_every=3, **options)
+    events = {5: lambda: os.kill(os.getpid(), signal.SIGINT)}
+    with pytest.raises(KeyboardInterrupt):
+        train(tmp_path / "parts", parts, tiny.Terms(events=events), checkpoint_every=3, **options)
+    again = tiny.network()
+    train(tmp_path / "parts", again, checkpoint_every=3, **options)
+    assert all(map(torch.equal, again.parameters(), whole.parameters()))
 
 
 def test_bfloat16_on_the_cpu(tmp_path: Path) -> None:

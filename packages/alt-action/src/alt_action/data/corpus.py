@@ -197,11 +197,10 @@ def _defined_entities(label: str, net: WordNet) -> Iterator[Entity]:
             found += 1
     if found or len(words) > _SHORT:
         return
-    for word in (" ".join(words), *words):
-        for sense in net.senses(word)[:1]:
-            if sense.kind == "action":
-                for unit in noun_phrases(sense.definition):
-                    yield from _defined(unit, label, words, net)
+    for word in dict.fromkeys((" ".join(words), *words)):
+        acts = [sense for sense in net.senses(word)[:1] if sense.kind == "action"] or net.senses(word, "verb")[:1]
+        for unit in noun_phrases(acts[0].definition) if acts else ():
+            yield from _defined(unit, label, words, net)
 
 
 def _defined(unit: str, label: str, others: list[str], net: WordNet) -> Iterator[Entity]:

@@ -41,6 +41,7 @@ class VideoList:
         listed: how many videos the list names.
         missing: names of those that are not there.
         source: the list, or the folder.
+        split: of HMDB-51's split files; 0 for any other source.
     """
 
     videos: tuple[Video, ...]
@@ -48,9 +49,15 @@ class VideoList:
     listed: int
     missing: tuple[str, ...]
     source: Path
+    split: int = 0
 
     def __len__(self) -> int:
         return len(self.videos)
+
+    @property
+    def name(self) -> str:
+        """The name of the list, for tables."""
+        return f"{self.source.name} {self.split}" if self.split else self.source.name
 
     @property
     def found(self) -> str:
@@ -95,7 +102,8 @@ def read_videos(
     if not listed:
         raise InputError(f"{source}: no videos in this list")
     where = source if source.is_dir() else source.parent
-    return _found(listed, labels, source, Path(videos) if videos is not None else where)
+    found = _found(listed, labels, source, Path(videos) if videos is not None else where)
+    return replace(found, split=split) if source.is_dir() else found
 
 
 def _of_folders(folder: Path, labels: Labels | None) -> VideoList:

@@ -86,7 +86,7 @@ class Predictor(BasePredictor):
                 "1, 1 and 0, and 1 or 3"
             )
         self.texts = Texts(model, clip, encode)
-        self.labels = self.texts.labels(labels, background, templates)
+        self.set_labels(labels, background, templates)
         self.network = for_inference(model, self.device, self.dtype)
         if corpus is not None:
             given = corpus if isinstance(corpus, Corpus) else Corpus.read(corpus)
@@ -117,6 +117,21 @@ class Predictor(BasePredictor):
         """
         self.tell_notice()
         return self.look(OpenClip(clip))
+
+    def set_labels(
+        self, labels: GivenLabels | None, background: GivenLabels | None = None, templates: Sequence[str] = ()
+    ) -> None:
+        """Take other labels; no frame is looked at again for them.
+
+        Args:
+            labels: as for `Predictor`.
+            background: as for `Predictor`.
+            templates: as for `Predictor`.
+
+        Raises:
+            InputError: if they cannot be read, or there is no text tower.
+        """
+        self.labels = self.texts.labels(labels, background, templates)
 
     def features(self, clip: GivenClip) -> NDArray[np.float32]:
         """Return the vector (D,) of a clip, of length 1: alike clips have a high cosine."""

@@ -164,7 +164,9 @@ def download_clip_resnet(name: str = "RN50", tag: str = "openai") -> dict[str, T
     Raises:
         InputError: if open_clip is missing, does not know them, or cannot get them.
     """
-    visual = {name: value for name, value in open_clip_model(name, tag).state_dict().items() if name.startswith(_PREFIX)}
+    visual = {
+        name: value for name, value in open_clip_model(name, tag).state_dict().items() if name.startswith(_PREFIX)
+    }
     return tower_state(visual, f"open_clip's {name}")
 
 

@@ -125,7 +125,9 @@ class CLIPAttention(nn.Module):
         query, key, value = packed.unflatten(-1, (3, self.heads, -1)).permute(2, 0, 3, 1, 4)
         return query, key, value
 
-    def mix(self, query: Tensor, key: Tensor, value: Tensor, bias: Tensor | None = None, causal: bool = False) -> Tensor:
+    def mix(
+        self, query: Tensor, key: Tensor, value: Tensor, bias: Tensor | None = None, causal: bool = False
+    ) -> Tensor:
         """Return tokens (B, N, d) of what `project` returns.
 
         Args:

@@ -6,6 +6,7 @@ from .config import LoopConfig
 from .held_out import hold_out, tell_shared
 from .loop import fit
 from .loss_terms import TrainingDiverged
+from .parameter_groups import Share
 from .run import FitResult, Loss, Validate
 from .run_record import describe_run
 from .sampling import SampleSource
@@ -16,6 +17,7 @@ __all__ = [
     "LoopConfig",
     "Loss",
     "SampleSource",
+    "Share",
     "TrainingDiverged",
     "Validate",
     "describe_run",

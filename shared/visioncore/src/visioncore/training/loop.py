@@ -11,6 +11,7 @@ from ..devices import is_out_of_memory
 from ..errors import InputError
 from .config import LoopConfig
 from .model_modes import training_only
+from .parameter_groups import ShareOf
 from .run import FitResult, Loss, Run, Validate
 from .sampling import SampleSource
 from .schedule import warmup_cosine
@@ -27,6 +28,7 @@ def fit(
     validate: Validate | None = None,
     best: str | None = None,
     parameters: Iterable[nn.Parameter] | None = None,
+    shares: ShareOf | None = None,
     resume: bool = True,
     run_description: Mapping[str, object] | None = None,
     memory_advice: str = "a smaller loop.batch_size",
@@ -52,6 +54,8 @@ def fit(
             recording; returns named numbers. It runs in the main process alone, on a sharded model (FSDP) in all.
         best: the metric of ``validate`` to maximise; ``out/best`` is of the step where it was highest.
         parameters: what is trained; the rest is frozen meanwhile. None for all that require a gradient.
+        shares: name of a parameter, and itself -> how much of learning rate and weight decay counts for it; None for
+            all of both.
         resume: False removes an earlier run in ``out`` and starts anew.
         run_description: what else makes this run what it is, for ``run.json``, see :func:`describe_run`.
         memory_advice: what helps where memory runs out, the best first.
@@ -68,7 +72,8 @@ def fit(
     if best is not None and validate is None:
         raise InputError(f"best is {best!r}, but there is no validation to measure it")
     with training_only(model, parameters) as trained:
-        run = Run(model, trained, loss, config, Path(out), learning_rate or warmup_cosine(config), validate, best)
+        rate = learning_rate or warmup_cosine(config)
+        run = Run(model, trained, loss, config, Path(out), rate, validate, best, shares)
         try:
             return run.go(source, resume, run_description)
         except Exception as error:

@@ -22,6 +22,7 @@ from .ema import MovingAverage
 from .log import JsonLog, Progress
 from .loss_terms import TermMeter, check_weights
 from .model_modes import evaluating
+from .parameter_groups import ShareOf, parameter_groups
 from .random_generators import generators_kept, seed_generators
 from .run_record import check_record, write_record
 from .run_state import load_state, save_state
@@ -64,6 +65,7 @@ class Run:
         learning_rate: Callable[[int], float],
         validate: Validate | None,
         best: str | None,
+        shares: ShareOf | None,
     ) -> None:
         self.loss, self.config, self.out = loss, config, out
         self.learning_rate, self.validate, self.best = learning_rate, validate, best
@@ -73,12 +75,11 @@ class Run:
         self.plain = (
             copy.deepcopy(model) if self.sharded else self.accelerator.unwrap_model(model, keep_torch_compile=False)
         )
-        rate, decay = learning_rate(0), config.weight_decay
+        groups = parameter_groups(model, trained, config.weight_decay, shares)
+        self.rates = [group.pop("rate") for group in groups]
+        kind = torch.optim.AdamW if config.weight_decay else torch.optim.Adam
         self.model, self.optimizer = self.accelerator.prepare(
-            model,
-            torch.optim.AdamW(trained, lr=rate, betas=config.betas, weight_decay=decay)
-            if decay
-            else torch.optim.Adam(trained, lr=rate, betas=config.betas),
+            model, kind(groups, lr=learning_rate(0), betas=config.betas)
         )
         weights = [parameter for parameter in self.model.parameters() if parameter.requires_grad]
         self.average = MovingAverage(weights, config.ema_decay) if config.ema_decay else None
@@ -162,8 +163,8 @@ class Run:
         from accelerate.utils import send_to_device
 
         accelerator = self.accelerator
-        for group in self.optimizer.param_groups:
-            group["lr"] = self.learning_rate(step - 1)
+        for group, rate in zip(self.optimizer.param_groups, self.rates, strict=True):
+            group["lr"] = rate * self.learning_rate(step - 1)
         for _ in range(self.config.accumulate):
             batch = send_to_device(next(stream), accelerator.device, non_blocking=True)
             with accelerator.accumulate(self.model):

@@ -1,0 +1,69 @@
+"""The network that a training starts from."""
+
+from __future__ import annotations
+
+from dataclasses import fields, replace
+from pathlib import Path
+
+from visioncore.errors import InputError
+
+from ..data.corpus import Corpus
+from ..data.labels import Labels, label_text
+from ..network.config import ALTConfig
+from ..network.model import ALT
+from ..network.text import CLIPTextEncoder
+from ..network.weights import load_model
+
+_OF_CLIP = ("tower", "heads", "entities", "units", "digest", "labels", "clip", "clip_digest")
+"""Settings that CLIP, the corpus and the labels decide."""
+
+
+def initial_network(
+    config: ALTConfig,
+    labels: Labels,
+    *,
+    clip: str | Path | None = None,
+    corpus: str | Path | None = None,
+    weights: str | Path | None = None,
+) -> ALT:
+    """Return the network that training starts from.
+
+    With weights it goes on from them, and CLIP's text tower is needed for other labels or another corpus alone. With
+    CLIP alone the adapter is new, and without a corpus one is built of the labels. With neither, all is random.
+
+    Args:
+        config: of the recipe.
+        labels: of the classes.
+        clip: CLIP's weights, see `find_clip`.
+        corpus: a file of entities.
+        weights: whatever `load_model` takes.
+
+    Raises:
+        InputError: if weights, corpus or labels do not fit together.
+    """
+    given = None if corpus is None else Corpus.read(corpus)
+    if weights is not None:
+        model = load_model(weights)
+        _take_texts(model, labels, given, clip, str(weights))
+        return model
+    if clip is not None:
+        settings = {each.name: getattr(config, each.name) for each in fields(config) if each.name not in _OF_CLIP}
+        return ALT.from_clip(clip, given or Corpus.build(labels.names), labels.texts, **settings)
+    if given is not None:
+        raise InputError("corpus needs CLIP's text tower; give clip too")
+    return ALT(replace(config, labels=labels.texts))
+
+
+def _take_texts(model: ALT, labels: Labels, corpus: Corpus | None, clip: str | Path | None, where: str) -> None:
+    """Give a network the labels, in their order, and a corpus."""
+    stored = [label_text(label) for label in model.config.labels]
+    if corpus is None and sorted(stored) == sorted(labels.texts):
+        model.label_features = model.label_features[[stored.index(text) for text in labels.texts]]
+        model.config = replace(model.config, labels=labels.texts)
+        return
+    if not (source := clip or model.config.clip):
+        raise InputError(f"{where}: other labels or entities need CLIP's text tower; give clip too")
+    encode = CLIPTextEncoder.from_clip(source)
+    if corpus is not None:
+        model.set_corpus(corpus, encode)
+    model.set_labels(labels.texts, encode)
