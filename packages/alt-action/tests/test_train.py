@@ -1,66 +1,232 @@
-"""Training by recipe."""
+"""Training: what is trained and how fast, parts of a batch, where a run starts, and what it validates on."""
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 
 from alt_action import ALT, load_model
-from alt_action.data.synthetic import LIGHT, make_photos
+from alt_action.data.augmentation import Augmentation
+from alt_action.data.labels import as_labels
+from alt_action.data.mixing import MixedSamples, Mixing
+from alt_action.data.samples import ClipSamples
+from alt_action.data.synthetic import ACTIONS, write_synthetic
+from alt_action.data.video_lists import read_videos
+from alt_action.method import PACKAGE
 from alt_action.training import trainer
+from alt_action.training.config import TrainConfig
+from alt_action.training.start import initial_network
 from visioncore.errors import InputError
+from visioncore.recipes import load_recipe, recipe_names
+from visioncore.training import LoopConfig, fit, warmup_cosine
+
+LABELS = as_labels(ACTIONS)
 
 
-def test_recipe_makes_the_demo_weights(tmp_path: Path) -> None:
-    trainer.train("demo", None, tmp_path / "run")
-    gain, bundled = (load_model(source).gain.log_gain.exp() for source in (tmp_path / "run" / "best", "demo"))
-    torch.testing.assert_close(gain, bundled, rtol=1e-4, atol=0)
-    torch.testing.assert_close(gain.flatten(), 1 / torch.tensor(LIGHT), rtol=0.05, atol=0)
+@pytest.fixture
+def model(tiny_weights: Path) -> ALT:
+    """A tiny network."""
+    return load_model(tiny_weights)
 
 
-def test_where_a_run_starts_and_what_it_validates_on(
-    photos: Path, tmp_path: Path, instead_of_fit: Callable[[object], dict[str, Any]]
+def samples(videos: Path, mixing: Mixing) -> MixedSamples:
+    return MixedSamples(ClipSamples(read_videos(videos).videos, 4, 32, Augmentation()), 4, mixing)
+
+
+def batch_of(source: MixedSamples, count: int) -> dict[str, torch.Tensor]:
+    each = [source.sample(index, np.random.default_rng(index)) for index in range(count)]
+    return {name: torch.stack([sample[name] for sample in each]) for name in each[0]}
+
+
+def test_parts_of_a_batch_have_the_gradient_of_the_whole(model: ALT, videos: Path) -> None:
+    """With mixing and with the noise of the assignment: both are drawn sample by sample."""
+    batch = batch_of(samples(videos, Mixing(0.8, 1.0)), 8)
+    model.double().train()
+    gradients = []
+    for parts in (1, 4):
+        torch.manual_seed(0)
+        model.zero_grad()
+        total = 0.0
+        for part in range(parts):
+            piece = {name: values.chunk(parts)[part] for name, values in batch.items()}
+            frames = trainer.to_frames(piece["frames"], "clip").double()
+            loss = trainer.training_losses(model.scores(model(frames)), piece["target"].double(), 0.1)["cross_entropy"]
+            (loss / parts).backward()
+            total += float(loss.detach()) / parts
+        gradients.append([total, *(p.grad.clone() for p in model.parameters() if p.grad is not None)])
+    assert gradients[0][0] == pytest.approx(gradients[1][0], rel=1e-9)
+    for whole, parted in zip(gradients[0][1:], gradients[1][1:], strict=True):
+        torch.testing.assert_close(whole, parted, rtol=1e-6, atol=1e-9)
+
+
+def test_accumulated_steps_are_those_of_the_big_batch(tiny_weights: Path, videos: Path, tmp_path: Path) -> None:
+    """Whole runs in float32: their losses, step by step."""
+    losses = {}
+    for accumulate in (1, 2):
+        model, out = load_model(tiny_weights), tmp_path / str(accumulate)
+        fit(
+            model,
+            partial(losses_of, model=model),
+            samples(videos, Mixing(0.8, 1.0)),
+            config=LoopConfig(steps=3, batch_size=4, accumulate=accumulate, learning_rate=1e-4, log_every=1),
+            out=out,
+        )
+        losses[accumulate] = [json.loads(line)["loss"] for line in (out / "log.jsonl").read_text().splitlines()]
+    assert losses[2] == pytest.approx(losses[1], rel=1e-3)
+    assert len(set(losses[1])) == 3
+
+
+def losses_of(network: torch.nn.Module, batch: dict[str, torch.Tensor], model: ALT) -> dict[str, torch.Tensor]:
+    return trainer.step_losses(network, batch, model, 0.1)
+
+
+def test_the_loss_is_smoothed_cross_entropy(model: ALT, videos: Path) -> None:
+    batch = batch_of(samples(videos, Mixing()), 4)
+    with torch.no_grad():
+        loss = trainer.step_losses(model, batch, model, 0.1)["cross_entropy"]
+        logits = model.scores(model(trainer.to_frames(batch["frames"], "clip")))
+    targets = 0.9 * batch["target"] + 0.1 / 4
+    torch.testing.assert_close(loss, -(targets * logits.log_softmax(dim=1)).sum(dim=1).mean())
+
+
+def test_the_scale_is_limited_and_still_trained(model: ALT, videos: Path) -> None:
+    batch = batch_of(samples(videos, Mixing()), 2)
+    for start in (4.6052, 9.0, 2.0):
+        with torch.no_grad():
+            model.logit_scale.fill_(start)
+        model.zero_grad()
+        trainer.step_losses(model, batch, model, 0.1)["cross_entropy"].backward()
+        assert float(model.logit_scale.detach()) == pytest.approx(min(start, np.log(100)), abs=1e-4)
+        assert model.logit_scale.grad is not None
+        assert model.logit_scale.grad != 0
+
+
+def test_rates_and_decay(model: ALT) -> None:
+    shares = {name: trainer.share_of(name, parameter, 0.1) for name, parameter in model.named_parameters()}
+    assert shares["visual.conv1.weight"] == (0.1, 1)
+    assert shares["visual.ln_post.weight"] == (0.1, 0)
+    assert shares["adapter.out.weight"] == (1, 1)
+    assert shares["adapter.gamma"] == shares["logit_scale"] == (1, 0)
+
+
+def test_a_frozen_tower_stays_as_it_was(tiny_weights: Path, videos: Path, tmp_path: Path) -> None:
+    overrides = {"freeze_backbone": "true", "loop.steps": "2", "loop.batch_size": "2"}
+    trainer.train("demo", videos, tmp_path / "run", weights=tiny_weights, overrides=overrides, say=lambda _: None)
+    before, after = (load_model(path).state_dict() for path in (tiny_weights, tmp_path / "run" / "last"))
+    changed = {name.partition(".")[0] for name in before if not torch.equal(before[name], after[name])}
+    # the labels are those of the folders, in their order
+    assert changed == {"adapter", "logit_scale", "label_features"}
+
+
+def test_steps_follow_from_epochs() -> None:
+    loop = LoopConfig(steps=1000, batch_size=8, learning_rate=8e-5, min_learning_rate=8e-7)
+    config = TrainConfig(loop, epochs=10, warmup_epochs=2)
+    made = config.loop_for(100)
+    assert (made.steps, made.warmup_steps) == (125, 25)
+    rate = warmup_cosine(made)
+    assert rate(24) == 8e-5
+    assert rate(124) == pytest.approx(8e-7, rel=0.1)
+    assert config.loop_for(8000).steps == 1000
+    assert TrainConfig(LoopConfig(steps=2, batch_size=8)).loop_for(1).steps == 2
+
+
+def test_every_recipe_holds_the_published_kind_of_settings() -> None:
+    recipes = {name: load_recipe(TrainConfig, PACKAGE, name) for name in recipe_names(PACKAGE)}
+    assert set(recipes) == {"demo", "few-shot", "full", "zero-shot"}
+    for name, rate, batch, epochs in (
+        ("full", 8e-5, 256, 30),
+        ("few-shot", 2e-5, 64, 50),
+        ("zero-shot", 8e-5, 256, 10),
+    ):
+        recipe = recipes[name]
+        assert (recipe.loop.learning_rate, recipe.loop.batch_size, recipe.epochs) == (rate, batch, epochs)
+        assert recipe.loop.min_learning_rate == pytest.approx(rate / 100)
+        assert (recipe.tower_rate, recipe.smoothing) == (0.1, 0.1)
+    assert recipes["full"].mixing == Mixing(0.8, 1.0)
+    assert recipes["few-shot"].mixing == Mixing()
+
+
+def test_where_a_network_comes_from(tiny_weights: Path, tiny_clip: Path, tmp_path: Path) -> None:
+    config = TrainConfig(LoopConfig(1, 1)).model
+    (tmp_path / "corpus.jsonl").write_text('{"unit": "rope"}\n{"unit": "ball"}\n')
+    again = initial_network(config, LABELS, weights=tiny_weights)
+    stored = load_model(tiny_weights)
+    assert torch.equal(again.label_features, stored.label_features)
+    turned = initial_network(config, as_labels(reversed(ACTIONS)), weights=tiny_weights)
+    assert torch.equal(turned.label_features, stored.label_features.flip(0))
+    assert turned.config.labels == tuple(reversed(ACTIONS))
+    for options in (
+        {"weights": tiny_weights, "corpus": tmp_path / "corpus.jsonl"},
+        {"corpus": tmp_path / "corpus.jsonl"},
+    ):
+        with pytest.raises(InputError, match="CLIP's text tower; give clip too"):
+            initial_network(config, LABELS, **options)
+    with pytest.raises(InputError, match="other labels or entities need CLIP's text tower"):
+        initial_network(config, as_labels(["jumping"]), weights=tiny_weights)
+    pytest.importorskip("open_clip")
+    fresh = initial_network(config, LABELS, clip=tiny_clip)
+    assert fresh.config.labels == ACTIONS
+    assert {"ball", "box", "kitchen"} <= set(fresh.config.units)
+    small = initial_network(config, LABELS, clip=tiny_clip, corpus=tmp_path / "corpus.jsonl")
+    assert small.config.units == ("rope", "ball")
+    other = initial_network(config, as_labels(["jumping", "running"]), clip=tiny_clip, weights=tiny_weights)
+    assert other.config.labels == ("jumping", "running")
+    assert torch.equal(other.entities, stored.entities)
+
+
+def test_what_is_trained_and_validated_on(
+    videos: Path, tmp_path: Path, instead_of_fit: Callable[[object], dict[str, Any]]
 ) -> None:
-    given = instead_of_fit(trainer)
-    trainer.train("demo", None, tmp_path / "run")
-    assert len(given["source"]) == 14
-    trainer.train("demo", photos, tmp_path / "run", weights="demo", validation=photos)
-    assert len(given["source"]) == 2
-    assert torch.equal(given["model"].gain.log_gain, load_model("demo").gain.log_gain)
-    assert given["run_description"]["weights"] == "demo"
+    given, told = instead_of_fit(trainer), list[str]()
+    trainer.train("demo", videos, tmp_path / "run", say=told.append)
+    assert len(given["source"]) == 7
+    assert told[0].endswith("8 of 8 listed videos found")
+    assert told[1].startswith("7 videos to train on, ")
+    others = write_synthetic(tmp_path / "others", 1, seed=5)
+    trainer.train("demo", videos, tmp_path / "run", validation=others, overrides={"shots": "1"}, say=told.append)
+    assert len(given["source"]) == 4
     with torch.no_grad():
-        assert given["validate"](given["model"])["psnr_validation"] > 30
-
-
-def test_validation_is_the_same_at_every_call() -> None:
-    network, photos = ALT(), make_photos(2)
-    with torch.no_grad():
-        assert trainer.validate(network, photos) == trainer.validate(network, photos)
+        measured = given["validate"](given["model"].eval())
+        assert measured == given["validate"](given["model"])
+    assert measured["top5"] == 1
+    assert given["run_description"]["validation"] == "others"
 
 
 @pytest.mark.parametrize(
     ("overrides", "told"),
     [
-        ({"crop": "0"}, "crop is 0; it must be at least 1"),
-        ({"crop": "65"}, "photo 1 of 1 is 64x64; crop is 65"),
-        ({"held_out": "1"}, "held_out is 1.0; it must lie between 0 and 1"),
-        ({"model.channels": "0"}, "channels is 0"),
+        ({"epochs": "0"}, "epochs is 0; it must be at least 1"),
+        ({"tower_rate": "2"}, "tower_rate is 2.0; it must be from 0 to 1"),
+        ({"held_out": "1"}, "held_out is 1.0; it must be between 0 and 1"),
+        ({"shots": "9"}, "9 videos of each class are asked for; fewer are there of"),
+        ({"mixing.mixup": "-1"}, "mixing.mixup is -1.0"),
+        ({"augmentation.flip": "3"}, "augmentation.flip is 3.0; it must be from 0 to 1"),
     ],
 )
-def test_fields_that_are_wrong(photos: Path, tmp_path: Path, overrides: dict[str, str], told: str) -> None:
+def test_fields_that_are_wrong(videos: Path, tmp_path: Path, overrides: dict[str, str], told: str) -> None:
     with pytest.raises(InputError, match=told):
-        trainer.train("demo", photos, tmp_path / "run", overrides=overrides)
+        trainer.train("demo", videos, tmp_path / "run", overrides=overrides, say=lambda _: None)
     assert not (tmp_path / "run").exists()
 
 
-def test_photos_that_will_not_do(photos: Path, tmp_path: Path) -> None:
-    (tmp_path / "empty").mkdir()
-    with pytest.raises(InputError, match="empty"):
-        trainer.train("demo", tmp_path / "empty", tmp_path / "run")
-    (photos / "b.png").unlink()
-    with pytest.raises(InputError, match="photos, 1 in all: 1 would be held out"):
-        trainer.train("demo", photos, tmp_path / "run")
+def test_data_that_will_not_do(videos: Path, tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="labels and videos belong to data"):
+        trainer.train("demo", None, tmp_path / "run", labels="labels.txt")
+    (tmp_path / "labels.txt").write_text("one\ntwo\n")
+    with pytest.raises(InputError, match="'dropping box' is not one of the 2 labels"):
+        trainer.train("demo", videos, tmp_path / "run", labels=tmp_path / "labels.txt")
+
+
+def test_a_broken_video_ends_a_run_in_one_line(videos: Path, tmp_path: Path) -> None:
+    folder = write_synthetic(tmp_path / "videos", 2, frames=6)
+    (folder / ACTIONS[0] / "000.mp4").write_text("no video")
+    (folder / ACTIONS[0] / "001.mp4").write_text("no video")
+    with pytest.raises(InputError, match=r"00\d\.mp4: cannot be read as a video"):
+        trainer.train("demo", folder, tmp_path / "run", overrides={"loop.steps": "3"}, say=lambda _: None)

@@ -10,7 +10,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from visioncore.backbones import clip
+from visioncore.backbones import clip_files
 from visioncore.backbones.clip import (
     CLIP_RESNETS,
     CLIPResNet,
@@ -140,13 +140,13 @@ class FakeOpenClip:
 
 
 def test_open_clip_s_weights(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(clip, "require", lambda module, extra: FakeOpenClip())
+    monkeypatch.setattr(clip_files, "require", lambda module, extra: FakeOpenClip())
     assert same(download_clip_resnet(), small().state_dict())
     with pytest.raises(InputError, match="no weights laion of RN50; it has openai, yfcc15m"):
         download_clip_resnet(tag="laion")
     with pytest.raises(InputError, match="it has none of that model"):
         download_clip_resnet("RN500")
-    monkeypatch.setattr(clip, "require", lambda module, extra: FakeOpenClip(OSError("no\nconnection")))
+    monkeypatch.setattr(clip_files, "require", lambda module, extra: FakeOpenClip(OSError("no\nconnection")))
     with pytest.raises(InputError, match=r"could not get the weights openai of RN50 \(no connection\)"):
         download_clip_resnet()
 

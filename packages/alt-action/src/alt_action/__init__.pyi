@@ -1,3 +1,5 @@
+from .data.corpus import Corpus as Corpus
+from .data.entities import Entity as Entity
 from .inference.predictor import Predictor as Predictor
 from .inference.result import Result as Result
 from .method import __version__ as __version__

@@ -188,7 +188,7 @@ def evaluate(
         evaluation.save(out / name)
         print_table(evaluation.summary(), title=f"{name}, by {evaluation.made_by}")
         for split in evaluation.splits:
-            say(f"{split.videos.name}: {split.found}")
+            say(f"{split.given.name}: {split.found}")
         for note in evaluation.notes:
             complain(note)
     say(f"tables: {out}")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
@@ -16,7 +16,7 @@ from visioncore.metrics.evaluation import check_protocols
 from visioncore.report import Table, save_tables
 
 from ..data.labels import label_text
-from ..data.video_lists import VideoList
+from ..data.video_lists import Video, VideoList
 from ..inference.predictor import Predictor
 from .results import read_results
 from .scores import mean_and_deviation, ranks, top_k
@@ -52,14 +52,16 @@ class SplitScores:
     """The scores on a split.
 
     Attributes:
-        videos: those that were listed, found and read.
+        given: the split, with all that was found.
+        videos: those of it that could be read.
         rank: (N,) place of the right label, from 0.
         best: (N,) the likeliest label.
         probability: (N,) of it.
         unread: videos that could not be read, with the reason.
     """
 
-    videos: VideoList
+    given: VideoList
+    videos: Sequence[Video]
     rank: NDArray[np.int64]
     best: NDArray[np.int64]
     probability: NDArray[np.float64]
@@ -69,7 +71,7 @@ class SplitScores:
     def found(self) -> str:
         """How many of the listed videos count, in a few words."""
         bad = f"; {len(self.unread)} could not be read" if self.unread else ""
-        return f"{self.videos.found}{bad}; {len(self.rank)} scored"
+        return f"{self.given.found}{bad}; {len(self.rank)} scored"
 
 
 @dataclass(frozen=True, eq=False)
@@ -93,7 +95,7 @@ class Evaluation:
         table = Table(["split", "top-1 %", "top-5 %", "videos", "listed"])
         scores = [(top_k(split.rank, 1), top_k(split.rank, 5)) for split in self.splits]
         for split, (first, fifth) in zip(self.splits, scores, strict=True):
-            table.add(split.videos.name, first, fifth, len(split.rank), split.videos.listed)
+            table.add(split.given.name, first, fifth, len(split.rank), split.given.listed)
         if len(scores) > 1:
             (mean, deviation), (mean5, deviation5) = (mean_and_deviation(each) for each in zip(*scores, strict=True))
             table.add("mean", mean, mean5, None, None)
@@ -104,22 +106,22 @@ class Evaluation:
         """Return a row for every class of every split: videos, and top-1 of them."""
         table = Table(["split", "class", "top-1 %", "videos"])
         for split in self.splits:
-            labels = np.array([video.label for video in split.videos.videos])
-            for place, name in enumerate(split.videos.labels.names):
+            labels = np.array([video.label for video in split.videos])
+            for place, name in enumerate(split.given.labels.names):
                 inside = labels == place
                 if inside.any():
-                    table.add(split.videos.name, name, top_k(split.rank[inside], 1), int(inside.sum()))
+                    table.add(split.given.name, name, top_k(split.rank[inside], 1), int(inside.sum()))
         return table
 
     def per_video(self) -> Table:
         """Return a row for every video."""
         table = Table(["split", "video", "label", "predicted", "probability", "rank"])
         for split in self.splits:
-            names = split.videos.labels.names
-            for video, *row in zip(split.videos.videos, split.best, split.probability, split.rank, strict=True):
+            names = split.given.labels.names
+            for video, *row in zip(split.videos, split.best, split.probability, split.rank, strict=True):
                 best, probability, rank = row
                 table.add(
-                    *(split.videos.name, video.name, names[video.label], names[best]),
+                    *(split.given.name, video.name, names[video.label], names[best]),
                     *(float(probability), int(rank) + 1),
                 )
         return table
@@ -131,12 +133,12 @@ class Evaluation:
             "made_by": self.made_by,
             "splits": [
                 {
-                    "split": split.videos.name,
+                    "split": split.given.name,
                     "top1": top_k(split.rank, 1),
                     "top5": top_k(split.rank, 5),
-                    "listed": split.videos.listed,
+                    "listed": split.given.listed,
                     "scored": len(split.rank),
-                    "missing": list(split.videos.missing),
+                    "missing": list(split.given.missing),
                     "unread": dict(split.unread),
                 }
                 for split in self.splits
@@ -202,17 +204,19 @@ def _of_predictor(predictor: Predictor, split: VideoList, say: Callable[[str], N
             advance()
     if not rows:
         raise InputError(f"{split.source}: none of {len(split)} videos could be read")
-    return _scores(replace(split, videos=tuple(read)), np.stack(rows), unread)
+    return _scores(split, read, np.stack(rows), unread)
 
 
 def _of_results(folder: str | Path, split: VideoList) -> SplitScores:
-    return _scores(split, read_results(folder, split.videos, split.labels), {})
+    return _scores(split, split.videos, read_results(folder, split.videos, split.labels), {})
 
 
-def _scores(split: VideoList, probabilities: NDArray[np.float64], unread: Mapping[str, str]) -> SplitScores:
-    labels = np.array([video.label for video in split.videos])
+def _scores(
+    split: VideoList, videos: Sequence[Video], probabilities: NDArray[np.float64], unread: Mapping[str, str]
+) -> SplitScores:
+    labels = np.array([video.label for video in videos])
     best = probabilities.argmax(axis=1)
-    return SplitScores(split, ranks(probabilities, labels), best, probabilities.max(axis=1), unread)
+    return SplitScores(split, videos, ranks(probabilities, labels), best, probabilities.max(axis=1), unread)
 
 
 def _seen(predictor: Predictor, split: VideoList) -> str:

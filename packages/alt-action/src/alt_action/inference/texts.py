@@ -86,10 +86,11 @@ class Texts:
         if both := [text for text in others if text in labels.by_text]:
             raise InputError(f"background: {both[0]!r} is a label too; it can be only one of both")
         wanted = tuple(templates) or self.config.templates
-        if wanted != self.config.templates or labels.texts != tuple(map(label_text, self.config.labels)):
-            vectors = embed_labels(self.encode, labels.texts, _checked(wanted))
+        stored = {label_text(label): place for place, label in enumerate(self.config.labels)}
+        if wanted == self.config.templates and all(text in stored for text in labels.texts):
+            vectors = self.stored[[stored[text] for text in labels.texts]].float()
         else:
-            vectors = self.stored.float()
+            vectors = embed_labels(self.encode, labels.texts, _checked(wanted))
         if others:
             vectors = torch.cat([vectors.cpu(), embed_labels(self.encode, others, _checked(wanted))])
         if vectors.shape[1] != self.config.tower.embed_dim:

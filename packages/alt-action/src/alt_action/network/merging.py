@@ -36,9 +36,23 @@ def match(metric: Tensor, r: int) -> Merge:
     scores = metric[:, ::2] @ metric[:, 1::2].transpose(1, 2)
     best, partner = scores.max(dim=-1)
     best[:, 0] = -torch.inf
-    order = best.argsort(dim=-1, descending=True, stable=True)
-    moved = order[:, :r]
-    return Merge(order[:, r:].sort(dim=-1).values, moved, partner.gather(1, moved))
+    rank = _ranks(best)
+    moved = rank.topk(r, largest=False).indices
+    tokens = best.shape[1]
+    position = torch.arange(tokens, device=best.device)
+    kept = torch.where(rank >= r, position, position + tokens).topk(tokens - r, largest=False).values
+    return Merge(kept, moved, partner.gather(1, moved))
+
+
+def _ranks(best: Tensor) -> Tensor:
+    """Return the places (F, A) of numbers (F, A) in descending order, of equal ones the first first.
+
+    Counted, not sorted: no device or file format has a stable order of its own that is sure.
+    """
+    one, other = best[:, :, None], best[:, None]
+    position = torch.arange(best.shape[1], device=best.device)
+    before = (other > one) | ((other == one) & (position < position[:, None]))
+    return before.sum(dim=-1)
 
 
 def merge_tokens(x: Tensor, size: Tensor, merge: Merge) -> Tensor:
@@ -67,7 +81,7 @@ def merge_sizes(size: Tensor, merge: Merge) -> Tensor:
 def merge_source(source: Tensor, merge: Merge) -> Tensor:
     """Return which token holds each patch afterwards, (F, 1 + N), of the same before, (F, 1 + N)."""
     stay, gone = merge.kept.shape[1], merge.moved.shape[1]
-    frames, tokens = len(source), 2 * (stay + gone)
+    frames, tokens = source.shape[0], 2 * (stay + gone)
     place = torch.arange(tokens, device=source.device).expand(frames, tokens).clone()
     place[:, 1::2] = stay + place[:, 1::2] // 2
     ranks = torch.arange(stay, device=source.device).expand(frames, stay)
@@ -77,4 +91,4 @@ def merge_source(source: Tensor, merge: Merge) -> Tensor:
 
 def _rows(index: Tensor, tokens: int) -> Tensor:
     """Return the numbers of rows (F k) of a table of ``tokens`` rows for each frame, for an index (F, k) of each."""
-    return (index + tokens * torch.arange(len(index), device=index.device)[:, None]).flatten()
+    return (index + tokens * torch.arange(index.shape[0], device=index.device)[:, None]).flatten()

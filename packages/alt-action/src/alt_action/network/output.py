@@ -1,7 +1,7 @@
 """The tensors that go from the image tower to the adapter, and what comes out at the end.
 
-B videos, T frames, n region tokens beside the class token, N patches, d width of the tower, D length of the vectors that
-images and texts share, M entities, K entities that are asked for in each frame.
+B videos, T frames, n region tokens beside the class token, N patches, d width of the tower, D length of the vectors
+that images and texts share, M entities, K entities that are asked for in each frame.
 """
 
 from __future__ import annotations

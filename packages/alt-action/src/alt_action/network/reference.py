@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from visioncore.backbones.clip_transformer import QUICK, CLIPAttention, CLIPMLP
+from visioncore.backbones.clip_transformer import CLIPMLP, QUICK, CLIPAttention
 
 from .adapter import Attention, VideoAdapter, places
 from .alignment import SCALE
@@ -115,7 +115,7 @@ def merged(x: Tensor, groups: list[list[int]], metric: Tensor, r: int) -> tuple[
         sum((len(groups[i]) * x[i] for i in members), torch.zeros_like(x[0])) / sum(len(groups[i]) for i in members)
         for members in order
     ]
-    return torch.stack(tokens), [sum((groups[i] for i in members), []) for members in order]
+    return torch.stack(tokens), [[patch for i in members for patch in groups[i]] for members in order]
 
 
 def mlp(layer: CLIPMLP, x: Tensor) -> Tensor:

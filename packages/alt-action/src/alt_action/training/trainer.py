@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -23,7 +24,7 @@ from ..data.synthetic import write_synthetic
 from ..data.video_lists import VideoList, few_shot, read_videos
 from ..method import METHOD, PACKAGE
 from ..network.losses import training_losses
-from ..network.model import ALT
+from ..network.model import ALT, LARGEST_SCALE
 from .config import TrainConfig
 from .start import initial_network
 
@@ -31,6 +32,7 @@ SYNTHETIC = 40
 """Videos of each action that are drawn where no data is given."""
 MOST_HELD_OUT = 500
 """Videos; more would make every validation long."""
+_BELOW = 1e-5
 TOWER = "visual."
 """How names of the image tower's parameters begin."""
 
@@ -127,8 +129,15 @@ def step_losses(network: nn.Module, batch: Mapping[str, Tensor], model: ALT, smo
         model: has the labels.
         smoothing: share of a target that is spread over all classes.
     """
+    limit_scale(model)
     video = network(to_frames(batch["frames"], model.config.normalisation))
     return training_losses(model.scores(video), batch["target"], smoothing)
+
+
+@torch.no_grad()
+def limit_scale(model: ALT) -> None:
+    """Keep the factor of cosines below its limit: at the limit, where CLIP's is, it would have no gradient."""
+    model.logit_scale.clamp_(max=math.log(LARGEST_SCALE) - _BELOW)
 
 
 def validate(network: nn.Module, samples: ClipSamples, batch: int) -> dict[str, float]:

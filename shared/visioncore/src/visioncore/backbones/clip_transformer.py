@@ -222,7 +222,7 @@ class CLIPViT(nn.Module):
         if images.ndim != 4 or images.shape[1:] != (3, side, side):
             raise InputError(f"images are {tuple(images.shape)}; they must be (B, 3, {side}, {side})")
         patches = self.conv1(images).flatten(2).transpose(1, 2)
-        first = self.class_embedding.expand(len(images), 1, -1)
+        first = self.class_embedding.expand(images.shape[0], 1, -1)
         tokens: Tensor = self.ln_pre(torch.cat([first, patches], dim=1) + self.positional_embedding)
         return tokens
 
@@ -259,7 +259,7 @@ class CLIPText(nn.Module):
         x = self.token_embedding(ids) + self.positional_embedding
         x = self.ln_final(self.transformer(x, causal=True))
         # The end of a text has the largest number of all tokens.
-        last = x[torch.arange(len(ids), device=ids.device), ids.argmax(dim=-1)]
+        last = x[torch.arange(ids.shape[0], device=ids.device), ids.argmax(dim=-1)]
         features: Tensor = last @ self.text_projection
         return features
 

@@ -1,0 +1,27 @@
+"""An example of what the network takes."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from .config import ALTConfig
+
+
+def example_inputs(config: ALTConfig) -> dict[str, Tensor]:
+    """Return one clip by the name of the argument: ``frames`` (1, T, 3, S, S), random and as if normalised."""
+    return {"frames": torch.randn(1, config.frames, 3, config.tower.image_size, config.tower.image_size)}
+
+
+def facts(config: ALTConfig) -> dict[str, str]:
+    """Return the lines of info on a network, in place of its settings, among which a corpus can have thousands."""
+    tower = config.tower
+    merged = config.merged if isinstance(config.merged, int) else ", ".join(map(str, config.merged))
+    entities = f"{config.entities}, of which {config.queries} ask" if config.entities else "none: the mean of frames"
+    return {
+        "network": f"CLIP's image tower of {tower.layers} blocks and width {tower.width}, patches of {tower.patch} in "
+        f"images of {tower.image_size} pixels; {config.frames} frames; adapter of {config.layers} blocks",
+        "regions": f"{config.regions} of {tower.patches} patches; {merged} tokens merged in each block",
+        "entities": entities,
+        "labels": str(len(config.labels)),
+    }
