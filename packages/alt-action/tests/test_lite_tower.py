@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -29,7 +30,7 @@ def small(**changes: object) -> ALT:
 def test_regions_hold_each_place_of_the_map_once() -> None:
     model, frames = small(), torch.randn(2, 3, 3, 32, 32)
     regions = model.regions(frames)
-    assert regions.tokens.shape == (2, 3, 1 + 64 - 18, 24)
+    assert regions.tokens.shape == (2, 3, 1 + 64 - 18, 24 + 16)
     assert (regions.size.sum(-1) == 65).all()
     counts = F.one_hot(regions.source, regions.size.shape[-1]).sum(-2)
     assert torch.equal(counts, regions.size)
@@ -40,8 +41,8 @@ def test_regions_hold_each_place_of_the_map_once() -> None:
 
 def test_a_region_is_the_mean_of_its_places() -> None:
     tower = LiteTower(TOWER).requires_grad_(False).double()
-    places = torch.randn(1, 64, 24, dtype=torch.float64)
-    regions = tower.of_map(places, [5, 5])
+    places = tower.placed(torch.randn(1, 64, 24, dtype=torch.float64))
+    regions = tower.merged(places, [5, 5])
     owner = regions.source[0]
     whole = torch.cat([places[0].mean(0, keepdim=True), places[0]])
     for region in range(regions.tokens.shape[1]):
@@ -89,13 +90,13 @@ def test_people_are_drawn_as_their_parts_say(action: str) -> None:
         np.testing.assert_array_equal(frame.pixels, same.pixels)
         body = np.isin(frame.parts, [PARTS.index(part) for part in ("head", "chest", "arm", "leg")])
         assert 0.02 < body.mean() < 0.4
-    moving = np.mean([(one.parts != other.parts).mean() for one, other in zip(frames, frames[1:], strict=False)])
+    moving = np.mean([(one.parts != other.parts).mean() for one, other in pairwise(frames)])
     assert moving > 0.002
 
 
 def test_a_raised_hand_is_above_the_head() -> None:
-    hand, head = PARTS.index("hand"), PARTS.index("head")
     highest = []
     for frame in drawn_person("waving one hand", np.random.default_rng(5), 16):
-        highest.append(np.nonzero((frame.parts == hand).any(1))[0].min() - np.nonzero((frame.parts == head).any(1))[0].min())
+        hand, head = (np.nonzero((frame.parts == PARTS.index(part)).any(1))[0].min() for part in ("hand", "head"))
+        highest.append(hand - head)
     assert min(highest) < 0

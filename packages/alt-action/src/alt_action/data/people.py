@@ -8,7 +8,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from .clips import Pixels
+from .clips import Crop, Pixels
 from .poses import MOTIONS, skeleton
 
 PEOPLE_ACTIONS = tuple(MOTIONS)
@@ -72,6 +72,21 @@ def drawn_person(action: str, rng: np.random.Generator, frames: int = 32) -> Ite
             shown[box][cover > 0.5] = PARTS.index(part)
         pixels = pixels * light + rng.normal(0, noise, pixels.shape)
         yield DrawnFrame(pixels.clip(0, 255).round().astype(np.uint8), shown)
+
+
+def part_shares(parts: NDArray[np.uint8], crop: Crop, places: int) -> Floats:
+    """Return how much of each part (`PARTS`) is in each place of a crop, (places, places, parts).
+
+    Args:
+        parts: of a drawn frame.
+        crop: of it.
+        places: along a side.
+    """
+    at = (np.arange(8 * places) + 0.5) / (8 * places)
+    rows, columns = crop.top + at * crop.height, crop.left + at * crop.width
+    seen = parts[rows.astype(int).clip(0, SIDE - 1)][:, columns.astype(int).clip(0, SIDE - 1)]
+    there = seen[..., None] == np.arange(len(PARTS))
+    return there.reshape(places, 8, places, 8, -1).mean(axis=(1, 3))
 
 
 def _capsule(start: Floats, end: Floats, radius: float) -> tuple[tuple[slice, slice], Floats]:

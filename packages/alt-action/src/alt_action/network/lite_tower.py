@@ -17,6 +17,9 @@ from .alignment import precise_product
 from .merging import match, merge_sizes, merge_source, merge_tokens
 from .output import Regions
 
+_WAVES = (0.25, 0.5, 1.0, 2.0)
+"""Periods along a side of the image of the sines and cosines that say where a token is."""
+
 
 @dataclass(frozen=True)
 class LiteTowerConfig:
@@ -52,8 +55,8 @@ class LiteTowerConfig:
 
     @property
     def width(self) -> int:
-        """Channels d of the map, the length of a token."""
-        return CHANNELS[self.stages - 1]
+        """Length d of a token: the channels of the map, and where it is."""
+        return CHANNELS[self.stages - 1] + 4 * len(_WAVES)
 
     @property
     def patches(self) -> int:
@@ -88,10 +91,19 @@ class LiteTower(nn.Module):
         side = self.config.image_size
         if frames.shape[1:] != (3, side, side):
             raise InputError(f"frames are {tuple(frames.shape)}; they must be (F, 3, {side}, {side})")
-        return self.of_map(self.trunk(frames)[-1].flatten(2).transpose(1, 2), merges)
+        return self.merged(self.placed(self.trunk(frames)[-1].flatten(2).transpose(1, 2)), merges)
 
-    def of_map(self, x: Tensor, merges: Sequence[int]) -> Regions:
-        """Return the regions of a map (F, N, d), whose places are merged if their directions are alike."""
+    def placed(self, x: Tensor) -> Tensor:
+        """Return tokens (F, N, d) of the places of a map (F, N, channels), row by row: what is there, and where."""
+        side = self.config.image_size // self.config.patch
+        at = (torch.arange(side, device=x.device, dtype=torch.float32) + 0.5) / side
+        turns = 2 * torch.pi * at[:, None] * torch.tensor(_WAVES, device=x.device)
+        waves = torch.cat([turns.sin(), turns.cos()], dim=1)
+        rows, columns = waves.repeat_interleave(side, dim=0), waves.repeat(side, 1)
+        return torch.cat([x, torch.cat([rows, columns], dim=1).to(x.dtype).expand(len(x), -1, -1)], dim=2)
+
+    def merged(self, x: Tensor, merges: Sequence[int]) -> Regions:
+        """Return the regions of tokens (F, N, d), which are merged if their directions are alike."""
         x = torch.cat([x.mean(dim=1, keepdim=True), x], dim=1)
         size = torch.ones(x.shape[:2], dtype=torch.int64, device=x.device)
         source = torch.arange(x.shape[1], device=x.device).expand(x.shape[:2])
