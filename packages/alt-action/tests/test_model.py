@@ -14,11 +14,15 @@ import torch
 from torch import Tensor
 
 from alt_action import ALT, ALTConfig, load_model
+from alt_action.method import METHOD
+from alt_action.network.config import VARIANTS
 from alt_action.network.corpus import corpus_digest, embed_labels
+from alt_action.network.example import facts
 from alt_action.network.published import to_published
 from alt_action.network.text import CLIPTextEncoder
 from visioncore.backbones.clip_files import read_clip
 from visioncore.backbones.clip_transformer import CLIPText, CLIPTextConfig, CLIPViT, CLIPViTConfig
+from visioncore.commands.info import measure
 from visioncore.testing.refusals import one_line
 from visioncore.weights.state_dicts import read_state_dict, write_state_dict
 
@@ -313,8 +317,23 @@ def test_the_file_of_another_tower(tmp_path: Path) -> None:
     )
 
 
-def test_the_variants() -> None:
-    with torch.device("meta"):
-        model = ALT(ALTConfig(entities=1000))
-    assert sum(parameter.numel() for parameter in model.adapter.parameters()) == 49_870_592
-    assert model.config.regions == 100
+def test_the_published_totals() -> None:
+    """328 and 4947 GFLOPs for three views, 134.4 million parameters; the adapter is sized to them."""
+    for name, frames, parameters, operations in (
+        ("vit-b-16", 8, 136_063_233, 343.3),
+        ("vit-l-14", 32, 392_742_657, 4952.0),
+    ):
+        size = measure(METHOD, replace(VARIANTS[name], frames=frames))
+        assert size.parameters == parameters
+        assert 3 * size.multiply_accumulates / 1e9 == pytest.approx(operations, abs=0.05)
+    assert VARIANTS["vit-b-16"].regions == 100
+    assert VARIANTS["vit-l-14"].regions == 64
+    assert VARIANTS["vit-l-14-336"].regions == 384
+
+
+def test_what_info_says(tiny: Make) -> None:
+    said = facts(tiny().config)
+    assert said["regions"] == "10 of 16 patches; 2 tokens merged in each block"
+    assert said["entities"] == "7; the 3 largest of each frame ask"
+    assert facts(tiny_config(queries="regions"))["entities"] == "7; those of all regions ask"
+    assert facts(tiny_config(entities=0))["entities"] == "none: videos are the mean of their frames"

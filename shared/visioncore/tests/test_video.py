@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from PIL import Image as Pillow
 
 from visioncore.errors import InputError
-from visioncore.video import Frame, probe_video, read_frames, write_video
+from visioncore.video import Frame, index_frames, probe_video, read_chosen_frames, read_frames, write_video
 from visioncore.video.writing import Sound
 
 RATE = Fraction(25)
@@ -217,6 +217,22 @@ def test_without_sound_or_with_one_that_does_not_fit(tmp_path: Path) -> None:
     source = with_sound(tmp_path / "source.mkv", seconds=1, codec="wavpack")
     assert write_video(tmp_path / "b.mp4", moving(2), RATE, audio_from=source) is False
     assert write_video(tmp_path / "b.mkv", moving(2), RATE, audio_from=source) is True
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="names of files are bytes")
+@pytest.mark.parametrize("suffix", [".mp4", ".mkv"])
+def test_names_that_are_no_utf8(tmp_path: Path, suffix: str) -> None:
+    path = tmp_path / f"{os.fsdecode(bytes([0x63, 0xE9]))}{suffix}"
+    write_video(tmp_path / f"a{suffix}", moving(5), RATE)
+    expected = list(read_frames(tmp_path / f"a{suffix}"))
+    (tmp_path / f"a{suffix}").rename(path)
+    assert probe_video(path).width == 64
+    for found in (list(read_frames(path)), list(read_chosen_frames(index_frames(path), range(5)))):
+        assert [frame.time for frame in found] == [frame.time for frame in expected]
+        np.testing.assert_array_equal(found[4].pixels, expected[4].pixels)
+    path.write_text("no video")
+    with pytest.raises(InputError, match="cannot be read as a video"):
+        list(read_frames(path))
 
 
 # what cannot be read

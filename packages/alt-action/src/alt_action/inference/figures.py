@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from visioncore.errors import escaped
 from visioncore.report import save_figure
 from visioncore.report.figures import new_figure
 
@@ -52,7 +53,8 @@ def draw_result(result: Result, path: str | Path | None = None) -> Figure:
     _bars(right, [(name, result.shares[name]) for name in names], "share of the area", None)
     for bar, place in zip(right.patches, places, strict=False):
         bar.set_color(colours[place] / 255)
-    figure.suptitle(_shorter(f"{result.verdict} ({result.source.name if result.source else 'clip'})", 90), fontsize=11)
+    name = escaped(result.source.name) if result.source else "clip"
+    figure.suptitle(_shorter(f"{result.verdict} ({name})", 90), fontsize=11)
     save_figure(figure, path)
     return figure
 

@@ -146,6 +146,8 @@ class Predictor(BasePredictor):
         if frames.ndim == 4:
             return self.run(frames[None])[0]
         self.tell_notice()
+        if not len(frames):
+            return frames.new_zeros(0, self.config.tower.embed_dim)
         video: Tensor = self.network(frames.to(self.device))
         return video.float().to(frames.device)
 
@@ -184,7 +186,7 @@ class Predictor(BasePredictor):
         return Result(
             labels=self.labels.names,
             background=self.labels.background,
-            probabilities=self.probabilities(video).mean(axis=0),
+            probabilities=self.probabilities(video).mean(axis=0).astype(np.float32),
             video=F.normalize(video.float().mean(dim=0), dim=-1).cpu().numpy(),
             frames=tuple(seen[number] for number in sorted(seen)),
             units=self.config.units,

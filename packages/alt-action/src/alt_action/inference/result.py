@@ -45,7 +45,7 @@ class Result(BaseResult):
 
     labels: tuple[str, ...]
     background: tuple[str, ...]
-    probabilities: NDArray[np.float64]
+    probabilities: NDArray[np.float32]
     video: NDArray[np.float32]
     frames: tuple[SeenFrame, ...] = ()
     units: tuple[str, ...] = ()
@@ -54,7 +54,7 @@ class Result(BaseResult):
     notice: str = ""
 
     @property
-    def values(self) -> NDArray[np.float64]:
+    def values(self) -> NDArray[np.float32]:
         """The probabilities of all labels, those of the background last."""
         return self.probabilities
 

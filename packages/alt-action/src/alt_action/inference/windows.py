@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -45,8 +46,8 @@ class WindowsResult(BaseResult):
     source: Path | None = None
     notice: str = ""
 
-    @property
-    def values(self) -> NDArray[np.float64]:
+    @cached_property
+    def values(self) -> NDArray[np.float32]:
         """The probabilities (W, C + B) of all labels in all windows."""
         return np.stack([window.probabilities for window in self.windows])
 

@@ -37,9 +37,17 @@ class Attention(nn.Module):
         return out
 
 
-def mlp(inputs: int, inside: int, outputs: int) -> nn.Sequential:
-    """Return two linear layers with the exact GELU between them."""
-    return nn.Sequential(nn.Linear(inputs, inside), nn.GELU(), nn.Linear(inside, outputs))
+class MLP(nn.Module):
+    """Two linear layers with the exact GELU between them."""
+
+    def __init__(self, inputs: int, inside: int, outputs: int) -> None:
+        super().__init__()
+        self.first, self.second = nn.Linear(inputs, inside), nn.Linear(inside, outputs)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Return (..., outputs) of (..., inputs)."""
+        out: Tensor = self.second(F.gelu(self.first(x)))
+        return out
 
 
 class AdapterBlock(nn.Module):
@@ -49,7 +57,7 @@ class AdapterBlock(nn.Module):
         super().__init__()
         self.norm_cross, self.cross = nn.LayerNorm(width), Attention(width, heads)
         self.norm_self, self.own = nn.LayerNorm(width), Attention(width, heads)
-        self.norm_mlp, self.mlp = nn.LayerNorm(width), mlp(width, 4 * width, width)
+        self.norm_mlp, self.mlp = nn.LayerNorm(width), MLP(width, 4 * width, width)
 
     def forward(self, x: Tensor, regions: Tensor, bias: Tensor, mask: Tensor | None) -> Tensor:
         """Return queries (B, Q, d).
@@ -77,9 +85,9 @@ class VideoAdapter(nn.Module):
     def __init__(self, config: ALTConfig) -> None:
         super().__init__()
         width, shared = config.tower.width, config.tower.embed_dim
-        self.query_mlp = mlp(shared, width, width)
+        self.query_mlp = MLP(shared, width, width)
         self.query_places = nn.Parameter(torch.empty(config.places, width))
-        self.region_norm, self.region_mlp = nn.LayerNorm(width), mlp(width, width, width)
+        self.region_norm, self.region_mlp = nn.LayerNorm(width), MLP(width, width, width)
         self.region_places = nn.Parameter(torch.empty(config.places, width))
         self.blocks: nn.ModuleList = nn.ModuleList(AdapterBlock(width, config.heads) for _ in range(config.layers))
         self.norm, self.out = nn.LayerNorm(width), nn.Linear(width, shared, bias=False)
@@ -106,9 +114,13 @@ class VideoAdapter(nn.Module):
         seen = (seen + places(self.region_places, regions.shape[1])[:, None]).flatten(1, 2)
         bias = size.flatten(1).to(x.dtype).log()[:, None, None]
         mask = self.mask(weights, x.dtype)
-        for block in self.blocks:
+        for block in self.layers():
             x = block(x, seen, bias, mask)
         return self.pool(x, weights)
+
+    def layers(self) -> list[AdapterBlock]:
+        """Return the blocks, first to last."""
+        return [block for block in self.blocks if isinstance(block, AdapterBlock)]
 
     def ask(self, queries: Tensor) -> Tensor:
         """Return the queries that enter the first block, (B, T K, d), of the texts of entities (B, T, K, D)."""

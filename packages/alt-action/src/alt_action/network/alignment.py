@@ -18,7 +18,8 @@ def precise(x: Tensor) -> Tensor:
 
 def precise_product(one: Tensor, other: Tensor) -> Tensor:
     """Return a matrix product in float32 or float64, also where others are computed in less."""
-    with torch.autocast(one.device.type, enabled=False):
+    # there is no autocast for tensors without values
+    with torch.autocast("cpu" if one.is_meta else one.device.type, enabled=False):
         return precise(one) @ precise(other)
 
 

@@ -17,7 +17,8 @@ def facts(config: ALTConfig) -> dict[str, str]:
     """Return the lines of info on a network, in place of its settings, among which a corpus can have thousands."""
     tower = config.tower
     merged = config.merged if isinstance(config.merged, int) else ", ".join(map(str, config.merged))
-    entities = f"{config.entities}, of which {config.queries} ask" if config.entities else "none: the mean of frames"
+    asked = f"the {config.top} largest of each frame" if config.queries == "entities" else "those of all regions"
+    entities = f"{config.entities}; {asked} ask" if config.entities else "none: videos are the mean of their frames"
     return {
         "network": f"CLIP's image tower of {tower.layers} blocks and width {tower.width}, patches of {tower.patch} in "
         f"images of {tower.image_size} pixels; {config.frames} frames; adapter of {config.layers} blocks",

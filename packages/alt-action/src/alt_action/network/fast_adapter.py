@@ -27,14 +27,14 @@ class FastAdapter(VideoAdapter):
 
         self.query_places, self.region_places, self.gamma = adapter.query_places, adapter.region_places, adapter.gamma
         self.region_norm, self.norm, self.out = adapter.region_norm, adapter.norm, adapter.out
-        self.query_layers = packed(adapter.query_mlp[0]), packed(adapter.query_mlp[2])
-        self.region_layers = packed(adapter.region_mlp[0]), packed(adapter.region_mlp[2])
-        crosses = [block.cross for block in adapter.blocks]
+        self.query_layers = packed(adapter.query_mlp.first), packed(adapter.query_mlp.second)
+        self.region_layers = packed(adapter.region_mlp.first), packed(adapter.region_mlp.second)
+        crosses = [block.cross for block in adapter.layers()]
         layers = [layer for cross in crosses for layer in (cross.key, cross.value)]
         weight, bias = torch.cat([layer.weight for layer in layers]), torch.cat([layer.bias for layer in layers])
         self.keys_and_values = PackedLinear(weight, bias, device, dtype)
         self.fast_blocks: nn.ModuleList = nn.ModuleList(
-            FastAdapterBlock(block, device, dtype) for block in adapter.blocks
+            FastAdapterBlock(block, device, dtype) for block in adapter.layers()
         )
 
     def forward(self, queries: Tensor, weights: Tensor, regions: Tensor, size: Tensor) -> Tensor:
@@ -72,15 +72,16 @@ class FastAdapterBlock(nn.Module):
         self.norm_cross, self.norm_self, self.norm_mlp = block.norm_cross, block.norm_self, block.norm_mlp
         self.query, self.cross_out = packed(cross.query), packed(cross.out)
         self.own_packed, self.own_out = packed(own.query, own.key, own.value), packed(own.out)
-        self.wide, self.narrow = packed(block.mlp[0]), packed(block.mlp[2])
+        self.wide, self.narrow = packed(block.mlp.first), packed(block.mlp.second)
 
     def forward(self, x: Tensor, key: Tensor, value: Tensor, bias: Tensor, mask: Tensor) -> Tensor:
         """Return queries (B, Q, d) of queries (B, Q, d), keys and values (B, N, d); bias and mask as in the block."""
         x = self.cross_out.onto(x, self._mixed(self.query(self.norm_cross(x)), key, value, bias))
-        x = self.own_out.onto(x, self._mixed(*self.own_packed(self.norm_self(x)).chunk(3, dim=-1), mask))
+        query, key, value = self.own_packed(self.norm_self(x)).chunk(3, dim=-1)
+        x = self.own_out.onto(x, self._mixed(query, key, value, mask))
         return self.narrow.onto(x, self.wide(self.norm_mlp(x), "gelu"))
 
     def _mixed(self, query: Tensor, key: Tensor, value: Tensor, bias: Tensor) -> Tensor:
-        split = (part.unflatten(-1, (self.heads, -1)).transpose(1, 2) for part in (query, key, value))
-        mixed = F.scaled_dot_product_attention(*split, attn_mask=bias)
+        query, key, value = (part.unflatten(-1, (self.heads, -1)).transpose(1, 2) for part in (query, key, value))
+        mixed = F.scaled_dot_product_attention(query, key, value, attn_mask=bias)
         return mixed.transpose(1, 2).flatten(2)

@@ -61,7 +61,7 @@ class FastTower(nn.Module):
         super().__init__()
         self.merges = list(merges)
         self.blocks: nn.ModuleList = nn.ModuleList(
-            FastBlock(block, device, dtype) for block in visual.transformer.resblocks
+            FastBlock(block, device, dtype) for block in visual.transformer.blocks()
         )
         visual.transformer.resblocks = nn.ModuleList()
         self.visual = visual
@@ -73,7 +73,8 @@ class FastTower(nn.Module):
         size = torch.ones(x.shape[:2], dtype=torch.int64, device=x.device)
         source = torch.arange(x.shape[1], device=x.device).expand(x.shape[:2])
         bias = None
-        for block, r in zip(self.blocks, self.merges, strict=True):
+        blocks = [block for block in self.blocks if isinstance(block, FastBlock)]
+        for block, r in zip(blocks, self.merges, strict=True):
             x, key = block.attend(x, bias)
             if r:
                 merge = match(key.mean(dim=1), r)

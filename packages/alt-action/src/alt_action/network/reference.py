@@ -35,7 +35,7 @@ class ReferenceALT(ALT):
         """Return the regions of a frame (3, S, S); no leading sizes."""
         x = self.visual.embed(frame[None])[0]
         groups = [[position] for position in range(len(x))]
-        for block, r in zip(self.visual.transformer.resblocks, self.config.merges(), strict=True):
+        for block, r in zip(self.visual.transformer.blocks(), self.config.merges(), strict=True):
             sizes = torch.tensor([len(group) for group in groups], dtype=x.dtype, device=x.device)
             normed = block.ln_1(x)
             x = x + attention(block.attn, normed, sizes)
@@ -145,7 +145,7 @@ def adapted(
     x = adapter.query_mlp(entities) + places(adapter.query_places, frames)[times]
     seen = adapter.region_mlp(adapter.region_norm(regions.tokens)) + places(adapter.region_places, frames)[:, None]
     sizes = regions.size.flatten().to(x.dtype)
-    for block in adapter.blocks:
+    for block in adapter.layers():
         x = x + looked(block.cross, block.norm_cross(x), seen.flatten(0, 1), sizes)
         normed = block.norm_self(x)
         x = x + looked(block.own, normed, normed, torch.ones(len(x), dtype=x.dtype, device=x.device))

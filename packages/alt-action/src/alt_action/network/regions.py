@@ -33,7 +33,7 @@ def find_regions(visual: CLIPViT, frames: Tensor, merges: Sequence[int]) -> Regi
     size = torch.ones(x.shape[:2], dtype=torch.int64, device=x.device)
     source = torch.arange(x.shape[1], device=x.device).expand(x.shape[:2])
     bias = None
-    for block, r in zip(visual.transformer.resblocks, merges, strict=True):
+    for block, r in zip(visual.transformer.blocks(), merges, strict=True):
         query, key, value = block.attn.project(block.ln_1(x))
         x = x + block.attn.mix(query, key, value, bias)
         if r:

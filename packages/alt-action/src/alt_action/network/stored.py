@@ -71,8 +71,9 @@ class StoredALT(Pretrained):
         """
         weights = find_clip(clip)
         tower = weights.vit(image_size, activation)
-        name = str(clip) if find_checkpoint(METHOD, str(clip)) else ""
-        model = cls(ALTConfig(tower.config, **{"heads": tower.config.heads, "clip": name} | settings))
+        own: dict[str, Any] = {"heads": tower.config.heads}
+        own["clip"] = str(clip) if find_checkpoint(METHOD, str(clip)) else ""
+        model = cls(ALTConfig(tower.config, **own | settings))
         model.visual = tower
         if weights.logit_scale is not None:
             model.load_state_dict({"logit_scale": weights.logit_scale}, strict=False)

@@ -81,7 +81,7 @@ def train(
             more = {"clip": clip, "corpus": corpus, "weights": weights, "validation": validation}
             return train(recipe, drawn, out, overrides=overrides, resume=resume, say=say, **more)
     config = load_recipe(TrainConfig, PACKAGE, recipe, overrides)
-    inside, outside = _parts(config, data, labels, videos, validation, say)
+    found, inside, outside = _parts(config, data, labels, videos, validation)
     torch.manual_seed(config.loop.seed)
     model = initial_network(config.model, inside.labels, clip=clip, corpus=corpus, weights=weights)
     frames, size = model.config.frames, model.config.tower.image_size
@@ -90,6 +90,7 @@ def train(
     )
     held_out = ClipSamples(outside.videos, frames, size, None)
     loop = config.loop_for(len(source))
+    say(f"{data}: {found.found}")
     say(f"{len(source)} videos to train on, {loop.steps} steps; {len(held_out)} to validate on")
     trained = [
         each for name, each in model.named_parameters() if not (config.freeze_backbone and name.startswith(TOWER))
@@ -166,16 +167,14 @@ def _parts(
     labels: str | Path | None,
     videos: str | Path | None,
     validation: str | Path | None,
-    say: Callable[[str], None],
-) -> tuple[VideoList, VideoList]:
-    """Return the videos to train on and to validate on."""
+) -> tuple[VideoList, VideoList, VideoList]:
+    """Return all videos of the data, those to train on, and those to validate on."""
     found = read_videos(data, None if labels is None else read_labels(labels), videos=videos, part="train")
-    say(f"{data}: {found.found}")
     if validation is not None:
         outside = read_videos(validation, found.labels, videos=videos)
-        return (few_shot(found, config.shots, config.loop.seed) if config.shots else found), outside
+        return found, (few_shot(found, config.shots, config.loop.seed) if config.shots else found), outside
     where = f"{data}: videos"
     keys: Sequence[Path] = [video.path for video in found.videos]
     split = hold_out(keys, config.held_out, most=MOST_HELD_OUT, seed=config.loop.seed, where=where)
     inside, outside = (replace(found, videos=tuple(found.videos[index] for index in part)) for part in split)
-    return (few_shot(inside, config.shots, config.loop.seed) if config.shots else inside), outside
+    return found, (few_shot(inside, config.shots, config.loop.seed) if config.shots else inside), outside

@@ -30,13 +30,13 @@ class AnyGaze(GazeNetwork):
         return load_published(path)
 
     @classmethod
-    def _load(cls, text: str, where: str, weights: Path, device: str | torch.device) -> Any:
+    def _load(cls, text: str, where: str, weights: Path, device: str | torch.device, **companions: Any) -> Any:
         try:
             name = json.loads(text)["model"]
         except (ValueError, TypeError, KeyError):
             name = ""  # the reader of a network has the words for what is wrong
         by_name = {network.__name__: network for network in NETWORKS.values()}
-        return by_name.get(name, NETWORKS["gazedptr"])._load(text, where, weights, device)
+        return by_name.get(name, NETWORKS["gazedptr"])._load(text, where, weights, device, **companions)
 
 
 def load_published(path: str | Path) -> GazeNetwork:

@@ -90,9 +90,9 @@ class ISP(Pretrained):
         """
 
     @classmethod
-    def _load(cls, text: str, where: str, weights: Path, device: str | torch.device) -> Self:
+    def _load(cls, text: str, where: str, weights: Path, device: str | torch.device, **companions: Any) -> Self:
         if cls is not ISP:
-            return super()._load(text, where, weights, device)
+            return super()._load(text, where, weights, device, **companions)
         try:
             name = json.loads(text)["model"]
         except (ValueError, TypeError, KeyError, RecursionError):
@@ -100,7 +100,7 @@ class ISP(Pretrained):
         families = {family.__name__: family for family in cls.families.values()}
         if name not in families:
             raise InputError(f"{where}: not a configuration of {' or '.join(families)}")
-        model = families[name]._load(text, where, weights, device)
+        model = families[name]._load(text, where, weights, device, **companions)
         assert isinstance(model, cls)
         return model
 

@@ -187,9 +187,13 @@ class CLIPTransformer(nn.Module):
 
     def forward(self, x: Tensor, causal: bool = False) -> Tensor:
         """Return tokens (B, N, d) of tokens (B, N, d); where causal, none sees those after it."""
-        for block in self.resblocks:
+        for block in self.blocks():
             x = block(x, causal)
         return x
+
+    def blocks(self) -> list[CLIPBlock]:
+        """Return the blocks, first to last."""
+        return [block for block in self.resblocks if isinstance(block, CLIPBlock)]
 
 
 class CLIPViT(nn.Module):

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, BinaryIO, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -117,19 +117,33 @@ def open_container(path: Path) -> Iterator[Any]:
     kind = None if path.is_dir() else recognise(first_bytes(path, HEAD))
     if kind is None:
         raise InputError(f"{told}; {', '.join(VIDEO_SUFFIXES)} files can")
+    with _named(path) as name:
+        try:
+            container = av.open(
+                name,
+                format=kind,
+                options={"format_whitelist": kind, "protocol_whitelist": "file"},
+                metadata_errors="replace",
+            )
+        except Exception as error:
+            reason = one_line(getattr(error, "strerror", None) or error)
+            raise InputError(f"{told} ({reason}); {', '.join(VIDEO_SUFFIXES)} files can") from error
+        with container:
+            yield container
+
+
+@contextmanager
+def _named(path: Path) -> Iterator[str | BinaryIO]:
+    """Yield a path as PyAV takes it: its name, or, if that is no UTF-8, the open file."""
+    # absolute, so that no name is taken for the address of a network stream
+    name = str(path.absolute())
     try:
-        # absolute, so that no name is taken for the address of a network stream
-        container = av.open(
-            str(path.absolute()),
-            format=kind,
-            options={"format_whitelist": kind, "protocol_whitelist": "file"},
-            metadata_errors="replace",
-        )
-    except Exception as error:
-        reason = one_line(getattr(error, "strerror", None) or error)
-        raise InputError(f"{told} ({reason}); {', '.join(VIDEO_SUFFIXES)} files can") from error
-    with container:
-        yield container
+        name.encode()
+    except UnicodeEncodeError:
+        with path.open("rb") as file:
+            yield file
+    else:
+        yield name
 
 
 @contextmanager
