@@ -15,6 +15,7 @@ from alt_action import ALT, ALTConfig
 from alt_action.data.people import PARTS, PEOPLE_ACTIONS, SIDE, drawn_person
 from alt_action.network.fast import for_inference
 from alt_action.network.lite_tower import LiteTower, LiteTowerConfig
+from alt_action.network.reference import as_reference
 from visioncore.errors import InputError
 
 TOWER = LiteTowerConfig(stages=2, layers=2, image_size=32, embed_dim=16)
@@ -57,10 +58,11 @@ def test_without_the_adapter_it_is_the_mean_of_the_frames() -> None:
     torch.testing.assert_close(model(frames), F.normalize(single.mean(0), dim=-1))
 
 
-def test_the_fast_path_is_the_same() -> None:
+def test_reference_and_fast_path_are_the_same() -> None:
     model, frames = small().double(), torch.randn(2, 3, 3, 32, 32, dtype=torch.float64)
     fast = for_inference(model, torch.device("cpu"), torch.float64)
     torch.testing.assert_close(fast(frames), model(frames), rtol=1e-10, atol=1e-10)
+    torch.testing.assert_close(as_reference(model)(frames), model(frames), rtol=1e-10, atol=1e-10)
 
 
 def test_it_is_saved_and_loaded(tmp_path: Path) -> None:
