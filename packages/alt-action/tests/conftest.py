@@ -11,6 +11,7 @@ import torch
 
 from alt_action import ALT, ALTConfig
 from alt_action.data.synthetic import ACTIONS, write_synthetic
+from alt_action.network.fast_tower import FastTower
 from visioncore.backbones.clip_transformer import CLIPText, CLIPTextConfig, CLIPViT, CLIPViTConfig
 
 UNITS = ("ball", "box", "ground", "sky", "hand", "wall")
@@ -55,3 +56,17 @@ def videos(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def clip(videos: Path) -> Path:
     """A drawn video of 24 frames."""
     return videos / ACTIONS[0] / "000.mp4"
+
+
+@pytest.fixture
+def counted(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """Numbers of frames that the image tower is given."""
+    given: list[int] = []
+    forward = FastTower.forward
+
+    def count(self: FastTower, frames: torch.Tensor) -> Any:
+        given.append(len(frames))
+        return forward(self, frames)
+
+    monkeypatch.setattr(FastTower, "forward", count)
+    return given

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
@@ -21,7 +22,7 @@ LABELS = ("playing bass guitar", "ApplyEyeMakeup", "abseiling")
 
 def write_database(folder: Path) -> Path:
     """WordNet's files with a few words of our own: bass is a fish first, and an instrument after that."""
-    senses = {
+    senses: dict[str, list[tuple[int, tuple[str, ...], str]]] = {
         "noun": [
             (5, ("bass", "perch"), 'a fish of lakes and rivers; "he caught a bass"'),
             (6, ("bass", "bass guitar"), "an instrument of low notes with thick strings"),
@@ -190,9 +191,8 @@ def test_editing_trains_nothing_anew(tiny_weights: Path) -> None:
     generator = torch.Generator().manual_seed(0)
     known: dict[str, torch.Tensor] = {}
 
-    def encode(texts: object) -> torch.Tensor:
-        rows = [known.setdefault(text, torch.randn(32, generator=generator)) for text in texts]  # type: ignore[attr-defined]
-        return torch.stack(rows)
+    def encode(texts: Sequence[str]) -> torch.Tensor:
+        return torch.stack([known.setdefault(text, torch.randn(32, generator=generator)) for text in texts])
 
     model = load_model(tiny_weights)
     units = model.config.units

@@ -18,9 +18,9 @@ from alt_action.data.entities import Entity
 from alt_action.data.sampling import frame_numbers
 from alt_action.data.synthetic import ACTIONS
 from alt_action.inference.colours import draw_regions, entity_colours
+from alt_action.inference.files import predict_files
 from alt_action.inference.frame_cache import FrameCache
 from alt_action.inference.result import NONE, Result
-from alt_action.network.fast_tower import FastTower
 from visioncore.errors import InputError
 from visioncore.video import Frame, read_frames, write_video
 
@@ -39,20 +39,6 @@ def encode(texts: Sequence[str]) -> torch.Tensor:
 
 def frames_of(clip: Path) -> np.ndarray[Any, np.dtype[np.uint8]]:
     return np.stack([frame.pixels for frame in read_frames(clip)])
-
-
-@pytest.fixture
-def counted(monkeypatch: pytest.MonkeyPatch) -> list[int]:
-    """Numbers of frames that the image tower is given."""
-    given: list[int] = []
-    forward = FastTower.forward
-
-    def count(self: FastTower, frames: torch.Tensor) -> Any:
-        given.append(len(frames))
-        return forward(self, frames)
-
-    monkeypatch.setattr(FastTower, "forward", count)
-    return given
 
 
 def test_a_file_and_its_frames_are_the_same(model: ALT, clip: Path, tmp_path: Path) -> None:
@@ -159,7 +145,11 @@ def test_other_labels_by_clips_own_text_tower(tiny_weights: Path, tiny_clip: Pat
     pytest.importorskip("open_clip")
     (tmp_path / "labels.txt").write_text("juggling balls\nriding a bike\nsleeping\n")
     (tmp_path / "none.txt").write_text("a wall\n")
-    options = {"labels": tmp_path / "labels.txt", "background": tmp_path / "none.txt", "clip": tiny_clip}
+    options: dict[str, Any] = {
+        "labels": tmp_path / "labels.txt",
+        "background": tmp_path / "none.txt",
+        "clip": tiny_clip,
+    }
     result = Predictor(tiny_weights, "cpu", **options)(clip)
     assert result.labels == ("juggling balls", "riding a bike", "sleeping")
     assert result.background == ("a wall",)
@@ -171,20 +161,24 @@ def test_other_labels_by_clips_own_text_tower(tiny_weights: Path, tiny_clip: Pat
 
 def test_none_of_these() -> None:
     video = np.ones(2, np.float32)
-    sure = Result(("a", "b"), ("x", "y"), np.array([0.5, 0.1, 0.3, 0.1]), video)
-    unsure = Result(("a", "b"), ("x", "y"), np.array([0.3, 0.1, 0.5, 0.1]), video)
+    sure = Result(("a", "b"), ("x", "y"), np.array([0.5, 0.1, 0.3, 0.1], np.float32), video)
+    unsure = Result(("a", "b"), ("x", "y"), np.array([0.3, 0.1, 0.5, 0.1], np.float32), video)
     assert (sure.verdict, unsure.verdict) == ("a", NONE)
-    assert (sure.none, unsure.none) == (pytest.approx(0.4), pytest.approx(0.6))
+    assert sure.none == pytest.approx(0.4)
+    assert unsure.none == pytest.approx(0.6)
     assert unsure.margin == pytest.approx(0.2)
-    assert unsure.top[0] == ("a", pytest.approx(0.3))
+    assert unsure.top[0][1] == pytest.approx(0.3)
     assert NONE in str(unsure)
-    assert Result(("a",), (), np.ones(1), video).margin == 1
+    assert Result(("a",), (), np.ones(1, np.float32), video).margin == 1
 
 
 def test_stored_labels_need_no_text_tower(model: ALT, tmp_path: Path) -> None:
     (tmp_path / "same.txt").write_text("\n".join(label.replace(" ", "_") for label in ACTIONS))
     assert Predictor(model, "cpu", labels=tmp_path / "same.txt").labels.names[0] == ACTIONS[0].replace(" ", "_")
-    for options in ({"labels": ["jumping"]}, {"background": ["a wall"]}, {"templates": ["a {label}"]}):
+    given: tuple[dict[str, Any], ...] = (
+        *({"labels": ["jumping"]}, {"background": ["a wall"]}, {"templates": ["a {label}"]}),
+    )
+    for options in given:
         with pytest.raises(InputError, match="need a text tower; give clip"):
             Predictor(model, "cpu", **options)
     with pytest.raises(InputError, match="need a text tower"):
@@ -219,7 +213,7 @@ def test_frames_that_are_none(model: ALT) -> None:
     predictor = Predictor(model, "cpu")
     for frames in (np.zeros((0, 8, 8, 3), np.uint8), np.zeros((4, 8, 8, 3)), np.zeros((8, 8, 3), np.uint8)):
         with pytest.raises(InputError, match=r"they must be \(N, H, W, 3\) of uint8"):
-            predictor(frames)
+            predictor(frames)  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize("count", [1, 2, 3])
@@ -280,12 +274,22 @@ def test_regions_are_drawn_where_they_are() -> None:
     from alt_action.data.clips import Crop
 
     drawn = draw_regions(frame, patches, entity_colours([0, 2]), Crop(0, 10, 40, 40))
-    coloured = drawn.any(axis=2)
+    coloured = drawn.max(axis=2) > 0
     assert coloured[:20, 10:30].all()
     assert not coloured[:20, 30:].any()
     assert coloured[20:, 10:50].all()
     assert not coloured[:, :10].any()
     assert (drawn[0, 10] != drawn[30, 10]).any()
+
+
+def test_weights_without_labels_have_features_alone(tiny_clip: Path, clip: Path, tmp_path: Path) -> None:
+    predictor = Predictor(ALT.from_clip(tiny_clip), "cpu")
+    assert predictor.features(clip).shape == (32,)
+    with pytest.raises(InputError, match="these weights have no labels; give labels"):
+        predictor(clip)
+    with pytest.raises(InputError, match="these weights have no labels"):
+        predict_files([clip], predictor, tmp_path / "out")
+    assert not (tmp_path / "out").exists()
 
 
 def test_features_are_vectors_of_length_one(model: ALT, videos: Path) -> None:

@@ -14,12 +14,14 @@ import torch
 
 from alt_action import ALT, load_model
 from alt_action.data.augmentation import Augmentation
+from alt_action.data.clips import to_frames
 from alt_action.data.labels import as_labels
 from alt_action.data.mixing import MixedSamples, Mixing
 from alt_action.data.samples import ClipSamples
 from alt_action.data.synthetic import ACTIONS, write_synthetic
 from alt_action.data.video_lists import read_videos
 from alt_action.method import PACKAGE
+from alt_action.network.losses import training_losses
 from alt_action.training import trainer
 from alt_action.training.config import TrainConfig
 from alt_action.training.start import initial_network
@@ -56,8 +58,8 @@ def test_parts_of_a_batch_have_the_gradient_of_the_whole(model: ALT, videos: Pat
         total = 0.0
         for part in range(parts):
             piece = {name: values.chunk(parts)[part] for name, values in batch.items()}
-            frames = trainer.to_frames(piece["frames"], "clip").double()
-            loss = trainer.training_losses(model.scores(model(frames)), piece["target"].double(), 0.1)["cross_entropy"]
+            frames = to_frames(piece["frames"], "clip").double()
+            loss = training_losses(model.scores(model(frames)), piece["target"].double(), 0.1)["cross_entropy"]
             (loss / parts).backward()
             total += float(loss.detach()) / parts
         gradients.append([total, *(p.grad.clone() for p in model.parameters() if p.grad is not None)])
@@ -91,7 +93,7 @@ def test_the_loss_is_smoothed_cross_entropy(model: ALT, videos: Path) -> None:
     batch = batch_of(samples(videos, Mixing()), 4)
     with torch.no_grad():
         loss = trainer.step_losses(model, batch, model, 0.1)["cross_entropy"]
-        logits = model.scores(model(trainer.to_frames(batch["frames"], "clip")))
+        logits = model.scores(model(to_frames(batch["frames"], "clip")))
     targets = 0.9 * batch["target"] + 0.1 / 4
     torch.testing.assert_close(loss, -(targets * logits.log_softmax(dim=1)).sum(dim=1).mean())
 

@@ -10,14 +10,12 @@ from typing import Any
 
 import numpy as np
 import pytest
-import torch
 
 from alt_action import Predictor
 from alt_action.data.synthetic import ACTIONS
 from alt_action.inference.annotated import annotate_video
 from alt_action.inference.files import Wanted, predict_files, write_features
 from alt_action.inference.windows import look_through
-from alt_action.network.fast_tower import FastTower
 from visioncore.errors import InputError
 from visioncore.video import Frame, probe_video, read_frames, write_video
 
@@ -35,20 +33,6 @@ def long(videos: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     frames = (Frame(frame.pixels) for action in ACTIONS for frame in read_frames(videos / action / "000.mp4"))
     write_video(path, frames, Fraction(25))
     return path
-
-
-@pytest.fixture
-def counted(monkeypatch: pytest.MonkeyPatch) -> list[int]:
-    """Numbers of frames that the image tower is given."""
-    given: list[int] = []
-    forward = FastTower.forward
-
-    def count(self: FastTower, frames: torch.Tensor) -> Any:
-        given.append(len(frames))
-        return forward(self, frames)
-
-    monkeypatch.setattr(FastTower, "forward", count)
-    return given
 
 
 def test_windows_have_times_and_share_frames(
@@ -152,11 +136,12 @@ def test_files_beside_each_other(predictor: Predictor, videos: Path, tmp_path: P
     assert len(again.done) == 2
     assert "window was 0.0 and is 0.5" in told[0]
     assert "windows" in json.loads((tmp_path / "out" / "000.json").read_text())
-    for fields, message in (
+    refused: tuple[tuple[dict[str, Any], str], ...] = (
         ({"window": -1.0}, "both must be seconds, at least 0"),
         ({"stride": 1.0}, "give window too"),
         ({"window": 1.0, "regions": True}, "regions are written of whole clips"),
-    ):
+    )
+    for fields, message in refused:
         with pytest.raises(InputError, match=message):
             Wanted(**fields)
 

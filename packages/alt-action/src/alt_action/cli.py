@@ -54,7 +54,8 @@ class Views(Looking, total=False):
 def _predictor(weights: str, looking: Mapping[str, Any], **more: Any) -> Predictor:
     from .inference.predictor import Predictor
 
-    given = {name: value or None if name in ("corpus", "clip", "frames") else value for name, value in looking.items()}
+    unset = ("corpus", "clip", "frames")
+    given: dict[str, Any] = {name: value or None if name in unset else value for name, value in looking.items()}
     return Predictor(weights, **given, **more)
 
 

@@ -72,7 +72,8 @@ def read_crops(
         InputError: if a frame cannot be read.
     """
     for number, frame in zip(numbers, read_chosen_frames(index, numbers), strict=True):
-        yield number, cut(frame.pixels, view_crops(*frame.pixels.shape[:2], size, crops), size)
+        height, width = frame.pixels.shape[:2]
+        yield number, cut(frame.pixels, view_crops(height, width, size, crops), size)
 
 
 def to_frames(pixels: Iterable[Pixels] | Tensor, normalisation: Normalisation) -> Tensor:

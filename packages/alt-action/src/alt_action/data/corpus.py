@@ -52,7 +52,7 @@ class Corpus:
 
     @property
     def texts(self) -> tuple[str, ...]:
-        """What the text encoder is given for each."""
+        """The text of each, which the text encoder is given."""
         return tuple(entity.text for entity in self.entities)
 
     @classmethod

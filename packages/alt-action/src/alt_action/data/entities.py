@@ -38,7 +38,7 @@ class Entity:
 
     @property
     def text(self) -> str:
-        """What the text encoder is given."""
+        """The unit with its description, which the text encoder is given."""
         return f"{self.unit}: {self.description}" if self.description else self.unit
 
     def plain(self) -> dict[str, Any]:

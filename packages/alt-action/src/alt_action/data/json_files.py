@@ -12,7 +12,7 @@ from .text_files import read_text_lines
 
 
 def read_json(path: Path, what: str) -> Any:
-    """Return what a JSON file holds.
+    """Return the values in a JSON file.
 
     Args:
         path: the file.

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from visioncore.errors import InputError, some
-from visioncore.files import expand_inputs
+from visioncore.files import expand_inputs, walk
 from visioncore.video import VIDEO_SUFFIXES
 
 from .labels import Labels, as_labels, label_text
@@ -149,9 +149,9 @@ class _Places:
                 return self.root / option
         if not self._searched and self.root.is_dir():
             self._searched = True
-            for path in expand_inputs([self.root], VIDEO_SUFFIXES) if any(self.root.iterdir()) else ():
+            for found in (file for _, files in walk(self.root) for file in files):
                 # of two with one name neither is taken
-                self._names[path.name] = None if path.name in self._names else path
+                self._names[found.name] = None if found.name in self._names else found
         return next((path for option in options if (path := self._names.get(Path(option).name)) is not None), None)
 
 

@@ -61,7 +61,8 @@ def annotate_video(
                 near = frames[_nearest(numbers, number)]
                 time = float(number / info.rate if frame.time is None else frame.time)
                 window = windows[max(0, bisect_right(starts, time) - 1)]
-                crop = view_crops(*frame.pixels.shape[:2], size, crops)[crops // 2]
+                height, width = frame.pixels.shape[:2]
+                crop = view_crops(height, width, size, crops)[crops // 2]
                 pixels = draw_regions(frame.pixels, near.patches, colours, crop)
                 shades = [colours.get(unit_place(units, name)) for name in near.shares]
                 _write_lines(pixels, _lines(window, near), shades)

@@ -24,7 +24,7 @@ def entity_colours(places: Sequence[int]) -> dict[int, NDArray[np.uint8]]:
 
 
 def draw_regions(
-    frame: Pixels, patches: NDArray[np.int32], colours: dict[int, NDArray[np.uint8]], crop: Crop | None = None
+    frame: Pixels, patches: NDArray[np.int16], colours: dict[int, NDArray[np.uint8]], crop: Crop | None = None
 ) -> Pixels:
     """Return a frame (H, W, 3) with the patches of entities coloured.
 

@@ -27,7 +27,7 @@ RESULT, FIGURE, ANNOTATED, REGIONS = ".json", ".png", "_action.mp4", "_regions.n
 
 @dataclass(frozen=True)
 class Wanted:
-    """What is written for a video besides its actions.
+    """The files that are written for a video besides its actions.
 
     Attributes:
         figure: the labels, a few frames and the entities, or the actions over time.
@@ -92,6 +92,7 @@ def predict_files(
             written, or is one file for several videos.
     """
     wanted = wanted or Wanted()
+    predictor.check_labels()
     if named_file(out, (RESULT,)):
         places = place_inputs(inputs, Path(out), lambda entry: expand_inputs([entry], VIDEO_SUFFIXES), "video")
         jobs = [Job(check_one(places, Path(out), "video"), Path(out))]

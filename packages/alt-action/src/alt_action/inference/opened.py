@@ -63,4 +63,4 @@ class OpenClip:
             return
         for number in numbers:
             pixels = self._frames[number]
-            yield number, cut(pixels, view_crops(*pixels.shape[:2], size, crops), size)
+            yield number, cut(pixels, view_crops(pixels.shape[0], pixels.shape[1], size, crops), size)

@@ -18,7 +18,7 @@ from visioncore.inference.predictor import BasePredictor
 
 from ..data.corpus import Corpus
 from ..data.sampling import frame_numbers
-from ..network.corpus import Encode
+from ..network.corpus import Encode, corpus_digest
 from ..network.fast import for_inference
 from ..network.model import ALT
 from ..network.output import Regions, VideoOutput
@@ -102,8 +102,8 @@ class Predictor(BasePredictor):
         return known | {name: getattr(self, name) for name in ("frames", "views", "crops")}
 
     def recorded(self) -> dict[str, Any]:
-        names = {"labels": list(self.labels.names), "background": list(self.labels.background)}
-        return super().recorded() | names | {"corpus": self.config.digest}
+        labels = corpus_digest((*self.labels.names, *self.labels.background), self.labels.vectors)
+        return super().recorded() | {"labels": labels, "corpus": self.config.digest}
 
     @torch.inference_mode()
     def __call__(self, clip: GivenClip) -> Result:
@@ -113,10 +113,22 @@ class Predictor(BasePredictor):
             clip: a video, or its frames (N, H, W, 3) of uint8.
 
         Raises:
-            InputError: if it cannot be read or has no frame, or the network's output is not finite.
+            InputError: if it cannot be read or has no frame, there are no labels, or the output is not finite.
         """
+        self.check_labels()
         self.tell_notice()
-        return self.look(OpenClip(clip))
+        opened = OpenClip(clip)
+        views = self._views(opened)
+        return self.decide(opened, views, self.tower(opened, _each(views)))
+
+    def check_labels(self) -> None:
+        """Validate that there are labels to choose from.
+
+        Raises:
+            InputError: if there are none.
+        """
+        if not self.labels.names:
+            raise InputError("these weights have no labels; give labels, a file with one on each line")
 
     def set_labels(
         self, labels: GivenLabels | None, background: GivenLabels | None = None, templates: Sequence[str] = ()
@@ -133,9 +145,18 @@ class Predictor(BasePredictor):
         """
         self.labels = self.texts.labels(labels, background, templates)
 
+    @torch.inference_mode()
     def features(self, clip: GivenClip) -> NDArray[np.float32]:
-        """Return the vector (D,) of a clip, of length 1: alike clips have a high cosine."""
-        return self(clip).video
+        """Return the vector (D,) of a clip, of length 1: alike clips have a high cosine; no labels are needed.
+
+        Raises:
+            InputError: if it cannot be read or has no frame, or the network's output is not finite.
+        """
+        self.tell_notice()
+        opened = OpenClip(clip)
+        views = self._views(opened)
+        videos, _ = self._look(opened, views, self.tower(opened, _each(views)))
+        return _mean(videos)
 
     def run(self, frames: Tensor) -> Tensor:
         """Return the vectors (B, D) of videos, on the device where they were; of one, without the batch, (D,).
@@ -156,11 +177,8 @@ class Predictor(BasePredictor):
         vectors = self.labels.vectors.to(video.device, video.dtype)
         return self.network.scores(video, vectors).double().softmax(dim=-1).cpu().numpy()
 
-    @torch.inference_mode()
-    def look(self, clip: OpenClip) -> Result:
-        """Return which action a clip shows, as `__call__`."""
-        views = [frame_numbers(len(clip), self.frames, view, self.views) for view in range(self.views)]
-        return self.decide(clip, views, self.tower(clip, sorted({number for view in views for number in view})))
+    def _views(self, clip: OpenClip) -> list[list[int]]:
+        return [frame_numbers(len(clip), self.frames, view, self.views) for view in range(self.views)]
 
     def decide(self, clip: OpenClip, views: Sequence[Sequence[int]], found: Mapping[Place, TowerFrame]) -> Result:
         """Return which action a clip shows, averaged over views.
@@ -173,6 +191,23 @@ class Predictor(BasePredictor):
         Raises:
             InputError: if the network's output is not finite.
         """
+        videos, seen = self._look(clip, views, found)
+        return Result(
+            labels=self.labels.names,
+            background=self.labels.background,
+            probabilities=self.probabilities(videos).mean(axis=0).astype(np.float32),
+            video=_mean(videos),
+            frames=tuple(seen),
+            units=self.config.units,
+            pixels=tuple(found[frame.number, self.crops // 2].pixels for frame in seen),
+            source=clip.source,
+            notice=self.notice,
+        )
+
+    def _look(
+        self, clip: OpenClip, views: Sequence[Sequence[int]], found: Mapping[Place, TowerFrame]
+    ) -> tuple[Tensor, list[SeenFrame]]:
+        """Return the vectors (V, D) of all views and crops, and the entities of the frames, by number."""
         videos, seen = [], dict[int, SeenFrame]()
         for view in views:
             for crop in range(self.crops):
@@ -182,18 +217,7 @@ class Predictor(BasePredictor):
                 if crop == self.crops // 2:
                     frames = seen_frames(view, clip.times, regions, output, self.config.units)
                     seen |= {frame.number: frame for frame in frames}
-        video = torch.cat(videos)
-        return Result(
-            labels=self.labels.names,
-            background=self.labels.background,
-            probabilities=self.probabilities(video).mean(axis=0).astype(np.float32),
-            video=F.normalize(video.float().mean(dim=0), dim=-1).cpu().numpy(),
-            frames=tuple(seen[number] for number in sorted(seen)),
-            units=self.config.units,
-            pixels=tuple(found[number, self.crops // 2].pixels for number in sorted(seen)),
-            source=clip.source,
-            notice=self.notice,
-        )
+        return torch.cat(videos), [seen[number] for number in sorted(seen)]
 
     def watch(self, regions: Regions) -> VideoOutput:
         """Return the vectors of videos and their entities.
@@ -207,3 +231,13 @@ class Predictor(BasePredictor):
                 "the network's output is not finite; use weights that are, or a higher precision (float32)"
             )
         return output
+
+
+def _each(views: Sequence[Sequence[int]]) -> list[int]:
+    """Return the numbers in views, ascending, each once."""
+    return sorted({number for view in views for number in view})
+
+
+def _mean(videos: Tensor) -> NDArray[np.float32]:
+    """Return the mean of vectors (V, D), of length 1."""
+    return F.normalize(videos.float().mean(dim=0), dim=-1).cpu().numpy()

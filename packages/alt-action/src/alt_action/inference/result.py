@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -16,6 +17,7 @@ from visioncore.inference.result import BaseResult, result_path
 from visioncore.report import write_json
 
 from ..data.clips import Pixels
+from .figures import draw_clip
 from .seen import SeenFrame, mean_shares, plain_shares
 
 if TYPE_CHECKING:
@@ -98,7 +100,7 @@ class Result(BaseResult):
 
     @property
     def decision(self) -> dict[str, Any]:
-        """What was decided, and by which entities, as plain values for JSON."""
+        """The decision and the entities behind it, as plain values for JSON."""
         return {
             "verdict": self.verdict,
             "margin": self.margin,
@@ -116,12 +118,7 @@ class Result(BaseResult):
         Raises:
             InputError: if the suffix is another, or the file cannot be written.
         """
-        path = result_path(target, f"{self.source.stem if self.source else 'action'}.json", self.source, "video")
-        if path.suffix != ".json":
-            raise InputError(f"{path}: actions are written as .json")
-        path.parent.mkdir(parents=True, exist_ok=True)
-        write_json(path, self.report)
-        return path
+        return save_report(self.report, target, self.source)
 
     def save_regions(self, path: str | Path) -> Path:
         """Write an npz file: ``frames`` (F,), ``entities`` and ``regions`` (F, h, w), ``units``, ``video`` (D,).
@@ -150,6 +147,25 @@ class Result(BaseResult):
         Args:
             path: a file that the figure is written to as well.
         """
-        from .figures import draw_result
+        labels = self.top if self.none is None else [*self.top, (NONE, self.none)]
+        title = f"{self.verdict} ({self.source.name if self.source else 'clip'})"
+        return draw_clip(title, labels, self.shares, self.frames, self.pixels, path)
 
-        return draw_result(self, path)
+
+def save_report(report: Mapping[str, Any], target: str | Path, source: Path | None) -> Path:
+    """Write the report of a result as JSON and return where it is.
+
+    Args:
+        report: plain values.
+        target: a file, or a folder, which gets ``<name of the video>.json``.
+        source: the video, if there is one.
+
+    Raises:
+        InputError: if the suffix is another, or the file cannot be written.
+    """
+    path = result_path(target, f"{source.stem if source else 'action'}.json", source, "video")
+    if path.suffix != ".json":
+        raise InputError(f"{path}: actions are written as .json")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    write_json(path, report)
+    return path

@@ -84,7 +84,7 @@ def seen_frames(
     found = []
     for number, region, entities in zip(numbers, source, entity, strict=True):
         patches = np.where(region > 0, entities[np.maximum(region, 1) - 1], -1)
-        maps = (values.reshape(side, side).astype(np.int16) for values in (patches, region))
+        named, numbered = (values.reshape(side, side).astype(np.int16) for values in (patches, region))
         time = float(times[number])
-        found.append(SeenFrame(number, None if np.isnan(time) else time, *maps, units))
+        found.append(SeenFrame(number, None if np.isnan(time) else time, named, numbered, units))
     return found

@@ -72,15 +72,15 @@ class Texts:
         """Return the vectors of labels; those that are stored need no text tower.
 
         Args:
-            given: the labels; default: the stored ones.
+            given: the labels; default: the stored ones, which may be none.
             background: labels of what is none of these.
             templates: prompts with ``{label}``; default: the network's.
 
         Raises:
-            InputError: if labels cannot be read, are there twice, or there are none.
+            InputError: if labels cannot be read, or are there twice.
         """
         if given is None and not self.config.labels:
-            raise InputError("these weights have no labels; give labels, a file with one on each line")
+            return LabelVectors((), (), self.stored.float())
         labels = as_labels(self.config.labels) if given is None else labels_of(given)
         others = () if background is None else labels_of(background).texts
         if both := [text for text in others if text in labels.by_text]:

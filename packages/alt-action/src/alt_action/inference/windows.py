@@ -12,14 +12,14 @@ import torch
 from numpy.typing import NDArray
 
 from visioncore.errors import InputError
-from visioncore.inference.result import BaseResult, result_path
-from visioncore.report import write_json
+from visioncore.inference.result import BaseResult
 
 from ..data.sampling import frame_numbers
+from .figures import draw_timeline
 from .frame_cache import TowerFrame
 from .opened import GivenClip, OpenClip
 from .predictor import Predictor
-from .result import Result
+from .result import Result, save_report
 from .seen import SeenFrame
 
 if TYPE_CHECKING:
@@ -63,12 +63,7 @@ class WindowsResult(BaseResult):
 
     def save(self, target: str | Path) -> Path:
         """Write the windows as JSON and return where they are; arguments and errors as of `Result.save`."""
-        path = result_path(target, f"{self.source.stem if self.source else 'actions'}.json", self.source, "video")
-        if path.suffix != ".json":
-            raise InputError(f"{path}: actions are written as .json")
-        path.parent.mkdir(parents=True, exist_ok=True)
-        write_json(path, self.report)
-        return path
+        return save_report(self.report, target, self.source)
 
     def plot(self, path: str | Path | None = None) -> Figure:
         """Draw the likeliest actions over time.
@@ -76,9 +71,8 @@ class WindowsResult(BaseResult):
         Args:
             path: a file that the figure is written to as well.
         """
-        from .figures import draw_windows
-
-        return draw_windows(self, path)
+        labels = (*self.windows[0].labels, *self.windows[0].background)
+        return draw_timeline(labels, self.values, (self.starts + self.ends) / 2, path)
 
 
 @torch.inference_mode()
@@ -100,6 +94,7 @@ def look_through(predictor: Predictor, given: GivenClip, seconds: float, stride:
     """
     if not (0 < seconds < np.inf and 0 < stride < np.inf):
         raise InputError(f"window is {seconds} and stride {stride}; both must be seconds, above 0")
+    predictor.check_labels()
     predictor.tell_notice()
     clip = OpenClip(given)
     if np.isnan(clip.times).any():

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import fields, replace
 from pathlib import Path
+
+import torch
 
 from visioncore.errors import InputError
 
@@ -14,6 +17,8 @@ from ..network.model import ALT
 from ..network.text import CLIPTextEncoder
 from ..network.weights import load_model
 
+START_SCALE = math.log(1 / 0.07)
+"""Logarithm of the factor of cosines where CLIP's own training began; at its end, 100, little is learned anew."""
 _OF_CLIP = ("tower", "heads", "entities", "units", "digest", "labels", "clip", "clip_digest")
 """Settings that CLIP, the corpus and the labels decide."""
 
@@ -51,7 +56,9 @@ def initial_network(
         return ALT.from_clip(clip, given or Corpus.build(labels.names), labels.texts, **settings)
     if given is not None:
         raise InputError("corpus needs CLIP's text tower; give clip too")
-    return ALT(replace(config, labels=labels.texts))
+    model = ALT(replace(config, labels=labels.texts))
+    torch.nn.init.constant_(model.logit_scale, START_SCALE)
+    return model
 
 
 def _take_texts(model: ALT, labels: Labels, corpus: Corpus | None, clip: str | Path | None, where: str) -> None:
