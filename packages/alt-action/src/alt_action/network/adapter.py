@@ -72,7 +72,7 @@ class AdapterBlock(nn.Module):
         return self.after_cross(x, mask)
 
     def after_cross(self, x: Tensor, mask: Tensor | None) -> Tensor:
-        """Return what the rest of the block makes of queries that have looked at the regions."""
+        """Return queries (B, Q, d) after the rest of the block, once they have looked at the regions."""
         normed = self.norm_self(x)
         x = x + self.own(normed, normed, mask)
         out: Tensor = x + self.mlp(self.norm_mlp(x))

@@ -110,7 +110,7 @@ def heads_of(x: Tensor, heads: int) -> list[Tensor]:
 
 
 def attention(layer: CLIPAttention, x: Tensor, sizes: Tensor) -> Tensor:
-    """Return what attention makes of tokens (N, d); each counts as often as the patches in it, (N)."""
+    """Return tokens (N, d) after attention, in which each counts as often as the patches in it, (N)."""
     query, key, value = F.linear(x, layer.in_proj_weight, layer.in_proj_bias).chunk(3, dim=-1)
     parts = zip(*(heads_of(part, layer.heads) for part in (query, key, value)), strict=True)
     mixed = [(q @ k.T / q.shape[-1] ** 0.5 + sizes.log()).softmax(dim=-1) @ v for q, k, v in parts]
@@ -141,7 +141,7 @@ def merged(x: Tensor, groups: list[list[int]], metric: Tensor, r: int) -> tuple[
 
 
 def mlp(layer: CLIPMLP, x: Tensor) -> Tensor:
-    """Return what the MLP makes of tokens (N, d)."""
+    """Return tokens (N, d) after the MLP, without its shortcut."""
     inside = layer.c_fc(x)
     if layer.activation == "quick_gelu":
         inside = inside / (1 + torch.exp(-QUICK * inside))
@@ -179,7 +179,7 @@ def adapted(
 
 
 def looked(layer: Attention, x: Tensor, others: Tensor, sizes: Tensor) -> Tensor:
-    """Return what tokens (Q, d) see in others (N, d), each of which counts as often as the patches in it."""
+    """Return tokens (Q, d) after attention to others (N, d), each of which counts as often as the patches in it."""
     given: list[tuple[nn.Linear, Tensor]] = [(layer.query, x), (layer.key, others), (layer.value, others)]
     parts = zip(*(heads_of(linear(tokens), layer.heads) for linear, tokens in given), strict=True)
     mixed = [(q @ k.T / q.shape[-1] ** 0.5 + sizes.log()).softmax(dim=-1) @ v for q, k, v in parts]
