@@ -14,7 +14,7 @@ from .poses import MOTIONS, skeleton
 PEOPLE_ACTIONS = tuple(MOTIONS)
 """Labels of the actions."""
 PARTS = ("wall", "floor", "grass", "sky", "head", "hair", "chest", "arm", "hand", "leg", "foot")
-"""What a pixel may show; the order is that of the numbers in `DrawnFrame.parts`."""
+"""Parts of a frame; the order is that of the numbers in `DrawnFrame.parts`."""
 SIDE = 96
 """Height and width of the frames."""
 
@@ -22,7 +22,7 @@ Floats = NDArray[np.float64]
 
 
 class DrawnFrame(NamedTuple):
-    """A frame and what it shows."""
+    """A frame, and the part that each pixel shows."""
 
     pixels: Pixels
     """(96, 96, 3)."""

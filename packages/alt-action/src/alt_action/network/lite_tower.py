@@ -100,7 +100,7 @@ class LiteTower(nn.Module):
         turns = 2 * torch.pi * at[:, None] * torch.tensor(_WAVES, device=x.device)
         waves = torch.cat([turns.sin(), turns.cos()], dim=1)
         rows, columns = waves.repeat_interleave(side, dim=0), waves.repeat(side, 1)
-        return torch.cat([x, torch.cat([rows, columns], dim=1).to(x.dtype).expand(len(x), -1, -1)], dim=2)
+        return torch.cat([x, torch.cat([rows, columns], dim=1).to(x.dtype).expand(x.shape[0], -1, -1)], dim=2)
 
     def merged(self, x: Tensor, merges: Sequence[int]) -> Regions:
         """Return the regions of tokens (F, N, d), which are merged if their directions are alike."""
