@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -66,25 +66,20 @@ class Corpus:
         Raises:
             InputError: if there is none.
         """
-        kept: dict[str, Entity] = {}
-        twice: dict[str, None] = {}
-        for entity in entities:
-            if (first := kept.get(entity.unit)) is not None:
-                twice[entity.unit] = None
-                entity = replace(
-                    first,
-                    description=first.description or entity.description,
-                    labels=tuple(dict.fromkeys((*first.labels, *entity.labels))),
-                )
-            kept[entity.unit] = entity
-        if not kept:
+        kept, twice = _merged(entities)
+        corpus = cls._limited(kept, most)
+        if not twice:
+            return corpus
+        told = f"{len(twice)} units are there more than once and were merged: {some(twice)}"
+        return replace(corpus, notes=(told, *corpus.notes))
+
+    @classmethod
+    def _limited(cls, entities: Sequence[Entity], most: int) -> Corpus:
+        if not entities:
             raise InputError("a corpus without entities; it needs at least one")
-        notes = []
-        if twice:
-            notes.append(f"{len(twice)} units are there more than once and were merged: {some(list(twice))}")
-        if len(kept) > most:
-            notes.append(f"{len(kept) - most} of {len(kept)} entities were left out; a corpus has at most {most}")
-        return cls(tuple(kept.values())[:most], tuple(notes))
+        left_out = len(entities) - most
+        told = f"{left_out} of {len(entities)} entities were left out; a corpus has at most {most}"
+        return cls(tuple(entities[:most]), (told,) if left_out > 0 else ())
 
     @classmethod
     def build(
@@ -115,8 +110,9 @@ class Corpus:
         found = list(given or ())
         for label in labels:
             found += _plain_entities(label) if wordnet is None else _defined_entities(label, wordnet)
-        built = cls.of((*found, *(common_entities() if common else ())), most)
-        return replace(built, notes=tuple(note for note in built.notes if "merged" not in note))
+        # that labels share entities, among themselves and with the bundled ones, is no fault
+        entities, _ = _merged((*found, *(common_entities() if common else ())))
+        return cls._limited(entities, most)
 
     @classmethod
     def read(cls, path: str | Path) -> Corpus:
@@ -154,6 +150,19 @@ class Corpus:
         entities = {entity.unit: entity for entity in self.entities if entity.unit not in gone}
         entities.update({entity.unit: entity for entity in add})
         return Corpus.of(entities.values())
+
+
+def _merged(entities: Iterable[Entity]) -> tuple[list[Entity], list[str]]:
+    """Return the first entity of each unit, with the labels of all of them, and the units that were there again."""
+    kept: dict[str, Entity] = {}
+    twice: dict[str, None] = {}
+    for entity in entities:
+        if (first := kept.get(entity.unit)) is not None:
+            twice[entity.unit] = None
+            labels = tuple(dict.fromkeys((*first.labels, *entity.labels)))
+            entity = replace(first, description=first.description or entity.description, labels=labels)
+        kept[entity.unit] = entity
+    return list(kept.values()), list(twice)
 
 
 def near_duplicates(corpus: Corpus, embeddings: Tensor, above: float = NEAR) -> list[tuple[str, str, float]]:
