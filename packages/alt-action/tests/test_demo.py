@@ -18,6 +18,7 @@ from alt_action import demo as module
 from alt_action.cli import main
 from alt_action.data.clips import Crop
 from alt_action.data.people import PARTS, PEOPLE_ACTIONS, SIDE, drawn_person, part_shares
+from alt_action.method import METHOD
 from alt_action.network.lite_tower import LiteTowerConfig
 from visioncore.testing.suites.base import run_demo
 from visioncore.video import read_frames
@@ -49,7 +50,7 @@ def test_what_the_demo_writes_and_measures(
 
 
 def test_the_bundled_network_recognises_the_bundled_clip() -> None:
-    predictor = Predictor(bundled_model(module.METHOD), "cpu")
+    predictor = Predictor(bundled_model(METHOD), "cpu")
     assert predictor.labels.names == PEOPLE_ACTIONS
     result = predictor(ASSETS / "samples" / "clip.mp4")
     assert result.verdict == module.SAMPLE[0]
@@ -57,7 +58,7 @@ def test_the_bundled_network_recognises_the_bundled_clip() -> None:
 
 
 def test_the_bundled_corpus_is_that_of_the_network() -> None:
-    assert Corpus.read(ASSETS / "samples" / "corpus.jsonl").units == bundled_model(module.METHOD).config.units
+    assert Corpus.read(ASSETS / "samples" / "corpus.jsonl").units == bundled_model(METHOD).config.units
 
 
 def test_the_bundled_clip_is_what_its_readme_says() -> None:

@@ -66,8 +66,8 @@ def drawn_person(action: str, rng: np.random.Generator, frames: int = 32) -> Ite
         pixels, shown = scene.copy(), parts.copy()
         for name, start, end in bones:
             part, thick, colour = looks[name]
-            joints = [np.array((middle, ground)) + height * np.array(point) for point in (start, end)]
-            box, cover = _capsule(*joints, height * thick)
+            first, last = (np.array((middle, ground)) + height * np.array(point) for point in (start, end))
+            box, cover = _capsule(first, last, height * thick)
             pixels[box] += cover[..., None] * (colour - pixels[box])
             shown[box][cover > 0.5] = PARTS.index(part)
         pixels = pixels * light + rng.normal(0, noise, pixels.shape)
