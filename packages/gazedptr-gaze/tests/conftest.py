@@ -17,7 +17,7 @@ from gazedptr_gaze import Camera, GazeConfig
 from gazedptr_gaze.data.face_renderer import Look, Pose, render_face
 from gazedptr_gaze.data.head_mesh import procedural_head
 from gazedptr_gaze.data.head_pose import FACE
-from gazedptr_gaze.data.procedural_drivers import procedural_folds
+from gazedptr_gaze.data.procedural_drivers import procedural_drivers
 from gazedptr_gaze.data.rotations import to_matrices
 from gazedptr_gaze.inference.faces import Face
 from gazedptr_gaze.network.weights import AnyGaze
@@ -26,7 +26,7 @@ from gazedptr_gaze.network.weights import AnyGaze
 @pytest.fixture
 def drivers(tmp_path: Path) -> Path:
     """A data set of three folds of six images of 64x64, to be changed at will."""
-    return Path(shutil.copytree(procedural_folds(64)[0].folder, tmp_path / "drivers"))
+    return Path(shutil.copytree(procedural_drivers(64), tmp_path / "drivers"))
 
 
 def tiny_config(variant: str = "gazeptr", **settings: Any) -> GazeConfig:

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from gazedptr_gaze.data.procedural_drivers import procedural_folds
+from gazedptr_gaze.data.procedural_drivers import procedural_drivers
 from visioncore.images import Image, write_image
 from visioncore.testing.suites.commands import CommandsSuite
 from visioncore.testing.suites.predict import PredictSuite
@@ -78,7 +78,7 @@ class TestTrain(TrainSuite):
     changed = ("model.dim", 16)
 
     def make_data(self, folder: Path) -> tuple[object, ...]:
-        return ("--data", shutil.copytree(procedural_folds(64)[0].folder, folder / "drivers"))
+        return ("--data", shutil.copytree(procedural_drivers(64), folder / "drivers"))
 
 
 class TestWeights(WeightsSuite):

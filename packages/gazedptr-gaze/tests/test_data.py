@@ -16,15 +16,27 @@ from gazedptr_gaze.data.faces import FaceSamples
 from gazedptr_gaze.data.ivgaze import read_fold
 from gazedptr_gaze.data.normalisation import normalise
 from gazedptr_gaze.data.rotations import to_matrices
+from visioncore.images import Image, write_image
 
 
 def test_images_of_another_size_are_resized_and_told(drivers: Path) -> None:
     said: list[str] = []
-    small = FaceSamples([read_fold(drivers, 1)], "gazedptr", 32, say=said.append)
+    fold = read_fold(drivers, 1)
+    small = FaceSamples([fold], "gazedptr", 32, say=said.append)
     assert small[0]["original"].shape == (3, 32, 32)
-    (told,) = said
-    assert told.endswith("1.jpg: 64x64 pixels; images are resized to 32x32")
-    FaceSamples([read_fold(drivers, 1)], "gazedptr", 64, say=said.append)
+    first = fold.names[0]
+    assert said == [
+        f"{drivers / tree / first}: 64x64 pixels; such images are resized to 32x32" for tree in ("Norm", "Origin")
+    ]
+    said.clear()
+    FaceSamples([fold], "gazedptr", 64, say=said.append)
+    assert said == []
+    # one tree alone, and no square
+    for name in fold.names:
+        write_image(drivers / "Origin" / name, Image(np.zeros((40, 64, 3), np.uint8)))
+    FaceSamples([fold], "gazedptr", 64, say=said.append)
+    assert said == [f"{drivers / 'Origin' / first}: 64x40 pixels; such images are resized to 64x64"]
+    FaceSamples([fold], "gazeptr", 64, say=said.append)
     assert len(said) == 1
 
 

@@ -159,21 +159,21 @@ def test_log_files_that_are_wrong(published: Path, file: str, old: str, new: str
     lines[at] = " ".join(lines[at].replace(old, new).split()[:3])
     (published / file).write_text("\n".join(lines))
     with pytest.raises(InputError, match=told):
-        read_logs(published / "fold1.log_dir", read_fold(published, 1).names)
+        read_logs(published / "fold1.log_dir", read_fold(published, 1).names, 122)
 
 
 def test_lines_in_log_files_that_are_of_no_sample(published: Path) -> None:
     names = read_fold(published, 1).names
-    before = read_logs(published / "fold1.log_dir", names)
+    before = read_logs(published / "fold1.log_dir", names, 122)
     path = published / "fold1.log_zone"
     path.write_text(path.read_text() + "12 5 7\nclass 3: 4/5\n")
-    after = read_logs(published / "fold1.log_dir", names[::-1])
+    after = read_logs(published / "fold1.log_dir", names[::-1], 122)
     np.testing.assert_array_equal(after.gaze, before.gaze[::-1])
     np.testing.assert_array_equal(after.zones["log"], before.zones["log"][::-1])
     path.unlink()
-    assert read_logs(published / "fold1.log_dir", names).zones == {}
+    assert read_logs(published / "fold1.log_dir", names, 122).zones == {}
     with pytest.raises(InputError, match=r"none\.log_dir: cannot be read"):
-        read_logs(published / "none.log_dir", names)
+        read_logs(published / "none.log_dir", names, 122)
 
 
 def test_groups() -> None:
@@ -271,6 +271,56 @@ def test_zones_by_the_map_of_the_data(published: Path) -> None:
     assert before < 1
     assert after == 1
     assert coarse_of_fine().max() == 9
+
+
+def test_networks_of_another_number_of_zones(drivers: Path, tmp_path: Path, saved: Callable[[Any], Path]) -> None:
+    """Fine zones are counted; regions only by a map of the data's own, never by IVGaze's."""
+    torch.manual_seed(1)
+    weights = saved(GazeDPTRV2(GazeConfig("gazedptr_v2", **SMALL, zones=200)).eval())
+    for path in drivers.glob("*/label_class/*.txt"):
+        header, *lines = path.read_text().splitlines()
+        words = [line.split(" ") for line in lines]
+        changed = [" ".join([*each[:3], str(int(each[3]) + 70), *each[4:]]) for each in words]
+        path.write_text("\n".join([header, *changed]) + "\n")
+    said: list[str] = []
+    made = evaluate(drivers, weights, device="cpu", say=said.append)
+    assert said[-1] == (
+        f"{drivers}: no coarse zones; class.label should name those that the network's 200 fine zones belong to"
+    )
+    found = rows(made.zones())["head 3"]
+    assert 0 <= found["fine"] <= 1
+    assert (found["coarse"], found["coarse_with_elsewhere"]) == (None, None)
+    assert made.recalls().rows == []
+    made.save(tmp_path / "tables")
+    assert not [path for path in (tmp_path / "tables").iterdir() if path.name.startswith(("recalls", "confusion"))]
+    (drivers / "class.label").write_text("".join(f"{fine} a 1\n" for fine in range(200)))
+    made = evaluate(drivers, weights, device="cpu", say=silent)
+    assert rows(made.zones())["head 3"]["coarse"] == 1
+    again = evaluate(drivers, results=tmp_path / "tables", say=silent)
+    assert rows(again.zones())["log"]["coarse"] == 1
+    (drivers / "class.label").write_text("".join(f"{fine} a 1\n" for fine in range(199)))
+    with pytest.raises(InputError, match=r"class\.label: 199 fine zones, but the network has 200"):
+        evaluate(drivers, weights, device="cpu", say=silent)
+    (drivers / "class.label").unlink()
+    with pytest.raises(InputError, match=r"train\d\.txt, line \d: zone is '\d+'; it should be from 0 to 121"):
+        evaluate(drivers, results=tmp_path / "tables", say=silent)
+
+
+def test_networks_whose_numbers_of_zones_differ(drivers: Path, tmp_path: Path) -> None:
+    for number, zones in ((1, 122), (2, 130)):
+        GazeDPTRV2(GazeConfig("gazedptr_v2", **SMALL, zones=zones)).save_pretrained(tmp_path / f"run{number}")
+    with pytest.raises(InputError, match=r"run\{fold\}: networks of 122 and 130 fine zones; all must have as many"):
+        evaluate(drivers, tmp_path / "run{fold}", folds=[1, 2], device="cpu", say=silent)
+
+
+def test_zones_in_log_files_that_there_are_not(published: Path) -> None:
+    path = published / "fold2.log_zone"
+    lines = path.read_text().splitlines()
+    name, _, truth = lines[2].split(" ")
+    for zone in ("122", "9" * 40):
+        path.write_text("\n".join([*lines[:2], f"{name} {zone} {truth}", *lines[3:]]))
+        with pytest.raises(InputError, match=r"fold2\.log_zone, line 3: zone is .*; it should be from 0 to 121"):
+            evaluate(published, results=published, say=silent)
 
 
 def test_networks_of_each_fold(drivers: Path, tmp_path: Path) -> None:
@@ -377,6 +427,12 @@ def test_labels_that_share_a_frame_and_labels_that_do_not(run: Run, drivers: Pat
     assert 3 < float(worst.rpartition(": ")[2].split()[0]) <= 28.65
     assert "2.86" >= other.rpartition(": ")[2].split()[0] > "0.5"
     assert run("check-labels", "--data", drivers, "--folds", "1", "3")[0] == 0
+    path = drivers / "Origin" / "label_class" / "train3.txt"
+    lines = path.read_text().splitlines()
+    lines[2] = " ".join([*lines[2].split()[:5], "0,0,0"])
+    path.write_text("\n".join(lines))
+    code, _, complaints = run("check-labels", "--data", drivers, "--folds", "1", "3")
+    assert (code, complaints) == (1, f"{path}: {lines[2].split()[0]}: the gaze origin is 0,0,0, the camera itself\n")
 
 
 def test_from_training_to_evaluation(run: Run, drivers: Path, tmp_path: Path) -> None:
@@ -444,6 +500,8 @@ def test_bad_data_is_one_line(run: Run, drivers: Path, tmp_path: Path, saved: Ca
         assert complaints.splitlines()[-1].endswith(f"images are missing: {image}")
     path.unlink()
     for words in commands.values():
-        refuses(run, *words, told=f"{path}: cannot be read")
+        refuses(run, *words, told=f"{path}: cannot be read (No such file or directory)")
+    told = f"{drivers / 'Norm'}/Norm/label_class: no such folder; the folder of the data holds Norm and Origin"
+    refuses(run, "check-labels", "--data", drivers / "Norm", told=told)
     refuses(run, "evaluate", "--data", drivers, "--out", out, told="give either --weights or --results")
     assert not (out / "summary.csv").exists()

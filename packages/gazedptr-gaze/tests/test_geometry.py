@@ -6,6 +6,7 @@ import json
 import math
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -13,7 +14,7 @@ import pytest
 from gazedptr_gaze.data.camera import Camera, read_camera
 from gazedptr_gaze.data.conventions import gazehub_angles, gazehub_vectors, official_angles, official_vectors
 from gazedptr_gaze.data.crop import crop_face
-from gazedptr_gaze.data.head_pose import FACE, head_pose
+from gazedptr_gaze.data.head_pose import FACE, FACE_AND_NOSE, FIVE_POINTS, head_pose
 from gazedptr_gaze.data.normalisation import normalise
 from gazedptr_gaze.data.rotations import to_matrices, to_vectors
 from visioncore.errors import InputError
@@ -115,7 +116,7 @@ def test_virtual_camera() -> None:
     np.testing.assert_allclose(pixel[:2] / pixel[2], [112, 112])
     np.testing.assert_allclose(found.axis, centre / np.linalg.norm(centre))
     gaze = np.array([[0.3, 0.1, -0.9]])
-    np.testing.assert_allclose(found.camera_gaze(found.gaze(gaze)), gaze, atol=1e-15)
+    np.testing.assert_allclose(found.to_camera @ found.gaze(gaze)[0], gaze[0], atol=1e-15)
     np.testing.assert_allclose((found.rotation @ head)[1, 0], 0, atol=1e-15)
     with pytest.raises(InputError, match="in front of the camera"):
         normalise(MATRIX, -centre, head)
@@ -132,12 +133,20 @@ def test_a_camera_in_a_file(tmp_path: Path) -> None:
         camera.check_size(640, 480, "a.png")
         with pytest.raises(InputError, match=r"a\.png: the image is 1280x960, but .* 640x480"):
             camera.check_size(1280, 960, "a.png")
-    points = np.array([[320.0, 240], [600, 400]])
-    undistorted = camera.undistort_points(points)
-    np.testing.assert_allclose(undistorted[0], points[0], atol=1e-9)
-    assert undistorted[1, 0] > points[1, 0] + 1
+    seen = np.zeros((480, 640, 3), np.uint8)
+    seen[395:406, 595:606] = 255
+    rows, columns = np.nonzero(camera.undistort(seen)[..., 0])
+    # the lens draws things towards the middle, (320, 240)
+    assert columns.mean() > 601
+    assert rows.mean() > 401
     with pytest.raises(InputError, match="principal point"):
         Camera(MATRIX, np.zeros(0)).check_size(200, 200, "a.png")
+    # in shares of the image, not in pixels
+    shares = Camera(np.array([[0.8, 0, 0.5], [0, 1.1, 0.5], [0, 0, 1]]), np.zeros(0))
+    with pytest.raises(InputError, match=r"a\.png: the focal length is 0\.8 pixels, of an image 640 wide;"):
+        shares.for_size(640, 480, "a.png")
+    (tmp_path / "a.json").write_text(json.dumps({**plain, "width": 640.0}))
+    assert read_camera(tmp_path / "a.json").size == (640, 480)
 
 
 @pytest.mark.parametrize(
@@ -150,6 +159,14 @@ def test_a_camera_in_a_file(tmp_path: Path) -> None:
         ("K: {rows: 3, cols: 3, data: [1, 2]}", "K is not a matrix"),
         ("K: [[1, 0, 0], [0, -1, 0], [0, 0, 1]]", "fx and fy above 0"),
         ("K: [[1, 0, 0], [0, 1, 0], [0, 0, 1]]\nD: [1, 2]", "there are 2 distortion coefficients"),
+        (
+            "K: [[1, 0, 0], [0, 1, 0], [0, 0, 1]]\nwidth: '640'\nheight: 480",
+            "width is '640'; it should be a whole",
+        ),
+        ("K: [[1, 0, 0], [0, 1, 0], [0, 0, 1]]\nwidth: 640\nheight: 0", "height is 0; it should be a whole number"),
+        ("K: [[1, 0, 0], [0, 1, 0], [0, 0, 1]]\nwidth: 640.5\nheight: 480", "width is 640.5; it should be a whole"),
+        ("K: [[1, 0, 0], [0, 1, 0], [0, 0, 1]]\nimage_width: 640", "image_width without a height"),
+        ("K: [[1, 0, 0], [0, 1, 0], [0, 0, 1]]\nimage_height: 480", "image_height without a width"),
     ],
 )
 def test_files_that_hold_no_camera(text: str, told: str, tmp_path: Path) -> None:
@@ -188,6 +205,25 @@ def test_a_face_that_no_camera_sees() -> None:
         head_pose(pixels[:5], camera)
 
 
+@pytest.mark.parametrize("order", [(1, 0, 3, 2, 4, 5), (4, 5, 0, 1, 2, 3), (0, 1, 2, 3, 5, 4)])
+def test_landmarks_in_another_order(order: tuple[int, ...]) -> None:
+    """Such a pose has the face before the camera too, and only the landmarks' distances show that it is none."""
+    pixels = seen_at(to_matrices((0.1, -0.2, 0)), np.array([0.0, 0, 600]))
+    with pytest.raises(InputError, match=r"are [\d.]+ pixels off those of a face of \d+ pixels; .* order: right eye"):
+        head_pose(pixels[[*order]], Camera(MATRIX, np.zeros(0)))
+
+
+def test_an_open_mouth_is_still_a_face() -> None:
+    camera = Camera(MATRIX, np.zeros(0))
+    for face in (FACE, FACE_AND_NOSE, FIVE_POINTS):
+        open_wide = face.copy()
+        mouth = [4, 5] if len(face) > 5 else [3, 4]
+        open_wide[mouth] *= [0.85, 1, 1]
+        open_wide[mouth, 1] += 25
+        points = (open_wide + np.array([0, 0, 600])) @ MATRIX.T
+        assert head_pose(points[:, :2] / points[:, 2:], camera, face).centre[2] > 400
+
+
 def test_crop() -> None:
     image = np.arange(60 * 80 * 3, dtype=np.uint8).reshape(60, 80, 3)
     cut = crop_face(image, [[20, 20], [40, 40]], size=26)
@@ -195,6 +231,35 @@ def test_crop() -> None:
     border = crop_face(image, [[-10, 0], [10, 20]], size=26)
     assert not border[:, :13].any()
     np.testing.assert_array_equal(border[3:, 13:], image[:23, :13])
-    for points, told in (([[5, 5], [5, 5]], "no face is so small"), ([[500, 500], [540, 540]], "outside of the image")):
-        with pytest.raises(InputError, match=told):
-            crop_face(image, points)
+    whole = crop_face(image, [[0, 0], [79, 59]], size=26)
+    assert whole.shape == (26, 26, 3)
+    assert crop_face(image[..., 0], [[20, 20], [40, 40]], size=26).shape == (26, 26)
+
+
+@pytest.mark.parametrize(
+    ("points", "told"),
+    [
+        ([[5, 5], [5, 5]], "no face is so small"),
+        ([[500, 500], [540, 540]], r"the face lies outside of the image, 80x60, around \(520, 520\)"),
+        ([[-500, 20], [-460, 40]], "outside of the image"),
+        ([[5, 5, 1], [9, 9, 1]], r"landmarks have shape \(2, 3\); they must be two or more finite points"),
+        ([5, 5], r"landmarks have shape \(2,\)"),
+        (np.zeros((0, 2)), r"landmarks have shape \(0, 2\)"),
+        ([[5, 5], [9, np.nan]], "finite points"),
+        ([[-1e9, 0], [1e9, 0]], "are 2e\\+09 pixels apart; no face in an image of 80x60 is so large"),
+    ],
+)
+def test_landmarks_that_frame_no_face(points: Any, told: str) -> None:
+    with pytest.raises(InputError, match=told):
+        crop_face(np.zeros((60, 80, 3), np.uint8), points)
+
+
+def test_images_that_cannot_be_cut() -> None:
+    points = [[20, 20], [40, 40]]
+    for shape in ((0, 80, 3), (60, 0, 3), (60,), (1, 60, 80, 3)):
+        with pytest.raises(
+            InputError, match=r"the image has shape .*; it must be \(H, W\) or \(H, W, C\) and not empty"
+        ):
+            crop_face(np.zeros(shape, np.uint8), points)
+    with pytest.raises(InputError, match="size is 0; it must be at least 1"):
+        crop_face(np.zeros((60, 80, 3), np.uint8), points, size=0)

@@ -158,6 +158,8 @@ def test_no_frames_looked_at_anything() -> None:
 
 def test_records_that_are_no_drive() -> None:
     assert "no record has a zone" in one_line(find_glances, frames("??-"))
+    told = one_line(find_glances, frames("www"), GlanceOptions(face=5))
+    assert told == "no record is of face 5; there are 0"
     assert "a.mp4: a single frame; glances need the frames of a video" in one_line(find_glances, frames("w"))
     twice = [*frames("www"), *frames("w")]
     assert "a.mp4: face 0 is twice in frame 0" in one_line(find_glances, twice)
@@ -279,10 +281,20 @@ def test_commands_of_calibration(tmp_path: Path, capsys: pytest.CaptureFixture[s
     assert read_zones(tmp_path / "zones.json").names == ("elsewhere", "left", "right")
     targets = lists(tmp_path / "targets.csv", [("frame", "yaw", "pitch"), *((i, *angles[i]) for i in range(8))])
     assert run("calibrate", records, "--targets", targets, "--out", tmp_path / "bias.json") == 0
-    told = capsys.readouterr().out
+    told, complaints = capsys.readouterr()
+    assert complaints == ""
     assert "bias of 8 points, 0 of them outliers: yaw +5.73, pitch +0.00 degrees" in told
     assert "after, on points left out" in told
     assert read_bias(tmp_path / "bias.json").yaw == pytest.approx(0.1)
+    # of other frames: no one offset fits
+    others = angles[::-1] - (0.1, 0)
+    swapped = lists(tmp_path / "swapped.csv", [("frame", "yaw", "pitch"), *((i, *others[i]) for i in range(4, 16))])
+    assert run("calibrate", records, "--targets", swapped, "--out", tmp_path / "swapped.json") == 0
+    assert "does not help on points left out; are yaw and pitch" in capsys.readouterr().err
+    before = records.read_text()
+    assert run("calibrate", records, "--targets", targets, "--out", records) == 2
+    assert f"{records}: the result is a .json file; name it so" in capsys.readouterr().err
+    assert records.read_text() == before
     few = lists(tmp_path / "few.csv", [("frame", "yaw", "pitch"), *((i, *angles[i]) for i in range(4))])
     assert run("calibrate", records, "--targets", few, "--out", tmp_path / "no.json") == 2
     assert "4 points were looked at; there should be 5 to 20" in capsys.readouterr().err

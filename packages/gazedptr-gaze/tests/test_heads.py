@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 
 from gazedptr_gaze.data.glasses import THICKNESS, glasses_mesh
-from gazedptr_gaze.data.head_mesh import BROWS, EYEBALL, HAIR, LANDMARKS, LIPS, SKIN, procedural_head, read_ict_heads
+from gazedptr_gaze.data.head_mesh import BROWS, EYEBALL, HAIR, LIPS, SKIN, procedural_head, read_ict_heads
+from gazedptr_gaze.data.head_pose import LANDMARKS
 from visioncore.errors import InputError
 
 EYE_STARTS = (23021, 21451)

@@ -11,6 +11,7 @@ import torch
 
 from gazedptr_gaze.data.faces import network_inputs
 from gazedptr_gaze.data.ivgaze import read_face, read_fold
+from gazedptr_gaze.data.pixels import eight_bits
 from visioncore.errors import InputError
 from visioncore.images import Image, write_image
 from visioncore.testing import deterministic
@@ -64,6 +65,29 @@ def test_published_reader(ivgaze: Path, case: GoldenCase) -> None:
     assert fold.columns["Norm"][0][5] == "1.000000"
 
 
+def test_as_many_zones_as_the_data_name(ivgaze: Path) -> None:
+    most = int(read_fold(ivgaze, 2).zone.max())
+    write_zone_map(ivgaze / "class.label", most + 1)
+    assert read_fold(ivgaze, 2).zone.max() == most
+    write_zone_map(ivgaze / "class.label", most)
+    with pytest.raises(InputError, match=rf"zone is '{most}'; it should be from 0 to {most - 1}, as there are {most}"):
+        read_fold(ivgaze, 2)
+
+
+def write_zone_map(path: Path, count: int, region: int = 1) -> None:
+    """Write a map of so many fine zones, all of one region."""
+    path.write_text("".join(f"{zone} a{zone % 10} {region}\n" for zone in range(count)))
+
+
+@pytest.mark.parametrize("zone", ["-1", "7.0", "seven", "9" * 5000])
+def test_zones_that_are_none(zone: str, ivgaze: Path) -> None:
+    for tree in ("Norm", "Origin"):
+        change(ivgaze, tree, 2, " 93 ", f" {zone} ")
+    with pytest.raises(InputError, match=r"line 2: zone is '.*; it should be from 0 to 121") as caught:
+        read_fold(ivgaze, 2)
+    assert len(str(caught.value)) < 500
+
+
 def test_a_file_without_a_header(ivgaze: Path) -> None:
     expected = read_fold(ivgaze, 2).names
     path = ivgaze / "Norm" / "label_class" / "train2.txt"
@@ -92,8 +116,11 @@ def test_lines_that_are_wrong(ivgaze: Path, tree: str, line: int, old: str, new:
 def test_zones_and_numbers_of_lines(ivgaze: Path) -> None:
     for tree in ("Norm", "Origin"):
         path = change(ivgaze, tree, 2, " 93 ", " 122 ")
-    with pytest.raises(InputError, match="line 2: zone is '122'; it should be from 0 to 121"):
+    with pytest.raises(InputError, match=r"Norm.*train2\.txt, line 2: zone is '122'; it should be from 0 to 121$"):
         read_fold(ivgaze, 2)
+    assert read_fold(ivgaze, 2, zones=123).zone[0] == 122
+    with pytest.raises(InputError, match="line 2: zone is '122'; it should be from 0 to 99, as there are 100 zones"):
+        read_fold(ivgaze, 2, zones=100)
     path.write_text("\n".join(path.read_text().splitlines()[:3]))
     with pytest.raises(InputError, match=r"has 3 labels, .* 2; they must agree"):
         read_fold(ivgaze, 2)
@@ -104,6 +131,21 @@ def test_zones_and_numbers_of_lines(ivgaze: Path) -> None:
         read_fold(ivgaze, 1)
     with pytest.raises(InputError, match="fold is 4"):
         read_fold(ivgaze, 4)
+
+
+@pytest.mark.parametrize("bits", [10, 12, 14, 16])
+def test_infrared_faces_are_as_bright_as_in_prediction(bits: int, tmp_path: Path) -> None:
+    """What 10, 12 or 14 bits hold of 16 is all of the range, for the reader of data sets and for the predictor."""
+    grey = np.random.default_rng(0).integers(0, 256, (40, 40, 1)).astype(np.uint8)
+    grey[0, 0] = 255
+    eight = np.repeat(grey, 3, axis=2)
+    deep = (eight.astype(np.uint32) * (2**bits - 1) // 255).astype(np.uint16)
+    write_image(tmp_path / "eight.png", Image(eight, grey=True))
+    write_image(tmp_path / "deep.png", Image(deep, grey=True))
+    read, expected = (read_face(tmp_path / f"{name}.png", size=None).int() for name in ("deep", "eight"))
+    assert (read - expected).abs().max() <= 1
+    predicted = torch.from_numpy(eight_bits(Image(deep))).permute(2, 0, 1)
+    assert torch.equal(read, predicted.int())
 
 
 def test_faces_of_other_kinds(tmp_path: Path) -> None:

@@ -8,14 +8,18 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
+from torch.utils._python_dispatch import TorchDispatchMode
 
 from gazedptr_gaze import GazeConfig, GazeDPTR, GazeDPTRV2, GazePTR, load_model
 from gazedptr_gaze.network.fast import for_inference
 from gazedptr_gaze.network.model import NETWORKS
 from gazedptr_gaze.network.packed_trunk import PackedTrunk, can_pack
 from gazedptr_gaze.network.positional_code import PositionalCode
+from gazedptr_gaze.network.projection import tri_plane_points
+from gazedptr_gaze.network.reference import as_reference
 from gazedptr_gaze.network.weights import AnyGaze
 from gazedptr_gaze.network.zone_branch import ZoneBranch
 from visioncore.errors import InputError
@@ -50,6 +54,66 @@ def test_batches_of_any_size(variant: str) -> None:
         none = network(*(tensor[:0] for tensor in given), auxiliary=True)
         assert none.gaze.shape == (0, 2)
         assert variant != "gazedptr_v2" or none.zone_logits.shape == (3, 0, 122)
+
+
+def mixed_faces(batch: int, dtype: torch.dtype) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+    """Return gazes, origins in mm on all sides of the camera, and inverse rotations, all different."""
+    draw = torch.Generator().manual_seed(3)
+    gaze = torch.rand(batch, 2, generator=draw, dtype=torch.float64) - 0.5
+    origin = torch.tensor([300.0, 200, 400]) * torch.randn(batch, 3, generator=draw, dtype=torch.float64)
+    to_camera = torch.linalg.qr(torch.randn(batch, 3, 3, generator=draw, dtype=torch.float64)).Q
+    return gaze.to(dtype), origin.to(dtype), to_camera.to(dtype)
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+def test_points_of_mixed_faces_are_those_of_each(dtype: torch.dtype) -> None:
+    """To the last bit, for the code's highest frequencies see it; and they lie on their rays and planes."""
+    gaze, origin, to_camera = mixed_faces(37, dtype)
+    points = tri_plane_points(gaze, origin, to_camera)
+    for face in range(37):
+        one = slice(face, face + 1)
+        assert torch.equal(tri_plane_points(gaze[one], origin[one], to_camera[one])[:, 0], points[:, face])
+    if dtype == torch.float64:
+        for face in range(37):
+            # not by the function's own formula: the ray by NumPy, and the distance by least squares
+            yaw, pitch = gaze[face].tolist()
+            ray = np.array([-np.cos(pitch) * np.sin(yaw), -np.sin(pitch), -np.cos(pitch) * np.cos(yaw)])
+            ray = to_camera[face].numpy() @ ray
+            start = origin[face].numpy()
+            for plane in range(3):
+                point = points[plane, face].numpy()
+                scale = np.abs(point).max() + np.abs(start).max()
+                assert abs(point[plane]) < 1e-12 * scale
+                along = (point - start) @ ray
+                np.testing.assert_allclose(start + along * ray, point, rtol=0, atol=1e-12 * scale)
+
+
+def test_rays_need_no_product_of_matrices() -> None:
+    """Such products may run in TF32 or bfloat16, and their sums may depend on the batch."""
+    with WithoutMatrixProducts():  # type: ignore[no-untyped-call]
+        tri_plane_points(*mixed_faces(3, torch.float32))
+
+
+class WithoutMatrixProducts(TorchDispatchMode):
+    """Refuses the operations that precision settings of matrix products apply to."""
+
+    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        assert func._schema.name.removeprefix("aten::") not in {"mm", "bmm", "matmul", "addmm", "baddbmm", "mv"}
+        return func(*args, **(kwargs or {}))
+
+
+@torch.no_grad()
+def test_zones_of_mixed_faces_are_those_of_each() -> None:
+    model = GazeDPTRV2(small("gazedptr_v2")).double().eval()
+    given = [tensor.double() for tensor in inputs("gazedptr_v2", 6)]
+    given[-1] = mixed_faces(6, torch.float64)[1] / 300
+    for network in (model, for_inference(model, torch.device("cpu"), torch.float64), as_reference(model)):
+        whole = network(*given)
+        for face in range(6):
+            alone = network(*(tensor[face : face + 1] for tensor in given))
+            torch.testing.assert_close(alone.gaze[0], whole.gaze[face], rtol=0, atol=1e-12)
+            torch.testing.assert_close(alone.points[:, 0], whole.points[:, face], rtol=1e-9, atol=1e-9)
+            torch.testing.assert_close(alone.zone_logits[:, 0], whole.zone_logits[:, face], rtol=0, atol=1e-3)
 
 
 @torch.no_grad()

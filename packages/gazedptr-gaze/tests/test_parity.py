@@ -11,7 +11,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from gazedptr_gaze import GazeDPTR, GazeDPTRV2, GazeOutput, GazePTR, load_published
+from gazedptr_gaze import GazeConfig, GazeDPTR, GazeDPTRV2, GazeOutput, GazePTR, load_published
 from gazedptr_gaze.network.fast import for_inference
 from gazedptr_gaze.network.losses import training_losses
 from gazedptr_gaze.network.model import GazeNetwork
@@ -215,6 +215,14 @@ def test_losses(variant: str, networks: Load, golden: Callable[[str], GoldenCase
             )
     assert all(parameter.grad is not None for parameter in model.parameters())
     model.zero_grad()
+
+
+def test_a_file_with_another_number_of_zones(tmp_path: Path) -> None:
+    model = GazeDPTRV2(GazeConfig("gazedptr_v2", zones=30))
+    torch.save(to_published(model), tmp_path / "theirs.pt")
+    for again in (load_published(tmp_path / "theirs.pt"), GazeDPTRV2.from_published(tmp_path / "theirs.pt")):
+        assert again.config.zones == 30
+        assert torch.equal(again.get_parameter("zones.heads.2.bias"), model.get_parameter("zones.heads.2.bias"))
 
 
 @pytest.mark.parametrize("variant", CLASSES)

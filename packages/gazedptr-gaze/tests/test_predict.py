@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from gazedptr_gaze import Camera, GazeOutput, Predictor
 from gazedptr_gaze.data.conventions import official_angles
 from gazedptr_gaze.data.head_pose import FACE, FACE_AND_NOSE, FIVE_POINTS, HeadPose, head_pose
+from gazedptr_gaze.data.ivgaze import read_face
 from gazedptr_gaze.data.normalisation import normalise
 from gazedptr_gaze.data.rotations import to_matrices
 from gazedptr_gaze.data.zones import COARSE_ZONES, coarse_of_fine
@@ -214,6 +215,19 @@ def test_a_face_behind_the_camera_is_left_out(person: Any, people: Any, looker: 
         assert "a face is left out: no head pose has the face before the camera" in result.notes[0]
 
 
+def test_what_a_finder_of_the_users_own_returns(person: Any, looker: Any) -> None:
+    for found, told in (
+        ([1], "the face finder returned a list with int; it must be a list of Face"),
+        (np.zeros((6, 2)), "the face finder returned ndarray; it must be a list of Face"),
+        (None, "the face finder returned NoneType"),
+    ):
+        with pytest.raises(InputError, match=told):
+            looker(person, faces=lambda image, found=found: found)(person.photo())
+    face = Face(np.zeros((6, 3)), 1.0)
+    result = looker(person, faces=lambda image: [face])(person.photo())
+    assert "a face is left out: landmarks have shape (6, 3)" in result.notes[0]
+
+
 def test_other_points_of_a_face(person: Any, looker: Any) -> None:
     """Five points, or seven, give the pose that six do; the crop goes by the corners of eyes and mouth."""
     expected = looker(person)(person.photo())
@@ -293,6 +307,34 @@ def test_zones(person: Any, looker: Any) -> None:
     assert looker(person, "gazedptr")(photo).zones is None
 
 
+@pytest.mark.parametrize("count", [30, 200])
+def test_regions_are_those_of_the_published_zones_alone(
+    count: int, person: Any, tiny: Callable[..., Any], tmp_path: Path
+) -> None:
+    """Nobody says which region a zone of another cabin belongs to, so the zone is given and no region is made up."""
+    write_image(tmp_path / "a.png", Image(person.photo()))
+    found = set()
+    for zone in (1, 5, count - 1):
+        network = tiny("gazedptr_v2", zones=count)
+        with torch.no_grad():
+            network.zones.heads[1].bias[zone] += 1e3
+        predictor = Predictor(network, "cpu", camera=person.camera, faces=person.find, notify=lambda line: None)
+        result = predictor(tmp_path / "a.png")
+        assert result.zones is not None
+        assert result.zones.tolist() == [zone]
+        assert (result.regions, result.region_ids) == (None, None)
+        assert f"zone {zone}" in str(result)
+        result.save(tmp_path / "gaze.csv")
+        (record,) = read_records(tmp_path / "gaze.csv")
+        assert (record.zone, record.region) == (zone, None)
+        assert record.zone_probability == pytest.approx(1)
+        assert (
+            predictor.crops(result.crops, result.faces[0].original[None], [np.zeros(3)], result.origins).regions is None
+        )
+        found.add(record.zone)
+    assert len(found) == 3
+
+
 def test_calibration_and_cabin(
     run: Any, person: Any, looker: Any, tiny_weights: Path, tmp_path: Path, known_face: Any
 ) -> None:
@@ -348,16 +390,44 @@ def test_ready_crops(variant: str, person: Any, looker: Any, tmp_path: Path) -> 
     assert empty.gaze.shape == (0, 2)
 
 
+def test_crops_of_another_size_are_resized_as_in_training(person: Any, looker: Any, tmp_path: Path) -> None:
+    rng, told = np.random.default_rng(0), list[str]()
+    crops = rng.integers(0, 256, (2, 60, 60, 3)).astype(np.uint8)
+    predictor = looker(person, "gazedptr", notify=told.append)
+    read = []
+    for number, crop in enumerate(crops):
+        write_image(tmp_path / f"{number}.png", Image(crop))
+        read.append(read_face(tmp_path / f"{number}.png", 32).permute(1, 2, 0).numpy()[..., ::-1])
+    ready = np.stack(read)
+    expected = predictor.crops(ready, ready, np.zeros((2, 3)))
+    assert told == []
+    for _ in range(2):
+        found = predictor.crops(crops, ready, np.zeros((2, 3)))
+    np.testing.assert_array_equal(found.gaze, expected.gaze)
+    assert told == ["normalised crops of 60x60 pixels are resized to 32x32, for which the network was trained"]
+
+
 def test_crops_that_will_not_do(person: Any, looker: Any) -> None:
     crops = np.zeros((2, 32, 32, 3), np.uint8)
-    single, dual = looker(person), looker(person, "gazedptr")
+    single, dual, zoned = (looker(person, variant) for variant in ("gazeptr", "gazedptr", "gazedptr_v2"))
     assert single.crops(crops).vectors is None
     for call, told in (
         (lambda: single.crops(crops[0]), r"normalised is \(32, 32, 3\) uint8; it must be \(B, S, S, 3\)"),
         (lambda: single.crops(crops / 255), "float64; it must be"),
         (lambda: single.crops(crops, rotations=np.zeros((3, 3))), r"rotations have shape \(3, 3\)"),
         (lambda: dual.crops(crops), "GazeDPTR needs original crops and rotations"),
-        (lambda: dual.crops(crops, crops[:1], np.zeros((2, 3))), r"hold \[2, 1\] images"),
+        (
+            lambda: dual.crops(crops, crops[:1], np.zeros((2, 3))),
+            "original holds 1 images, normalised 2; give as",
+        ),
+        (lambda: single.crops(crops[:, :20]), r"normalised is \(2, 20, 32, 3\) uint8; it must be \(B, S, S, 3\)"),
+        (lambda: single.crops(crops[:, :0, :0]), r"normalised is \(2, 0, 0, 3\) uint8"),
+        (lambda: dual.crops(crops, crops[:, 2:], np.zeros((2, 3))), r"original is \(2, 30, 32, 3\) uint8"),
+        (lambda: single.crops(crops, rotations=[[0, 0, 0], [0, np.nan, 0]]), "rotation 1 is no rotation"),
+        (lambda: single.crops(crops, rotations=[np.eye(3), np.diag([1, 1, -1])]), "rotation 1 is no rotation"),
+        (lambda: single.crops(crops, rotations=[2 * np.eye(3), np.eye(3)]), "rotation 0 is no rotation"),
+        (lambda: zoned.crops(crops, crops, np.zeros((2, 3)), np.zeros(3)), r"origins have shape \(3,\)"),
+        (lambda: zoned.crops(crops, crops, np.zeros((2, 3)), np.full((2, 3), np.inf)), r"must be \(2, 3\), finite"),
     ):
         with pytest.raises(InputError, match=told):
             call()  # type: ignore[no-untyped-call]
@@ -422,6 +492,7 @@ def test_no_face_is_told_and_written(run: Any, person: Any, tiny_weights: Path, 
     (tmp_path / "landmarks.json").write_text("{}")
     words = ("predict", tmp_path / "a.png", "--weights", tiny_weights, "--out", tmp_path / "out", "--camera", CAMERA)
     code, _, complaints = run(*words, "--faces", tmp_path / "landmarks.json")
-    assert (code, complaints) == (0, f"{tmp_path / 'a.png'}: no face found\n")
+    told = f"{tmp_path / 'a.png'}: no face found; {tmp_path / 'landmarks.json'} has no landmarks under its name\n"
+    assert (code, complaints) == (0, told)
     (record,) = read_records(tmp_path / "out" / "a.csv")
     assert record.face == -1

@@ -15,7 +15,7 @@ import torch
 
 from gazedptr_gaze import GazePTR
 from gazedptr_gaze.data.conventions import gazehub_angles, official_angles
-from gazedptr_gaze.data.procedural_drivers import procedural_folds
+from gazedptr_gaze.data.procedural_drivers import procedural_drivers
 from gazedptr_gaze.inference.records import FrameGaze, write_records
 from gazedptr_gaze.network.published import to_published
 from visioncore.images import Image, read_image, write_image
@@ -39,7 +39,7 @@ class TestReadme(ReadmeExamples):
         landmarks = {"driver.png": np.asarray(self.person.face.landmarks).tolist()}
         (folder / "landmarks.json").write_text(json.dumps(landmarks))
         shutil.copy(PACKAGE / "tests" / "data" / "camera.yml", folder / "camera.yml")
-        shutil.copytree(procedural_folds(64)[0].folder, folder / "IVGaze")
+        shutil.copytree(procedural_drivers(64), folder / "IVGaze")
         forward: dict[str, Any] = {"yaw": 0.0, "pitch": 0.0, "vector": (0.0, 0.0, -1.0), "zone": 71, "region": 2}
         write_records(folder / "drive.csv", [FrameGaze("drive.mp4", n, n / 30, 0, **forward) for n in range(60)])
         torch.manual_seed(0)

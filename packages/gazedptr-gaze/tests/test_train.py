@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ from gazedptr_gaze import GazeDPTR, GazeDPTRV2, load_model
 from gazedptr_gaze.data.augmentation import Augmentation
 from gazedptr_gaze.data.faces import FaceSamples, network_inputs
 from gazedptr_gaze.data.ivgaze import read_fold
+from gazedptr_gaze.data.zones import coarse_of_fine
 from gazedptr_gaze.evaluation.angular import angular_error
 from gazedptr_gaze.evaluation.zones import coarse_accuracy, confusion, fine_accuracy
 from gazedptr_gaze.network.config import GazeConfig
@@ -70,7 +72,7 @@ def test_what_is_trained_on_and_held_out(
     assert given["config"].steps == 5
     # the samples of step 4 begin with number 32, of the third epoch
     assert given["learning_rate"](4) == pytest.approx(2e-3 * 3 / 5)
-    monkeypatch.setattr(trainer, "validate", lambda _, samples, __: samples.names)
+    monkeypatch.setattr(trainer, "validate", lambda _, samples, *__: samples.names)
     assert given["validate"](given["model"]) == [*read_fold(drivers, 2).names]
 
     trainer.train("demo", drivers, tmp_path / "run", overrides={**FIELDS, "loop.steps": "4"}, say=said.append)
@@ -101,9 +103,52 @@ def test_validation(drivers: Path) -> None:
         expected[f"coarse zone head {head}"] = coarse_accuracy(confusion(zone, truth))
     assert expected["zone head 3"] > 0
     with torch.no_grad():
-        assert trainer.validate(network, samples, config) == pytest.approx(expected, rel=1e-5)
+        coarse = coarse_of_fine()
+        assert trainer.validate(network, samples, config, coarse) == pytest.approx(expected, rel=1e-5)
         samples.labels["zone"] = torch.zeros(6, dtype=torch.int64)
-        assert "coarse zone head 1" not in trainer.validate(network, samples, config)
+        assert "coarse zone head 1" not in trainer.validate(network, samples, config, coarse)
+
+
+def test_another_number_of_zones(
+    drivers: Path, tmp_path: Path, instead_of_fit: Callable[[object], dict[str, Any]]
+) -> None:
+    """Regions in validation are those of the data's own map, and there are none without one."""
+    given, fields = instead_of_fit(trainer), {**FIELDS, "model.variant": "gazedptr_v2", "model.zones": "200"}
+    change_zones(drivers, lambda zone: zone + 70)
+    trainer.train("demo", drivers, tmp_path / "run", overrides=fields)
+    assert given["model"].zones.heads[0].out_features == 200
+    values = given["validate"](given["model"].eval())
+    assert {"zone head 1", "zone head 2", "zone head 3"} < values.keys()
+    assert not [name for name in values if name.startswith("coarse")]
+
+    (drivers / "class.label").write_text("".join(f"{zone} a 1\n" for zone in range(200)))
+    trainer.train("demo", drivers, tmp_path / "run", overrides=fields)
+    # all zones are of one region
+    assert given["validate"](given["model"].eval())["coarse zone head 2"] == 1
+    (drivers / "class.label").write_text("".join(f"{zone} a 1\n" for zone in range(199)))
+    with pytest.raises(InputError, match=r"class\.label: 199 fine zones, but the network has 200"):
+        trainer.train("demo", drivers, tmp_path / "run", overrides=fields)
+    # a network that learns no zones takes what the data have
+    trainer.train("demo", drivers, tmp_path / "run", overrides=FIELDS)
+
+
+def test_zones_of_the_samples_for_validation(drivers: Path, tmp_path: Path) -> None:
+    change_zones(drivers, lambda zone: zone % 60)
+    other = Path(shutil.copytree(drivers, tmp_path / "other"))
+    change_zones(other, lambda zone: zone + 60)
+    fields = {**FIELDS, "model.variant": "gazedptr_v2", "model.zones": "60"}
+    with pytest.raises(InputError, match=rf"{other}.*train1\.txt, line 2: zone is '\d+'; it should be from 0 to 59"):
+        trainer.train("demo", drivers, tmp_path / "run", validation=other, overrides=fields)
+    assert not (tmp_path / "run").exists()
+
+
+def change_zones(folder: Path, change: Callable[[int], int]) -> None:
+    """Change all zones in the labels of a data set."""
+    for path in folder.glob("*/label_class/*.txt"):
+        header, *lines = path.read_text().splitlines()
+        words = [line.split(" ") for line in lines]
+        changed = (" ".join([*each[:3], str(change(int(each[3]))), *each[4:]]) for each in words)
+        path.write_text("\n".join([header, *changed]) + "\n")
 
 
 def test_rendered_drivers_where_there_is_no_data(
@@ -138,6 +183,13 @@ def test_trunks_that_start_from_imagenet(
         trainer.initial_network(config.model, imagenet=tmp_path / "resnet18.pth")
 
 
+def test_weights_of_another_variant(saved: Callable[[Any], Path]) -> None:
+    config = load_recipe(trainer.TrainConfig, "gazedptr_gaze", "demo", FIELDS)
+    weights = saved(NETWORKS["gazeptr"](replace(config.model, variant="gazeptr")))
+    with pytest.raises(InputError, match=r"holds gazeptr, but the recipe is of gazedptr; --set\.model"):
+        trainer.initial_network(config.model, weights)
+
+
 def test_a_run_that_starts_from_weights(saved: Callable[[Any], Path]) -> None:
     config = load_recipe(trainer.TrainConfig, "gazedptr_gaze", "demo", FIELDS)
     weights = saved(GazeDPTR(config.model))
@@ -153,7 +205,10 @@ def test_a_run_that_starts_from_weights(saved: Callable[[Any], Path]) -> None:
         ({"augmentation.flip": "1.5"}, "augmentation.flip is 1.5; it must be from 0 to 1"),
         ({"augmentation.contrast": "1"}, "augmentation.contrast is 1.0; it must be from 0 to below 1"),
         ({"augmentation.flip": "0.5", "model.variant": "gazedptr_v2"}, "it must be 0 for gazedptr_v2"),
-        ({"model.variant": "gazedptr_v2", "model.zones": "5"}, r"model.zones is 5, but .* has samples of zone \d+"),
+        (
+            {"model.variant": "gazedptr_v2", "model.zones": "5"},
+            r"train1\.txt, line \d: zone is '\d+'; it should be from 0 to 4, as there are 5 zones",
+        ),
     ],
 )
 def test_fields_that_are_wrong(drivers: Path, tmp_path: Path, overrides: dict[str, str], told: str) -> None:

@@ -289,6 +289,11 @@ def test_plots(tmp_path: Path) -> None:
     assert len(np.asarray(pitch)) == 7
     assert [label.get_text() for label in lower.get_yticklabels()] == list(seconds)
     assert (tmp_path / "a.png").stat().st_size > 0
+    own = [replace(each, cabin_zone=None if each.region is None else f"own {each.region}") for each in records]
+    assert list(zone_seconds(own)) == ["own 2", "own 7", "no face"]
+    np.testing.assert_allclose(list(zone_seconds(own).values()), list(seconds.values()))
+    # weights without zones name none, but a cabin does
+    assert list(zone_seconds([replace(each, zone=None, region=None) for each in own])) == ["own 2", "own 7", "no face"]
     assert zone_seconds([FrameGaze("a", 0, 0.0)]) == {}
     assert len(plot_gaze([FrameGaze("a", 0, 0.0)]).axes) == 1
 

@@ -118,7 +118,8 @@ def test_lists_of_osie(tmp_path: Path) -> None:
 
 def test_lists_of_coco(tmp_path: Path) -> None:
     entries = [{**COCO, "subject": number} for number in (1, 2, 3)]
-    data = read_scanpaths(written(tmp_path / "f.json", entries))
+    with pytest.warns(UserWarning, match=r"f\.json: 3 of 6 fixations lie outside their image; they count as on its"):
+        data = read_scanpaths(written(tmp_path / "f.json", entries))
     assert (data.name, data.first_pixel) == ("coco-search18", 0)
     assert [trial.observer for trial in data.trials] == [0, 1, 2]  # the list counts from 1
     trial = data.part("validation")[0]

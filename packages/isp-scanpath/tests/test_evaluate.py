@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -128,6 +129,20 @@ def test_seeds_spread(tmp_path: Path) -> None:
         evaluate(data, guess, FRAME, made_by="chance", seeds=())
     with pytest.raises(InputError, match=r"3 scanpaths were predicted for 4 trials"):
         evaluate(data, lambda trials, seed: guess(trials[1:], seed), FRAME, made_by="chance")
+
+
+def test_scanpaths_of_one_fixation() -> None:
+    data = data_of(random_paths(11, [1, 1, 4, 1]), observers=2)
+    for pad in ("all", "multimatch"):
+        found = evaluate(data, lambda trials, _: Scanpaths.of(random_paths(0, [1] * 4)), FRAME, made_by="one", pad=pad)  # type: ignore[arg-type]
+        assert all(np.isfinite(values).all() for values in found.values.values())
+
+
+def test_empty_test_split() -> None:
+    data = data_of(random_paths(12, [5, 6]), observers=2)
+    other = replace(data, trials=tuple(replace(trial, split="train") for trial in data.trials))
+    with pytest.raises(InputError, match=r"mine\.csv: the test split is empty \(scanpaths: 2 train\)"):
+        evaluate(other, lambda trials, _: other.scaled(trials, FRAME), FRAME, made_by="nobody")
 
 
 def test_people_agree_over_all_ordered_pairs() -> None:

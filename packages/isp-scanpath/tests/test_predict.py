@@ -11,7 +11,7 @@ import torch
 
 from isp_scanpath import ISP, ChenLSTMISP, GazeformerISP, Predictor, Result, load_model, read_scanpaths
 from isp_scanpath.data.preparation import prepare
-from isp_scanpath.inference.predictor import predict_files
+from isp_scanpath.inference.files import predict_files
 from isp_scanpath.inference.sampling import decode, draw, likeliest
 from isp_scanpath.network.actions import Actions
 from isp_scanpath.network.fast import for_inference

@@ -145,6 +145,29 @@ def test_weight_decay_makes_it_adamw(tmp_path: Path) -> None:
     torch.testing.assert_close(decayed.linear.weight, expected)
 
 
+@pytest.mark.parametrize(("decoupled", "optimizer"), [(True, torch.optim.AdamW), (False, torch.optim.Adam)])
+def test_weight_decay_beside_the_update_or_in_the_gradient(
+    tmp_path: Path, decoupled: bool, optimizer: type[torch.optim.Adam]
+) -> None:
+    """The weights are those of PyTorch's optimizer, step by step, with its epsilon."""
+    loss, found, expected = tiny.Terms(), tiny.network(), tiny.network()
+    batches: list[Any] = []
+
+    def recorded(model: nn.Module, batch: Any) -> Any:
+        batches.append(batch)
+        return loss(model, batch)
+
+    options = {"decoupled_decay": decoupled, "weight_decay": 0.3, "epsilon": 0.1, "learning_rate": 0.02}
+    train(tmp_path, found, recorded, steps=4, schedule=lambda _: 0.02, **options)
+    stepper = optimizer(expected.parameters(), lr=0.02, eps=0.1, weight_decay=0.3)
+    for batch in batches[:4]:
+        stepper.zero_grad()
+        sum(loss(expected, batch).values()).backward()
+        stepper.step()
+    assert not torch.equal(expected.linear.weight, tiny.network().linear.weight)
+    torch.testing.assert_close(found.linear.weight, expected.linear.weight)
+
+
 def test_only_the_given_parameters_are_trained(tmp_path: Path) -> None:
     model, first = tiny.network(), tiny.network()
     model.linear.bias.requires_grad_(False)

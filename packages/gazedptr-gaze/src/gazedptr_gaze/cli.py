@@ -231,6 +231,8 @@ def calibrate(records: RecordFiles, targets: Path, out: Path = Path("out/bias.js
     bias.save(out)
     say(f"bias of {bias.points} points, {bias.outliers} of them outliers: {bias}")
     say(f"mean error {bias.error_before:.2f} degrees before, {bias.error_after:.2f} after, on points left out")
+    if bias.error_after >= bias.error_before:
+        complain("the bias does not help on points left out; are yaw and pitch, frames and targets the right ones?")
     say(f"calibration: {out}")
 
 

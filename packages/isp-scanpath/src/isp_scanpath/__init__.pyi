@@ -1,4 +1,5 @@
 from .data.datasets import read_scanpaths as read_scanpaths
+from .data.observer_vectors import ObserverVectors as ObserverVectors
 from .inference.predictor import Predictor as Predictor
 from .inference.result import Result as Result
 from .method import __version__ as __version__
@@ -10,3 +11,5 @@ from .network.model import ChenLSTMISP as ChenLSTMISP
 from .network.model import GazeformerISP as GazeformerISP
 from .network.weights import load_model as load_model
 from .network.weights import load_published as load_published
+from .training.adaptation import adapt as adapt
+from .training.adaptation import adapt_observers as adapt_observers

@@ -14,6 +14,7 @@ from visioncore.commands import options
 from visioncore.commands.evaluation import check_one_given
 from visioncore.commands.shared import program, shared_commands
 from visioncore.commands.training import run_training
+from visioncore.errors import InputError
 from visioncore.files import writable_folder
 
 from .method import METHOD
@@ -23,7 +24,12 @@ if TYPE_CHECKING:
 
 demo, convert, export, bench, info, weights = shared_commands(METHOD)
 
-Observers = Annotated[tuple[str, ...], arg(help="indices of observers from 0, or mean; default: all")]
+Observers = Annotated[
+    tuple[str, ...], arg(help="indices of observers from 0, mean, or a file that adapt wrote; default: all")
+]
+ObserverFile = Annotated[str, arg(help="a file of observers that adapt wrote; default: those that the network learnt")]
+Features = Annotated[str, arg(help="the folder of stored features, for a Gazeformer")]
+Texts = Annotated[str, arg(help="an npz file with the embedding of each task, for a Gazeformer")]
 Images = Annotated[str, arg(help="the folder of images; that of OSIE is found beside its scanpaths")]
 ObserverBatch = Annotated[int, arg(help="observers on the device at a time")]
 
@@ -48,6 +54,9 @@ def predict(
     task: str = "",
     suffix: Literal[".json", ".csv"] = ".json",
     figure: bool = True,
+    animation: Literal["none", "gif", "mp4"] = "none",
+    probabilities: bool = False,
+    reference: str = "",
     overwrite: options.Overwrite = False,
     **sampling: Unpack[Sampling],
 ) -> Summary:
@@ -60,18 +69,33 @@ def predict(
         task: target category, for weights of COCO-Search18.
         suffix: format of the scanpaths.
         figure: draw them over the image as well.
+        animation: let them run over the image as well, in their own time.
+        probabilities: also write where each observer looks at each step, as an npz file.
+        reference: recorded scanpaths, as for train, drawn beside those of images of the same name.
     """
-    from .inference.predictor import Predictor, predict_files
+    from .data.datasets import read_scanpaths
+    from .data.observer_vectors import ObserverVectors
+    from .inference.files import predict_files
+    from .inference.predictor import Predictor
 
+    files = [name for name in observers if name.endswith(".json")]
+    if len(files) > 1:
+        raise InputError(f"observers are in {len(files)} files ({', '.join(files)}); give one")
+    vectors = ObserverVectors.load(files[0]) if files else None
+    recorded = read_scanpaths(reference) if reference else None
     predictor = Predictor(weights, **sampling, notify=complain)
     summary = predict_files(
         inputs,
         predictor,
         out,
-        observers=observers or None,
+        observers=[name for name in observers if name not in files] or None,
         task=task,
         suffix=suffix,
+        vectors=vectors,
         figure=figure,
+        animation="" if animation == "none" else f".{animation}",
+        probabilities=probabilities,
+        reference=recorded,
         overwrite=overwrite,
         say=complain,
     )
@@ -85,8 +109,8 @@ def train(
     overrides: Mapping[str, str],
     data: str = "",
     images: Images = "",
-    features: str = "",
-    texts: str = "",
+    features: Features = "",
+    texts: Texts = "",
     imagenet: str = "",
     **start: Unpack[options.Training],
 ) -> int:
@@ -97,8 +121,6 @@ def train(
         out: folder of the run; out/best holds the weights.
         data: scanpaths: OSIE's fixations.mat or its folder, a JSON list of the authors' preparation, or a CSV file;
             without it synthetic ones are made, to try it out.
-        features: the folder of stored features, for a Gazeformer.
-        texts: an npz file with the embedding of each task, for a Gazeformer.
         imagenet: start the backbone of a ChenLSTM from torchvision's ResNet-50, a file or a name of weights list.
     """
     from .training import trainer
@@ -157,8 +179,9 @@ def evaluate(
     protocols: tuple[Literal["published", "sound"], ...] = ("published", "sound"),
     out: options.Tables = Path("out/evaluation"),
     images: Images = "",
-    features: str = "",
-    texts: str = "",
+    features: Features = "",
+    texts: Texts = "",
+    observers: ObserverFile = "",
     split: Literal["train", "validation", "test"] = "test",
     seeds: Annotated[int, arg(help="how often scanpaths are sampled, from the seeds 0, 1, ...")] = 10,
     device: options.Device = "auto",
@@ -173,8 +196,6 @@ def evaluate(
     Args:
         data: scanpaths with a split, as for train.
         protocols: published lengthens short scanpaths as the authors' scripts do; sound measures them as they are.
-        features: the folder of stored features, for a Gazeformer.
-        texts: an npz file with the embedding of each task, for a Gazeformer.
         split: the part of the data.
     """
     from visioncore.report import print_table
@@ -191,6 +212,7 @@ def evaluate(
         images=images or None,
         features=features or None,
         texts=texts or None,
+        observers=observers or None,
         split=split,
         seeds=seeds,
         device=device,
@@ -204,7 +226,94 @@ def evaluate(
     say(f"tables: {out}")
 
 
-COMMANDS, main = program(METHOD, demo, predict, train, features, evaluate, convert, export, bench, info, weights)
+def adapt(
+    data: Path,
+    weights: options.Weights,
+    out: Annotated[Path, arg(help="the JSON file of observers")],
+    observers: Annotated[tuple[str, ...], arg(help="their names in the data; default: all")] = (),
+    scanpaths: Annotated[int, arg(help="of an observer, the first by the name of the image; 0 for all")] = 0,
+    images: Images = "",
+    features: Features = "",
+    texts: Texts = "",
+    steps: Annotated[int, arg(help="of Adam, each over all scanpaths of an observer")] = 50,
+    learning_rate: float = 0.05,
+    device: options.Device = "auto",
+) -> None:
+    """Fit a vector to a few scanpaths of each new observer; the network stays as it is.
+
+    Predict, evaluate and observers take the file. Where the data has splits, the training split alone is seen.
+
+    Args:
+        data: scanpaths of the observers, as for train.
+    """
+    from visioncore.devices import resolve_device
+
+    from .data.datasets import read_scanpaths
+    from .data.inputs import inputs_for
+    from .network.weights import load_model
+    from .training.adaptation import adapt_observers
+
+    if out.suffix != ".json":
+        raise InputError(f"{out}: observers are written as .json")
+    known = read_scanpaths(data, images or None)
+    model = load_model(weights).to(resolve_device(device))
+    inputs = inputs_for(model.config, known, features or None, texts or None)
+    found = adapt_observers(
+        model, known, inputs, observers=observers, most=scanpaths, steps=steps, learning_rate=learning_rate
+    )
+    found.save(out)
+    say(f"{len(found.names)} observers, from {min(found.scanpaths)} to {max(found.scanpaths)} scanpaths each: {out}")
+
+
+def observers(
+    weights: options.Weights,
+    observers: ObserverFile = "",
+    data: str = "",
+    images: Images = "",
+    features: Features = "",
+    texts: Texts = "",
+    split: Literal["train", "validation", "test"] = "test",
+    out: options.Tables = Path("out/observers"),
+    device: options.Device = "auto",
+) -> None:
+    """Show where the observers' vectors lie, and by what they and their groups are told apart, in a figure and a table.
+
+    The group of each is judged by all others, from the vectors; with images or features also from the scanpaths, by
+    their likelihood under each observer, which tells observers as well.
+
+    Args:
+        data: scanpaths of the observers, as for train, with their names and groups.
+        split: the part of the data that observers are told by.
+    """
+    from visioncore.devices import resolve_device
+    from visioncore.report import print_table
+
+    from .data.datasets import read_scanpaths
+    from .data.inputs import inputs_for
+    from .data.observer_vectors import ObserverVectors
+    from .evaluation.observers import study_observers
+    from .network.weights import load_model
+
+    writable_folder(out)
+    known = read_scanpaths(data, images or None) if data else None
+    model = load_model(weights).to(resolve_device(device))
+    if observers:
+        of = ObserverVectors.load(observers)
+    else:
+        of = ObserverVectors.of_network(model, known.observers if known else (), known.groups if known else ())
+    there = known is not None and (known.images is not None or features)
+    inputs = inputs_for(model.config, known, features or None, texts or None) if known and there else None
+    study = study_observers(model, of, known, inputs, split=split)
+    study.save(out)
+    print_table(study.table(), title=f"observers of {observers or weights}")
+    for what, found in study.report().items():
+        say(f"{what}: {found:.3g}" if isinstance(found, float) else f"{what}: {found}")
+    say(f"figure and tables: {out}")
+
+
+COMMANDS, main = program(
+    METHOD, demo, predict, train, adapt, features, evaluate, observers, convert, export, bench, info, weights
+)
 
 if __name__ == "__main__":
     sys.exit(main())

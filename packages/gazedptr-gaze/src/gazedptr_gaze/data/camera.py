@@ -11,10 +11,13 @@ from typing import Any
 
 import numpy as np
 import yaml
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 
+from visioncore.configs import shown
 from visioncore.errors import InputError
 from visioncore.extras import require
+
+from .texts import read_utf8
 
 Array = NDArray[np.float64]
 
@@ -23,6 +26,10 @@ DISTORTION_NAMES = ("distortion_coefficients", "dist_coeffs", "distCoeffs", "Dis
 WIDTH_NAMES, HEIGHT_NAMES = ("image_width", "image_Width", "width"), ("image_height", "image_Height", "height")
 DISTORTION_LENGTHS = (0, 4, 5, 8, 12, 14)
 """Numbers of coefficients in OpenCV's model."""
+FIELD_OF_VIEW = 60.0
+"""Degrees that an unknown camera is taken to see."""
+SHORTEST = 0.1
+"""Of focal lengths over the width of an image: 157 degrees are seen then, more than this model of a lens is for."""
 
 
 @dataclass(frozen=True)
@@ -55,9 +62,9 @@ class Camera:
             )
 
     @classmethod
-    def guess(cls, width: int, height: int, field_of_view: float = 60.0) -> Camera:
-        """Return a camera without distortion that sees ``field_of_view`` degrees across the longer side: a guess."""
-        focal = max(width, height) / 2 / math.tan(math.radians(field_of_view) / 2)
+    def guess(cls, width: int, height: int) -> Camera:
+        """Return a camera without distortion that sees `FIELD_OF_VIEW` degrees across the longer side: a guess."""
+        focal = max(width, height) / 2 / math.tan(math.radians(FIELD_OF_VIEW) / 2)
         matrix = np.array([[focal, 0, width / 2], [0, focal, height / 2], [0, 0, 1]])
         return cls(matrix, np.zeros(0), (width, height))
 
@@ -65,11 +72,15 @@ class Camera:
         """Validate that an image is of the size that the camera was calibrated on.
 
         Raises:
-            InputError: if it is not, or the principal point lies outside of it.
+            InputError: if it is not, the principal point lies outside of it, or the focal length is far too short.
         """
         if self.size is not None and self.size != (width, height):
             known = "x".join(map(str, self.size))
             raise InputError(f"{where}: the image is {width}x{height}, but the camera was calibrated on {known}")
+        focal = float(self.matrix[0, 0])
+        if focal < SHORTEST * width:
+            told = f"{where}: the focal length is {focal:g} pixels, of an image {width} wide"
+            raise InputError(f"{told}; no lens sees so much: the camera matrix must be in pixels")
         x, y = self.matrix[:2, 2]
         if not (0 <= x <= width and 0 <= y <= height):
             raise InputError(
@@ -96,15 +107,6 @@ class Camera:
         scaled.check_size(width, height, where)
         return scaled
 
-    def undistort_points(self, points: ArrayLike) -> Array:
-        """Return the pixels (N, 2) where a camera without distortion would see what this one sees at ``points``."""
-        points = np.asarray(points, dtype=np.float64)
-        if not self.distortion.any():
-            return points
-        cv2 = require("cv2", "images")
-        undistorted: Array = cv2.undistortPoints(points[:, None], self.matrix, self.distortion, P=self.matrix)[:, 0]
-        return undistorted
-
     def undistort(self, image: NDArray[Any]) -> NDArray[Any]:
         """Return an image (H, W, C) as a camera without distortion would see it."""
         if not self.distortion.any():
@@ -130,10 +132,7 @@ def read_camera(path: str | Path) -> Camera:
         InputError: if the file cannot be read or holds no camera.
     """
     path = Path(path)
-    try:
-        text = path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise InputError(f"{path}: cannot be read ({error})") from error
+    text = read_utf8(path)
     try:
         # OpenCV's first line, %YAML:1.0, is not YAML's own %YAML 1.0.
         found = json.loads(text) if path.suffix == ".json" else yaml.load(text.replace("%YAML:1.0", "", 1), _Loader)
@@ -148,12 +147,24 @@ def read_camera(path: str | Path) -> Camera:
     if matrix is None:
         raise InputError(f"{path}: no camera matrix; it should stand under {MATRIX_NAMES[0]}")
     distortion = _array(found, DISTORTION_NAMES, path)
-    width, height = (next((found[n] for n in names if n in found), None) for names in (WIDTH_NAMES, HEIGHT_NAMES))
-    size = (width, height) if isinstance(width, int) and isinstance(height, int) else None
     try:
-        return Camera(matrix, np.zeros(0) if distortion is None else distortion.ravel(), size)
+        return Camera(matrix, np.zeros(0) if distortion is None else distortion.ravel(), _size(found))
     except InputError as error:
         raise InputError(f"{path}: {error}") from error
+
+
+def _size(found: Mapping[str, Any]) -> tuple[int, int] | None:
+    """Return width and height; None if the file does not say."""
+    width, height = (next((n for n in names if n in found), None) for names in (WIDTH_NAMES, HEIGHT_NAMES))
+    if width is None and height is None:
+        return None
+    if width is None or height is None:
+        raise InputError(f"{width or height} without a {'height' if width else 'width'}; there should be both or none")
+    for name in (width, height):
+        value = found[name]
+        if isinstance(value, bool) or not isinstance(value, (int, float)) or not 1 <= value < 1e9 or value % 1:
+            raise InputError(f"{name} is {shown(value)}; it should be a whole number of pixels")
+    return int(found[width]), int(found[height])
 
 
 def _array(found: Mapping[str, Any], names: tuple[str, ...], path: Path) -> Array | None:

@@ -39,7 +39,7 @@ class FaceSamples:
         variant: the network, of which it depends which faces are read.
         size: side S of the images in pixels; those of another size are resized.
         augmentation: of training samples.
-        say: told, in one line, when images are resized.
+        say: told, in a line for each of the two trees, when the first image is of another size and so resized.
 
     Raises:
         InputError: if an image is missing, or one that is kept is no image.
@@ -66,9 +66,10 @@ class FaceSamples:
         paths = [path for of_face in self.paths.values() for path in of_face]
         if missing := [str(path) for path in paths if not path.is_file()]:
             raise InputError(f"{len(missing)} of {len(paths)} images are missing: {some(missing)}")
-        width, height = image_size(paths[0])
-        if (width, height) != (size, size):
-            say(f"{paths[0]}: {width}x{height} pixels; images are resized to {size}x{size}")
+        for first, *_ in self.paths.values():
+            height, width = image_size(first)
+            if (width, height) != (size, size):
+                say(f"{first}: {width}x{height} pixels; such images are resized to {size}x{size}")
         self.kept: dict[str, Tensor] = {}
         if len(paths) * 3 * size**2 <= KEPT_BYTES:
             self.kept = {face: torch.stack([*map(self._read, of_face)]) for face, of_face in self.paths.items()}

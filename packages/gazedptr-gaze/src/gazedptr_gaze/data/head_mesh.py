@@ -11,20 +11,10 @@ from numpy.typing import NDArray
 
 from visioncore.errors import InputError
 
-__all__ = ["LANDMARKS", "SKIN", "Eye", "Head", "procedural_head", "read_ict_heads"]
+__all__ = ["SKIN", "Eye", "Head", "procedural_head", "read_ict_heads"]
 
 Floats = NDArray[np.floating]
 Ints = NDArray[np.integer]
-
-LANDMARKS = (
-    "right_eye_outer",
-    "right_eye_inner",
-    "left_eye_inner",
-    "left_eye_outer",
-    "mouth_right",
-    "mouth_left",
-)
-"""Corners of the eyes and of the mouth; right and left are the person's own."""
 
 SKIN, HAIR, LIPS, BROWS, EYEBALL = range(5)
 """Materials of triangles."""
@@ -58,7 +48,7 @@ class Head:
     eyes: tuple[Eye, Eye]
     """The person's right and left eye."""
     landmarks: Ints
-    """(6,): vertices at `LANDMARKS`."""
+    """(6,): vertices at `head_pose.LANDMARKS`."""
     lids: Mapping[str, Floats] = field(default_factory=dict)
     """Offsets (V, 3) of vertices where the lids follow the eye fully: look_up, look_down, blink; those it knows."""
 
@@ -95,7 +85,7 @@ def read_ict_heads(folder: str | Path, *, scale: float = 1.0, rng: np.random.Gen
     return [_with_identity(rest, deltas, rng.normal(0, scale, len(deltas))) for _ in range(count)]
 
 
-# Vertices of the kit's face at `LANDMARKS`.
+# Vertices of the kit's face at `head_pose.LANDMARKS`.
 _ICT_LANDMARKS = (1507, 1528, 3742, 3721, 5708, 6213)
 _ICT_EYES = (slice(23021, 24591), slice(21451, 23021))
 # centimetres with y up and z out of the face -> millimetres in the frame of `Head`

@@ -10,13 +10,15 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from visioncore.configs import shown
 from visioncore.errors import InputError
-from visioncore.extras import require
-from visioncore.images import eight_bit, read_image
+from visioncore.images import read_image
 
 from .conventions import angle_between, official_angles
+from .pixels import eight_bits, resized
 from .rotations import to_matrices
-from .zones import FINE_ZONES
+from .texts import read_utf8
+from .zones import FINE_ZONES, MOST_DIGITS, zone_map
 
 FOLDS = (1, 2, 3)
 NORMALISED, ORIGINAL = "Norm", "Origin"
@@ -107,10 +109,15 @@ def label_file(folder: str | Path, number: int, tree: str = NORMALISED) -> Path:
     return Path(folder) / tree / "label_class" / f"train{number}.txt"
 
 
-def read_fold(folder: str | Path, number: int) -> Fold:
+def read_fold(folder: str | Path, number: int, zones: int | None = None) -> Fold:
     """Return the labels of one fold, ``label_class/train<number>.txt`` of both trees.
 
     The first line is a header, unless it is a label itself.
+
+    Args:
+        folder: of the data set.
+        number: of the fold, 1, 2 or 3.
+        zones: how many fine zones there are, such as a network's; by default those of ``class.label``, or else 122.
 
     Raises:
         InputError: if a file cannot be read, a line lacks a column or holds something else (file and line are named),
@@ -130,6 +137,9 @@ def read_fold(folder: str | Path, number: int) -> Fold:
             )
     if len(ours) != len(other):
         raise InputError(f"{paths[NORMALISED]} has {len(ours)} labels, {paths[ORIGINAL]} {len(other)}; they must agree")
+    if zones is None:
+        known = zone_map(folder)
+        zones = FINE_ZONES if known is None else len(known)
     vectors = {tree: _vectors(paths[tree], lines[tree], tree) for tree in lines}
     return Fold(
         folder,
@@ -139,7 +149,7 @@ def read_fold(folder: str | Path, number: int) -> Fold:
         vectors[ORIGINAL][1],
         to_matrices(vectors[NORMALISED][6]),
         vectors[ORIGINAL][5],
-        _zones(paths[NORMALISED], ours),
+        _zones(paths[NORMALISED], ours, zones),
         tuple(number for number, _ in ours),
         {tree: tuple(tuple(words) for _, words in lines[tree]) for tree in lines},
     )
@@ -150,10 +160,10 @@ Lines = list[tuple[int, list[str]]]
 
 def _label_lines(path: Path, tree: str) -> Lines:
     """Return the words of each label, with the number of its line."""
-    try:
-        text = path.read_text(encoding="utf-8").splitlines()
-    except (OSError, UnicodeDecodeError) as error:
-        raise InputError(f"{path}: cannot be read ({error})") from error
+    if not path.parent.is_dir():
+        told = f"{path.parent}: no such folder"
+        raise InputError(f"{told}; the folder of the data holds {NORMALISED} and {ORIGINAL}, each with label_class")
+    text = read_utf8(path).splitlines()
     found = [(number, line.split()) for number, line in enumerate(text, start=1) if line.strip()]
     if found and not (len(found[0][1]) > 1 and found[0][1][1].count(",") == 2):
         found = found[1:]
@@ -175,7 +185,7 @@ def _vectors(path: Path, lines: Lines, tree: str) -> dict[int, NDArray[np.float6
             except ValueError:
                 row = []
             if len(row) != 3 or not np.isfinite(row).all():
-                told = f"{path}, line {number}: {name} is {words[column]!r}"
+                told = f"{path}, line {number}: {name} is {shown(words[column])}"
                 raise InputError(f"{told}; it should be three numbers separated by commas")
             if column == 1 and not any(row):
                 raise InputError(f"{path}, line {number}: the gaze vector has length zero; it must point somewhere")
@@ -184,10 +194,12 @@ def _vectors(path: Path, lines: Lines, tree: str) -> dict[int, NDArray[np.float6
     return arrays
 
 
-def _zones(path: Path, lines: Lines) -> NDArray[np.int64]:
+def _zones(path: Path, lines: Lines, count: int) -> NDArray[np.int64]:
     for number, words in lines:
-        if not words[3].isdecimal() or int(words[3]) >= FINE_ZONES:
-            raise InputError(f"{path}, line {number}: zone is {words[3]!r}; it should be from 0 to {FINE_ZONES - 1}")
+        if not words[3].isdecimal() or len(words[3]) > MOST_DIGITS or int(words[3]) >= count:
+            why = "" if count == FINE_ZONES else f", as there are {count} zones"
+            told = f"{path}, line {number}: zone is {shown(words[3])}"
+            raise InputError(f"{told}; it should be from 0 to {count - 1}{why}")
     return np.array([int(words[3]) for _, words in lines], dtype=np.int64)
 
 
@@ -195,15 +207,13 @@ def read_face(path: str | Path, size: int | None = 224) -> Tensor:
     """Return a face (3, size, size), uint8, blue first; grey ones have three equal channels.
 
     Args:
-        path: of the image, 8 or 16 bit.
+        path: of the image, 8 or 16 bit, see `eight_bits`.
         size: an image of another size is resized to it; None keeps the size.
 
     Raises:
         InputError: if the file is no image.
     """
-    pixels = eight_bit(read_image(path).pixels)
-    if size is not None and pixels.shape[:2] != (size, size):
-        cv2 = require("cv2", "images")
-        smaller = min(pixels.shape[:2]) > size
-        pixels = cv2.resize(pixels, (size, size), interpolation=cv2.INTER_AREA if smaller else cv2.INTER_LINEAR)
+    pixels = eight_bits(read_image(path))
+    if size is not None:
+        pixels = resized(pixels, size)
     return torch.from_numpy(np.ascontiguousarray(pixels[:, :, ::-1].transpose(2, 0, 1)))

@@ -49,10 +49,6 @@ class Normalisation:
         """Return camera-frame directions (..., 3) in the virtual frame: rotated, never scaled."""
         return np.asarray(vector, dtype=np.float64) @ self.rotation.T
 
-    def camera_gaze(self, vector: ArrayLike) -> Array:
-        """Return virtual-frame directions (..., 3) in the frame of the camera."""
-        return np.asarray(vector, dtype=np.float64) @ self.rotation
-
     def head(self, rotation: ArrayLike) -> Array:
         """Return the rotation vector (3,) of a head in the virtual frame, of its matrix (3, 3) in the camera's."""
         return to_vectors(self.rotation @ np.asarray(rotation, dtype=np.float64))

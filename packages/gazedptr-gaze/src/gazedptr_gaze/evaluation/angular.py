@@ -2,12 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-
-from visioncore.errors import InputError
 
 from ..data.conventions import angle_between, official_vectors
 
@@ -34,22 +30,10 @@ def angular_error(gaze: ArrayLike, reference: ArrayLike) -> Array:
     return angle_between(official_vectors(gaze), official_vectors(reference))
 
 
-def average_precision(errors: ArrayLike, degrees: Sequence[float] = AP_DEGREES) -> list[float]:
-    """Return, for each limit, the share of errors strictly below it: AP(<k) of the paper's project page."""
+def average_precision(errors: ArrayLike) -> list[float]:
+    """Return, for each of `AP_DEGREES`, the share of errors strictly below it: AP(<k) of the paper's project page."""
     errors = np.asarray(errors, dtype=np.float64)
-    return [float((errors < limit).mean()) for limit in degrees]
-
-
-def folds_error(folds: Sequence[ArrayLike]) -> float:
-    """Return the mean over folds of errors, weighted by their size: the mean over all samples.
-
-    Raises:
-        InputError: if there are no errors.
-    """
-    errors = np.concatenate([np.asarray(fold, dtype=np.float64) for fold in folds]) if folds else np.zeros(0)
-    if not errors.size:
-        raise InputError("no errors to average; every fold is empty")
-    return float(errors.mean())
+    return [float((errors < limit).mean()) for limit in AP_DEGREES]
 
 
 def mean_direction_error(reference: ArrayLike, training: ArrayLike) -> float:

@@ -149,13 +149,17 @@ def find_glances(
         names: zones of the user's own cabin; by default those that are in the records.
 
     Raises:
-        InputError: if no record has a zone, a zone of the road is unknown, two records of the face are of one frame, or
-            times of a source do not increase from frame to frame.
+        InputError: if no record has a zone or is of the driver's face, a zone of the road is unknown, two records of
+            the face are of one frame, or times of a source do not increase from frame to frame.
     """
     options = options or GlanceOptions()
     own = any(record.cabin_zone is not None for record in records)
     if not own and all(record.region is None for record in records):
-        raise InputError("no record has a zone; predict with weights that name zones, or give the zones of a cabin")
+        raise InputError(
+            "no record has a zone of the car; predict with weights that name IVGaze's, or give the zones of a cabin"
+        )
+    if options.face not in (known := sorted({record.face for record in records} - {NO_FACE})):
+        raise InputError(f"no record is of face {options.face}; there are {', '.join(map(str, known))}")
     if own:
         seen = sorted({record.cabin_zone for record in records if record.cabin_zone is not None} - set(names))
         names = tuple(dict.fromkeys((ELSEWHERE, *names, *seen)))

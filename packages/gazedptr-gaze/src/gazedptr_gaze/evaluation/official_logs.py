@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from visioncore.errors import InputError, some
 from visioncore.files import write_text
 
+from ..data.texts import read_utf8
 from ..inference.folds import Predictions
 from .angular import published_angular_error
 from .zones import official_tester_ap
@@ -52,35 +53,41 @@ def write_logs(
         write_text(Path(path).with_suffix(ZONES), "\n".join(lines) + "\n")
 
 
-def read_logs(path: str | Path, names: Sequence[str]) -> Predictions:
+def read_logs(path: str | Path, names: Sequence[str], zones: int) -> Predictions:
     """Return the predictions for the images of a fold, in the order of the fold; labels in the files are not read.
 
     Args:
         path: of the gazes, ``*.log_dir``; zones are read where there is a ``*.log_zone`` beside it.
         names: of the images.
+        zones: how many fine zones there are.
 
     Raises:
-        InputError: if a file cannot be read, a line is another than it should be, or an image is missing.
+        InputError: if a file cannot be read, a line is another than it should be, a zone is too high, or an image is
+            missing.
     """
-    gazes = _read(Path(path), names, r"(\S+) ([^\s,]+),([^\s,]+) \S+", "name yaw,pitch yaw,pitch")
+    gazes, _ = _read(Path(path), names, r"(\S+) ([^\s,]+),([^\s,]+) \S+", "name yaw,pitch yaw,pitch")
     beside = Path(path).with_suffix(ZONES)
     if not beside.is_file():
         return Predictions(gazes)
-    zones = _read(beside, names, r"(\S+) (\d+) \d+", "name zone zone")[:, 0].astype(np.int64)
-    return Predictions(gazes, {LOGGED: zones}, LOGGED)
+    found, lines = _read(beside, names, r"(\S+) (\d+) \d+", "name zone zone")
+    if (wrong := found[:, 0] >= zones).any():
+        first = int(wrong.argmax())
+        told = f"{beside}, line {lines[first]}: zone is {found[first, 0]:.0f}"
+        raise InputError(f"{told}; it should be from 0 to {zones - 1}")
+    return Predictions(gazes, {LOGGED: found[:, 0].astype(np.int64)}, LOGGED)
 
 
 def _pair(values: Array) -> str:
     return ",".join(repr(float(value)) for value in values)
 
 
-def _read(path: Path, names: Sequence[str], form: str, told: str) -> Array:
-    """Return the numbers of the lines that begin with a name, one row for each name; other lines are summaries."""
-    try:
-        text = path.read_text(encoding="utf-8").splitlines()
-    except (OSError, UnicodeDecodeError) as error:
-        raise InputError(f"{path}: cannot be read ({error})") from error
-    wanted, rows = frozenset(names), dict[str, list[float]]()
+def _read(path: Path, names: Sequence[str], form: str, told: str) -> tuple[Array, list[int]]:
+    """Return the numbers of the lines that begin with a name, a row for each name, and the lines' own numbers.
+
+    Other lines are summaries.
+    """
+    text = read_utf8(path).splitlines()
+    wanted, rows, numbers = frozenset(names), dict[str, list[float]](), dict[str, int]()
     for number, line in enumerate(text, start=1):
         name = line.partition(" ")[0]
         if name not in wanted:
@@ -88,6 +95,7 @@ def _read(path: Path, names: Sequence[str], form: str, told: str) -> Array:
         if name in rows:
             raise InputError(f"{path}, line {number}: {name} is there twice")
         try:
+            numbers[name] = number
             found = re.fullmatch(form, line.strip())
             rows[name] = [float(value) for value in found.groups()[1:]] if found else []
         except ValueError:
@@ -96,4 +104,4 @@ def _read(path: Path, names: Sequence[str], form: str, told: str) -> Array:
             raise InputError(f"{path}, line {number}: {line.strip()[:100]!r}; it should read {told!r}")
     if missing := [name for name in names if name not in rows]:
         raise InputError(f"{path}: no line for {len(missing)} of {len(names)} images of the fold: {some(missing)}")
-    return np.array([rows[name] for name in names])
+    return np.array([rows[name] for name in names]), [numbers[name] for name in names]

@@ -20,9 +20,10 @@ from visioncore.report import Table, save_tables
 from ..data.conventions import official_angles
 from ..data.faces import FaceSamples
 from ..data.ivgaze import FOLDS, Fold, label_file, read_fold
-from ..data.zones import COARSE_ZONES, coarse_of_fine, read_zone_map
+from ..data.zones import COARSE_ZONES, FINE_ZONES, ZONE_MAP, zone_map
 from ..inference.folds import Predictions, predict_fold
 from ..network.fast import for_inference
+from ..network.model import GazeNetwork
 from ..network.weights import load_model
 from .angular import AP_DEGREES, angular_error, average_precision, mean_direction_error, published_angular_error
 from .baselines import gaze_by_head_pose
@@ -61,13 +62,13 @@ class Evaluation:
 
     Attributes:
         folds: predictions and errors of each.
-        coarse: (122,) coarse zone of each fine one.
+        coarse: (Z,) coarse zone of each fine one; None if nobody says, as for networks of other zones than IVGaze's.
         made_by: what made the predictions.
         note: what is to be known of the weights that made them; empty for nothing.
     """
 
     folds: Sequence[FoldResult]
-    coarse: NDArray[np.int64]
+    coarse: NDArray[np.int64] | None
     made_by: str
     note: str = ""
 
@@ -106,25 +107,30 @@ class Evaluation:
     def zones(self) -> Table:
         """Return a row for each zone head and fold, and one for all samples; none where there are no zones.
 
-        ``fine`` is the share of samples whose zone of 122 is right; ``coarse`` that of ten, of samples that do not look
-        elsewhere, and ``coarse_with_elsewhere`` of all. ``fine`` is the zone AP; ``official_tester_ap``, what the
-        authors' tester prints in its place, is too high.
+        ``fine`` is the share of samples whose fine zone is right; ``coarse`` that of ten, of samples that do not look
+        elsewhere, and ``coarse_with_elsewhere`` of all; both None where nobody says which zone is of which. ``fine`` is
+        the zone AP; ``official_tester_ap``, what the authors' tester prints in its place, is too high.
         """
         too_high = ["official_tester_ap"] if "published" in self.errors else []
         table = Table(["head", "fold", "samples", "fine", "coarse", "coarse_with_elsewhere", *too_high])
         for head in self.folds[0].found.zones:
             parts = [(str(r.fold.number), r.found.zones[head], r.fold.zone) for r in self.folds]
             for fold, zone, truth in [*parts, ("all", *self._zones(head))]:
-                counts = confusion(zone, truth, self.coarse)
-                shares = coarse_accuracy(counts), coarse_accuracy(counts, with_elsewhere=True)
-                coarse = [None if np.isnan(share) else share for share in shares]
+                coarse: list[float | None] = [None, None]
+                if self.coarse is not None:
+                    counts = confusion(zone, truth, self.coarse)
+                    shares = coarse_accuracy(counts), coarse_accuracy(counts, with_elsewhere=True)
+                    coarse = [None if np.isnan(share) else share for share in shares]
                 ap = [official_tester_ap(zone, truth)] if too_high else []
                 table.add(head, fold, len(zone), fine_accuracy(zone, truth), *coarse, *ap)
         return table
 
     def recalls(self) -> Table:
-        """Return a row for each coarse zone: its samples, and the share of them that each zone head recognises."""
-        counts = {head: self.confusion(head) for head in self.folds[0].found.zones}
+        """Return a row for each coarse zone: its samples, and the share of them that each zone head recognises.
+
+        There is none without zones, or where nobody says which coarse zone a fine one is of.
+        """
+        counts = {head: self.confusion(head) for head in self._heads_with_coarse_zones()}
         table = Table(["zone", "samples", *counts])
         shares = {head: recalls(each) for head, each in counts.items()}
         for number, name in enumerate(COARSE_ZONES if counts else ()):
@@ -133,7 +139,13 @@ class Evaluation:
         return table
 
     def confusion(self, head: str) -> NDArray[np.int64]:
-        """Return how many samples of each coarse zone (rows) a zone head took for which (columns), (10, 10)."""
+        """Return how many samples of each coarse zone (rows) a zone head took for which (columns), (10, 10).
+
+        Raises:
+            InputError: if nobody says which coarse zone a fine one is of.
+        """
+        if self.coarse is None:
+            raise InputError("the coarse zones are unknown; class.label in the folder of the data should name them")
         return confusion(*self._zones(head), self.coarse)
 
     def save(self, out: str | Path) -> None:
@@ -143,8 +155,10 @@ class Evaluation:
             InputError: if it cannot be written.
         """
         tables = {"summary": self.summary(), "groups": self.groups()}
-        if heads := list(self.folds[0].found.zones):
-            tables |= {"zones": self.zones(), "recalls": self.recalls()}
+        if self.folds[0].found.zones:
+            tables["zones"] = self.zones()
+        if heads := self._heads_with_coarse_zones():
+            tables["recalls"] = self.recalls()
         for head in heads:
             counts = Table(["truth", *COARSE_ZONES])
             for name, row in zip(COARSE_ZONES, self.confusion(head).tolist(), strict=True):
@@ -157,6 +171,9 @@ class Evaluation:
             fold = result.fold
             gaze = official_angles(fold.normalised_vectors)
             write_logs(Path(out) / f"fold{fold.number}{GAZES}", fold.names, result.found, gaze, fold.zone)
+
+    def _heads_with_coarse_zones(self) -> list[str]:
+        return [] if self.coarse is None else list(self.folds[0].found.zones)
 
     def _columns(self) -> list[str]:
         return [*(f"error_{name}" for name in self.errors), *(f"ap_{limit}" for limit in AP_DEGREES)]
@@ -189,7 +206,8 @@ def evaluate(
     """Evaluate networks, or predictions that others made, on folds of IVGaze.
 
     Args:
-        data: its folder, or one laid out as it; the zone map is that of its ``class.label``, if there is one.
+        data: its folder, or one laid out as it; the zone map is that of its ``class.label``, if there is one, else
+            IVGaze's for networks of its 122 zones.
         weights: a network, whatever `load_model` takes; ``{fold}`` in it stands for the number of the fold.
         results: instead of weights, a folder of predictions, ``fold1.log_dir`` and so on, as the authors' tester writes
             them, with ``fold1.log_zone`` beside it for zones.
@@ -211,14 +229,20 @@ def evaluate(
         raise InputError("give either weights or results")
     if batch < 1:
         raise InputError(f"batch is {batch}; it must be at least 1")
-    tested = {number: read_fold(data, number) for number in numbers}
-    others = {n: read_fold(data, n) for n in FOLDS if n not in tested and label_file(data, n).is_file()}
+    if unknown := [number for number in numbers if number not in FOLDS]:
+        raise InputError(f"fold is {unknown[0]}; it must be 1, 2 or 3")
+    networks = _networks(str(weights), numbers) if weights else {}
+    zones = _zones_of(networks, weights)
+    coarse = zone_map(data, zones)
+    zones = zones or (FINE_ZONES if coarse is None else len(coarse))
+    tested = {number: read_fold(data, number, zones) for number in numbers}
+    others = {n: read_fold(data, n, zones) for n in FOLDS if n not in tested and label_file(data, n).is_file()}
     known, made, note = tested | others, [], ""
     for number, fold in tested.items():
         if results:
-            found = read_logs(Path(results) / f"fold{number}{GAZES}", fold.names)
+            found = read_logs(Path(results) / f"fold{number}{GAZES}", fold.names, zones)
         else:
-            found, note = _predict(fold, str(weights).replace(FOLD, str(number)), device, dtype, batch, say)
+            found, note = _predict(fold, networks[number], device, dtype, batch, say), networks[number].notice
         made.append(_result(fold, found, [known[n] for n in sorted(known) if n != number], protocols))
     if len({(tuple(result.found.zones), result.found.counts) for result in made}) > 1:
         raise InputError(f"{weights or results}: zones for some folds and not for others; all must be of one variant")
@@ -228,21 +252,34 @@ def evaluate(
         say(f"{data}: not every baseline; they need the labels of another fold, and a head pose in every line")
     if note:
         say(note)
-    zone_map = Path(data) / "class.label"
-    coarse = read_zone_map(zone_map) if zone_map.is_file() else coarse_of_fine()
+    if coarse is None and made[0].found.zones:
+        say(f"{data}: no coarse zones; {ZONE_MAP} should name those that the network's {zones} fine zones belong to")
     return Evaluation(made, coarse, str(weights or results), note)
 
 
+def _networks(weights: str, folds: Sequence[int]) -> dict[int, GazeNetwork]:
+    """Return the network of each fold, which is one for all if the weights name no fold."""
+    if FOLD not in weights:
+        return dict.fromkeys(folds, load_model(weights))
+    return {number: load_model(weights.replace(FOLD, str(number))) for number in folds}
+
+
+def _zones_of(networks: Mapping[int, GazeNetwork], weights: str | Path) -> int | None:
+    """Return how many fine zones networks have; None if they have none."""
+    counts = sorted({each.config.zones for each in networks.values() if each.config.variant == "gazedptr_v2"})
+    if len(counts) > 1:
+        raise InputError(f"{weights}: networks of {' and '.join(map(str, counts))} fine zones; all must have as many")
+    return counts[0] if counts else None
+
+
 def _predict(
-    fold: Fold, weights: str, device: str, dtype: str, batch: int, say: Callable[[str], None]
-) -> tuple[Predictions, str]:
-    """Return the predictions of a network, and a note on its weights."""
-    model = load_model(weights)
+    fold: Fold, model: GazeNetwork, device: str, dtype: str, batch: int, say: Callable[[str], None]
+) -> Predictions:
     place = resolve_device(device)
     samples = FaceSamples([fold], model.config.variant, model.config.image_size, say=say)
     network = for_inference(model, place, resolve_dtype(dtype, place))
     with progress(len(samples), f"samples of fold {fold.number}") as advance:
-        return predict_fold(network, samples, model.config, batch, advance), model.notice
+        return predict_fold(network, samples, model.config, batch, advance)
 
 
 def _means(errors: Mapping[str, NDArray[np.float64]]) -> list[float]:

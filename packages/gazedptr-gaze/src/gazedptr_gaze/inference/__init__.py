@@ -1,1 +1,1 @@
-"""A photo in, the same bright out."""
+"""A camera image, a video or ready crops in, gazes and zones out."""

@@ -2,20 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from visioncore.configs import to_plain
 from visioncore.errors import InputError
-from visioncore.report import write_json
 
-from ..data.conventions import official_angles, official_vectors
-from .calibration_files import read_calibration
-from .records import FrameGaze
+from .calibration_files import read_calibration, write_calibration
 
 Array = NDArray[np.float64]
 
@@ -60,21 +55,13 @@ class GazeBias:
         """Return corrected angles (N, 2), yaw and pitch in radians, of angles in the frame of the camera."""
         return np.asarray(angles, dtype=np.float64) + np.array([self.yaw, self.pitch])
 
-    def correct(self, records: Sequence[FrameGaze]) -> list[FrameGaze]:
-        """Return records with corrected ``vector``; yaw and pitch stay as the network gave them."""
-        vectors = [record.vector for record in records if record.vector is not None]
-        if not vectors:
-            return list(records)
-        corrected = iter(official_vectors(self.apply(official_angles(vectors))))
-        return [r if r.vector is None else replace(r, vector=tuple(next(corrected))) for r in records]
-
     def save(self, path: str | Path) -> None:
         """Write a JSON file that `read_bias` reads.
 
         Raises:
-            InputError: if it cannot be written.
+            InputError: if it is named otherwise, or cannot be written.
         """
-        write_json(path, to_plain(self))
+        write_calibration(self, path)
 
 
 def read_bias(path: str | Path) -> GazeBias:

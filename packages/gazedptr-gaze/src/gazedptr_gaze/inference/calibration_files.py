@@ -6,14 +6,26 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
-from visioncore.configs import from_plain, read_text
+from visioncore.configs import from_plain, read_text, to_plain
 from visioncore.errors import InputError, one_line
 from visioncore.files import check_regular
+from visioncore.report import write_json
 
 if TYPE_CHECKING:
     from _typeshed import DataclassInstance
 
 Calibration = TypeVar("Calibration", bound="DataclassInstance")
+
+
+def write_calibration(calibration: DataclassInstance, path: str | Path) -> None:
+    """Write a dataclass as a JSON file.
+
+    Raises:
+        InputError: if it is named otherwise, or cannot be written.
+    """
+    if Path(path).suffix.lower() != ".json":
+        raise InputError(f"{path}: the result is a .json file; name it so")
+    write_json(path, to_plain(calibration))
 
 
 def read_calibration(kind: type[Calibration], path: str | Path, what: str) -> Calibration:

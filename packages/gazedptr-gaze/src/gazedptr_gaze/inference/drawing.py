@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
+
+from visioncore.extras import require
 
 from .seen_face import SeenFace
 
@@ -30,6 +31,7 @@ def draw_gaze(
         degrees: yaw and pitch, as they are told.
         label: a word behind them, such as the zone.
     """
+    cv2 = require("cv2", "images")
     x0, y0, x1, y1 = (round(value) for value in seen.box)
     thick = max(1, round((x1 - x0) / 80))
     cv2.rectangle(image, (x0, y0), (x1, y1), BOX, thick)
@@ -52,6 +54,7 @@ def draw_arrow(
         vector: (3,) unit vector in the frame of the camera.
         colour: RGB.
     """
+    cv2 = require("cv2", "images")
     x0, _, x1, _ = seen.box
     start = seen.face.landmarks.mean(axis=0)
     end = start + LENGTH * (x1 - x0) * np.asarray(vector)[:2]

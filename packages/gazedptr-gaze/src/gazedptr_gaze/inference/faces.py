@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
+from visioncore.errors import InputError
+
 from ..data.head_pose import FACE
 
-__all__ = ["Face", "FaceFinder", "by_size"]
+__all__ = ["Face", "FaceFinder", "by_size", "checked_faces"]
 
 Floats = NDArray[np.floating]
 
@@ -42,6 +44,20 @@ class FaceFinder(Protocol):
     def __call__(self, image: NDArray[np.uint8]) -> list[Face]:
         """Return the faces in an image (H, W, 3) of RGB, none where there is none."""
         ...
+
+
+def checked_faces(found: Any) -> list[Face]:
+    """Return what a finder returned.
+
+    Raises:
+        InputError: if it is no list of faces.
+    """
+    told = type(found).__name__
+    if isinstance(found, list):
+        if all(isinstance(face, Face) for face in found):
+            return found
+        told = f"a list with {next(type(face).__name__ for face in found if not isinstance(face, Face))}"
+    raise InputError(f"the face finder returned {told}; it must be a list of Face")
 
 
 def by_size(faces: list[Face]) -> list[Face]:

@@ -17,7 +17,8 @@ from visioncore.inference.jobs import Job, check_one, check_results, named_file,
 from visioncore.inference.record import open_record
 from visioncore.video import VIDEO_SUFFIXES
 
-from .predictor import Predictor, eight_bits
+from ..data.pixels import eight_bits
+from .predictor import Predictor
 from .records import NO_FACE, write_records
 from .result import GazeResult
 from .videos import PLOT, VIDEO, Watch, beside, predict_video

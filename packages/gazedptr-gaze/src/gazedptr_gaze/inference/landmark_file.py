@@ -15,8 +15,8 @@ import numpy as np
 
 from visioncore.configs import shown
 from visioncore.errors import InputError, one_line
-from visioncore.files import check_regular
 
+from ..data.texts import read_utf8
 from .faces import Face
 
 __all__ = ["LandmarkFile"]
@@ -39,11 +39,7 @@ class LandmarkFile:
 
     def __init__(self, path: str | Path) -> None:
         self.path = Path(path)
-        check_regular(self.path)
-        try:
-            text = self.path.read_bytes().decode("utf-8-sig")
-        except (OSError, UnicodeDecodeError) as error:
-            raise InputError(f"{self.path}: cannot be read ({one_line(error)})") from error
+        text = read_utf8(self.path)
         self.digest = f"landmarks {zlib.crc32(text.encode()):08x}"
         """Stands for what is in the file."""
         read = self._json if self.path.suffix.lower() == ".json" else self._csv

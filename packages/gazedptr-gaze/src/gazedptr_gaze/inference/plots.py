@@ -58,17 +58,20 @@ def plot_gaze(records: Sequence[FrameGaze], path: str | Path | None = None) -> F
 
 
 def zone_seconds(records: Sequence[FrameGaze]) -> dict[str, float]:
-    """Return for how many seconds each coarse zone was looked at, and no face was found, the longest first.
+    """Return for how many seconds each zone was looked at, and no face was found, the longest first.
 
-    A record counts until the next one, the last one as long as the median of those before. Without zones there is
-    nothing.
+    Zones are those of the user's own cabin if records have any, else the coarse ones. A record counts until the next
+    one, the last one as long as the median of those before. Without zones there is nothing.
     """
-    if not any(record.region is not None for record in records):
+    zones = [record.cabin_zone for record in records]
+    if not any(zones):
+        zones = [None if record.region is None else COARSE_ZONES[record.region] for record in records]
+    if not any(zones):
         return {}
     times = np.array([record.time for record in records])
     steps = np.diff(times)
     steps = np.append(steps, np.median(steps) if len(steps) else 0.0)
     seconds = Counter[str]()
-    for record, step in zip(records, steps.tolist(), strict=True):
-        seconds[UNSEEN if record.region is None else COARSE_ZONES[record.region]] += step
+    for zone, step in zip(zones, steps.tolist(), strict=True):
+        seconds[UNSEEN if zone is None else zone] += step
     return dict(seconds.most_common())

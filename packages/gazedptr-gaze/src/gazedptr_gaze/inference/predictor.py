@@ -16,20 +16,20 @@ from torch import Tensor
 
 from visioncore.devices import with_backoff
 from visioncore.errors import InputError
-from visioncore.images import Image, eight_bit
 from visioncore.inference.image_inputs import GivenImage, Range, as_image
 from visioncore.inference.predictor import BasePredictor
 
 from ..data.camera import Camera, read_camera
 from ..data.conventions import official_angles, official_vectors
-from ..data.rotations import to_matrices
+from ..data.pixels import eight_bits, resized
 from ..network.config import ZoneHead
 from ..network.fast import for_inference
 from ..network.model import GazeNetwork
 from ..network.output import GazeOutput
 from ..network.weights import load_model
 from .bias import GazeBias, read_bias
-from .faces import FaceFinder, by_size
+from .crops import checked_crops, checked_origins, checked_rotations
+from .faces import FaceFinder, by_size, checked_faces
 from .finders import MESH, face_finder
 from .landmark_file import LandmarkFile
 from .result import GazeResult
@@ -56,8 +56,8 @@ class Predictor(BasePredictor):
         zone_head: whose zone counts: 1 image, 2 projected points, 3 both; by default what the weights say.
         calibration: of the person, a file of ``calibrate`` or a `GazeBias`; vectors, not angles, are corrected by it.
         cabin: the user's own zones, a file of `zones.read_zones` or such zones.
-        notify: told in one line each that the camera is guessed or scaled, that the batch is halved, and that weights
-            are demo weights; default: a warning.
+        notify: told in one line each that the camera is guessed or scaled, that crops are resized, that the batch is
+            halved, and that weights are demo weights; default: a warning.
 
     Raises:
         InputError: if an option is not what it should be, or the camera or the finder cannot be read.
@@ -95,6 +95,7 @@ class Predictor(BasePredictor):
             self._faces = self.finder
         self._given = {"camera": _described(camera), "faces": _described(faces)}
         self._cameras: dict[tuple[int, int], Camera] = {}
+        self._resized = set[str]()
 
     @property
     def finder(self) -> FaceFinder | LandmarkFile:
@@ -203,7 +204,8 @@ class Predictor(BasePredictor):
         """Return the gazes of ready crops, as data sets have them.
 
         Args:
-            normalised: (B, S, S, 3) uint8 RGB, the faces as virtual cameras see them.
+            normalised: (B, S, S, 3) uint8 RGB, the faces as virtual cameras see them; resized, as in training, if S is
+                not the size that the network was trained on.
             original: (B, S, S, 3) uint8 RGB, the same faces in the view of the camera; for networks of two streams.
             rotations: from the frame of the camera to those of the virtual ones, (B, 3) rotation vectors or (B, 3, 3)
                 matrices; networks of two streams need them, and without them the result has no vectors.
@@ -213,22 +215,31 @@ class Predictor(BasePredictor):
             InputError: if something is missing or of another shape, or the network's output is not finite.
         """
         self.tell_notice()
-        faces = _checked("normalised", normalised)
-        count, matrices = len(faces), None
-        if rotations is not None:
-            given = np.asarray(rotations, dtype=np.float64)
-            if given.shape not in ((count, 3), (count, 3, 3)):
-                raise InputError(f"rotations have shape {given.shape}; they must be ({count}, 3) or ({count}, 3, 3)")
-            matrices = to_matrices(given) if given.ndim == 2 else given
-        inputs = [_tensor(faces)]
+        faces = checked_crops("normalised", normalised)
+        count = len(faces)
+        matrices = None if rotations is None else checked_rotations(rotations, count)
+        inputs = [self._ready("normalised", faces)]
         if self.config.variant != "gazeptr":
             if original is None or matrices is None:
                 raise InputError(f"{self.title} needs original crops and rotations beside the normalised ones")
+            others = checked_crops("original", original, count)
             back = np.asarray(np.linalg.inv(matrices), dtype=np.float64)
-            inputs += [_tensor(_checked("original", original)), _single(back[:, :, 2])]
+            inputs += [self._ready("original", others), _single(back[:, :, 2])]
             if self.config.variant == "gazedptr_v2" and origins is not None:
-                inputs += [_single(back), _single(np.asarray(origins, dtype=np.float64))]
+                inputs += [_single(back), _single(checked_origins(origins, count))]
         return self._result(self.outputs(*inputs), matrices, faces, ids=tuple(range(count)))
+
+    def _ready(self, name: str, crops: NDArray[np.uint8]) -> Tensor:
+        """Return crops as the network takes them, at the size that it was trained on; tell once if that is another."""
+        size, side = self.config.image_size, crops.shape[1]
+        if side == size:
+            return _tensor(crops)
+        if name not in self._resized:
+            self._resized.add(name)
+            self.notify(
+                f"{name} crops of {side}x{side} pixels are resized to {size}x{size}, for which the network was trained"
+            )
+        return _tensor(np.array([resized(crop, size) for crop in crops], np.uint8).reshape(-1, size, size, 3))
 
     def outputs(self, *inputs: Tensor) -> GazeOutput:
         """Return the outputs of the network on the CPU, for any number of faces, `batch` of them at a time.
@@ -268,12 +279,14 @@ class Predictor(BasePredictor):
         """Return the faces of an image, and notes on those that cannot be used."""
         camera = self._camera_of(image, source)
         finder = self.finder
-        found = by_size(finder.of(source, number) if isinstance(finder, LandmarkFile) else finder(image))
+        found = by_size(finder.of(source, number) if isinstance(finder, LandmarkFile) else checked_faces(finder(image)))
         if not self.all_faces:
             # another one, if this cannot be used, would be somebody else
             found = found[:1]
         where = source or "the image"
         notes = [] if found else [f"{where}: no face found"]
+        if not found and isinstance(finder, LandmarkFile):
+            notes[0] += f"; {finder.path} has no landmarks under its name"
         undistorted = np.asarray(camera.undistort(image), np.uint8) if found else image
         seen: list[SeenFace] = []
         for face in found:
@@ -329,17 +342,9 @@ class Predictor(BasePredictor):
         if out.zone_logits is not None:
             likely, chosen = out.zone_logits[self.zone_head - 1].double().softmax(dim=-1).max(dim=-1)
             zones, probabilities = chosen.numpy(), likely.numpy()
-        return GazeResult(gaze.astype(np.float32), vectors, zones, probabilities, crops, **more)
-
-
-def eight_bits(image: Image) -> NDArray[np.uint8]:
-    """Return the pixels (H, W, 3) of an image in 8 bit; of 16-bit values the lowest bits that hold them all count."""
-    if image.bits == 8:
-        return np.ascontiguousarray(image.pixels, np.uint8)
-    highest = int(image.pixels.max())
-    # infrared cameras put 10, 12 or 14 bits into 16
-    bits = next(bits for bits in (10, 12, 14, 16) if highest < 2**bits)
-    return eight_bit((image.pixels.astype(np.uint32) * 65535 // (2**bits - 1)).astype(np.uint16))
+        return GazeResult(
+            gaze.astype(np.float32), vectors, zones, probabilities, crops, zone_count=self.config.zones, **more
+        )
 
 
 def _tensor(images: NDArray[np.uint8]) -> Tensor:
@@ -349,13 +354,6 @@ def _tensor(images: NDArray[np.uint8]) -> Tensor:
 
 def _single(array: NDArray[np.float64]) -> Tensor:
     return torch.from_numpy(np.ascontiguousarray(array, dtype=np.float32))
-
-
-def _checked(name: str, images: Any) -> NDArray[np.uint8]:
-    array = np.asarray(images)
-    if array.ndim != 4 or array.shape[3] != 3 or array.dtype != np.uint8:
-        raise InputError(f"{name} is {array.shape} {array.dtype}; it must be (B, S, S, 3) uint8 of RGB")
-    return array
 
 
 def _joined(parts: Sequence[GazeOutput]) -> GazeOutput:

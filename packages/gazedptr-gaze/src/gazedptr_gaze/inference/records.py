@@ -14,9 +14,10 @@ from typing import Any
 
 from visioncore.configs import shown
 from visioncore.errors import InputError, one_line
-from visioncore.files import check_regular, write_text
+from visioncore.files import write_text
 
-from ..data.zones import COARSE_ZONES, FINE_ZONES
+from ..data.texts import read_utf8
+from ..data.zones import COARSE_ZONES
 
 NO_FACE = -1
 """The face id of a frame in which no face was found."""
@@ -41,9 +42,9 @@ class FrameGaze:
             corrected one.
         origin: point that the gaze starts from, mm in the frame of the camera; None where the camera is unknown.
         head: yaw, pitch and roll of the head in degrees, in the frame of the camera.
-        zone: fine zone, 0 to 121.
+        zone: fine zone, 0 to 121 for the networks that the authors published.
         zone_probability: of the zone, 0 to 1.
-        region: coarse zone, 0 to 9, see `data.zones.COARSE_ZONES`.
+        region: coarse zone, 0 to 9, see `data.zones.COARSE_ZONES`; None of networks with other fine zones.
         cabin_zone: name of the zone in the user's own cabin, see `zones.with_cabin_zones`.
         cabin_probability: of that zone, 0 to 1.
 
@@ -76,6 +77,8 @@ class FrameGaze:
             given = [name for name in _OPTIONAL if getattr(self, name) is not None]
             if given:
                 raise InputError(f"{given[0]} is given, but no face was found (face is {NO_FACE})")
+        if self.box is not None and not (self.box[0] < self.box[2] and self.box[1] < self.box[3]):
+            raise InputError(f"box is {self.box}; it must be x0, y0, x1, y1 with x1 above x0 and y1 above y0")
         if self.vector is not None and abs(math.hypot(*self.vector) - 1) > 1e-3:
             raise InputError(f"vector is {self.vector}; it must have length 1")
 
@@ -92,7 +95,7 @@ COLUMNS = tuple(column for name in _NAMES for column in _PARTS.get(name, (name,)
 """Columns of the CSV files."""
 _TEXTS = ("source", "cabin_zone")
 _REGIONS = len(COARSE_ZONES)
-_WHOLE = {"frame": (0, 2**53), "face": (NO_FACE, 2**31), "zone": (0, FINE_ZONES - 1), "region": (0, _REGIONS - 1)}
+_WHOLE = {"frame": (0, 2**53), "face": (NO_FACE, 2**31), "zone": (0, 2**31), "region": (0, _REGIONS - 1)}
 _SHARE = (0.0, 1.0)
 _LIMITS = {"time": (0.0, math.inf), "score": _SHARE, "zone_probability": _SHARE, "cabin_probability": _SHARE}
 
@@ -128,11 +131,7 @@ def read_records(path: str | Path) -> list[FrameGaze]:
         InputError: if it cannot be read or a line is wrong, with its number, or there are no records.
     """
     path = _known(path)
-    check_regular(path)
-    try:
-        text = path.read_bytes().decode("utf-8-sig")
-    except (OSError, UnicodeDecodeError) as error:
-        raise InputError(f"{path}: cannot be read ({one_line(error)})") from error
+    text = read_utf8(path)
     lines = _csv_lines(path, text) if path.suffix.lower() == ".csv" else _json_lines(path, text)
     records = []
     for number, fields in lines:

@@ -33,7 +33,7 @@ class GazeResult(BaseResult):
             network gives them.
         vectors: (B, 3) unit vectors in the frame of the camera (x right, y down, z forward); None for ready crops whose
             rotation was not given.
-        zones: (B,) fine zones, 0 to 121; None where the network has none, or no origin was given.
+        zones: (B,) fine zones, 0 to 121 of IVGaze; None where the network has none, or no origin was given.
         zone_probabilities: (B,) of these zones.
         cabin_zones: (B,) names of the zones of the user's own cabin; empty where it is not given.
         cabin_probabilities: (B,) of these zones.
@@ -43,6 +43,7 @@ class GazeResult(BaseResult):
         crops: (B, S, S, 3) uint8 RGB, the normalised images.
         notes: what a user should know, such as that no face was found, in one line each.
         source: the file it came from, if it came from one.
+        zone_count: how many fine zones the network has.
     """
 
     gaze: NDArray[np.float32]
@@ -57,6 +58,7 @@ class GazeResult(BaseResult):
     source: Path | None = None
     cabin_zones: tuple[str, ...] = ()
     cabin_probabilities: tuple[float, ...] = ()
+    zone_count: int = FINE_ZONES
 
     def __len__(self) -> int:
         return len(self.gaze)
@@ -88,19 +90,23 @@ class GazeResult(BaseResult):
 
     @property
     def regions(self) -> list[str] | None:
-        """Names of the coarse zones that the fine ones belong to."""
+        """Names of the coarse zones that the fine ones belong to; None as `region_ids`."""
         ids = self.region_ids
         return None if ids is None else [COARSE_ZONES[region] for region in ids]
 
     @property
     def looked_at(self) -> list[str]:
-        """Zones that are looked at, (B,): those of the own cabin if it is given, else `regions`, else empty."""
-        return [*self.cabin_zones] or self.regions or [""] * len(self)
+        """Zones that are looked at, (B,): of the own cabin if it is given, else `regions`, or the fine ones' numbers.
+
+        Without zones they are empty.
+        """
+        numbers = [""] * len(self) if self.zones is None else [f"zone {zone}" for zone in self.zones]
+        return [*self.cabin_zones] or self.regions or numbers
 
     @property
     def region_ids(self) -> list[int] | None:
         """Coarse zones, 0 to 9; None for a network without zones, or with other zones than IVGaze's."""
-        if self.zones is None or (self.zones >= FINE_ZONES).any():
+        if self.zones is None or self.zone_count != FINE_ZONES:
             return None
         return [int(zone) for zone in coarse_of_fine()[self.zones]]
 
@@ -136,7 +142,7 @@ class GazeResult(BaseResult):
                 yaw=float(self.gaze[number, 0]),
                 pitch=float(self.gaze[number, 1]),
                 vector=None if self.vectors is None else tuple(self.vectors[number].tolist()),
-                zone=None if self.zones is None or regions is None else int(self.zones[number]),
+                zone=None if self.zones is None else int(self.zones[number]),
                 zone_probability=None if self.zone_probabilities is None else float(self.zone_probabilities[number]),
                 region=None if regions is None else regions[number],
                 cabin_zone=self.cabin_zones[number] if self.cabin_zones else None,

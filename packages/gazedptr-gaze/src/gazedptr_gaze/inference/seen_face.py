@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..data.camera import Camera
-from ..data.crop import WIDER, crop_face
+from ..data.crop import crop_face, face_box
 from ..data.head_pose import FACE, HeadPose, head_pose
 from ..data.normalisation import Normalisation, normalise_square
 from .faces import Face
@@ -60,9 +60,7 @@ def see_face(
     virtual = normalise_square(camera.matrix, pose.centre, pose.rotation, size)
     # The crop goes by the corners of eyes and mouth; a finder that knows others leaves them to the pose.
     corners = face.landmarks[: len(FACE)] if len(face.model) >= len(FACE) else pose.landmarks(camera)
-    low, high = corners.min(axis=0), corners.max(axis=0)
-    half, middle = WIDER / 2 * float((high - low).max()), (low + high) / 2
-    x0, y0, x1, y1 = (float(value) for value in (*(middle - half), *(middle + half)))
+    x0, y0, x1, y1 = face_box(corners)
     height, width = image.shape[:2]
     return SeenFace(
         face,

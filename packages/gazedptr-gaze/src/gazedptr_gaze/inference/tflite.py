@@ -5,11 +5,11 @@ from __future__ import annotations
 import importlib.util
 from typing import Any
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from visioncore.errors import InputError, one_line
+from visioncore.extras import require
 
 __all__ = ["BlazeFace", "TFLite", "installed", "square", "warped"]
 
@@ -102,15 +102,17 @@ def square(centre: Floats, along: Floats, size: float, side: int) -> Floats:
 
 def warped(image: NDArray[np.uint8], into: Floats, side: int) -> Floats:
     """Return an image through a map, with values from 0 to 1."""
+    cv2 = require("cv2", "images")
     factor = np.linalg.norm(into[0, :2])
     if factor < 0.5:  # without aliasing
-        image = cv2.blur(image, (round(0.5 / factor) * 2 + 1,) * 2)  # type: ignore[assignment]
-    return cv2.warpAffine(image, into, (side, side), flags=cv2.INTER_LINEAR).astype(np.float32) / 255
+        image = cv2.blur(image, (round(0.5 / factor) * 2 + 1,) * 2)
+    small: Floats = cv2.warpAffine(image, into, (side, side), flags=cv2.INTER_LINEAR).astype(np.float32) / 255
+    return small
 
 
 def back(points: Floats, into: Floats) -> Floats:
     """Return points (N, 2) of a square in the image that it was warped from by the map ``into``."""
-    inverse = cv2.invertAffineTransform(into)
+    inverse: Floats = require("cv2", "images").invertAffineTransform(into)
     return points @ inverse[:, :2].T + inverse[:, 2]
 
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from visioncore.errors import InputError, one_line
+from visioncore.extras import require
 from visioncore.files import check_regular
 
 from ..data.head_pose import FIVE_POINTS
@@ -33,6 +33,7 @@ class YuNetFinder:
     """
 
     def __init__(self, path: str | Path, least_score: float = 0.7) -> None:
+        cv2 = require("cv2", "images")
         path = Path(path)
         check_regular(path)
         try:
@@ -43,6 +44,7 @@ class YuNetFinder:
 
     def __call__(self, image: NDArray[np.uint8]) -> list[Face]:
         """Return the faces in an image (H, W, 3) of RGB, the surest first."""
+        cv2 = require("cv2", "images")
         height, width = image.shape[:2]
         for side in SIDES:
             factor = side / max(height, width)

@@ -8,12 +8,10 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from visioncore.configs import to_plain
 from visioncore.errors import InputError
-from visioncore.report import write_json
 
 from .cabin import ELSEWHERE
-from .calibration_files import read_calibration
+from .calibration_files import read_calibration, write_calibration
 from .labelled_frames import LabelledFrame
 
 Array = NDArray[np.float64]
@@ -93,9 +91,9 @@ class ZoneClassifier:
         """Write a JSON file that `read_zone_classifier` reads.
 
         Raises:
-            InputError: if it cannot be written.
+            InputError: if it is named otherwise, or cannot be written.
         """
-        write_json(path, to_plain(self))
+        write_calibration(self, path)
 
 
 def train_zone_classifier(frames: list[LabelledFrame]) -> ZoneClassifier:
@@ -111,7 +109,8 @@ def train_zone_classifier(frames: list[LabelledFrame]) -> ZoneClassifier:
         labels.append(zone)
     zones = tuple(sorted(set(labels)))
     if len(zones) < 2:
-        raise InputError(f"frames of {len(zones)} zones are labelled; there should be at least 2 zones")
+        told = "all labelled frames are of one zone" if zones else "no frame is labelled"
+        raise InputError(f"{told}; there should be at least 2 zones")
     if rare := [zone for zone in zones if labels.count(zone) < FEWEST]:
         raise InputError(
             f"zone {rare[0]!r}: {labels.count(rare[0])} frame is labelled; there should be {FEWEST} or more"

@@ -30,7 +30,7 @@ class GazeConfig:
             trained anew, and does not turn rounding into noise.
         unit: what counts as 1 in the positional code of projected points, in the unit of the gaze origin. 1 for the
             published weights; with origins in mm, 1000 lets the code's frequencies tell places in a car apart.
-        zones: fine gaze zones.
+        zones: fine gaze zones; 122 in IVGaze, of which alone it is known to which regions of the car they belong.
         zone_heads: of attention in the two zone transformers.
         zone_layers: of those transformers.
         zone_head: which of the three zone predictions counts: 1 image, 2 projected points, 3 both. The authors' tester

@@ -35,5 +35,7 @@ def tri_plane_points(gaze: Tensor, origin: Tensor, to_camera: Tensor | None = No
     with without_autocast(gaze.device):
         ray, origin = gaze_ray(precise(gaze, double)), precise(origin, double)
         if to_camera is not None:
-            ray = (precise(to_camera, double) @ ray[..., None])[..., 0]
+            # by element: a product of matrices may run in TF32, and its rounding may depend on the batch
+            columns, parts = precise(to_camera, double).unbind(-1), ray.split(1, dim=-1)
+            ray = columns[0] * parts[0] + columns[1] * parts[1] + columns[2] * parts[2]
         return torch.stack([origin + ray * (-origin[:, a : a + 1] / ray[:, a : a + 1]) for a in range(3)])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 
 from torch import Tensor, nn
@@ -74,7 +75,7 @@ def to_published(model: nn.Module) -> dict[str, Tensor]:
 
 
 def detect_config(state: Mapping[str, Tensor], where: str) -> GazeConfig:
-    """Return the settings of the published network that tensors under our names are of.
+    """Return the settings of the published network that tensors under our names are of, with as many zones as theirs.
 
     Args:
         state: the tensors.
@@ -86,4 +87,6 @@ def detect_config(state: Mapping[str, Tensor], where: str) -> GazeConfig:
     dual, zones = (any(name.startswith(part) for name in state) for part in ("pose.", "zones.points_transformer."))
     if zones and not dual:
         raise InputError(f"{where}: has the zone branch of GazeDPTR-V2 but no pose transformer (ptrans)")
-    return VARIANTS["gazedptr_v2" if zones else "gazedptr" if dual else "gazeptr"]
+    config = VARIANTS["gazedptr_v2" if zones else "gazedptr" if dual else "gazeptr"]
+    head = state.get("zones.heads.0.bias")
+    return config if head is None else replace(config, zones=len(head))

@@ -4,31 +4,28 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+WARMUP, HALVED_AFTER = 5, 60
+"""Epochs of the warm-up, and then until the rate is halved, and again."""
 
-def epoch_rate(epoch: int, peak: float = 1e-3, warmup: int = 5, halve_after: int = 60) -> float:
+
+def epoch_rate(epoch: int, peak: float = 1e-3) -> float:
     """Return the learning rate of an epoch, counted from 1: linear warm-up, then half as much every so often.
 
     Args:
         epoch: counted from 1.
         peak: the highest rate, that of the last epoch of the warm-up.
-        warmup: epochs of it.
-        halve_after: epochs after the warm-up until the rate is halved, and again.
     """
-    if epoch <= warmup:
-        return peak * epoch / warmup
-    return peak * 0.5 ** ((epoch - warmup - 1) // halve_after)
+    if epoch <= WARMUP:
+        return peak * epoch / WARMUP
+    return peak * 0.5 ** ((epoch - WARMUP - 1) // HALVED_AFTER)
 
 
-def published_schedule(
-    samples: int, batch_size: int, peak: float, warmup: int = 5, halve_after: int = 60
-) -> Callable[[int], float]:
+def published_schedule(samples: int, batch_size: int, peak: float) -> Callable[[int], float]:
     """Return the learning rate of a step, counted from 0: that of the epoch that its first sample is of.
 
     Args:
         samples: of an epoch; a batch may reach into the next one, so that all are full and no sample is left out.
         batch_size: samples of a step.
         peak: see `epoch_rate`.
-        warmup: see `epoch_rate`.
-        halve_after: see `epoch_rate`.
     """
-    return lambda step: epoch_rate(step * batch_size // samples + 1, peak, warmup, halve_after)
+    return lambda step: epoch_rate(step * batch_size // samples + 1, peak)

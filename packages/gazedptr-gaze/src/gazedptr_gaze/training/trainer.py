@@ -7,7 +7,9 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Literal
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from visioncore.errors import InputError
@@ -19,9 +21,9 @@ from visioncore.weights.state_dicts import load_into
 from ..data.augmentation import Augmentation
 from ..data.conventions import angle_between, official_vectors
 from ..data.faces import FaceSamples, network_inputs
-from ..data.ivgaze import FOLDS, Fold, read_fold
-from ..data.procedural_drivers import procedural_folds
-from ..data.zones import coarse_of_fine
+from ..data.ivgaze import FOLDS, read_fold
+from ..data.procedural_drivers import procedural_drivers
+from ..data.zones import zone_map
 from ..inference.folds import predict_fold
 from ..method import METHOD, PACKAGE
 from ..network.config import GazeConfig, Variant
@@ -105,12 +107,14 @@ def train(
     torch.manual_seed(config.loop.seed)
     model = initial_network(config.model, weights, imagenet)
     variant, size = config.model.variant, config.model.image_size
-    folds = procedural_folds(size) if data is None else [read_fold(data, number) for number in FOLDS]
-    check_zones(folds, config.model)
+    zones = config.model.zones if variant == "gazedptr_v2" else None
+    folder = procedural_drivers(size) if data is None else data
+    folds = [read_fold(folder, number, zones) for number in FOLDS]
+    coarse = zone_map(folder if validation is None else validation, zones)
     inside = [fold for fold in folds if fold.number != config.test_fold]
     outside = [folds[config.test_fold - 1]]
     if validation is not None:
-        inside, outside = folds, [read_fold(validation, number) for number in FOLDS]
+        inside, outside = folds, [read_fold(validation, number, zones) for number in FOLDS]
     source = FaceSamples(inside, variant, size, augmentation=config.augmentation, say=say)
     held_out = FaceSamples(outside, variant, size, say=lambda _: None)
     batch_size = config.loop.batch_size
@@ -125,7 +129,7 @@ def train(
         config=loop,
         out=Path(out),
         learning_rate=rate if config.schedule == "published" else None,
-        validate=lambda network: validate(network, held_out, config.model),
+        validate=lambda network: validate(network, held_out, config.model, coarse),
         resume=resume,
         run_description=describe_run(
             METHOD.name,
@@ -148,7 +152,11 @@ def initial_network(
         raise InputError("weights and imagenet are both given; a trained network brings its own trunks")
     model = NETWORKS[config.variant](config)
     if weights is not None:
-        load_into(model, load_model(weights).state_dict(), where=str(weights))
+        trained = load_model(weights)
+        if trained.config.variant != config.variant:
+            told = f"{weights}: holds {trained.config.variant}, but the recipe is of {config.variant}"
+            raise InputError(f"{told}; --set.model.variant {trained.config.variant} makes it fit")
+        load_into(model, trained.state_dict(), where=str(weights))
     if imagenet is not None:
         file = backbone_file(METHOD, imagenet)
         for stream in model.modules():
@@ -157,24 +165,15 @@ def initial_network(
     return model
 
 
-def check_zones(folds: list[Fold], config: GazeConfig) -> None:
-    """Check that a network that learns zones has as many as the labels name.
-
-    Raises:
-        InputError: if it has fewer.
-    """
-    most = max(int(fold.zone.max()) for fold in folds)
-    if config.variant == "gazedptr_v2" and most >= config.zones:
-        raise InputError(f"model.zones is {config.zones}, but {folds[0].folder} has samples of zone {most}")
-
-
 def step_losses(network: nn.Module, batch: Mapping[str, Tensor], variant: Variant) -> dict[str, Tensor]:
     """Return the losses of a batch of `FaceSamples`, as `training_losses` does."""
     out = network(**network_inputs(batch, variant), auxiliary=True)
     return training_losses(out, batch["normalised_gaze"], batch["original_gaze"], batch["zone"])
 
 
-def validate(network: nn.Module, samples: FaceSamples, config: GazeConfig) -> dict[str, float]:
+def validate(
+    network: nn.Module, samples: FaceSamples, config: GazeConfig, coarse: NDArray[np.int64] | None
+) -> dict[str, float]:
     """Return the mean angular error in degrees and, of each zone head, the shares of right fine and coarse zones.
 
     Samples that look elsewhere do not count for the coarse ones, as in the paper.
@@ -183,14 +182,13 @@ def validate(network: nn.Module, samples: FaceSamples, config: GazeConfig) -> di
         network: in evaluation mode.
         samples: the held-out fold.
         config: the network's settings.
+        coarse: (Z,) coarse zone of each fine one; None if unknown.
     """
     found = predict_fold(network, samples, config)
     gazes = (official_vectors(gaze) for gaze in (found.gaze, samples.labels["normalised_gaze"].numpy()))
     values, truth = {"angular_error": float(angle_between(*gazes).mean())}, samples.labels["zone"].numpy()
-    coarse = coarse_of_fine()
-    somewhere = coarse[truth] > 0
     for head, zone in found.zones.items():
         values[f"zone {head}"] = float((zone == truth).mean())
-        if somewhere.any():
+        if coarse is not None and (somewhere := coarse[truth] > 0).any():
             values[f"coarse zone {head}"] = float((coarse[zone] == coarse[truth])[somewhere].mean())
     return values

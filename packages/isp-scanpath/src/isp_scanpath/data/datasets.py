@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from pathlib import Path
 
 from visioncore.errors import InputError
@@ -15,7 +16,7 @@ _READERS = {".mat": read_osie, ".json": read_published_list, ".csv": read_table}
 
 
 def read_scanpaths(path: str | Path, images: str | Path | None = None) -> ScanpathData:
-    """Return the trials of a data set.
+    """Return the trials of a data set; a warning tells how many fixations lie outside their image.
 
     Args:
         path: OSIE's ``fixations.mat`` or the folder that holds it, a JSON list of the authors' preparation, or a CSV
@@ -31,4 +32,11 @@ def read_scanpaths(path: str | Path, images: str | Path | None = None) -> Scanpa
     reader = read_osie if path.is_dir() else _READERS.get(path.suffix.lower())
     if reader is None:
         raise InputError(f"{path}: not a file of scanpaths; known are {', '.join(_READERS)} and OSIE's folder")
-    return reader(path, images)
+    data = reader(path, images)
+    if outside := data.outside():
+        number = sum(len(trial.fixations) for trial in data.trials)
+        warnings.warn(
+            f"{path}: {outside} of {number} fixations lie outside their image; they count as on its border",
+            stacklevel=2,
+        )
+    return data

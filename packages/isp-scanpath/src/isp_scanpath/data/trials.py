@@ -156,12 +156,10 @@ class ScanpathData:
 
     def outside(self) -> int:
         """Return how many fixations lie outside their image; training and metrics count them as on its border."""
-        count = 0
-        for trial in self.trials:
-            frame = self.frame_of(trial.image)
-            point = trial.fixations[:, :2] - self.first_pixel
-            count += int(((point < 0) | (point >= [frame.width, frame.height])).any(axis=1).sum())
-        return count
+        points = np.concatenate([trial.fixations[:, :2] for trial in self.trials]) - self.first_pixel
+        sides = np.array([self.frame_of(trial.image) for trial in self.trials])
+        sides = sides.repeat([len(trial.fixations) for trial in self.trials], axis=0)
+        return int(((points < 0) | (points >= sides)).any(axis=1).sum())
 
 
 def make_fixations(where: str, x: Any, y: Any, milliseconds: Any) -> Floats:

@@ -7,13 +7,19 @@ from functools import cache
 from pathlib import Path
 from typing import Literal, get_args
 
+import torch
+from torch import Tensor
+
 from visioncore.devices import resolve_device, resolve_dtype
-from visioncore.errors import InputError
+from visioncore.errors import InputError, some
+from visioncore.weights.fingerprint import fingerprint
 
 from ..data.datasets import read_scanpaths
 from ..data.inputs import inputs_for
+from ..data.observer_vectors import ObserverVectors
 from ..data.trials import ScanpathData, Split, Trial
 from ..inference.running import predict_trials, published_frame
+from ..network.base import ISP
 from ..network.config import GazeformerConfig
 from ..network.fast import for_inference
 from ..network.scanpaths import Scanpaths
@@ -40,6 +46,7 @@ def evaluate_weights(
     images: str | Path | None = None,
     features: str | Path | None = None,
     texts: str | Path | None = None,
+    observers: str | Path | None = None,
     split: Split = "test",
     seeds: int = 10,
     device: str = "auto",
@@ -56,6 +63,7 @@ def evaluate_weights(
         images: the folder of photos, for ChenLSTM.
         features: the folder of stored features, for Gazeformer.
         texts: embeddings of tasks, for Gazeformer.
+        observers: a file of vectors in place of those that the network learnt; who is not in it is the mean observer.
         split: the part of the data.
         seeds: how often scanpaths are sampled; of files, as many as each has at most.
         device: where the network runs.
@@ -87,11 +95,12 @@ def evaluate_weights(
         resolved = resolve_device(device)
         network = for_inference(model, resolved, resolve_dtype(dtype, resolved))
         inputs = inputs_for(model.config, scanpaths, features, texts)
-        individual = _told_apart(model.config.observers, scanpaths, weights)
+        vectors = None if observers is None else _vectors(ObserverVectors.load(observers), scanpaths, model)
+        individual = vectors is not None or _told_apart(model.config.observers, scanpaths, weights)
 
         def predict(trials: Sequence[Trial], seed: int) -> Scanpaths:
             return predict_trials(
-                network, model.config, trials, inputs, frame, seed, individual=individual, batch=batch
+                network, model.config, trials, inputs, frame, seed, individual=individual, vectors=vectors, batch=batch
             )
 
     predict = _remembered(predict)
@@ -101,6 +110,16 @@ def evaluate_weights(
         )
         for name in protocols
     }
+
+
+def _vectors(known: ObserverVectors, data: ScanpathData, model: ISP) -> Tensor:
+    """Return the vectors of all observers of the data (n, E)."""
+    known.check_fits(model.config.observer_channels, fingerprint(model))
+    if not set(known.names) & set(data.observers):
+        raise InputError(f"{data.source}: nobody of {some(known.names)} is in it; it has {some(data.observers)}")
+    mean = model.observers.table.detach().mean(dim=0).float().cpu()
+    by_name = dict(zip(known.names, known.vectors, strict=True))
+    return torch.stack([by_name.get(name, mean) for name in data.observers])
 
 
 def _told_apart(known: int, data: ScanpathData, weights: str | Path) -> bool:

@@ -18,33 +18,46 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-_COLOURS = (
+COLOURS = (
     *("#e6194b", "#3cb44b", "#4363d8", "#f58231", "#911eb4"),
     *("#42d4f4", "#f032e6", "#bfef45", "#fabed4", "#469990"),
 )
-_RADIUS = 0.045
-"""Of a fixation of one second, over the longer side of the image; the area grows with the duration."""
+"""Of observers, one after the other, and then from the beginning."""
+_RADIUS, _LONGEST = 0.045, 4.0
+
+Panels = Mapping[str, Mapping[str, Floats]]
+"""Title -> observer -> scanpath (n, 3) in pixels and seconds."""
 
 
-def draw_scanpaths(
-    pixels: NDArray[Any], panels: Mapping[str, Mapping[str, Floats]], path: str | Path | None = None
-) -> Figure:
+def radius_of(seconds: float, side: int) -> float:
+    """Return the radius in pixels of a fixation on an image with a longer side; its area grows with the duration."""
+    return float(_RADIUS * side * np.sqrt(min(seconds, _LONGEST)))
+
+
+def colours_of(panels: Panels) -> dict[str, str]:
+    """Return the colour of each observer, the same in all panels."""
+    names = dict.fromkeys(name for scanpaths in panels.values() for name in scanpaths)
+    return {name: COLOURS[place % len(COLOURS)] for place, name in enumerate(names)}
+
+
+def draw_scanpaths(pixels: NDArray[Any], panels: Panels, path: str | Path | None = None) -> Figure:
     """Draw panels of scanpaths side by side over an image, write them to a file if one is given, return the figure.
 
     Args:
         pixels: the image (H, W) or (H, W, 3 or 4), of 8 or 16 bit.
-        panels: title -> observer -> scanpath (n, 3) in pixels and seconds.
+        panels: what is drawn.
         path: the file.
     """
     height, width = pixels.shape[:2]
     figure = new_figure(6 * len(panels), 6 * height / width + 0.4)
     figure.set_layout_engine("constrained")
+    colours = colours_of(panels)
     shown = pixels[..., :3] if pixels.ndim == 3 else pixels
     for place, (title, scanpaths) in enumerate(panels.items(), start=1):
         axes = figure.add_subplot(1, len(panels), place)
         axes.imshow(shown / np.iinfo(pixels.dtype).max, cmap="gray", vmin=0, vmax=1, alpha=0.8)
-        for (name, scanpath), colour in zip(scanpaths.items(), _COLOURS * len(scanpaths), strict=False):
-            _draw(axes, scanpath, name, colour, max(height, width))
+        for name, scanpath in scanpaths.items():
+            _draw(axes, scanpath, name, colours[name], max(height, width))
         axes.set(title=title, xlim=(-0.5, width - 0.5), ylim=(height - 0.5, -0.5))
         axes.axis("off")
         if len(scanpaths) > 1:
@@ -58,6 +71,6 @@ def _draw(axes: Axes, scanpath: Floats, name: str, colour: str, side: int) -> No
 
     axes.plot(scanpath[:, 0], scanpath[:, 1], color=colour, linewidth=1.5, label=name)
     for number, (x, y, seconds) in enumerate(scanpath, start=1):
-        radius = _RADIUS * side * np.sqrt(min(seconds, 4.0))
+        radius = radius_of(seconds, side)
         axes.add_patch(Circle((x, y), radius, facecolor=colour, edgecolor="white", alpha=0.7, zorder=3))
         axes.annotate(str(number), (x, y), color="white", ha="center", va="center", fontsize=7, zorder=4)

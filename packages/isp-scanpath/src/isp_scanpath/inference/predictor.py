@@ -13,16 +13,12 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from visioncore.errors import InputError
-from visioncore.files import expand_inputs
-from visioncore.images import IMAGE_SUFFIXES
-from visioncore.inference.batch import Summary, process_files
 from visioncore.inference.image_inputs import GivenImage, as_image
-from visioncore.inference.jobs import Job, check_one, check_results, named_file, place_inputs, plan_jobs
 from visioncore.inference.predictor import BasePredictor
-from visioncore.inference.record import open_record
 
 from ..data.features import extractor_for
 from ..data.inputs import category_index, rgb
+from ..data.observer_vectors import ObserverVectors
 from ..data.preparation import prepare
 from ..network.actions import Actions
 from ..network.base import ISP
@@ -31,7 +27,7 @@ from ..network.fast import for_inference
 from ..network.observers import MEAN
 from ..network.scanpaths import Frame
 from ..network.weights import load_model
-from .result import SUFFIXES, Result
+from .result import Result
 from .running import run_network
 from .sampling import Spread, decode, draw, likeliest
 
@@ -107,7 +103,7 @@ class Predictor(BasePredictor):
         task: str = "",
         guidance: NDArray[np.float32] | None = None,
         text: Tensor | None = None,
-        vectors: Tensor | None = None,
+        vectors: Tensor | ObserverVectors | None = None,
         probabilities: bool = False,
     ) -> Result:
         """Predict where observers look.
@@ -118,7 +114,8 @@ class Predictor(BasePredictor):
             task: the target category, for networks of COCO-Search18.
             guidance: where the task leads the eye at first, (h, w) on the grid of a ChenLSTM; default: nowhere.
             text: embedding of the task (text channels,), for a Gazeformer; default: zeros.
-            vectors: of observers that are not in the network (n, E), such as adapted ones, behind the others.
+            vectors: of observers that are not in the network, such as adapted ones, behind the others: with their
+                names, or (n, E).
             probabilities: keep where each observer looks at each step.
 
         Raises:
@@ -185,7 +182,9 @@ class Predictor(BasePredictor):
         actions = self.network(images.to(self.device), observers.to(self.device), *given)
         return Actions(*(value.to(images.device) for value in actions))
 
-    def _observers(self, wanted: Sequence[int | str] | None, vectors: Tensor | None) -> tuple[tuple[str, ...], Tensor]:
+    def _observers(
+        self, wanted: Sequence[int | str] | None, vectors: Tensor | ObserverVectors | None
+    ) -> tuple[tuple[str, ...], Tensor]:
         """Return names and vectors (n, E) of observers."""
         number = self.config.observers
         chosen = list(range(number) if wanted is None and vectors is None else wanted or ())
@@ -201,10 +200,10 @@ class Predictor(BasePredictor):
         names = tuple(map(str, chosen))
         if vectors is None:
             return names, own
-        if vectors.ndim != 2 or vectors.shape[1] != self.config.observer_channels:
-            raise InputError(f"vectors are {tuple(vectors.shape)}; they must be (n, {self.config.observer_channels})")
-        added = tuple(f"new {place + 1}" for place in range(len(vectors)))
-        return names + added, torch.cat([own, vectors.to(own)])
+        if isinstance(vectors, Tensor):
+            vectors = ObserverVectors(tuple(f"new {place + 1}" for place in range(len(vectors))), vectors)
+        vectors.check_fits(self.config.observer_channels, self.weights)
+        return names + vectors.names, torch.cat([own, vectors.vectors.to(own)])
 
     def _run(
         self,
@@ -228,64 +227,3 @@ class Predictor(BasePredictor):
             given = {"features": self.extract(pixels)[None], "task": text[None].float()}
         there = {name: value.to(device) for name, value in given.items() if value is not None}
         return run_network(self.network, {**there, "observers": observers[None]}, self.batch)
-
-
-def predict_files(
-    inputs: Sequence[str | Path],
-    predictor: Predictor,
-    out: str | Path,
-    *,
-    observers: Sequence[int | str] | None = None,
-    task: str = "",
-    suffix: str = ".json",
-    figure: bool = True,
-    overwrite: bool = False,
-    say: Callable[[str], None] = print,
-) -> Summary:
-    """Predict scanpaths on many images.
-
-    For each there is ``<name>.json`` or ``.csv``, and a figure ``<name>.png``; inside a folder their place is kept.
-    What was made of the same image with the same weights and options, as ``made.jsonl`` beside the results says, is
-    skipped. An image that cannot be read is reported and the others still run.
-
-    Args:
-        inputs: files, folders, glob patterns.
-        predictor: does the work.
-        out: folder for the results; for one image also a file.
-        observers: as for `Predictor.__call__`.
-        task: as for `Predictor.__call__`.
-        suffix: ``.json`` or ``.csv``.
-        figure: draw the scanpaths as well.
-        overwrite: make results anew that are there already.
-        say: told a line for each image that failed, and of results that are made anew.
-
-    Returns:
-        What was done, skipped and failed; its ``exit_code`` is 1 if an image failed.
-
-    Raises:
-        InputError: if an input is missing or empty, a result would be written over an input, the suffix is unknown, or
-            ``out`` cannot be written.
-    """
-    if suffix not in SUFFIXES:
-        raise InputError(f"suffix is {suffix!r}; it must be .json or .csv")
-    if named_file(out, SUFFIXES):
-        places = place_inputs(inputs, Path(out), lambda entry: expand_inputs([entry], IMAGE_SUFFIXES), "image")
-        jobs = [Job(check_one(places, Path(out), "image"), Path(out))]
-    else:
-        jobs = plan_jobs(inputs, IMAGE_SUFFIXES, out, lambda _: suffix)
-    if figure:
-        jobs = [Job(job.source, job.target, (job.target.with_suffix(".png"),)) for job in jobs]
-    check_results([job.source for job in jobs], [path for job in jobs for path in job.results], "image")
-    options = {"observers": observers, "task": task}
-    record = open_record(Path(out), jobs, predictor.recorded() | options)
-
-    def write(result: Result, target: Path) -> None:
-        if figure:
-            target.parent.mkdir(parents=True, exist_ok=True)
-            result.plot(target.with_suffix(".png"))
-        result.save(target)
-
-    def work(source: Path) -> Result:
-        return predictor(source, observers=observers, task=task)
-
-    return process_files(jobs, lambda source: source, work, write, record=record, overwrite=overwrite, say=say)

@@ -19,13 +19,17 @@ from visioncore.images import Image
 from visioncore.inference.result import BaseResult, result_path
 from visioncore.report import write_json
 
+from ..data.inputs import rgb
 from ..network.scanpaths import Floats
-from .drawing import draw_scanpaths
+from .animation import write_animation
+from .drawing import Panels, draw_scanpaths
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 SUFFIXES = (".json", ".csv")
+PROBABILITIES = "_probabilities.npz"
+"""How the name of the file of probabilities ends."""
 COLUMNS = ("observer", "sample", "fixation", "x", "y", "duration_ms")
 
 
@@ -121,7 +125,7 @@ class Result(BaseResult):
             write_json(path, self.report)
         if self.probabilities is not None:
             named = dict(zip(self.observers, self.probabilities, strict=True))
-            _save_arrays(path.with_name(f"{path.stem}_probabilities.npz"), named)
+            _save_arrays(path.with_name(path.stem + PROBABILITIES), named)
         return path
 
     def plot(
@@ -136,9 +140,24 @@ class Result(BaseResult):
             sample: which one of each observer.
             reference: scanpaths that were recorded, by observer, for a second panel.
         """
+        return draw_scanpaths(self.image.pixels, self._panels(sample, reference), path)
+
+    def animate(self, path: str | Path, *, sample: int = 0, reference: Mapping[str, Floats] | None = None) -> Path:
+        """Write a scanpath of each observer running over the image in its own time, and return where it is.
+
+        Args:
+            path: ``.gif``, or ``.mp4``, which needs PyAV.
+            sample: which one of each observer.
+            reference: scanpaths that were recorded, by observer, for a second panel.
+
+        Raises:
+            InputError: if the suffix is another, PyAV is missing or the file cannot be written.
+        """
+        return write_animation(path, rgb(self.image.pixels), self._panels(sample, reference))
+
+    def _panels(self, sample: int, reference: Mapping[str, Floats] | None) -> Panels:
         predicted = {name: paths[sample] for name, paths in zip(self.observers, self.scanpaths, strict=True)}
-        panels = {"predicted": predicted} | ({"recorded": dict(reference)} if reference else {})
-        return draw_scanpaths(self.image.pixels, panels, path)
+        return {"predicted": predicted} | ({"recorded": dict(reference)} if reference else {})
 
 
 def _save_arrays(path: Path, arrays: Mapping[str, NDArray[Any]]) -> None:

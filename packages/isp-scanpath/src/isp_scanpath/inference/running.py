@@ -63,6 +63,7 @@ def predict_trials(
     seed: int,
     *,
     individual: bool = True,
+    vectors: Tensor | None = None,
     batch: int = 0,
 ) -> Scanpaths:
     """Return a sampled scanpath for the observer of each trial, in pixels of a frame.
@@ -77,12 +78,15 @@ def predict_trials(
         frame: that scanpaths are returned in.
         seed: of the samples.
         individual: whether the network is told who looks; if not, everyone is the mean observer.
+        vectors: of all observers of the data (n, E), in place of those that the network learnt.
         batch: observers of an image at a time; 0 for all.
     """
     generator, device = torch.Generator().manual_seed(seed), next(network.parameters()).device
     found: list[Sampled] = []
     for group in by_image(trials):
         observers = torch.tensor([[trial.observer if individual else MEAN for trial in group]])
+        if vectors is not None:
+            observers = vectors[observers]
         given = {name: value[None].to(device) for name, value in inputs(group[0].image, group[0].task).items()}
         actions = run_network(network, {**given, "observers": observers.to(device)}, batch)
         found.append(draw(actions, 1, generator))

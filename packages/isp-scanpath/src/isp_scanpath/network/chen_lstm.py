@@ -98,11 +98,16 @@ class ChenLSTMISP(ISP):
         self, features: Tensor, observers: Tensor, guidance: Tensor | None = None, tasks: Tensor | None = None
     ) -> Actions:
         """Return the distributions of all steps from what `encode` returned; further arguments as for `forward`."""
+        return self.look_with(self._layers(tasks, len(features)), features, observers, guidance)
+
+    def look_with(
+        self, folded: list[Folded], features: Tensor, observers: Tensor, guidance: Tensor | None = None
+    ) -> Actions:
+        """Return the distributions of all steps by layers of a task, see `ActionHead.forward`; else as `look`."""
         batch, _, height, width = features.shape
         observer = self.observers(observers)
         if observer.ndim != 3 or len(observer) != batch:
             raise InputError(f"observers have shape {tuple(observers.shape)}; it must be ({batch}, n), n at each image")
-        folded = self._layers(tasks, batch)
         tokens = features.flatten(2).transpose(1, 2)
         attention = self.observer_attention(tokens.unsqueeze(1), observer)
         seen = self.integration.see(tokens, attention, observer)

@@ -9,8 +9,8 @@ from .config import ChenLSTMConfig, Config
 
 
 def inputs(config: Config) -> dict[str, Tensor]:
-    """Return one image with one observer: {name: tensor} in the order of the network's arguments."""
-    observers = torch.zeros(1, 1, dtype=torch.long)
+    """Return one image with all observers: {name: tensor} in the order of the network's arguments."""
+    observers = torch.arange(config.observers)[None]
     if isinstance(config, ChenLSTMConfig):
         found = {
             "images": torch.randn(1, 3, *config.image_size),

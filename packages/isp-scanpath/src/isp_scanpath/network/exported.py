@@ -1,4 +1,4 @@
-"""The network as it is exported: one image, any number of observers."""
+"""The network as it is exported: one image, any number of observers, and any target where there are categories."""
 
 from __future__ import annotations
 
@@ -7,9 +7,10 @@ from torch import Tensor, nn
 from torch.export import Dim
 
 from visioncore.commands.export import Exported, float32_copy
-from visioncore.errors import InputError
 
 from .base import ISP
+from .chen_head import Folded
+from .chen_lstm import ChenLSTMISP
 from .examples import inputs
 
 
@@ -24,21 +25,41 @@ class Outputs(nn.Module):
         return tuple(self.network(*inputs))
 
 
+class SearchOutputs(nn.Module):
+    """A network with categories, whose layers are folded and picked by the index of the target, which is an input."""
+
+    weight: Tensor
+    bias: Tensor
+
+    @torch.no_grad()
+    def __init__(self, network: ChenLSTMISP) -> None:
+        super().__init__()
+        self.network = network
+        each = [network.head.fold(task) for task in range(len(network.config.categories))]
+        for name, values in zip(Folded._fields, zip(*each, strict=True), strict=True):
+            self.register_buffer(name, torch.stack(values))
+        network.head.tasks = nn.ModuleList()
+
+    def forward(self, *inputs: Tensor) -> tuple[Tensor, ...]:
+        images, observers, guidance, tasks = inputs
+        folded = Folded(*(table.index_select(0, tasks)[0] for table in (self.weight, self.bias)))
+        return tuple(self.network.look_with([folded], self.network.encode(images), observers, guidance))
+
+
 def exported(model: ISP) -> Exported:
     """Return the network and inputs to export, in float32.
 
     In go what ``forward`` takes, of one image; observers are indices (1, n). Out come the tensors of `Actions`.
-
-    Raises:
-        InputError: for a network with categories, which takes other layers for each.
     """
-    if model.config.categories:
-        raise InputError("a network of COCO-Search18 takes other layers for each category, and cannot be exported")
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
         given = inputs(model.config)
     # not one: that would be taken for the only number there can be
     given["observers"] = torch.arange(2).remainder(model.config.observers)[None]
     free = {name: {1: Dim("observers", min=1)} if name == "observers" else {} for name in given}
+    network = float32_copy(model)
+    whole: nn.Module = Outputs(network)
+    if isinstance(network, ChenLSTMISP) and network.config.categories:
+        whole = SearchOutputs(network)
     # of the one argument *inputs
-    return Exported(Outputs(float32_copy(model)).eval(), given, dynamic_shapes=(tuple(free.values()),))
+    return Exported(whole.eval(), given, dynamic_shapes=(tuple(free.values()),))

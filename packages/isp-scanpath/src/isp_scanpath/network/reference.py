@@ -1,6 +1,7 @@
 """The reference path: both networks step by step as in the paper, each observer with an image of its own.
 
-Nothing is folded, shared among observers or kept from one step to the next; the fast path is held to it.
+Nothing is folded, shared among observers or kept from one step to the next: an image goes through the whole network
+once for each observer, as in the authors' programs. The fast path is held to it.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from .actions import Actions
 from .base import ISP
 from .chen_lstm import ChenLSTMISP
 from .decoder import ActionMap, DecoderLayer
-from .gazeformer import Encoded, GazeformerISP
+from .gazeformer import GazeformerISP
 from .guided_attention import GuidedAttention
 from .observed_memory import ObserverKeys
 
@@ -24,12 +25,12 @@ from .observed_memory import ObserverKeys
 class ReferenceChenLSTM(ChenLSTMISP):
     """ChenLSTM-ISP in the paper's own steps."""
 
-    def look(
-        self, features: Tensor, observers: Tensor, guidance: Tensor | None = None, tasks: Tensor | None = None
+    def forward(
+        self, images: Tensor, observers: Tensor, guidance: Tensor | None = None, tasks: Tensor | None = None
     ) -> Actions:
         count = observers.shape[1]
         observer = self.observers(observers).flatten(0, 1)
-        visual = features.repeat_interleave(count, dim=0)
+        visual = self.encode(images.repeat_interleave(count, dim=0))
         first = visual.new_zeros(len(visual), *visual.shape[2:])
         if guidance is not None:
             first = guidance.repeat_interleave(count, dim=0).to(first)
@@ -113,11 +114,12 @@ class ReferenceChenLSTM(ChenLSTMISP):
 class ReferenceGazeformer(GazeformerISP):
     """Gazeformer-ISP in the paper's own steps; for inference, as dropout is left out."""
 
-    def look(self, encoded: Encoded, observers: Tensor) -> Actions:
+    def forward(self, features: Tensor, observers: Tensor, task: Tensor) -> Actions:
         count = observers.shape[1]
         observer = self.observers(observers).flatten(0, 1)
-        tokens, task = (values.repeat_interleave(count, dim=0) for values in encoded)
-        memory = self._integrate(tokens, task, self.observer_attention(tokens, observer), observer)
+        repeated = (values.repeat_interleave(count, dim=0) for values in (features, task))
+        tokens, task_attention = self.encode(*repeated)
+        memory = self._integrate(tokens, task_attention, self.observer_attention(tokens, observer), observer)
         x = memory.new_zeros(len(memory), *self.steps.shape)
         for layer in cast("list[DecoderLayer]", self.decoder):
             with_steps = x + self.steps

@@ -1,7 +1,7 @@
 """ScanMatch (Cristino et al. 2010): how well two scanpaths align, as strings of the bins that were looked at.
 
 It is the reward of the policy gradient and the score that observers are ranked by, and so it is computed for many pairs
-at once: with a gap that costs nothing, a row of the alignment is a running maximum.
+at once: the cells on an antidiagonal of the alignment depend on the two before it alone.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ THRESHOLD = 3.5
 """Bins this far apart score 0; nearer ones more, up to this for the same bin."""
 
 _NONE = ROWS * COLUMNS
-_PAIRS_AT_A_TIME = 4096
+_PAIRS_AT_A_TIME = 512
 
 
 def bins(x: Floats, y: Floats, frame: Frame) -> Integers:
@@ -80,8 +80,10 @@ def scanmatch(first: Scanpaths, second: Scanpaths, frame: Frame, *, with_duratio
     a, a_lengths = strings(first, frame, with_duration=with_duration)
     b, b_lengths = strings(second, frame, with_duration=with_duration)
     out = np.empty(len(a))
+    # pairs of like length together, so that little is filled up
+    order = np.argsort(a_lengths + b_lengths)
     for start in range(0, len(a), _PAIRS_AT_A_TIME):
-        part = slice(start, start + _PAIRS_AT_A_TIME)
+        part = order[start : start + _PAIRS_AT_A_TIME]
         out[part] = _align(a[part, : a_lengths[part].max()], b[part, : b_lengths[part].max()])
     longest = np.maximum(a_lengths, b_lengths)
     return np.where(longest == 0, 1.0, out / (THRESHOLD * np.maximum(longest, 1)))
@@ -90,12 +92,16 @@ def scanmatch(first: Scanpaths, second: Scanpaths, frame: Frame, *, with_duratio
 def _align(a: Integers, b: Integers) -> Floats:
     """Return the scores (M,) of the best global alignments of strings (M, n) and (M, m), gaps for nothing."""
     flat, width = _table().ravel(), _NONE + 1
-    # pairs in the last axis, where NumPy is fastest
-    symbols, others = a.T * width, np.ascontiguousarray(b.T)
-    row = np.zeros((b.shape[1] + 1, len(a)))
-    for symbol in symbols:
-        scores = flat.take(others + symbol)
-        scores += row[:-1]
-        np.maximum(row[1:], scores, out=row[1:])
-        np.maximum.accumulate(row, axis=0, out=row)
-    return row[-1]
+    n, m = a.shape[1], b.shape[1]
+    # pairs in the last axis, where NumPy is fastest; cells of an antidiagonal meet in a slice of each string
+    rows, columns = np.ascontiguousarray(a.T) * width, np.ascontiguousarray(b.T[::-1])
+    last, before = np.zeros((2, n + 1, len(a)))
+    for place in range(n + m - 1):
+        first, end = max(0, place - m + 1), min(n, place + 1)
+        shift = m - 1 - place
+        best = flat.take(rows[first:end] + columns[first + shift : end + shift])
+        best += before[first:end]
+        np.maximum(best, last[first:end], out=best)
+        np.maximum(best, last[first + 1 : end + 1], out=before[first + 1 : end + 1])
+        last, before = before, last
+    return last[n]

@@ -9,8 +9,11 @@ import torch
 from torch import Tensor
 
 from visioncore.errors import InputError
+from visioncore.inference.batch import progress
+from visioncore.weights.fingerprint import fingerprint
 
 from ..data.inputs import Inputs
+from ..data.observer_vectors import ObserverVectors
 from ..data.samples import by_image
 from ..data.targets import encode
 from ..data.trials import ScanpathData, Trial
@@ -32,7 +35,7 @@ def adapt(
     """Return the vector (E,) under which a network finds an observer's scanpaths likeliest, starting from the mean.
 
     Only the vector is fitted; what of an image does not depend on the observer is computed once. Give it to a
-    `Predictor` among its ``vectors``.
+    `Predictor` among its ``vectors``. `adapt_observers` does it for all observers of a data set.
 
     Args:
         model: the network, which stays as it is.
@@ -81,3 +84,49 @@ def adapt(
             parameter.requires_grad_()
         model.train(was_training)
     return vector.detach()
+
+
+def adapt_observers(
+    model: ISP,
+    data: ScanpathData,
+    inputs: Inputs,
+    *,
+    observers: Sequence[str] = (),
+    most: int = 0,
+    steps: int = 50,
+    learning_rate: float = 0.05,
+) -> ObserverVectors:
+    """Return a vector for each observer of a data set, see `adapt`, with their names and groups.
+
+    Observers may have looked at other images, and at more or fewer. Where the data has splits, the training split alone
+    is seen, so that the others can measure the vectors.
+
+    Args:
+        model: the network, which stays as it is.
+        data: the data set.
+        inputs: of the network.
+        observers: names of those that are wanted; default: all.
+        most: scanpaths of an observer, those of the first images by name; 0 for all.
+        steps: as for `adapt`.
+        learning_rate: as for `adapt`.
+
+    Raises:
+        InputError: as `adapt`; if an observer is unknown or has no scanpath in the training split.
+    """
+    if most < 0:
+        raise InputError(f"scanpaths is {most}; it must be at least 0, for all of an observer's")
+    split = any(trial.split is not None for trial in data.trials)
+    there = data.part("train") if split else sorted(data.trials, key=lambda trial: (trial.image, trial.task))
+    names = tuple(dict.fromkeys(observers or data.observers))
+    indices = [data.observer_index(name) for name in names]
+    found, counts = [], []
+    with progress(len(names), "observers") as advance:
+        for name, index in zip(names, indices, strict=True):
+            own = [trial for trial in there if trial.observer == index][: most or None]
+            if not own:
+                raise InputError(f"{data.source}: no scanpath of {name} to adapt to, in the training split")
+            found.append(adapt(model, data, own, inputs, steps=steps, learning_rate=learning_rate))
+            counts.append(len(own))
+            advance()
+    groups = tuple(data.groups[index] for index in indices) if data.groups else ()
+    return ObserverVectors(names, torch.stack(found).float().cpu(), groups, tuple(counts), fingerprint(model))

@@ -24,7 +24,10 @@ class LoopConfig:
         min_learning_rate: the learning rate the cosine falls to.
         warmup_steps: steps of linear warm-up; the first is already above zero.
         betas: running-average coefficients of Adam.
-        weight_decay: above zero the optimizer is AdamW, else Adam.
+        epsilon: added to the denominator of Adam's updates.
+        weight_decay: how fast weights are drawn to zero.
+        decoupled_decay: whether they are beside the update, as by AdamW; else the decay is added to the gradient, as
+            the L2 penalty of plain Adam.
         clip_norm: largest norm of the gradient over all parameters; None does not clip.
         ema_decay: per-step decay of the moving average of the weights, in (0, 1); None keeps none.
         precision: "float32", or "bfloat16" or "float16" under autocast (weights stay float32).
@@ -46,7 +49,9 @@ class LoopConfig:
     min_learning_rate: float = 1e-6
     warmup_steps: int = 0
     betas: tuple[float, float] = (0.9, 0.999)
+    epsilon: float = 1e-8
     weight_decay: float = 0.0
+    decoupled_decay: bool = True
     clip_norm: float | None = None
     ema_decay: float | None = None
     precision: str = "float32"
@@ -72,6 +77,7 @@ class LoopConfig:
             self._require(name, getattr(self, name) >= 0, "at least 0")
         self._require("learning_rate", self.learning_rate >= self.min_learning_rate, "at least min_learning_rate")
         self._require("betas", all(0 <= beta < 1 for beta in self.betas), "two numbers from 0 to below 1")
+        self._require("epsilon", self.epsilon > 0, "above 0")
         self._require("clip_norm", self.clip_norm is None or self.clip_norm > 0, "above 0, or none")
         self._require("ema_decay", self.ema_decay is None or 0 < self.ema_decay < 1, "between 0 and 1, or none")
         self._require("precision", self.precision in PRECISIONS, f"one of {', '.join(PRECISIONS)}")

@@ -77,9 +77,9 @@ class Run:
         )
         groups = parameter_groups(model, trained, config.weight_decay, shares)
         self.rates = [group.pop("rate") for group in groups]
-        kind = torch.optim.AdamW if config.weight_decay else torch.optim.Adam
+        adam = torch.optim.AdamW if config.decoupled_decay else torch.optim.Adam
         self.model, self.optimizer = self.accelerator.prepare(
-            model, kind(groups, lr=learning_rate(0), betas=config.betas)
+            model, adam(groups, lr=learning_rate(0), betas=config.betas, eps=config.epsilon)
         )
         weights = [parameter for parameter in self.model.parameters() if parameter.requires_grad]
         self.average = MovingAverage(weights, config.ema_decay) if config.ema_decay else None

@@ -1,0 +1,54 @@
+"""Scanpaths that were recorded, found again for what is predicted: by the name of the image, in its own pixels."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from visioncore.errors import InputError, some
+
+from ..data.trials import ScanpathData, Trial
+from ..network.scanpaths import Floats
+from .result import Result
+
+
+def trials_on(data: ScanpathData, sources: Sequence[Path], task: str = "") -> Mapping[Path, Sequence[Trial]]:
+    """Return the trials on each image, which are told by their file names.
+
+    Args:
+        data: the recorded scanpaths.
+        sources: the images.
+        task: the trials of this task alone; empty for all.
+
+    Raises:
+        InputError: if there is none on any image.
+    """
+    found: dict[str, list[Trial]] = {}
+    for trial in data.trials:
+        if not task or trial.task in ("", task):
+            found.setdefault(Path(trial.image).name, []).append(trial)
+    known = {source: found[source.name] for source in sources if source.name in found}
+    if not known:
+        raise InputError(f"{data.source}: no scanpath on these images; it has those on {some(found)}")
+    return known
+
+
+def beside(result: Result, data: ScanpathData, trials: Sequence[Trial]) -> dict[str, Floats]:
+    """Return recorded scanpaths by the names that the observers have in a result, in pixels of its image from 0.
+
+    Those of observers who are not in the result are left out, unless nobody of the trials is in it.
+
+    Args:
+        result: what was predicted.
+        data: where the trials come from; indices of observers are those of the network.
+        trials: on the image.
+    """
+    height, width = result.image.pixels.shape[:2]
+    found: dict[str, Floats] = {}
+    for trial in trials:
+        frame = data.frame_of(trial.image)
+        origin = [data.first_pixel, data.first_pixel, 0]
+        path = (trial.fixations - origin) * [width / frame.width, height / frame.height, 1.0]
+        name = data.observers[trial.observer]
+        found.setdefault(name if name in result.observers else str(trial.observer), path)
+    return {name: path for name, path in found.items() if name in result.observers} or found
