@@ -16,6 +16,7 @@ from gazedptr_gaze.data.faces import FaceSamples
 from gazedptr_gaze.data.ivgaze import read_fold
 from gazedptr_gaze.data.normalisation import normalise
 from gazedptr_gaze.data.rotations import to_matrices
+from gazedptr_gaze.network.losses import UNKNOWN_ZONE
 from visioncore.images import Image, write_image
 
 
@@ -80,6 +81,7 @@ def test_a_mirrored_sample_is_that_of_the_mirrored_scene() -> None:
     for name, value in expected.items():
         torch.testing.assert_close(made[name], value, rtol=0, atol=1e-5, msg=name)
     assert torch.equal(made["normalised"], size - 1 - x)
+    assert made["zone"] == UNKNOWN_ZONE
     # a point of the scene, and its mirror point, in the two virtual cameras; the middle of the image is size / 2
     point = centre + np.array([20, 10, -5])
     first, second = (each @ camera @ p for each, p in ((warp, point), (mirrored_warp, reflected(point))))

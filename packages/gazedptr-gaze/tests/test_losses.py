@@ -9,11 +9,12 @@ from typing import Any
 import pytest
 import torch
 from torch import Tensor
+from torch.nn import functional as F
 
 from gazedptr_gaze import GazeOutput
 from gazedptr_gaze.data.faces import FaceSamples
 from gazedptr_gaze.data.ivgaze import read_fold
-from gazedptr_gaze.network.losses import training_losses
+from gazedptr_gaze.network.losses import UNKNOWN_ZONE, ZONE_WEIGHT, training_losses
 from gazedptr_gaze.network.model import NETWORKS
 from gazedptr_gaze.training import trainer
 from visioncore.testing.golden import GoldenCase
@@ -52,3 +53,16 @@ def test_losses_of_a_step(drivers: Path, tiny: Callable[..., Any]) -> None:
     assert losses.keys() == expected.keys() == {"gaze", "zone", "original", "normalised"}
     for name, value in losses.items():
         torch.testing.assert_close(value, expected[name])
+
+
+def test_zones_that_nobody_knows_teach_nothing() -> None:
+    torch.manual_seed(0)
+    logits, gaze = torch.randn(3, 4, 122, requires_grad=True), torch.zeros(4, 2)
+    zone = torch.tensor([5, UNKNOWN_ZONE, 121, UNKNOWN_ZONE])
+    term = training_losses(GazeOutput(gaze, logits), gaze, zone=zone)["zone"]
+    known = F.cross_entropy(logits[:, [0, 2]].flatten(0, 1), zone[[0, 2]].repeat(3))
+    torch.testing.assert_close(term, ZONE_WEIGHT * known / 2)  # two of four samples
+    term.backward()
+    assert logits.grad is not None
+    assert (logits.grad.abs().amax(dim=(0, 2)) > 0).tolist() == [True, False, True, False]
+    assert training_losses(GazeOutput(gaze, logits), gaze, zone=zone[1::2].repeat(2))["zone"] == 0

@@ -204,7 +204,6 @@ def test_a_run_that_starts_from_weights(saved: Callable[[Any], Path]) -> None:
         ({"epochs": "0"}, "epochs is 0; it must be at least 1"),
         ({"augmentation.flip": "1.5"}, "augmentation.flip is 1.5; it must be from 0 to 1"),
         ({"augmentation.contrast": "1"}, "augmentation.contrast is 1.0; it must be from 0 to below 1"),
-        ({"augmentation.flip": "0.5", "model.variant": "gazedptr_v2"}, "it must be 0 for gazedptr_v2"),
         (
             {"model.variant": "gazedptr_v2", "model.zones": "5"},
             r"train1\.txt, line \d: zone is '\d+'; it should be from 0 to 4, as there are 5 zones",

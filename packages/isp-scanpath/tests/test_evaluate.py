@@ -135,7 +135,7 @@ def test_seeds_spread(tmp_path: Path) -> None:
 def test_scanpaths_of_one_fixation() -> None:
     data = data_of(random_paths(11, [1, 1, 4, 1]), observers=2)
     for pad in ("all", "multimatch"):
-        found = evaluate(data, lambda trials, _: Scanpaths.of(random_paths(0, [1] * 4)), FRAME, made_by="one", pad=pad)  # type: ignore[arg-type]
+        found = evaluate(data, lambda trials, _: Scanpaths.of(random_paths(0, [1] * 4)), FRAME, made_by="one", pad=pad)
         assert all(np.isfinite(values).all() for values in found.values.values())
 
 

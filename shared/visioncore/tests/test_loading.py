@@ -14,7 +14,7 @@ from torch import nn
 
 from visioncore.errors import InputError
 from visioncore.methods import Method, Network
-from visioncore.weights.loading import bundled_model, load_model
+from visioncore.weights.loading import bundled_model, bundled_names, load_model
 from visioncore.weights.pretrained import Pretrained
 
 
@@ -81,11 +81,21 @@ def test_demo_is_what_is_bundled_unless_weights_of_that_name_lie_here(method: Me
 
 
 def test_a_method_may_bundle_more(method: Method, tmp_path: Path) -> None:
-    Model(Config(5)).save_pretrained(tmp_path / "bundling" / "assets" / "real")
-    assert width(method, "real") == bundled_model(method, "real").config.width == 5
+    assert bundled_names(method) == ["demo"]
+    assets = tmp_path / "bundling" / "assets"
+    Model(Config(6)).save_pretrained(assets / "demo-wide")
+    Model(Config(5)).save_pretrained(assets / "real")
+    (assets / "samples").mkdir()
+    assert bundled_names(method) == ["demo", "demo-wide", "real"]
+    for name, wide in (("demo", 3), ("demo-wide", 6), ("real", 5)):
+        assert width(method, name) == bundled_model(method, name).config.width == wide
+    assert "trained on three made-up numbers alone" in load_model(method, "demo-wide").notice
     assert load_model(method, "real").notice == ""
     Model(Config(4)).save_pretrained("real")
     assert width(method, "real") == 4
+    for unknown in ("demo-narrow", "samples"):
+        with pytest.raises(InputError, match="no such file or folder"):
+            load_model(method, unknown)
 
 
 def test_only_demo_has_a_notice(method: Method) -> None:

@@ -34,7 +34,7 @@ def match(metric: Tensor, r: int) -> Merge:
     """
     metric = F.normalize(metric, dim=-1)
     scores = metric[:, ::2] @ metric[:, 1::2].transpose(1, 2)
-    best, partner = scores.max(dim=-1)
+    best, partner = scores.nan_to_num().max(dim=-1)
     best[:, 0] = -torch.inf
     rank = _ranks(best)
     moved = rank.topk(r, largest=False).indices

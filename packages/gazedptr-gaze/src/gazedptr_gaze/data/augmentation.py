@@ -10,6 +10,8 @@ from torch import Tensor
 
 from visioncore.errors import InputError
 
+from ..network.losses import UNKNOWN_ZONE
+
 FACES = ("normalised", "original")
 
 
@@ -18,7 +20,8 @@ class Augmentation:
     """Bounds of the changes that are drawn anew for each training sample.
 
     Attributes:
-        flip: how often a sample is mirrored, from 0 to 1. Not for zones: nobody says which are each other's mirror.
+        flip: how often a sample is mirrored, from 0 to 1. Zones learn nothing of it: nobody says which are each other's
+            mirror.
         brightness: largest change, as a share of the brightest value, from 0 to 1.
         contrast: largest change of the spread around the mean, as a share of it, from 0 to below 1.
         noise: largest standard deviation of noise as infrared sensors have it (the same in all channels), as a share of
@@ -66,7 +69,7 @@ def augmented(sample: dict[str, Tensor], how: Augmentation, rng: np.random.Gener
 
 
 def mirrored(sample: dict[str, Tensor]) -> dict[str, Tensor]:
-    """Return a sample as if the whole scene were mirrored, left and right exchanged; its zone stays, and is wrong then.
+    """Return a sample as if the whole scene were mirrored, left and right exchanged; its zone is `UNKNOWN_ZONE`.
 
     Args:
         sample: of `data.faces.FaceSamples`, or a batch of them.
@@ -80,4 +83,5 @@ def mirrored(sample: dict[str, Tensor]) -> dict[str, Tensor]:
         "to_camera": sign[:, None] * sign,
     }
     flipped = {face: sample[face].flip(-1) for face in FACES if face in sample}
-    return sample | flipped | {name: sample[name] * each for name, each in signs.items()}
+    zone = torch.full_like(sample["zone"], UNKNOWN_ZONE)
+    return sample | flipped | {name: sample[name] * each for name, each in signs.items()} | {"zone": zone}

@@ -11,6 +11,9 @@ GAZE_WEIGHT = 2.0
 ZONE_WEIGHT = 0.2
 """Weights of the gaze and of the mean over the three zone heads; each head that helps has weight 1."""
 
+UNKNOWN_ZONE = -100
+"""In place of a zone that nobody knows."""
+
 
 def training_losses(
     out: GazeOutput, normalised_gaze: Tensor, original_gaze: Tensor | None = None, zone: Tensor | None = None
@@ -21,12 +24,14 @@ def training_losses(
         out: with the gazes of the heads that help.
         normalised_gaze: (B, 2) labels, yaw and pitch in radians, in the frame of the normalised camera.
         original_gaze: the same in the frame of the original camera, for networks of two streams.
-        zone: (B,) fine zones, for networks with zones.
+        zone: (B,) fine zones, for networks with zones; samples whose zone is `UNKNOWN_ZONE` count as without error.
     """
     terms = {"gaze": GAZE_WEIGHT * F.l1_loss(out.gaze, normalised_gaze)}
     if out.zone_logits is not None and zone is not None:
         logits = out.zone_logits.flatten(0, 1)
-        terms["zone"] = ZONE_WEIGHT * F.cross_entropy(logits, zone.repeat(len(out.zone_logits)))
+        targets = zone.repeat(len(out.zone_logits))
+        entropies = F.cross_entropy(logits, targets, ignore_index=UNKNOWN_ZONE, reduction="none")
+        terms["zone"] = ZONE_WEIGHT * entropies.mean()
     if out.original_gazes is not None and original_gaze is not None:
         terms["original"] = _sum_of_errors(out.original_gazes, original_gaze)
     if out.normalised_gazes is not None:

@@ -56,8 +56,8 @@ def load_model(weights: str | Path) -> GazeNetwork:
     """Return a model in evaluation mode, on the CPU, from any source of weights.
 
     Args:
-        weights: ``demo`` for the bundled network, a checkpoint of the authors, or a folder, file or hub id that
-            `GazeDPTR.from_pretrained` and its like take.
+        weights: ``demo`` for the bundled GazeDPTR-V2, ``demo-gazedptr`` or ``demo-gazeptr`` for the other two, a
+            checkpoint of the authors, or a folder, file or hub id that `GazeDPTR.from_pretrained` and its like take.
 
     Raises:
         InputError: if it cannot be read or does not fit.

@@ -63,11 +63,6 @@ class TrainConfig:
             raise InputError(f"test_fold is {self.test_fold}; it must be 1, 2 or 3")
         if self.epochs < 1:
             raise InputError(f"epochs is {self.epochs}; it must be at least 1")
-        if self.augmentation.flip and self.model.variant == "gazedptr_v2":
-            raise InputError(
-                f"augmentation.flip is {self.augmentation.flip}; it must be 0 for gazedptr_v2, as nobody says which "
-                "zones are each other's mirror"
-            )
 
 
 def train(

@@ -13,7 +13,7 @@ from .pretrained import CONFIG_FILE, WEIGHTS_FILE
 from .state_dicts import read_metadata
 
 DEMO = "demo"
-"""Name of the bundled weights that every method has; further ones are for results that count, and bear no notice."""
+"""Name of the bundled weights that every method has; further ones that are of no use but to try are ``demo-*``."""
 
 
 def load_model(method: Method, weights: str | Path, **options: Any) -> Any:
@@ -23,8 +23,8 @@ def load_model(method: Method, weights: str | Path, **options: Any) -> Any:
         method: whose network it is, and whose package bundles weights in ``assets/demo``, and perhaps others beside.
         weights: ``demo`` for those, or the name of the others' folder or of a checkpoint that the command ``weights``
             has fetched, unless weights of that name lie in the working folder; a folder, file or hub id that
-            ``from_pretrained`` takes; or a checkpoint of the authors. The model of ``demo`` has a ``notice`` that a
-            predictor passes on.
+            ``from_pretrained`` takes; or a checkpoint of the authors. The model of ``demo`` or ``demo-*`` has a
+            ``notice`` that a predictor passes on.
         options: further arguments of ``from_published``, for a checkpoint of the authors.
 
     Raises:
@@ -32,19 +32,30 @@ def load_model(method: Method, weights: str | Path, **options: Any) -> Any:
     """
     path = Path(weights)
     if not holds_weights(path):
-        if path.name == str(weights) and (_assets(method) / path.name / CONFIG_FILE).is_file():
-            bundled = bundled_model(method, path.name)
-            bundled.notice = method.demo_notice if path.name == DEMO else ""
+        if (name := str(weights)).startswith(DEMO) and name in bundled_names(method):
+            bundled = bundled_model(method, name)
+            bundled.notice = method.demo_notice if name.partition("-")[0] == DEMO else ""
             return bundled
-        weights = fetched_network(method, str(weights)) or weights
+        weights = fetched_network(method, name) or weights
     model = method.load(method.network.model)
     if path.name == WEIGHTS_FILE and (path.parent / CONFIG_FILE).is_file():
         return model.from_pretrained(path.parent)
     return model.from_published(path, **options) if is_published(path) else model.from_pretrained(weights)
 
 
+def bundled_names(method: Method) -> list[str]:
+    """Return the names of the weights that a method bundles: ``demo`` first."""
+    assets = _assets(method)
+    names = {each.name for each in assets.iterdir() if (each / CONFIG_FILE).is_file()} if assets.is_dir() else set()
+    return [DEMO, *sorted(names - {DEMO})]
+
+
 def bundled_model(method: Method, name: str = DEMO) -> Any:
-    """Return the model of the weights of a name that a method bundles, without notice, in evaluation mode, on the CPU.
+    """Return the model of weights that a method bundles, without notice, in evaluation mode, on the CPU.
+
+    Args:
+        method: whose package bundles them.
+        name: one of `bundled_names`.
 
     Raises:
         InputError: if there are none.
