@@ -32,7 +32,7 @@ def load_model(method: Method, weights: str | Path, **options: Any) -> Any:
     """
     path = Path(weights)
     if not holds_weights(path):
-        if (name := str(weights)).startswith(DEMO) and name in bundled_names(method):
+        if (name := str(weights)) in bundled_names(method):
             bundled = bundled_model(method, name)
             bundled.notice = method.demo_notice if name.partition("-")[0] == DEMO else ""
             return bundled
