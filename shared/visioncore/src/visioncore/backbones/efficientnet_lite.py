@@ -59,7 +59,7 @@ class EfficientNetLite(nn.Module):
         """
         network = cls(stages)
         network.stem.load(state, "_conv_stem", "_bn0")
-        for number, block in enumerate(block for stage in network.stages for block in stage):
+        for number, block in enumerate(each for each in network.modules() if isinstance(each, _Block)):
             block.load(state, f"_blocks.{number}.")
         return network.requires_grad_(False)
 
