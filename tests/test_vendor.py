@@ -29,6 +29,7 @@ PARENT = "theirlib.third_party"
 TYPES_ONLY = {"_typeshed"}
 """Modules that only type checkers have."""
 PREDICT = {
+    "alt-action": ["clip.mp4"],
     "gazedptr-gaze": ["01.jpg", "--faces", "landmarks.json", "--camera", "camera.json"],
     "isp-scanpath": ["scene.png"],
 }

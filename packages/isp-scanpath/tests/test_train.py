@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,7 @@ from isp_scanpath.data.datasets import read_scanpaths
 from isp_scanpath.data.inputs import FeatureInputs, PhotoInputs, read_texts, write_features
 from isp_scanpath.data.samples import ScanpathSamples, references_of, targets_of
 from isp_scanpath.data.trials import ScanpathData
-from isp_scanpath.inference.running import run_network
+from isp_scanpath.inference.running import predict_trials, run_network
 from isp_scanpath.inference.sampling import draw
 from isp_scanpath.network.config import ChenLSTMConfig, GazeformerConfig
 from isp_scanpath.network.losses import Sampled, supervised_losses
@@ -79,7 +80,42 @@ def test_ragged_batches(data: ScanpathData) -> None:
     reference, there = references_of(batch)
     assert there.tolist() == [True] * 7 + [False]
     np.testing.assert_allclose(reference.to_list()[1][0], [280, 30, 0.2])
-    assert batch_of(chen_samples(data, individual=False), 0)["observers"].tolist() == [[0] * 4]
+    assert batch_of(chen_samples(data, individual=False), 0)["observers"].tolist() == [[0]]
+
+
+def test_one_observer_stands_for_everyone(data: ScanpathData) -> None:
+    """The twin that is not told who looks is computed once for each image."""
+    torch.manual_seed(0)
+    one = replace(FREE_CHEN, observers=1)
+    model = ISP(one).eval()
+    once = batch_of(chen_samples(data, individual=False), 0, 2)
+    each = {**once, "observers": torch.zeros(2, 4, dtype=torch.long)}
+    for first in (None, 0):
+        config = TrainConfig(LoopConfig(2, 2), chen_lstm=one, policy=PolicyConfig(first_step=first))
+        step = TrainingStep(config, FRAME)
+        torch.manual_seed(0)
+        expected = step(model, each)
+        torch.manual_seed(0)
+        for name, value in step(model, once).items():
+            torch.testing.assert_close(value, expected[name])
+
+
+@pytest.mark.parametrize("individual", [True, False])
+def test_samples_of_a_seed_are_the_same_in_any_company(data: ScanpathData, individual: bool) -> None:
+    torch.manual_seed(0)
+    model = ISP(FREE_CHEN).eval()
+    assert data.images is not None
+    trials, inputs = data.part("train"), PhotoInputs(data.images, FREE_CHEN)
+
+    def predict(*seeds: int) -> list[np.ndarray]:
+        found = predict_trials(model, FREE_CHEN, trials, inputs, FRAME, seeds, individual=individual)
+        assert all(len(paths) == len(trials) for paths in found)
+        return [paths.fixations for paths in found]
+
+    together, alone = predict(0, 1), [*predict(0), *predict(1)]
+    for first, second in zip(together, alone, strict=True):
+        np.testing.assert_array_equal(first, second)
+    assert not np.array_equal(together[0], together[1])
 
 
 def test_missing_observers_do_not_count(data: ScanpathData) -> None:

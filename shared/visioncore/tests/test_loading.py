@@ -80,16 +80,19 @@ def test_demo_is_what_is_bundled_unless_weights_of_that_name_lie_here(method: Me
     assert bundled_model(method).config.width == 3
 
 
-def test_more_weights_that_are_bundled(method: Method, tmp_path: Path) -> None:
+def test_a_method_may_bundle_more(method: Method, tmp_path: Path) -> None:
     assert bundled_names(method) == ["demo"]
-    Model(Config(6)).save_pretrained(tmp_path / "bundling" / "assets" / "demo-wide")
-    (tmp_path / "bundling" / "assets" / "samples").mkdir()
-    assert bundled_names(method) == ["demo", "demo-wide"]
-    assert width(method, "demo") == 3
-    assert width(method, "demo-wide") == bundled_model(method, "demo-wide").config.width == 6
+    assets = tmp_path / "bundling" / "assets"
+    Model(Config(6)).save_pretrained(assets / "demo-wide")
+    Model(Config(5)).save_pretrained(assets / "real")
+    (assets / "samples").mkdir()
+    assert bundled_names(method) == ["demo", "demo-wide", "real"]
+    for name, wide in (("demo", 3), ("demo-wide", 6), ("real", 5)):
+        assert width(method, name) == bundled_model(method, name).config.width == wide
     assert "trained on three made-up numbers alone" in load_model(method, "demo-wide").notice
-    Model(Config(4)).save_pretrained("demo-wide")
-    assert width(method, "demo-wide") == 4
+    assert load_model(method, "real").notice == ""
+    Model(Config(4)).save_pretrained("real")
+    assert width(method, "real") == 4
     for unknown in ("demo-narrow", "samples"):
         with pytest.raises(InputError, match="no such file or folder"):
             load_model(method, unknown)

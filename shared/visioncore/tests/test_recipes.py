@@ -10,7 +10,7 @@ from typing import Literal
 
 import pytest
 
-from visioncore.configs import check_choices
+from visioncore.configs import check_choices, from_plain, to_plain
 from visioncore.errors import InputError
 from visioncore.recipes import load_recipe, recipe_names
 
@@ -236,3 +236,33 @@ def test_recipe_that_is_no_text(package: str, tmp_path: Path) -> None:
     path.write_bytes(b"\xff\xfe\x00")
     with pytest.raises(InputError, match="UTF-8"):
         load_recipe(Config, package, path)
+
+
+@dataclass(frozen=True)
+class Round:
+    radius: int = 1
+    colour: str = "red"
+
+
+@dataclass(frozen=True)
+class Square:
+    side: int = 1
+    colour: str = "red"
+
+
+@dataclass(frozen=True)
+class Drawing:
+    thing: Round | Square = field(default_factory=Round)
+
+
+def test_of_several_dataclasses_the_fitting_one_is_taken() -> None:
+    for values, expected in (
+        ({"side": 3, "colour": "blue"}, Square(3, "blue")),
+        ({"radius": 2}, Round(2)),
+        ({"colour": "blue"}, Round(1, "blue")),
+    ):
+        drawing = from_plain(Drawing, {"thing": values}, "here")
+        assert drawing.thing == expected
+        assert from_plain(Drawing, to_plain(drawing), "here") == drawing
+    with pytest.raises(InputError, match=r"here: unknown field thing\.sides; did you mean side\? "):
+        from_plain(Drawing, {"thing": {"sides": 3, "side": 2}}, "here")

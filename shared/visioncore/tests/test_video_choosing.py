@@ -100,7 +100,9 @@ def test_a_video_that_an_edit_list_trims(tmp_path: Path) -> None:
     path = written(tmp_path / "a.mp4")
     with av.open(str(path)) as old, av.open(str(tmp_path / "cut.mp4"), "w", options={"use_editlist": "1"}) as new:
         stream = new.add_stream_from_template(old.streams.video[0])
-        early = round(Fraction(17, 25) / old.streams.video[0].time_base)
+        time_base = old.streams.video[0].time_base
+        assert time_base is not None
+        early = round(Fraction(17, 25) / time_base)
         packets: Any = old.demux(video=0)
         for packet in packets:
             if packet.dts is not None:

@@ -12,6 +12,7 @@ import sys
 import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
+from importlib.machinery import ModuleSpec, NamespaceLoader
 from pathlib import Path
 from types import ModuleType, SimpleNamespace
 from typing import Any, Self
@@ -119,6 +120,8 @@ def method(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, server: FileServer, 
     )
     package, parts, method_module = ModuleType("made_up"), ModuleType("made_up.parts"), ModuleType("made_up.method")
     package.__path__ = []
+    package.__spec__ = ModuleSpec("made_up", None, is_package=True)
+    package.__spec__.loader = NamespaceLoader("made_up", [str(tmp_path)], lambda *_: None)
     vars(parts).update(Model=Model, VARIANTS={"small": Config()}, read_base=read_base)
     vars(method_module).update(METHOD=made_up)
     for module in (package, parts, method_module):

@@ -176,6 +176,7 @@ def evaluate(
     data: Path,
     weights: options.Weights = "",
     results: options.Results = "",
+    others: bool = False,
     protocols: tuple[Literal["published", "sound"], ...] = ("published", "sound"),
     out: options.Tables = Path("out/evaluation"),
     images: Images = "",
@@ -190,11 +191,13 @@ def evaluate(
 ) -> None:
     """Measure predictions for every observer by the paper's protocol and write the tables.
 
-    Weights human measures how far the observers agree. Results are a folder with a JSON file for each image, as predict
+    Weights human measures how far the observers agree, centre-bias scanpaths that are drawn from all of the training
+    split: both are there to compare with. Results are a folder with a JSON file for each image, as predict
     writes it.
 
     Args:
         data: scanpaths with a split, as for train.
+        others: measure what the network predicts for other observers than it should, to compare with.
         protocols: published lengthens short scanpaths as the authors' scripts do; sound measures them as they are.
         split: the part of the data.
     """
@@ -208,6 +211,7 @@ def evaluate(
         data,
         weights,
         results=results,
+        others=others,
         protocols=protocols,
         images=images or None,
         features=features or None,

@@ -1,4 +1,4 @@
-"""The demo: the bundled network on images that training did not see, and three observers with different habits."""
+"""The demo: the bundled networks on images that training did not see, and three observers with different habits."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from importlib.resources import as_file, files
 from pathlib import Path
 
 import numpy as np
+import torch
 
 from visioncore.commands.demo import Shown, demo_of
 from visioncore.images import Image
@@ -14,21 +15,30 @@ from visioncore.weights.loading import bundled_model
 from .data.synthetic import OBSERVERS, SIZE, synthetic_image, synthetic_scanpath
 from .data.tables import read_table
 from .evaluation.ranking import chance, ranking, ranks
+from .inference.drawing import draw_scanpaths
 from .inference.predictor import MEAN_OBSERVER, Predictor
+from .inference.result import Result
 from .method import METHOD, PACKAGE
 from .network.scanmatch import scanmatch
 from .network.scanpaths import Floats, Frame, Scanpaths
+from .network.weights import load_model
 
 IMAGES = 40
 """Images that are measured; their seeds follow `FIRST`, far from those of training."""
 FIRST = 20_000
+OSIE = "osie-small"
+"""The bundled network of OSIE's observers."""
+SHOWN = (12, 6, 7)
+"""Those of them who are shown: one of many short fixations, one of few long ones, one who looks around."""
+SEED = 4
 
 
 @demo_of(METHOD)
 def demo(out: Path) -> Shown:
     """Predict where three observers look, write a figure, scene.json and report.json, and report how near it comes.
 
-    The baseline is the same network told to be the mean observer.
+    The baseline is the same network told to be the mean observer. ``photo.png`` and ``photo.json`` show what the
+    network of OSIE's observers predicts for three of them.
     """
     predictor = Predictor(bundled_model(METHOD), seed=0)
     who = [*range(len(OBSERVERS)), MEAN_OBSERVER]
@@ -52,6 +62,12 @@ def demo(out: Path) -> Shown:
     with as_file(files(PACKAGE) / "assets" / "samples") as samples:
         recorded = read_table(samples / "scanpaths.csv", samples)
         result = predictor(samples / "scene.png", observers=range(len(OBSERVERS)))
+        photo = _photo(samples)
+    photo.save(out / "photo.json")
+    panels = {
+        f"observer {name}": {name: paths[0]} for name, paths in zip(photo.observers, photo.scanpaths, strict=True)
+    }
+    draw_scanpaths(photo.image.pixels, panels, out / "photo.png")
     result.save(out / "scene.json")
     shown = {str(trial.observer): trial.fixations for trial in recorded.trials}
     result.plot(figure, reference=shown)
@@ -71,6 +87,14 @@ def demo(out: Path) -> Shown:
         },
         figure=figure,
     )
+
+
+def _photo(samples: Path) -> Result:
+    """Return scanpaths of real observers on the bundled photo, whose features are bundled too."""
+    with np.load(samples / "astronaut_features.npz") as arrays:
+        features = torch.from_numpy(arrays["features"]).float()
+    predictor = Predictor(load_model(OSIE), seed=SEED, extract=lambda _: features)
+    return predictor(samples / "astronaut.jpg", observers=SHOWN)
 
 
 def _ranks(predicted: list[Floats], true: list[Floats], frame: Frame) -> list[np.ndarray]:

@@ -53,7 +53,7 @@ METHOD = Method(
   booktitle = {IEEE/CVF Conference on Computer Vision and Pattern Recognition (CVPR)},
   year = {2024}
 }""",
-    licence="Apache-2.0 (this package and its demo weights)",
+    licence="Apache-2.0 (this package and its bundled weights)",
     weights=(
         "one archive with all eight networks, linked from the README of github.com/chenxy99/IndividualScanpath "
         "(Google Drive, 1WnU6EYsl339gJzD3LpF7TSDC0TPxqDal), which states no licence, so ask its authors before you "

@@ -255,12 +255,19 @@ def _convert_union(members: tuple[Any, ...], value: Any, default: Any, path: str
     expected = []
     # Exact types first, so that `int | float` keeps 3 whole and `bool | str` keeps true a truth value.
     plain = value.value if isinstance(value, Typed) else value
-    for member in sorted(members, key=lambda member: member is not type(plain)):
+    for member in sorted(members, key=lambda member: (member is not type(plain), _unknown(member, plain))):
         try:
             return _convert(member, value, default, path, where)
         except _MismatchError as mismatch:
             expected.append(str(mismatch))
     raise _MismatchError(" or ".join(expected))
+
+
+def _unknown(member: Any, plain: Any) -> int:
+    """Return how many of the given fields a dataclass does not have, so that of several the fitting one is taken."""
+    if not dataclasses.is_dataclass(member) or not isinstance(plain, dict):
+        return 0
+    return len(plain.keys() - {field.name for field in dataclasses.fields(member)})
 
 
 def _convert_literal(choices: tuple[Any, ...], value: Any) -> Any:

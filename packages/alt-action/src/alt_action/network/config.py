@@ -9,6 +9,8 @@ from visioncore.backbones.clip_transformer import CLIP_VITS, CLIPViTConfig
 from visioncore.configs import check_choices, check_most
 from visioncore.errors import InputError
 
+from .lite_tower import LiteTowerConfig
+
 TEMPLATE = "a video of a person {label}"
 """Prompt for the label of an action."""
 
@@ -24,7 +26,7 @@ class ALTConfig:
     """The network's settings; the defaults are those for ViT-B/16 (see the README for what the paper leaves open).
 
     Attributes:
-        tower: CLIP's image tower: width d, patches N, length D of its features.
+        tower: CLIP's image tower, or the small one of the demo: width d, patches N, length D of its features.
         merged: tokens r that a block of the tower merges away; one number for each block where it is a tuple.
         frames: frames T of a clip that it was trained on; other numbers run too.
         queries: ask for the entities with the largest areas of each frame (entities) or for those of all regions
@@ -47,7 +49,7 @@ class ALTConfig:
         InputError: if a value is out of its range.
     """
 
-    tower: CLIPViTConfig = field(default_factory=CLIPViTConfig)
+    tower: CLIPViTConfig | LiteTowerConfig = field(default_factory=CLIPViTConfig)
     merged: int | tuple[int, ...] = 8
     frames: int = 8
     queries: Literal["entities", "regions"] = "entities"

@@ -6,6 +6,7 @@ import torch
 from torch import Tensor
 
 from .config import ALTConfig
+from .lite_tower import LiteTowerConfig
 
 
 def example_inputs(config: ALTConfig) -> dict[str, Tensor]:
@@ -19,10 +20,14 @@ def facts(config: ALTConfig) -> dict[str, str]:
     merged = config.merged if isinstance(config.merged, int) else ", ".join(map(str, config.merged))
     asked = f"the {config.top} largest of each frame" if config.queries == "entities" else "those of all regions"
     entities = f"{config.entities}; {asked} ask" if config.entities else "none: videos are the mean of their frames"
+    if isinstance(tower, LiteTowerConfig):
+        image, each = f"{tower.stages} stages of EfficientNet-Lite0", f"at a time, {tower.layers} times"
+    else:
+        image, each = f"CLIP's image tower of {tower.layers} blocks", "in each block"
     return {
-        "network": f"CLIP's image tower of {tower.layers} blocks and width {tower.width}, patches of {tower.patch} in "
-        f"images of {tower.image_size} pixels; {config.frames} frames; adapter of {config.layers} blocks",
-        "regions": f"{config.regions} of {tower.patches} patches; {merged} tokens merged in each block",
+        "network": f"{image}, width {tower.width}, patches of {tower.patch} in images of {tower.image_size} pixels; "
+        f"{config.frames} frames; adapter of {config.layers} blocks",
+        "regions": f"{config.regions} of {tower.patches} patches; {merged} tokens merged {each}",
         "entities": entities,
         "labels": str(len(config.labels)),
     }

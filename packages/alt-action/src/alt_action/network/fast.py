@@ -9,6 +9,7 @@ from torch import Tensor
 
 from .fast_adapter import FastAdapter
 from .fast_tower import FastTower
+from .lite_tower import LiteTower
 from .model import ALT
 from .output import Regions, VideoOutput
 
@@ -34,7 +35,9 @@ class FastALT(ALT):
         self.similar = torch.promote_types(dtype, torch.float32)
         own = copy.deepcopy(model).requires_grad_(False)
         visual, adapter = own.visual.to(device, dtype), own.adapter.to(device, dtype)
-        self.visual = FastTower(visual, self.config.merges(), device, dtype)  # type: ignore[assignment]
+        if not isinstance(visual, LiteTower):
+            visual = FastTower(visual, self.config.merges(), device, dtype)  # type: ignore[assignment]
+        self.visual = visual
         self.adapter = FastAdapter(adapter, device, dtype)
         self.register_buffer("entities", own.entities.to(device, self.similar))
         self.register_buffer("label_features", own.label_features.to(device, self.similar))
@@ -46,6 +49,8 @@ class FastALT(ALT):
         return super().regions(frames.to(self.dtype))
 
     def _regions(self, frames: Tensor) -> Regions:
+        if isinstance(self.visual, LiteTower):
+            return super()._regions(frames)
         found: Regions = self.visual(frames)
         return found
 

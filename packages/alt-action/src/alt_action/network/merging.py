@@ -35,6 +35,8 @@ def match(metric: Tensor, r: int) -> Merge:
     metric = F.normalize(metric, dim=-1)
     scores = metric[:, ::2] @ metric[:, 1::2].transpose(1, 2)
     best, partner = scores.max(dim=-1)
+    # What is not a number goes on into the tokens, where it is told of; it must not upset the order here.
+    best = best.nan_to_num(nan=-2.0)
     best[:, 0] = -torch.inf
     rank = _ranks(best)
     moved = rank.topk(r, largest=False).indices

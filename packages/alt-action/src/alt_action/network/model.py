@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from visioncore.backbones.clip_transformer import CLIPViT
+from visioncore.backbones.clip_transformer import CLIPViT, CLIPViTConfig
 from visioncore.errors import InputError
 
 from .adapter import VideoAdapter
@@ -23,6 +23,7 @@ from .alignment import (
 )
 from .config import ALTConfig
 from .corpus import Encode, Entities, corpus_digest, embed, embed_labels
+from .lite_tower import LiteTower
 from .output import Regions, VideoOutput
 from .regions import find_regions
 from .stored import StoredALT
@@ -55,7 +56,7 @@ class ALT(StoredALT):
         super().__init__()
         self.config = config = config or ALTConfig()
         shared = config.tower.embed_dim
-        self.visual = CLIPViT(config.tower)
+        self.visual = CLIPViT(config.tower) if isinstance(config.tower, CLIPViTConfig) else LiteTower(config.tower)
         self.adapter = VideoAdapter(config)
         self.register_buffer("entities", F.normalize(torch.randn(config.entities, shared), dim=-1))
         self.register_buffer("label_features", F.normalize(torch.randn(len(config.labels), shared), dim=-1))
@@ -89,7 +90,10 @@ class ALT(StoredALT):
 
     def _regions(self, frames: Tensor) -> Regions:
         """Return the regions of frames (F, 3, S, S)."""
-        return find_regions(self.visual, frames, self.config.merges())
+        merges = self.config.merges()
+        if isinstance(self.visual, LiteTower):
+            return self.visual.regions(frames, merges)
+        return find_regions(self.visual, frames, merges)
 
     def watch(self, regions: Regions, generator: torch.Generator | None = None) -> VideoOutput:
         """Return the vectors of videos and the entities in them.

@@ -8,10 +8,11 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from visioncore.backbones.clip_transformer import CLIPMLP, QUICK, CLIPAttention
+from visioncore.backbones.clip_transformer import CLIPMLP, QUICK, CLIPAttention, CLIPViT
 
 from .adapter import Attention, VideoAdapter, places
 from .alignment import SCALE
+from .lite_tower import LiteTower
 from .model import ALT
 from .output import Regions, VideoOutput
 
@@ -33,15 +34,11 @@ class ReferenceALT(ALT):
 
     def _regions_of(self, frame: Tensor) -> Regions:
         """Return the regions of a frame (3, S, S); no leading sizes."""
-        x = self.visual.embed(frame[None])[0]
-        groups = [[position] for position in range(len(x))]
-        for block, r in zip(self.visual.transformer.blocks(), self.config.merges(), strict=True):
-            sizes = torch.tensor([len(group) for group in groups], dtype=x.dtype, device=x.device)
-            normed = block.ln_1(x)
-            x = x + attention(block.attn, normed, sizes)
-            if r:
-                x, groups = merged(x, groups, mean_keys(block.attn, normed), r)
-            x = x + mlp(block.mlp, block.ln_2(x))
+        merges = self.config.merges()
+        if isinstance(self.visual, LiteTower):
+            x, groups = merged_map(self.visual, frame, merges)
+        else:
+            x, groups = merged_patches(self.visual, frame, merges)
         tokens = self.visual.ln_post(x)
         source = torch.zeros(sum(map(len, groups)), dtype=torch.int64, device=x.device)
         for number, group in enumerate(groups):
@@ -80,6 +77,31 @@ class ReferenceALT(ALT):
         added = adapted(self.adapter, torch.stack(vectors), weights, times, regions)
         video = F.normalize(regions.features[:, 0].mean(dim=0) + added, dim=-1)
         return VideoOutput(video, entity, held.to(video.dtype) / patches, asked)
+
+
+def merged_patches(visual: CLIPViT, frame: Tensor, merges: list[int]) -> tuple[Tensor, list[list[int]]]:
+    """Return the last tokens of a frame (3, S, S), the class token first, and the patches in each."""
+    x = visual.embed(frame[None])[0]
+    groups = [[position] for position in range(len(x))]
+    for block, r in zip(visual.transformer.blocks(), merges, strict=True):
+        sizes = torch.tensor([len(group) for group in groups], dtype=x.dtype, device=x.device)
+        normed = block.ln_1(x)
+        x = x + attention(block.attn, normed, sizes)
+        if r:
+            x, groups = merged(x, groups, mean_keys(block.attn, normed), r)
+        x = x + mlp(block.mlp, block.ln_2(x))
+    return x, groups
+
+
+def merged_map(visual: LiteTower, frame: Tensor, merges: list[int]) -> tuple[Tensor, list[list[int]]]:
+    """Return the regions of a map, after their mean, and the places in each."""
+    x = visual.placed(visual.trunk(frame[None])[-1].flatten(2).transpose(1, 2))[0]
+    x = torch.cat([x.mean(dim=0, keepdim=True), x])
+    groups = [[position] for position in range(len(x))]
+    for r in merges:
+        if r:
+            x, groups = merged(x, groups, x, r)
+    return x, groups
 
 
 def heads_of(x: Tensor, heads: int) -> list[Tensor]:

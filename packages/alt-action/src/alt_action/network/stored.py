@@ -21,6 +21,7 @@ from visioncore.weights.state_dicts import write_state_dict
 from ..method import METHOD
 from .config import ALTConfig
 from .corpus import Encode, Entities, corpus_digest
+from .lite_tower import LiteTower, LiteTowerConfig
 from .published import VISUAL, find_clip
 from .text import CLIPTextEncoder
 
@@ -30,7 +31,7 @@ class StoredALT(Pretrained):
 
     config: ALTConfig
     entities: Tensor
-    visual: CLIPViT
+    visual: CLIPViT | LiteTower
 
     def set_corpus(self, corpus: Entities, encode: Encode) -> None:
         """Take another corpus."""
@@ -150,6 +151,8 @@ class StoredALT(Pretrained):
 
 
 def _tower(weights: CLIPWeights, config: ALTConfig) -> Mapping[str, Tensor]:
+    if isinstance(config.tower, LiteTowerConfig):
+        raise InputError("a tower of EfficientNet-Lite0 is none of CLIP's; store the network whole")
     tower = weights.vit(config.tower.image_size, None if weights.activation else config.tower.activation)
     return tower.state_dict()
 

@@ -47,7 +47,7 @@ class FaceFinder(Protocol):
 
 
 def checked_faces(found: Any) -> list[Face]:
-    """Return what a finder returned.
+    """Return the faces that a finder returned.
 
     Raises:
         InputError: if it is no list of faces.

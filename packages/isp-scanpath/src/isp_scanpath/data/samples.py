@@ -26,7 +26,7 @@ class ScanpathSamples:
         inputs: of the network.
         config: of the network.
         frame: that rewards are measured in.
-        individual: whether the network is told who looks; if not, everyone is observer 0.
+        individual: whether the network is told who looks; if not, observer 0 alone stands for everyone.
         first_pixel: coordinate of the first pixel in targets; default: that of the data set.
     """
 
@@ -51,12 +51,12 @@ class ScanpathSamples:
         return len(self.items)
 
     def sample(self, index: int, rng: np.random.Generator) -> dict[str, Tensor]:
-        """Return the inputs of an image, its observers (n,), their targets (n, T) and their scanpaths (n, L, 3).
+        """Return the inputs of an image, its observers (n,), or one, the targets (n, T) and the scanpaths (n, L, 3).
 
         Nothing is drawn from ``rng``: the authors augment nothing.
         """
         trials = self.items[index]
-        observers = torch.zeros(self.most, dtype=torch.long)
+        observers = torch.zeros(self.most if self.individual else 1, dtype=torch.long)
         if self.individual:
             observers[: len(trials)] = torch.tensor([trial.observer for trial in trials])
         paths = [trial.fixations for trial in trials]

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from functools import cache
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Literal, get_args
 
@@ -24,13 +23,15 @@ from ..network.config import GazeformerConfig
 from ..network.fast import for_inference
 from ..network.scanpaths import Scanpaths
 from ..network.weights import load_model
+from .controls import as_others, centre_bias
 from .protocols import CHEN_FRAME, Evaluation, Predict, evaluate, human_agreement
 from .results import read_results
 from .scores import Pad
 
 HUMAN = "human"
 """Stands for the observers themselves, where weights can be given."""
-
+CENTRE_BIAS = "centre-bias"
+"""Stands, there too, for scanpaths that know neither image nor observer, see `centre_bias`."""
 
 Protocol = Literal["published", "sound"]
 """``published`` lengthens short scanpaths as the authors' scripts do for the data set; ``sound`` measures them as they
@@ -42,6 +43,7 @@ def evaluate_weights(
     weights: str | Path = "",
     *,
     results: str | Path = "",
+    others: bool = False,
     protocols: Sequence[Protocol] = ("published", "sound"),
     images: str | Path | None = None,
     features: str | Path | None = None,
@@ -53,12 +55,13 @@ def evaluate_weights(
     dtype: str = "float32",
     batch: int = 64,
 ) -> dict[Protocol, Evaluation]:
-    """Measure what a network predicts for every observer of a split, or scanpaths in files, or how far observers agree.
+    """Measure what a network predicts for every observer of a split, or scanpaths in files, or one of the baselines.
 
     Args:
         data: scanpaths with a split, whatever `read_scanpaths` takes.
-        weights: whatever `load_model` takes, or ``human``.
+        weights: whatever `load_model` takes, or ``human`` for how far observers agree, or ``centre-bias``.
         results: in place of weights, a folder of scanpaths, see `read_results`.
+        others: measure what the network predicts for another observer than the trial's, as a control.
         protocols: by which to measure.
         images: the folder of photos, for ChenLSTM.
         features: the folder of stored features, for Gazeformer.
@@ -71,22 +74,26 @@ def evaluate_weights(
         batch: observers of an image on the device at a time.
 
     Raises:
-        InputError: if the data, the weights or the results are not what they should be, or do not fit.
+        InputError: if the data, the weights or the results are not what they should be, or do not fit, or ``others``
+            cannot be.
     """
     if unknown := [name for name in protocols if name not in get_args(Protocol)] or not protocols:
         raise InputError(f"protocols are {unknown or 'none'}; known are {', '.join(get_args(Protocol))}")
     if seeds < 1 or batch < 1:
         raise InputError(f"seeds is {seeds} and batch {batch}; each must be at least 1")
     scanpaths = read_scanpaths(data, images)
+    if others and (results or str(weights) in (HUMAN, CENTRE_BIAS) or len(scanpaths.observers) < 2):
+        raise InputError("others is for a network and data of at least two observers")
     of_search = scanpaths.name in ("air-d", "coco-search18")
     pads: dict[Protocol, Pad] = {"published": "all", "sound": "multimatch"}
     if str(weights) == HUMAN:
         return {name: human_agreement(scanpaths, CHEN_FRAME, split=split, pad=pads[name]) for name in protocols}
-    note = ""
+    note, frame = "", CHEN_FRAME
     if results:
-        frame = CHEN_FRAME
         predict, seeds = read_results(results, scanpaths, scanpaths.part(split), frame, seeds)
         made_by = f"files in {results}"
+    elif str(weights) == CENTRE_BIAS:
+        predict, made_by = centre_bias(scanpaths, frame), "how people look at any image"
     else:
         model = load_model(weights)
         if of_search and isinstance(model.config, GazeformerConfig):
@@ -98,12 +105,23 @@ def evaluate_weights(
         vectors = None if observers is None else _vectors(ObserverVectors.load(observers), scanpaths, model)
         individual = vectors is not None or _told_apart(model.config.observers, scanpaths, weights)
 
-        def predict(trials: Sequence[Trial], seed: int) -> Scanpaths:
+        def predict_all(trials: Sequence[Trial]) -> list[Scanpaths]:
+            told = as_others(trials, len(scanpaths.observers)) if others else trials
             return predict_trials(
-                network, model.config, trials, inputs, frame, seed, individual=individual, vectors=vectors, batch=batch
+                network,
+                model.config,
+                told,
+                inputs,
+                frame,
+                range(seeds),
+                individual=individual,
+                vectors=vectors,
+                batch=batch,
             )
 
-    predict = _remembered(predict)
+        predict = _at_once(predict_all)
+        if others:
+            made_by += " for other observers"
     return {
         name: evaluate(
             scanpaths, predict, frame, made_by=made_by, split=split, seeds=range(seeds), pad=pads[name], note=note
@@ -130,16 +148,13 @@ def _told_apart(known: int, data: ScanpathData, weights: str | Path) -> bool:
     return known > 1
 
 
-def _remembered(predict: Predict) -> Predict:
-    """Return a function that predicts the same trials of a seed once, for all protocols."""
-    given: list[Sequence[Trial]] = []
+def _at_once(predict_all: Callable[[Sequence[Trial]], list[Scanpaths]]) -> Predict:
+    """Return a function that predicts the trials for all seeds and protocols when it is first called."""
+    known: list[list[Scanpaths]] = []
 
-    @cache
-    def of_seed(seed: int) -> Scanpaths:
-        return predict(given[0], seed)
+    def predict(trials: Sequence[Trial], seed: int) -> Scanpaths:
+        if not known:
+            known.append(predict_all(trials))
+        return known[0][seed]
 
-    def remembered(trials: Sequence[Trial], seed: int) -> Scanpaths:
-        given[:] = [trials]
-        return of_seed(seed)
-
-    return remembered
+    return predict

@@ -60,15 +60,15 @@ def predict_trials(
     trials: Sequence[Trial],
     inputs: Inputs,
     frame: Frame,
-    seed: int,
+    seeds: Sequence[int],
     *,
     individual: bool = True,
     vectors: Tensor | None = None,
     batch: int = 0,
-) -> Scanpaths:
-    """Return a sampled scanpath for the observer of each trial, in pixels of a frame.
+) -> list[Scanpaths]:
+    """Return, for each seed, a sampled scanpath for the observer of each trial, in pixels of a frame.
 
-    What is drawn for an image depends on the seed and on the images before it.
+    The network runs once for all seeds. What is drawn for an image depends on the seed and on the images before it.
 
     Args:
         network: in evaluation mode.
@@ -76,22 +76,28 @@ def predict_trials(
         trials: those of an image standing together.
         inputs: of the network.
         frame: that scanpaths are returned in.
-        seed: of the samples.
+        seeds: of the samples.
         individual: whether the network is told who looks; if not, everyone is the mean observer.
         vectors: of all observers of the data (n, E), in place of those that the network learnt.
         batch: observers of an image at a time; 0 for all.
     """
-    generator, device = torch.Generator().manual_seed(seed), next(network.parameters()).device
-    found: list[Sampled] = []
+    device = next(network.parameters()).device
+    generators = [torch.Generator().manual_seed(seed) for seed in seeds]
+    found: list[list[Sampled]] = [[] for _ in generators]
     for group in by_image(trials):
-        observers = torch.tensor([[trial.observer if individual else MEAN for trial in group]])
+        observers = torch.tensor([[trial.observer for trial in group] if individual else [MEAN]])
         if vectors is not None:
             observers = vectors[observers]
         given = {name: value[None].to(device) for name, value in inputs(group[0].image, group[0].task).items()}
-        actions = run_network(network, {**given, "observers": observers.to(device)}, batch)
-        found.append(draw(actions, 1, generator))
-    flat = (torch.cat([each[0, 0].cpu() for each in values]) for values in zip(*found, strict=True))
-    return decode(Sampled(*flat), config.grid, frame)
+        actions = run_network(network, {**given, "observers": observers.to(device)}, batch).for_each(len(group))
+        for drawn, generator in zip(found, generators, strict=True):
+            drawn.append(draw(actions, 1, generator))
+    return [decode(_together(drawn), config.grid, frame) for drawn in found]
+
+
+def _together(drawn: Sequence[Sampled]) -> Sampled:
+    """Return one sample of each image's observers in a row (M, T)."""
+    return Sampled(*(torch.cat([value[0, 0].cpu() for value in values]) for values in zip(*drawn, strict=True)))
 
 
 def published_frame(config: Config) -> Frame:

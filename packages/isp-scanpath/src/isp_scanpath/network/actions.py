@@ -30,3 +30,7 @@ class Actions(NamedTuple):
     def probabilities(self) -> Tensor:
         """Of the actions (B, n, T, 1 + HW)."""
         return self.logits.softmax(dim=-1)
+
+    def for_each(self, observers: int) -> Actions:
+        """Return those of one observer for each of many, or those of many as they are; nothing is copied."""
+        return Actions(*(value.expand(-1, observers, *value.shape[2:]) for value in self))

@@ -37,10 +37,10 @@ class TrainingStep:
         if first is not None and int(batch["step"]) >= first:
             # without dropout and with fixed norms, but with gradients
             with evaluating(network), torch.enable_grad():
-                actions = run_network(network, batch)
+                actions = _distributions(network, batch)
             found = {"policy": self._policy(actions, batch)}
         else:
-            found = supervised_losses(run_network(network, batch), targets_of(batch))
+            found = supervised_losses(_distributions(network, batch), targets_of(batch))
             found["duration"] = found["duration"] * self.config.duration_weight
         zero = next(iter(found.values())).new_zeros(())
         return {name: found.get(name, zero) for name in TERMS}
@@ -53,6 +53,11 @@ class TrainingStep:
             sampled = draw(actions, policy.samples, generator, min_length=policy.min_length)
         rewards = reward(sampled, batch, self.config.network.grid, self.frame)
         return policy_gradient_loss(actions, sampled, rewards.to(actions.mu), most_seconds=policy.most_seconds)
+
+
+def _distributions(network: nn.Module, batch: dict[str, Tensor]) -> Actions:
+    """Return the distributions for every scanpath of a batch, also where one observer stands for everyone."""
+    return run_network(network, batch).for_each(batch["cells"].shape[1])
 
 
 def reward(sampled: Sampled, batch: dict[str, Tensor], grid: tuple[int, int], frame: Frame) -> Tensor:

@@ -132,7 +132,7 @@ def validate(
     individual: bool = True,
 ) -> dict[str, float]:
     """Return the harmonic mean of ScanMatch without and with duration, of one sample for each trial, and both."""
-    predicted = predict_trials(network, config, trials, inputs, frame, seed=0, individual=individual)
+    (predicted,) = predict_trials(network, config, trials, inputs, frame, (0,), individual=individual)
     reference = data.scaled(trials, frame)
     without, with_duration = (
         scanmatch(predicted, reference, frame, with_duration=which).mean() for which in (False, True)

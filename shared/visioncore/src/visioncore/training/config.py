@@ -26,8 +26,8 @@ class LoopConfig:
         betas: running-average coefficients of Adam.
         epsilon: added to the denominator of Adam's updates.
         weight_decay: how fast weights are drawn to zero.
-        decoupled_decay: whether they are beside the update, as by AdamW; else the decay is added to the gradient, as
-            the L2 penalty of plain Adam.
+        decoupled_decay: whether that is done beside the update, as by AdamW; else the decay is added to the gradient,
+            as the L2 penalty of plain Adam.
         clip_norm: largest norm of the gradient over all parameters; None does not clip.
         ema_decay: per-step decay of the moving average of the weights, in (0, 1); None keeps none.
         precision: "float32", or "bfloat16" or "float16" under autocast (weights stay float32).

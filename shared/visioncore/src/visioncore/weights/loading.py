@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from importlib.resources import as_file, files
+from importlib.resources.abc import Traversable
 from pathlib import Path
 from typing import Any
 
@@ -12,17 +13,18 @@ from .pretrained import CONFIG_FILE, WEIGHTS_FILE
 from .state_dicts import read_metadata
 
 DEMO = "demo"
-"""Name of the bundled weights; further ones that a method bundles are named ``demo-`` and what they are of."""
+"""Name of the bundled weights that every method has; further ones that are of no use but to try are ``demo-*``."""
 
 
 def load_model(method: Method, weights: str | Path, **options: Any) -> Any:
     """Return the model of a method in evaluation mode, on the CPU, from any source of weights.
 
     Args:
-        method: whose network it is, and whose package bundles weights in ``assets/demo`` and perhaps ``assets/demo-*``.
-        weights: ``demo`` or ``demo-*`` for those, or the name of a checkpoint that the command ``weights`` has fetched,
-            unless weights of that name lie in the working folder; a folder, file or hub id that ``from_pretrained``
-            takes; or a checkpoint of the authors. A bundled model has a ``notice`` that a predictor passes on.
+        method: whose network it is, and whose package bundles weights in ``assets/demo``, and perhaps others beside.
+        weights: ``demo`` for those, or the name of the others' folder or of a checkpoint that the command ``weights``
+            has fetched, unless weights of that name lie in the working folder; a folder, file or hub id that
+            ``from_pretrained`` takes; or a checkpoint of the authors. The model of ``demo`` or ``demo-*`` has a
+            ``notice`` that a predictor passes on.
         options: further arguments of ``from_published``, for a checkpoint of the authors.
 
     Raises:
@@ -30,9 +32,9 @@ def load_model(method: Method, weights: str | Path, **options: Any) -> Any:
     """
     path = Path(weights)
     if not holds_weights(path):
-        if (name := str(weights)).startswith(DEMO) and name in bundled_names(method):
+        if (name := str(weights)) in bundled_names(method):
             bundled = bundled_model(method, name)
-            bundled.notice = method.demo_notice
+            bundled.notice = method.demo_notice if name.partition("-")[0] == DEMO else ""
             return bundled
         weights = fetched_network(method, name) or weights
     model = method.load(method.network.model)
@@ -42,10 +44,10 @@ def load_model(method: Method, weights: str | Path, **options: Any) -> Any:
 
 
 def bundled_names(method: Method) -> list[str]:
-    """Return the names of the weights that a method bundles: ``demo`` first, then those that start with ``demo-``."""
-    assets = files(method.module) / "assets"
-    more = (each.name for each in assets.iterdir() if each.name.startswith(f"{DEMO}-")) if assets.is_dir() else ()
-    return [DEMO, *sorted(more)]
+    """Return the names of the weights that a method bundles: ``demo`` first."""
+    assets = _assets(method)
+    names = {each.name for each in assets.iterdir() if (each / CONFIG_FILE).is_file()} if assets.is_dir() else set()
+    return [DEMO, *sorted(names - {DEMO})]
 
 
 def bundled_model(method: Method, name: str = DEMO) -> Any:
@@ -58,8 +60,12 @@ def bundled_model(method: Method, name: str = DEMO) -> Any:
     Raises:
         InputError: if there are none.
     """
-    with as_file(files(method.module) / "assets" / name) as folder:
+    with as_file(_assets(method) / name) as folder:
         return method.load(method.network.model).from_pretrained(folder)
+
+
+def _assets(method: Method) -> Traversable:
+    return files(method.module) / "assets"
 
 
 def holds_weights(path: Path) -> bool:
