@@ -38,9 +38,11 @@ def draw_gaze(
     draw_arrow(image, seen, vector, ARROW)
     text = f"{degrees[0]:+.0f} {degrees[1]:+.0f} {label}".strip()
     size = max(0.4, (x1 - x0) / 260)
-    place = (max(x0, 0), max(y0 - 3 * thick, round(24 * size)))
-    for colour, width in (((0, 0, 0), 2 * thick + 1), (TEXT, thick)):
-        cv2.putText(image, text, place, cv2.FONT_HERSHEY_SIMPLEX, size, colour, width, cv2.LINE_AA)
+    x, y = max(x0, 0), max(y0 - 3 * thick, round(24 * size))
+    # outlined by shifted copies: in OpenCV 5 thicker letters are wider too
+    around = [(x + dx * thick, y + dy * thick) for dx in (-1, 0, 1) for dy in (-1, 0, 1)]
+    for place, colour in (*((each, (0, 0, 0)) for each in around), ((x, y), TEXT)):
+        cv2.putText(image, text, place, cv2.FONT_HERSHEY_SIMPLEX, size, colour, thick, cv2.LINE_AA)
 
 
 def draw_arrow(
