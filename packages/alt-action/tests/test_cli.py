@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 
 import numpy as np
@@ -64,6 +65,9 @@ def test_labels_corpus_and_background_of_ones_own(
     assert (code, said) == (0, f"3 entities, 2 of the labels: {corpus}\n")
     assert "were merged: torch" in told
     assert [json.loads(line)["unit"] for line in corpus.read_text().splitlines()] == ["torch", "ball", "bike"]
+    told = run("corpus", *words[:2], "--clip", tiny_clip, "--out", tmp_path / "common.jsonl")[2]
+    assert told.count("nearly the same: ") == 20
+    assert re.search(r"^and \d+ further pairs that are less alike$", told, flags=re.MULTILINE)
     more = ("--corpus", corpus, "--background", tmp_path / "none.txt", "--clip", tiny_clip)
     code, _, told = run(
         *("predict", clip, "--weights", tiny_weights, "--labels", tmp_path / "labels.txt", *more),

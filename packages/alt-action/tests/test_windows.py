@@ -104,6 +104,9 @@ def test_memory_does_not_grow_with_the_video(predictor: Predictor, long: Path, m
 def test_windows_that_will_not_do(predictor: Predictor, long: Path, seconds: float, stride: float) -> None:
     with pytest.raises(InputError, match="both must be seconds, above 0"):
         look_through(predictor, long, seconds, stride)
+    with pytest.raises(InputError, match=r"long\.mp4: window is 0\.01 s, but each frame is shown for 0\.04 s"):
+        look_through(predictor, long, 0.01, 0.01)
+    assert len(look_through(predictor, long, 0.04, 1.0).windows) == 5
     with pytest.raises(InputError, match="its frames have no times"):
         look_through(predictor, np.zeros((4, 8, 8, 3), np.uint8), 1.0, 1.0)
 
