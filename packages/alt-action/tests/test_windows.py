@@ -132,6 +132,11 @@ def test_files_beside_each_other(predictor: Predictor, videos: Path, tmp_path: P
         *(f"00{n}{ending}" for n in (0, 1) for ending in (".json", ".png", "_action.mp4", "_regions.npz")),
         "made.jsonl",
     }
+    predictor.views = 2
+    with pytest.raises(InputError, match="views is 2, which is for whole clips; windows have one each"):
+        predict_files([videos / ACTIONS[0]], predictor, tmp_path / "views", wanted=Wanted(window=0.5))
+    predictor.views = 1
+    assert not (tmp_path / "views").exists()
     told: list[str] = []
     again = predict_files(
         [videos / ACTIONS[0]], predictor, tmp_path / "out", wanted=Wanted(window=0.5), say=told.append
