@@ -146,7 +146,8 @@ def test_clip_of_another_tower(run: Run, tiny_weights: Path, tmp_path: Path) -> 
     (tmp_path / "labels.txt").write_text("jumping\n")
     (tmp_path / "clip.mp4").write_bytes(b"not looked at")
     words = ("predict", tmp_path / "clip.mp4", "--weights", tiny_weights, "--clip", tmp_path / "other.pt", *CPU)
-    refuses(run, *words, "--out", tmp_path / "out", "--labels", tmp_path / "labels.txt", told="vectors have length 24")
+    told = "vectors of length 24; the network has 8, 64 and 32"
+    refuses(run, *words, "--out", tmp_path / "out", "--labels", tmp_path / "labels.txt", told=told)
 
 
 def test_entities_that_do_not_match_their_digest(run: Run, tiny_weights: Path, clip: Path, tmp_path: Path) -> None:

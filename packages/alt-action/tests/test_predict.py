@@ -198,7 +198,7 @@ def test_the_text_tower_of_another_clip(tiny_weights: Path, tiny_clip: Path, tmp
     state["visual.conv1.weight"] = torch.zeros(64, 3, 4, 4)
     torch.save(state, tmp_path / "other.pt")
     with pytest.raises(
-        InputError, match=r"other\.pt: another CLIP, of patches of 4 pixels and width 64; the network has 8"
+        InputError, match=r"other\.pt: another CLIP, with patches of 4 pixels, .* the network has 8, 64"
     ):
         Predictor(tiny_weights, "cpu", labels=["jumping"], clip=tmp_path / "other.pt")
 

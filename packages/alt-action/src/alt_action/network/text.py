@@ -41,13 +41,11 @@ class CLIPTextEncoder:
         """
         weights = find_clip(clip)
         if isinstance(beside, CLIPViTConfig):
-            own = weights.visual["conv1.weight"].shape, weights.visual["proj"].shape
-            wanted = (beside.width, 3, beside.patch, beside.patch), (beside.width, beside.embed_dim)
+            tower = weights.vit(None, activation).config
+            own, wanted = ((each.patch, each.width, each.embed_dim) for each in (tower, beside))
             if own != wanted:
-                raise InputError(
-                    f"{clip}: another CLIP, of patches of {own[0][-1]} pixels and width {own[0][0]}; the network has "
-                    f"{beside.patch} and {beside.width}"
-                )
+                told = "another CLIP, with patches of {} pixels, width {} and vectors of length {}".format(*own)
+                raise InputError("{}: {}; the network has {}, {} and {}".format(clip, told, *wanted))
         return cls(weights.text_tower(activation))
 
     @torch.inference_mode()
