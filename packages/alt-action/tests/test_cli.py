@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 
 import numpy as np
@@ -64,6 +65,9 @@ def test_labels_corpus_and_background_of_ones_own(
     assert (code, said) == (0, f"3 entities, 2 of the labels: {corpus}\n")
     assert "were merged: torch" in told
     assert [json.loads(line)["unit"] for line in corpus.read_text().splitlines()] == ["torch", "ball", "bike"]
+    told = run("corpus", *words[:2], "--clip", tiny_clip, "--out", tmp_path / "common.jsonl")[2]
+    assert told.count("nearly the same: ") == 20
+    assert re.search(r"^and \d+ further pairs that are less alike$", told, flags=re.MULTILINE)
     more = ("--corpus", corpus, "--background", tmp_path / "none.txt", "--clip", tiny_clip)
     code, _, told = run(
         *("predict", clip, "--weights", tiny_weights, "--labels", tmp_path / "labels.txt", *more),
@@ -142,7 +146,8 @@ def test_clip_of_another_tower(run: Run, tiny_weights: Path, tmp_path: Path) -> 
     (tmp_path / "labels.txt").write_text("jumping\n")
     (tmp_path / "clip.mp4").write_bytes(b"not looked at")
     words = ("predict", tmp_path / "clip.mp4", "--weights", tiny_weights, "--clip", tmp_path / "other.pt", *CPU)
-    refuses(run, *words, "--out", tmp_path / "out", "--labels", tmp_path / "labels.txt", told="vectors have length 24")
+    told = "vectors of length 24; the network has 8, 64 and 32"
+    refuses(run, *words, "--out", tmp_path / "out", "--labels", tmp_path / "labels.txt", told=told)
 
 
 def test_entities_that_do_not_match_their_digest(run: Run, tiny_weights: Path, clip: Path, tmp_path: Path) -> None:

@@ -158,6 +158,12 @@ def test_duplicates_are_merged_and_told(tmp_path: Path) -> None:
     assert corpus.notes == ("1 units are there more than once and were merged: barbell",)
 
 
+def test_capitals_make_no_other_entity() -> None:
+    corpus = Corpus.of([Entity("Barbell", "a  bar"), Entity("barbell")])
+    assert (corpus.units, corpus.texts) == (("barbell",), ("barbell: a bar",))
+    assert corpus.edited(add=[Entity("BARBELL", "a weight")]).texts == ("barbell: a weight",)
+
+
 def test_no_more_than_a_network_takes() -> None:
     corpus = Corpus.of((Entity(f"thing {number}") for number in range(12)), most=10)
     assert len(corpus) == 10

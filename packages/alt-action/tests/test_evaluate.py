@@ -148,6 +148,7 @@ def test_results_in_files_measure_the_same(tiny_weights: Path, split: VideoList,
         ("{", "not JSON"),
         ("{}", "it should have top, a list of labels and probabilities"),
         ('{"top": [{"label": "flying", "probability": 1}]}', "'flying' is not one of the 4 labels"),
+        ('{"top": [{"label": "dropping box", "probability": NaN}]}', "is nan; it must be from 0 to 1"),
     ):
         path.write_text(text)
         with pytest.raises(InputError, match=message):

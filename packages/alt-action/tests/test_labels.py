@@ -6,8 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from alt_action.data.labels import as_labels, label_text, read_labels
+from alt_action.data.labels import as_labels, read_labels
 from alt_action.data.nouns import noun_phrases, singular
+from alt_action.network.corpus import label_text
 from visioncore.errors import InputError
 
 

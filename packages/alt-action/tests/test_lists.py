@@ -114,6 +114,19 @@ def test_copies_that_are_laid_out_otherwise_are_found_by_name(files: Callable[..
     assert found.missing == ("Archery/two.mp4",)
 
 
+def test_a_video_of_another_class_is_not_taken_for_one_that_is_missing(
+    files: Callable[..., Path], tmp_path: Path
+) -> None:
+    root = files("Archery/001.mp4", "Archery/002.mp4")
+    path = listed(tmp_path, "val.txt", "Archery/001.mp4 1\nApplyEyeMakeup/001.mp4 0\nApplyEyeMakeup/002.mp4 0\n")
+    found = read_videos(path, UCF, videos=root)
+    assert [(video.path, video.label) for video in found.videos] == [(root / "Archery" / "001.mp4", 1)]
+    assert found.missing == ("ApplyEyeMakeup/001.mp4", "ApplyEyeMakeup/002.mp4")
+    loose = listed(tmp_path, "loose.txt", "one/003.mp4 1\ntwo/003.mp4 0\none/001.mp4 1\n")
+    files("three/003.mp4")
+    assert read_videos(loose, UCF, videos=root).missing == ("one/003.mp4", "two/003.mp4")
+
+
 @pytest.mark.parametrize(
     ("name", "text", "told"),
     [

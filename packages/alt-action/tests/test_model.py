@@ -109,6 +109,13 @@ def test_saved_and_loaded(trained: ALT, tmp_path: Path) -> None:
     assert set(json.loads((tmp_path / "whole" / "config.json").read_text())) >= {"units", "labels", "digest"}
 
 
+def test_labels_are_embedded_as_plain_words(trained: ALT) -> None:
+    trained.set_labels(["ApplyEyeMakeup", "brush_hair"], encode)
+    named = trained.label_features
+    trained.set_labels(["apply eye makeup", "brush hair"], encode)
+    assert torch.equal(named, trained.label_features)
+
+
 def test_the_adapter_alone(trained: ALT, tmp_path: Path) -> None:
     trained.save_pretrained(tmp_path / "adapter", adapter_only=True)
     state = read_state_dict(tmp_path / "adapter" / "model.safetensors")

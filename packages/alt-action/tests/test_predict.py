@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -160,6 +161,60 @@ def test_other_labels_by_clips_own_text_tower(tiny_weights: Path, tiny_clip: Pat
     assert not np.allclose(two.probabilities, result.probabilities)
 
 
+def test_clip_s_own_weights_name_labels_and_show_entities(
+    tiny_clip: Path, clip: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The file, or the name under which it was fetched, is all that is needed; the untrained adapter adds nothing."""
+    pytest.importorskip("open_clip")
+    monkeypatch.setenv("VISIONCORE_CACHE", str(tmp_path / "cache"))
+    place = tmp_path / "cache" / "weights" / "alt-action" / "clip-vit-b-16" / "ViT-B-16.pt"
+    place.parent.mkdir(parents=True)
+    shutil.copy(tiny_clip, place)
+    told: list[str] = []
+    plain = Predictor(tiny_clip, "cpu", labels=["juggling", "sleeping"], notify=told.append)(clip)
+    assert told == []
+    corpus = Corpus.of([Entity("rope"), Entity("ball")])
+    for source in (tiny_clip, "clip-vit-b-16"):
+        predictor = Predictor(source, "cpu", labels=["juggling", "sleeping"], corpus=corpus, notify=told.append)
+        result = predictor(clip)
+        np.testing.assert_allclose(result.video, plain.video, atol=1e-6)
+        np.testing.assert_allclose(result.probabilities, plain.probabilities, atol=1e-5)
+        assert result.units == ("rope", "ball")
+        assert told.pop().startswith("the adapter is not trained: entities are shown")
+
+
+def test_an_adapter_alone_is_looked_at_with_the_clip_that_is_given(tiny_clip: Path, clip: Path, tmp_path: Path) -> None:
+    corpus = Corpus.of([Entity("rope"), Entity("ball")])
+    network = ALT.from_clip(tiny_clip, corpus, ["juggling", "sleeping"], encode=encode, frames=4)
+    network.save_pretrained(tmp_path / "adapter", adapter_only=True)
+    for source in (tmp_path / "adapter", tmp_path / "adapter" / "model.safetensors"):
+        result = Predictor(source, "cpu", clip=tiny_clip)(clip)
+        np.testing.assert_allclose(result.video, Predictor(network, "cpu")(clip).video, atol=1e-6)
+    assert Predictor("demo", "cpu", clip=tiny_clip).labels.names
+
+
+def test_the_text_tower_of_another_clip(tiny_weights: Path, tiny_clip: Path, tmp_path: Path) -> None:
+    state = torch.load(tiny_clip)
+    state["visual.conv1.weight"] = torch.zeros(64, 3, 4, 4)
+    torch.save(state, tmp_path / "other.pt")
+    with pytest.raises(
+        InputError, match=r"other\.pt: another CLIP, with patches of 4 pixels, .* the network has 8, 64"
+    ):
+        Predictor(tiny_weights, "cpu", labels=["jumping"], clip=tmp_path / "other.pt")
+
+
+def test_another_corpus_costs_no_tower(model: ALT, clip: Path, counted: list[int]) -> None:
+    predictor = Predictor(model, "cpu", encode=encode)
+    predictor(clip)
+    counted.clear()
+    predictor.set_corpus(Corpus.of([Entity("rope"), Entity("ball")]))
+    result = predictor(clip)
+    assert counted == []
+    assert result.units == ("rope", "ball")
+    assert set(result.shares) <= {"rope", "ball"}
+    assert predictor.recorded()["corpus"] == predictor.network.config.digest
+
+
 def test_none_of_these() -> None:
     video = np.ones(2, np.float32)
     sure = Result(("a", "b"), ("x", "y"), np.array([0.5, 0.1, 0.3, 0.1], np.float32), video)
@@ -179,8 +234,12 @@ def test_stored_labels_need_no_text_tower(model: ALT, tmp_path: Path) -> None:
     given: tuple[dict[str, Any], ...] = (
         *({"labels": ["jumping"]}, {"background": ["a wall"]}, {"templates": ["a {label}"]}),
     )
+    first, *others = ACTIONS
+    split = Predictor(model, "cpu", labels=[first], background=others).labels
+    assert split.background == tuple(others)
+    torch.testing.assert_close(split.vectors, model.label_features)
     for options in given:
-        with pytest.raises(InputError, match="need a text tower; give clip"):
+        with pytest.raises(InputError, match=r"the stored ones \(throwing ball, .*\) need a text tower; give clip"):
             Predictor(model, "cpu", **options)
     with pytest.raises(InputError, match="need a text tower"):
         Predictor(model, "cpu", corpus=Corpus.of([Entity("rope")]))
@@ -206,6 +265,8 @@ def test_options_that_will_not_do(model: ALT, options: dict[str, Any], told: str
 
 
 def test_vectors_of_another_length(model: ALT) -> None:
+    with pytest.raises(InputError, match="their vectors have length 5; those of the network have 32"):
+        Predictor(model, "cpu", background=["a wall"], encode=lambda texts: torch.rand(len(texts), 5))
     with pytest.raises(InputError, match="vectors have length 8"):
         Predictor(model, "cpu", encode=lambda texts: torch.ones(len(texts), 8), labels=["jumping"])
 

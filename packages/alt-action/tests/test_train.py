@@ -172,7 +172,14 @@ def test_where_a_network_comes_from(tiny_weights: Path, tiny_clip: Path, tmp_pat
             initial_network(config, LABELS, **options)
     with pytest.raises(InputError, match="other labels or entities need CLIP's text tower"):
         initial_network(config, as_labels(["jumping"]), weights=tiny_weights)
+    with pytest.raises(InputError, match="this recipe starts from CLIP, or goes on from trained weights; give clip or"):
+        initial_network(config, LABELS)
+    with pytest.raises(InputError, match=r"tiny\.pt: CLIP's own weights, which have no adapter yet; give them as clip"):
+        initial_network(config, LABELS, weights=tiny_clip)
     pytest.importorskip("open_clip")
+    load_model(tiny_clip).save_pretrained(tmp_path / "plain")
+    with pytest.raises(InputError, match="plain: has no entities, without which no adapter can be trained; give corp"):
+        initial_network(config, LABELS, weights=tmp_path / "plain", clip=tiny_clip)
     fresh = initial_network(config, LABELS, clip=tiny_clip)
     assert fresh.config.labels == ACTIONS
     assert {"ball", "box", "kitchen"} <= set(fresh.config.units)
@@ -199,6 +206,11 @@ def test_what_is_trained_and_validated_on(
         assert measured == given["validate"](given["model"])
     assert measured["top5"] == 1
     assert given["run_description"]["validation"] == "others"
+    assert given["run_description"]["labels"] == tuple(sorted(ACTIONS))
+    assert len(told) == 4
+    trainer.train("demo", others, tmp_path / "run", say=told.append)
+    lacking = set(range(4)) - {video.label for video in given["source"].samples.videos}
+    assert told[-1] == f"no video to train on of {sorted(ACTIONS)[lacking.pop()]}"
 
 
 @pytest.mark.parametrize(
@@ -207,7 +219,7 @@ def test_what_is_trained_and_validated_on(
         ({"epochs": "0"}, "epochs is 0; it must be at least 1"),
         ({"tower_rate": "2"}, "tower_rate is 2.0; it must be from 0 to 1"),
         ({"held_out": "1"}, "held_out is 1.0; it must be between 0 and 1"),
-        ({"shots": "9"}, "9 videos of each class are asked for; fewer are there of"),
+        ({"shots": "9"}, r"9 videos of each class are asked for; fewer are there of dropping box \([12]\), "),
         ({"mixing.mixup": "-1"}, "mixing.mixup is -1.0"),
         ({"augmentation.flip": "3"}, "augmentation.flip is 3.0; it must be from 0 to 1"),
     ],

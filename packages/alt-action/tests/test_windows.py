@@ -104,6 +104,9 @@ def test_memory_does_not_grow_with_the_video(predictor: Predictor, long: Path, m
 def test_windows_that_will_not_do(predictor: Predictor, long: Path, seconds: float, stride: float) -> None:
     with pytest.raises(InputError, match="both must be seconds, above 0"):
         look_through(predictor, long, seconds, stride)
+    with pytest.raises(InputError, match=r"long\.mp4: window is 0\.01 s, but each frame is shown for 0\.04 s"):
+        look_through(predictor, long, 0.01, 0.01)
+    assert len(look_through(predictor, long, 0.04, 1.0).windows) == 5
     with pytest.raises(InputError, match="its frames have no times"):
         look_through(predictor, np.zeros((4, 8, 8, 3), np.uint8), 1.0, 1.0)
 
@@ -129,6 +132,11 @@ def test_files_beside_each_other(predictor: Predictor, videos: Path, tmp_path: P
         *(f"00{n}{ending}" for n in (0, 1) for ending in (".json", ".png", "_action.mp4", "_regions.npz")),
         "made.jsonl",
     }
+    predictor.views = 2
+    with pytest.raises(InputError, match="views is 2, which is for whole clips; windows have one each"):
+        predict_files([videos / ACTIONS[0]], predictor, tmp_path / "views", wanted=Wanted(window=0.5))
+    predictor.views = 1
+    assert not (tmp_path / "views").exists()
     told: list[str] = []
     again = predict_files(
         [videos / ACTIONS[0]], predictor, tmp_path / "out", wanted=Wanted(window=0.5), say=told.append

@@ -25,6 +25,9 @@ if TYPE_CHECKING:
 
 demo, convert, export, bench, info, weights = shared_commands(METHOD)
 
+MOST_TOLD = 20
+"""Pairs of entities that are nearly the same."""
+
 Labels = Annotated[str, arg(help="file of labels, one on each line; default: those stored with the weights")]
 ClipWeights = Annotated[
     str, arg(help="CLIP's weights, for its text tower: a file, a folder, a name of weights list; only for new texts")
@@ -219,8 +222,11 @@ def corpus(
         from .network.corpus import embed
         from .network.text import CLIPTextEncoder
 
-        for one, other, cosine in near_duplicates(built, embed(CLIPTextEncoder.from_clip(clip), built.texts)):
+        near = near_duplicates(built, embed(CLIPTextEncoder.from_clip(clip), built.texts))
+        for one, other, cosine in near[:MOST_TOLD]:
             complain(f"nearly the same: {one} and {other}, cosine {cosine:.3f}")
+        if len(near) > MOST_TOLD:
+            complain(f"and {len(near) - MOST_TOLD} further pairs that are less alike")
     built.save(out)
     own = sum(bool(entity.labels) for entity in built)
     say(f"{len(built)} entities, {own} of the labels: {out}")

@@ -14,9 +14,9 @@ from visioncore.errors import InputError, some
 from visioncore.files import write_text
 
 from ..network.config import MOST_ENTITIES
+from ..network.corpus import label_text
 from .entities import COMMON, Entity, common_entities, read_entity
 from .json_files import read_json_lines
-from .labels import label_text
 from .lesk import fitting_sense, label_context
 from .nouns import noun_phrases
 from .wordnet import WordNet

@@ -29,12 +29,18 @@ class Entity:
         description: what it is or looks like; empty for none.
         kind: one of `KINDS`.
         labels: of actions that it takes part in; none for what may be anywhere.
+
+    Capitals of the unit, and blanks beside and between words are taken away: they are no difference between entities.
     """
 
     unit: str
     description: str = ""
     kind: Kind = "other"
     labels: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "unit", " ".join(self.unit.lower().split()))
+        object.__setattr__(self, "description", " ".join(self.description.split()))
 
     @property
     def text(self) -> str:
@@ -73,7 +79,7 @@ def read_entity(values: Mapping[str, Any], where: str) -> Entity:
         raise InputError(f"{where}: kind is {kind!r}; it should be one of {', '.join(KINDS)}")
     if not isinstance(labels, list) or not all(isinstance(label, str) for label in labels):
         raise InputError(f"{where}: labels is {labels!r}; it should be a list of text")
-    return Entity(" ".join(unit.lower().split()), " ".join(description.split()), kind, tuple(labels))
+    return Entity(unit, description, kind, tuple(labels))
 
 
 @cache

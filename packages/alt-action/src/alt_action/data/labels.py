@@ -12,6 +12,7 @@ from pathlib import Path
 from visioncore.errors import InputError, some
 from visioncore.files import read_list
 
+from ..network.corpus import label_text
 from .json_files import read_json
 from .text_files import read_text_lines
 
@@ -45,18 +46,6 @@ class Labels:
     def by_text(self) -> dict[str, int]:
         """Label as plain words -> class."""
         return {text: place for place, text in enumerate(self.texts)}
-
-
-def label_text(label: str) -> str:
-    """Return a label as plain words in small letters.
-
-    ``ApplyEyeMakeup`` becomes ``apply eye makeup``, ``brush_hair`` becomes ``brush hair``, and brackets around
-    ``[something]`` are dropped.
-    """
-    words = re.sub(r"[\[\]]", "", label).replace("_", " ").split()
-    if len(words) == 1:
-        words = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", " ", words[0]).split()
-    return " ".join(words).lower()
 
 
 def check_labels(names: Sequence[str], where: str, lines: Sequence[int] | None = None) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from .labels import label_text
+from ..network.corpus import label_text
 
 
 def _words(text: str) -> frozenset[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -12,7 +13,8 @@ from visioncore.errors import InputError, some
 from visioncore.files import expand_inputs, walk
 from visioncore.video import VIDEO_SUFFIXES
 
-from .labels import Labels, as_labels, label_text
+from ..network.corpus import label_text
+from .labels import Labels, as_labels
 from .list_files import Listed, holds_splits, read_listed
 
 
@@ -120,11 +122,12 @@ def _of_folders(folder: Path, labels: Labels | None) -> VideoList:
 def _found(listed: Sequence[Listed], labels: Labels | None, source: Path, root: Path) -> VideoList:
     """Return the videos of a list that are there, with their classes."""
     labels = labels or _own_labels(listed, source)
-    places = _Places(root)
+    places = _Places(root, listed)
     videos, missing = [], []
     for each in listed:
         label = _class_of(each, labels, source)
-        if (path := places.of(each)) is None:
+        path = places.of(each)
+        if path is None or (path != root / each.name and _folder_class(path, labels) not in (None, label)):
             missing.append(each.name)
         else:
             videos.append(Video(path, each.name, label))
@@ -134,10 +137,15 @@ def _found(listed: Sequence[Listed], labels: Labels | None, source: Path, root: 
 
 
 class _Places:
-    """Where videos are below a folder: at their place, or, if copies laid them out otherwise, under their name."""
+    """Where videos are below a folder: at their place, or, if copies laid them out otherwise, under their name.
 
-    def __init__(self, root: Path) -> None:
+    A name that several of the listed videos have, such as ``001.mp4`` in each folder, says nothing.
+    """
+
+    def __init__(self, root: Path, listed: Iterable[Listed]) -> None:
         self.root = root
+        names = Counter(Path(name).name for name in {each.name for each in listed})
+        self._shared = {name for name, count in names.items() if count > 1}
         self._names: dict[str, Path | None] = {}
         self._searched = False
 
@@ -147,6 +155,8 @@ class _Places:
         for option in options:
             if (self.root / option).is_file():
                 return self.root / option
+        if Path(listed.name).name in self._shared:
+            return None
         if not self._searched and self.root.is_dir():
             self._searched = True
             for found in (file for _, files in walk(self.root) for file in files):
@@ -175,14 +185,18 @@ def _class_of(listed: Listed, labels: Labels, source: Path) -> int:
             f"{where}: class {listed.label} is not one of the {len(labels)} labels, whose ids are {min(labels.ids)} to "
             f"{max(labels.ids)}"
         )
-    parts = Path(listed.name).parts
-    folder = labels.by_text.get(label_text(parts[-2])) if len(parts) > 1 else None
+    folder = _folder_class(Path(listed.name), labels)
     if folder is not None and folder != place:
         raise InputError(
             f"{where}: {listed.name} is of class {listed.label}, {labels.names[place]!r}, but lies in the folder of "
             f"{labels.names[folder]!r}; do ids of list and labels begin alike, at 0 or at 1?"
         )
     return place
+
+
+def _folder_class(path: Path, labels: Labels) -> int | None:
+    """Return the class that the folder of a video is named after; None if it is none."""
+    return labels.by_text.get(label_text(path.parent.name))
 
 
 def few_shot(videos: VideoList, shots: int, seed: int = 0) -> VideoList:
@@ -199,7 +213,8 @@ def few_shot(videos: VideoList, shots: int, seed: int = 0) -> VideoList:
     by_class: dict[int, list[Video]] = {}
     for video in videos.videos:
         by_class.setdefault(video.label, []).append(video)
-    short = [videos.labels.names[c] for c in range(len(videos.labels)) if len(by_class.get(c, ())) < shots]
+    counts = [len(by_class.get(c, ())) for c in range(len(videos.labels))]
+    short = [f"{name} ({count})" for name, count in zip(videos.labels.names, counts, strict=True) if count < shots]
     if short or shots < 1:
         raise InputError(
             f"{videos.source}: {shots} videos of each class are asked for; fewer are there of {some(short)}"

@@ -15,9 +15,9 @@ from visioncore.inference.batch import FAULTS, progress, told
 from visioncore.metrics.evaluation import check_protocols
 from visioncore.report import Table, save_tables
 
-from ..data.labels import label_text
 from ..data.video_lists import Video, VideoList
 from ..inference.predictor import Predictor
+from ..network.corpus import label_text
 from .results import read_results
 from .scores import mean_and_deviation, ranks, top_k
 

@@ -12,8 +12,9 @@ from visioncore.errors import InputError
 from visioncore.metrics.evaluation import find_results
 
 from ..data.json_files import read_json
-from ..data.labels import Labels, label_text
+from ..data.labels import Labels
 from ..data.video_lists import Video
+from ..network.corpus import label_text
 
 
 def read_results(folder: str | Path, videos: Sequence[Video], labels: Labels) -> NDArray[np.float64]:
@@ -28,7 +29,8 @@ def read_results(folder: str | Path, videos: Sequence[Video], labels: Labels) ->
         labels: of the classes.
 
     Raises:
-        InputError: if a result is missing, cannot be read, or names a label that is none of these.
+        InputError: if a result is missing, cannot be read, names a label that is none of these, or a number that is no
+            probability.
     """
     places = {
         video.name: [Path(video.name).with_suffix(".json").as_posix(), f"{Path(video.name).stem}.json"]
@@ -46,5 +48,7 @@ def read_results(folder: str | Path, videos: Sequence[Video], labels: Labels) ->
         for text, probability in top.items():
             if text not in labels.by_text:
                 raise InputError(f"{path}: {text!r} is not one of the {len(labels)} labels")
+            if not 0 <= probability <= 1:
+                raise InputError(f"{path}: the probability of {text!r} is {probability}; it must be from 0 to 1")
             row[labels.by_text[text]] = probability
     return probabilities

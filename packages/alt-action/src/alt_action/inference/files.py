@@ -88,10 +88,12 @@ def predict_files(
         What was done, skipped and failed; its ``exit_code`` is 1 if a video failed.
 
     Raises:
-        InputError: if an input is missing or empty, a result would be written over an input, or ``out`` cannot be
-            written, or is one file for several videos.
+        InputError: if an input is missing or empty, a result would be written over an input, ``out`` cannot be
+            written or is one file for several videos, or windows are wanted of several views.
     """
     wanted = wanted or Wanted()
+    if wanted.window and predictor.views > 1:
+        raise InputError(f"views is {predictor.views}, which is for whole clips; windows have one each")
     predictor.check_labels()
     if named_file(out, (RESULT,)):
         places = place_inputs(inputs, Path(out), lambda entry: expand_inputs([entry], VIDEO_SUFFIXES), "video")

@@ -22,6 +22,7 @@ from ..network.corpus import Encode, corpus_digest
 from ..network.fast import for_inference
 from ..network.model import ALT
 from ..network.output import Regions, VideoOutput
+from ..network.published import is_clip
 from ..network.weights import load_model
 from .frame_cache import FrameCache, TowerFrame
 from .frame_tower import FrameTower, Place, joined
@@ -43,8 +44,8 @@ class Predictor(BasePredictor):
         background: labels of what is none of these, in the same way.
         templates: prompts with ``{label}``, whose vectors are averaged; default: the network's.
         corpus: a file of entities, see `Corpus.read`, or a corpus; default: the stored one.
-        clip: CLIP's weights with the text tower, for other labels and entities than the stored ones; default: those
-            that the network names.
+        clip: CLIP's weights with the text tower, for other labels and entities than the stored ones, and for an
+            adapter that was saved alone; default: the model itself, if it is CLIP's own, or those that it names.
         encode: from texts to vectors, in place of CLIP's text tower.
         frames: of a temporal view; default: as many as the network was trained on.
         views: temporal ones, over which probabilities are averaged.
@@ -76,7 +77,9 @@ class Predictor(BasePredictor):
         cache_mb: int = 512,
         notify: Callable[[str], None] = warnings.warn,
     ) -> None:
-        model = load_model(model) if isinstance(model, str | Path) else model
+        if isinstance(model, str | Path):
+            clip = clip or (model if is_clip(model) else None)
+            model = load_model(model, clip=clip)
         super().__init__(model, device, dtype=dtype, batch=batch, notify=notify)
         self.frames = model.config.frames if frames is None else frames
         self.views, self.crops = views, crops
@@ -88,12 +91,9 @@ class Predictor(BasePredictor):
         self.texts = Texts(model, clip, encode)
         self.set_labels(labels, background, templates)
         self.network = for_inference(model, self.device, self.dtype)
-        if corpus is not None:
-            given = corpus if isinstance(corpus, Corpus) else Corpus.read(corpus)
-            for note in given.notes:
-                notify(note)
-            self.network.set_corpus(given, self.texts.encode)
         self.config = self.network.config
+        if corpus is not None:
+            self.set_corpus(corpus)
         cache = FrameCache(cache_mb * 2**20)
         self.tower = FrameTower(self.network, self.device, crops, batch, cache, notify)
 
@@ -144,6 +144,23 @@ class Predictor(BasePredictor):
             InputError: if they cannot be read, or there is no text tower.
         """
         self.labels = self.texts.labels(labels, background, templates)
+
+    def set_corpus(self, corpus: str | Path | Corpus) -> None:
+        """Take another corpus; no frame is looked at again for it.
+
+        Args:
+            corpus: as for `Predictor`.
+
+        Raises:
+            InputError: if it cannot be read, or there is no text tower.
+        """
+        given = corpus if isinstance(corpus, Corpus) else Corpus.read(corpus)
+        for note in given.notes:
+            self.notify(note)
+        if not self.network.adapter.gamma.any():
+            self.notify("the adapter is not trained: entities are shown, and the mean of the frames decides")
+        self.network.set_corpus(given, self.texts.encode)
+        self.config = self.network.config
 
     @torch.inference_mode()
     def features(self, clip: GivenClip) -> NDArray[np.float32]:

@@ -9,10 +9,10 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from visioncore.errors import InputError
+from visioncore.errors import InputError, some
 
-from ..data.labels import Labels, as_labels, label_text, read_labels
-from ..network.corpus import Encode, embed_labels
+from ..data.labels import Labels, as_labels, read_labels
+from ..network.corpus import Encode, embed_labels, label_text
 from ..network.model import ALT
 from ..network.text import CLIPTextEncoder
 
@@ -56,11 +56,12 @@ class Texts:
         """
         if self._encode is None:
             if not self._clip:
+                stored = f" ({some(self.config.labels, 12)})" if self.config.labels else ""
                 raise InputError(
-                    "labels and entities other than the stored ones need a text tower; give clip, the weights of the "
-                    "CLIP that the network was made from"
+                    f"labels and entities other than the stored ones{stored} need a text tower; give clip, the weights "
+                    "of the CLIP that the network was made from"
                 )
-            self._encode = CLIPTextEncoder.from_clip(self._clip)
+            self._encode = CLIPTextEncoder.from_clip(self._clip, beside=self.config.tower)
         return self._encode(texts)
 
     def labels(
@@ -85,20 +86,22 @@ class Texts:
         others = () if background is None else labels_of(background).texts
         if both := [text for text in others if text in labels.by_text]:
             raise InputError(f"background: {both[0]!r} is a label too; it can be only one of both")
-        wanted = tuple(templates) or self.config.templates
+        vectors = [self._vectors(texts, tuple(templates)) for texts in (labels.texts, others) if texts]
+        return LabelVectors(labels.names, others, torch.cat(vectors))
+
+    def _vectors(self, texts: Sequence[str], templates: Sequence[str]) -> Tensor:
+        """Return the vectors (n, D) of labels in plain words, on the CPU."""
+        wanted = templates or self.config.templates
         stored = {label_text(label): place for place, label in enumerate(self.config.labels)}
-        if wanted == self.config.templates and all(text in stored for text in labels.texts):
-            vectors = self.stored[[stored[text] for text in labels.texts]].float()
-        else:
-            vectors = embed_labels(self.encode, labels.texts, _checked(wanted))
-        if others:
-            vectors = torch.cat([vectors.cpu(), embed_labels(self.encode, others, _checked(wanted))])
+        if wanted == self.config.templates and all(text in stored for text in texts):
+            return self.stored[[stored[text] for text in texts]].float().cpu()
+        vectors = embed_labels(self.encode, texts, _checked(wanted))
         if vectors.shape[1] != self.config.tower.embed_dim:
             raise InputError(
                 f"labels: their vectors have length {vectors.shape[1]}; those of the network have "
                 f"{self.config.tower.embed_dim}"
             )
-        return LabelVectors(labels.names, others, vectors)
+        return vectors
 
 
 def labels_of(given: GivenLabels) -> Labels:

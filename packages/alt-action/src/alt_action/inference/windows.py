@@ -90,7 +90,8 @@ def look_through(predictor: Predictor, given: GivenClip, seconds: float, stride:
         stride: seconds from one window to the next, rounded to the times of frames.
 
     Raises:
-        InputError: if a number is not above 0, or the video cannot be read or its frames have no times.
+        InputError: if a number is not above 0, a window is shorter than a frame, or the video cannot be read or its
+            frames have no times.
     """
     if not (0 < seconds < np.inf and 0 < stride < np.inf):
         raise InputError(f"window is {seconds} and stride {stride}; both must be seconds, above 0")
@@ -99,6 +100,8 @@ def look_through(predictor: Predictor, given: GivenClip, seconds: float, stride:
     clip = OpenClip(given)
     if np.isnan(clip.times).any():
         raise InputError(f"{clip.source or 'frames'}: its frames have no times, by which windows could slide")
+    if seconds < 0.999 * (shown := _frame_time(clip.times)):
+        raise InputError(f"{clip.source}: window is {seconds:g} s, but each frame is shown for {shown:.3g} s")
     step, count = seconds / predictor.frames, predictor.frames
     numbers = _numbers(clip.times, step, count)
     jump = max(1, round(stride / step))

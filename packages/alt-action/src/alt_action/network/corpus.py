@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from collections.abc import Callable, Sequence
 from typing import Protocol
 
@@ -57,7 +58,20 @@ def embed(encode: Encode, texts: Sequence[str]) -> Tensor:
     return F.normalize(vectors, dim=-1)
 
 
+def label_text(label: str) -> str:
+    """Return a label as plain words in small letters.
+
+    ``ApplyEyeMakeup`` becomes ``apply eye makeup``, ``brush_hair`` becomes ``brush hair``, and brackets around
+    ``[something]`` are dropped.
+    """
+    words = re.sub(r"[\[\]]", "", label).replace("_", " ").split()
+    if len(words) == 1:
+        words = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", " ", words[0]).split()
+    return " ".join(words).lower()
+
+
 def embed_labels(encode: Encode, labels: Sequence[str], templates: Sequence[str]) -> Tensor:
-    """Return vectors (C, D) of length 1: for each label, the normalised mean over the templates' normalised vectors."""
-    each = [embed(encode, [template.replace(PLACE, label) for label in labels]) for template in templates]
+    """Return vectors (C, D) of length 1: for each label in plain words, the normalised mean over the templates' own."""
+    texts = list(map(label_text, labels))
+    each = [embed(encode, [template.replace(PLACE, text) for text in texts]) for template in templates]
     return F.normalize(torch.stack(each).mean(dim=0), dim=-1)

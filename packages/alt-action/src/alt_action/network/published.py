@@ -8,10 +8,13 @@ from pathlib import Path
 from torch import Tensor, nn
 
 from visioncore.backbones.clip_files import CLIPWeights, download_clip, read_clip
-from visioncore.weights.fetched import backbone_file
+from visioncore.weights.fetched import backbone_file, find_checkpoint
+from visioncore.weights.loading import holds_weights, is_published
+from visioncore.weights.pretrained import CONFIG_FILE, WEIGHTS_FILE
 
 from ..method import METHOD
 
+_OPEN_CLIP = re.compile(r"(ViT-[\w-]+)/(\w+)")
 VISUAL = "visual."
 """Prefix of the image tower, in CLIP's files and in ours."""
 
@@ -26,10 +29,23 @@ def find_clip(clip: str | Path) -> CLIPWeights:
     Raises:
         InputError: if it cannot be had, or holds no CLIP on patches.
     """
-    named = re.fullmatch(r"(ViT-[\w-]+)/(\w+)", str(clip))
+    named = _OPEN_CLIP.fullmatch(str(clip))
     if named and not Path(clip).exists():
         return download_clip(*named.groups())
     return read_clip(backbone_file(METHOD, clip))
+
+
+def is_clip(weights: str | Path) -> bool:
+    """Return whether weights are CLIP's own: a file of theirs, or one of the names that `find_clip` takes.
+
+    Raises:
+        InputError: if it is a safetensors file that cannot be read.
+    """
+    path = Path(weights)
+    if holds_weights(path):
+        beside = path.name == WEIGHTS_FILE and (path.parent / CONFIG_FILE).is_file()
+        return not beside and is_published(path)
+    return bool(find_checkpoint(METHOD, str(weights)) or _OPEN_CLIP.fullmatch(str(weights))) and not path.exists()
 
 
 def read_towers(path: str | Path) -> None:

@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Self
 
+import torch
 from torch import Tensor
 
 from visioncore.backbones.clip_files import CLIPWeights
@@ -19,6 +20,7 @@ from visioncore.weights.pretrained import CONFIG_FILE, WEIGHTS_FILE, Pretrained
 from visioncore.weights.state_dicts import write_state_dict
 
 from ..method import METHOD
+from .adapter import VideoAdapter
 from .config import ALTConfig
 from .corpus import Encode, Entities, corpus_digest
 from .lite_tower import LiteTower, LiteTowerConfig
@@ -32,6 +34,7 @@ class StoredALT(Pretrained):
     config: ALTConfig
     entities: Tensor
     visual: CLIPViT | LiteTower
+    adapter: VideoAdapter
 
     def set_corpus(self, corpus: Entities, encode: Encode) -> None:
         """Take another corpus."""
@@ -87,12 +90,16 @@ class StoredALT(Pretrained):
 
     @classmethod
     def from_published(cls, path: str | Path) -> Self:
-        """Return CLIP averaged over the frames, of a file with its weights; the authors of ALT publish none.
+        """Return CLIP averaged over the frames, of its weights; the authors of ALT publish none.
+
+        With a corpus it tells of the entities, but the adapter, which is not trained, adds nothing (gamma is 0).
 
         Raises:
             InputError: if the file cannot be read or holds no CLIP on patches.
         """
-        return cls.from_clip(path)
+        model = cls.from_clip(path)
+        torch.nn.init.zeros_(model.adapter.gamma)
+        return model
 
     def save_pretrained(self, folder: str | Path, *, adapter_only: bool = False) -> None:
         """Write config.json and model.safetensors to ``folder``, as `Pretrained.save_pretrained`.

@@ -10,7 +10,8 @@ import torch
 from torch import Tensor
 
 from visioncore.backbones.clip_tokens import clip_tokens
-from visioncore.backbones.clip_transformer import Activation, CLIPText
+from visioncore.backbones.clip_transformer import Activation, CLIPText, CLIPViTConfig
+from visioncore.errors import InputError
 
 from .published import find_clip
 
@@ -27,9 +28,25 @@ class CLIPTextEncoder:
         self.tower, self.batch = tower, batch
 
     @classmethod
-    def from_clip(cls, clip: str | Path, activation: Activation | None = None) -> Self:
-        """Return the text tower of a CLIP, given as for `ALT.from_clip`; the errors are those of `find_clip`."""
-        return cls(find_clip(clip).text_tower(activation))
+    def from_clip(cls, clip: str | Path, activation: Activation | None = None, *, beside: object = None) -> Self:
+        """Return the text tower of a CLIP.
+
+        Args:
+            clip: given as for `ALT.from_clip`.
+            activation: for a file that does not say which it has.
+            beside: settings of the image tower that the texts are compared with.
+
+        Raises:
+            InputError: as `find_clip`, or if it belongs to another image tower.
+        """
+        weights = find_clip(clip)
+        if isinstance(beside, CLIPViTConfig):
+            tower = weights.vit(None, activation).config
+            own, wanted = ((each.patch, each.width, each.embed_dim) for each in (tower, beside))
+            if own != wanted:
+                told = "another CLIP, with patches of {} pixels, width {} and vectors of length {}".format(*own)
+                raise InputError("{}: {}; the network has {}, {} and {}".format(clip, told, *wanted))
+        return cls(weights.text_tower(activation))
 
     @torch.inference_mode()
     def __call__(self, texts: Sequence[str]) -> Tensor:

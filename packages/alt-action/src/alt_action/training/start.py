@@ -11,9 +11,11 @@ import torch
 from visioncore.errors import InputError
 
 from ..data.corpus import Corpus
-from ..data.labels import Labels, label_text
+from ..data.labels import Labels
 from ..network.config import ALTConfig
+from ..network.corpus import label_text
 from ..network.model import ALT
+from ..network.published import is_clip
 from ..network.text import CLIPTextEncoder
 from ..network.weights import load_model
 
@@ -48,14 +50,20 @@ def initial_network(
     """
     given = None if corpus is None else Corpus.read(corpus)
     if weights is not None:
-        model = load_model(weights)
+        if is_clip(weights):
+            raise InputError(f"{weights}: CLIP's own weights, which have no adapter yet; give them as clip")
+        model = load_model(weights, clip=clip)
         _take_texts(model, labels, given, clip, str(weights))
+        if not model.config.entities:
+            raise InputError(f"{weights}: has no entities, without which no adapter can be trained; give corpus too")
         return model
     if clip is not None:
         settings = {each.name: getattr(config, each.name) for each in fields(config) if each.name not in _OF_CLIP}
         return ALT.from_clip(clip, given or Corpus.build(labels.names), labels.texts, **settings)
     if given is not None:
         raise InputError("corpus needs CLIP's text tower; give clip too")
+    if not config.entities:
+        raise InputError("this recipe starts from CLIP, or goes on from trained weights; give clip or weights")
     model = ALT(replace(config, labels=labels.texts))
     torch.nn.init.constant_(model.logit_scale, START_SCALE)
     return model
@@ -70,7 +78,7 @@ def _take_texts(model: ALT, labels: Labels, corpus: Corpus | None, clip: str | P
         return
     if not (source := clip or model.config.clip):
         raise InputError(f"{where}: other labels or entities need CLIP's text tower; give clip too")
-    encode = CLIPTextEncoder.from_clip(source)
+    encode = CLIPTextEncoder.from_clip(source, beside=model.config.tower)
     if corpus is not None:
         model.set_corpus(corpus, encode)
     model.set_labels(labels.texts, encode)

@@ -12,7 +12,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from visioncore.errors import InputError
+from visioncore.errors import InputError, some
 from visioncore.recipes import load_recipe
 from visioncore.training import FitResult, Share, describe_run, fit, hold_out
 
@@ -92,6 +92,8 @@ def train(
     loop = config.loop_for(len(source))
     say(f"{data}: {found.found}")
     say(f"{len(source)} videos to train on, {loop.steps} steps; {len(held_out)} to validate on")
+    if without := set(range(len(inside.labels))) - {video.label for video in inside.videos}:
+        say(f"no video to train on of {some(tuple(inside.labels.names[place] for place in sorted(without)))}")
     trained = [
         each for name, each in model.named_parameters() if not (config.freeze_backbone and name.startswith(TOWER))
     ]
@@ -111,6 +113,7 @@ def train(
             config,
             {"weights": weights, "clip": clip, "corpus": corpus, "validation": validation},
             videos=len(source),
+            labels=inside.labels.texts,
         ),
         memory_advice="loop.accumulate, freeze_backbone, loop.precision bfloat16, a smaller loop.batch_size",
     )
