@@ -83,7 +83,8 @@ def test_predicted_by_name(named: Path) -> None:
     for unknown in ("eve", "0", 3, -1):
         with pytest.raises(InputError, match=f"no observer {unknown!r}; known are ann, bob, cy and mean"):
             predictor(PHOTO, observers=[unknown])
-    for twice in (["bob", "cy", "bob"], ["bob", 1]):
+    several: list[list[int | str]] = [["bob", "cy", "bob"], ["bob", 1]]
+    for twice in several:
         with pytest.raises(InputError, match="observers are there twice: bob; each only once"):
             predictor(PHOTO, observers=twice)
     vectors = ObserverVectors(("ann",), torch.zeros(1, 128))
