@@ -11,7 +11,7 @@ import pytest
 from PIL import Image as PillowImage
 
 from isp_scanpath import Predictor, Result, load_model, read_scanpaths
-from isp_scanpath.data.synthetic import synthetic_image, write_synthetic
+from isp_scanpath.data.synthetic import OBSERVERS, synthetic_image, write_synthetic
 from isp_scanpath.inference.animation import RATE, draw_frames
 from isp_scanpath.inference.drawing import COLOURS, colours_of, radius_of
 from isp_scanpath.inference.recorded import beside, trials_on
@@ -84,13 +84,14 @@ def test_recorded_scanpaths_are_found_by_name(tmp_path: Path) -> None:
     found = trials_on(data, [Path("x/b.png"), Path("d.png")])
     assert list(found) == [Path("x/b.png")]
     known = Result(Image(GREY), ("1", "mean"), ((PATH,), (PATH,)))
-    shown = beside(known, data, found[Path("x/b.png")])
+    shown = beside(known, data, found[Path("x/b.png")], (), by_index=True)
     assert list(shown) == ["1"]
     np.testing.assert_allclose(shown["1"], [[40, 30, 0.1]])
     by_name = Result(Image(GREY), ("ann",), ((PATH,),))
-    assert list(beside(by_name, data, found[Path("x/b.png")])) == ["ann"]
+    assert list(beside(by_name, data, found[Path("x/b.png")], ("ann",), by_index=True)) == ["ann"]
     unknown = Result(Image(GREY), ("mean",), ((PATH,),))
-    assert list(beside(unknown, data, found[Path("x/b.png")])) == ["0", "1"]
+    assert list(beside(unknown, data, found[Path("x/b.png")], (), by_index=True)) == ["0", "1"]
+    assert list(beside(unknown, data, found[Path("x/b.png")], ("cy", "dan", "eve"))) == ["ann", "bob"]
     for sources, task in (([Path("d.png")], ""), ([Path("b.png")], "tv")):
         with pytest.raises(InputError, match=r"f\.csv: no scanpath on these images; it has those on "):
             trials_on(data, sources, task)
@@ -105,7 +106,7 @@ def test_command(run: Run, tmp_path: Path) -> None:
     made = {path.name for path in out.iterdir()}
     assert made == {"made.jsonl", *(f"00002{end}" for end in (".json", ".png", ".gif", "_probabilities.npz"))}
     with np.load(out / "00002_probabilities.npz") as arrays:
-        assert {name: values.shape for name, values in arrays.items()} == dict.fromkeys("012", (7, 12, 16))
+        assert {name: values.shape for name, values in arrays.items()} == dict.fromkeys(OBSERVERS, (7, 12, 16))
         assert all((values.sum(axis=(1, 2)) <= 1.0001).all() for values in arrays.values())
     (out / "00002_probabilities.npz").unlink()
     assert "1 done" in run(*words, "--animation", "gif", "--probabilities")[1]

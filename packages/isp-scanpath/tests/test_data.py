@@ -56,9 +56,9 @@ def test_osie(tmp_path: Path) -> None:
     np.testing.assert_allclose(trial.fixations, [[10.5, 20, 0.201], [700, 590.5, 0.09]])
     with pytest.raises(InputError, match=r"3 of 3 images of fixations\.mat are missing: 1001\.jpg, 1009\.jpg, 1002"):
         data.check_images()
-    with pytest.raises(InputError, match=r"no observer '16'; known are 1, 2, .*, 15$"):
-        data.observer_index("16")
-    assert data.observer_index("15") == 14
+    with pytest.raises(InputError, match=r"no observer '15'; known are 0, 1, .*, 14$"):
+        data.observer_index("15")
+    assert data.observer_index("14") == 14
 
 
 def test_osie_split() -> None:
@@ -79,8 +79,8 @@ def test_osie_of_one_fixation(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"fix_x": [1.0, 2.0, 3.0]}, "1001.jpg, observer 1: 3 x, 2 y and 2 durations"),
-        ({"fix_duration": [100, 0]}, "1001.jpg, observer 1: fixation 2 lasts 0 ms"),
+        ({"fix_x": [1.0, 2.0, 3.0]}, "1001.jpg, observer 0: 3 x, 2 y and 2 durations"),
+        ({"fix_duration": [100, 0]}, "1001.jpg, observer 0: fixation 2 lasts 0 ms"),
         ({"fix_duration": [-5, 10]}, "fixation 1 lasts -5 ms; durations must be above 0"),
         ({"fix_y": [1.0, np.nan]}, "fixation 2 is no finite number"),
         ({"fix_x": [], "fix_y": [], "fix_duration": []}, "a scanpath without a fixation"),
@@ -147,7 +147,7 @@ def test_lists_of_air(tmp_path: Path) -> None:
         ({**LIST, "name": "../out.jpg"}, "entry 2: name is '../out.jpg'; it must be a name in the folder"),
         ({**LIST, "subject": "one"}, "entry 2: subject is one; it must be a whole number"),
         ({key: value for key, value in LIST.items() if key != "T"}, "entry 2: has no T; it has name, subject"),
-        (LIST, "1 scanpaths are there more than once: 1001.jpg by 1"),
+        (LIST, "1 scanpaths are there more than once: 1001.jpg by 0"),
     ],
 )
 def test_lists_that_are_wrong(tmp_path: Path, entry: dict[str, Any], message: str) -> None:
@@ -207,6 +207,7 @@ def test_sizes_of_images(tmp_path: Path) -> None:
         ("b.png,ann,1,1,0,64,48", "from line 5: fixation 1 lasts 0 ms"),
         ("b.png,ann,1,1,50,0,48", "line 5: width and height must be whole numbers"),
         ("b.png,ann,1,1,50,64,48,dev", "line 5: split is 'dev'; it must be one of train, validation, test"),
+        ("a.png,cy,1,1,50,65,48,train", "line 5: width of a.png is '65', but '64' on line 2"),
         ("b.png,ann,1", "line 5: no y; each line needs image,observer,x,y,duration_ms"),
     ],
 )
@@ -214,6 +215,48 @@ def test_tables_that_are_wrong(tmp_path: Path, line: str, message: str) -> None:
     path = tmp_path / "mine.csv"
     path.write_text(TABLE + line + "\n")
     with pytest.raises(InputError, match=message):
+        read_scanpaths(path)
+
+
+@pytest.mark.parametrize(
+    ("lines", "message"),
+    [
+        ("a.png,ann,1,1,50,train,x\na.png,ann,2,2,50,test,", "line 3: split of a.png by ann is 'test', but 'train' on"),
+        (
+            "a.png,ann,1,1,50,,x\nb.png,bob,2,2,50\nb.png,ann,2,2,50,,y",
+            "line 4: group of ann is 'y', but 'x' on line 2",
+        ),
+    ],
+)
+def test_lines_that_contradict_each_other(tmp_path: Path, lines: str, message: str) -> None:
+    write_image(tmp_path / "a.png", Image(np.zeros((7, 9, 3), np.uint8)))
+    write_image(tmp_path / "b.png", Image(np.zeros((7, 9, 3), np.uint8)))
+    path = tmp_path / "mine.csv"
+    path.write_text(f"image,observer,x,y,duration_ms,split,group\n{lines}\n")
+    with pytest.raises(InputError, match=message):
+        read_scanpaths(path, tmp_path)
+
+
+def test_said_once_is_enough(tmp_path: Path) -> None:
+    path = tmp_path / "mine.csv"
+    head = "image,observer,x,y,duration_ms,width,height,split,group"
+    path.write_text(f"{head}\na.png,ann,1,1,50,64,48\na.png,ann,2,2,50,,,test,g\na.png,bob,2,2,50\n")
+    data = read_scanpaths(path)
+    assert data.frame_of("a.png") == Frame(64, 48)
+    assert [trial.split for trial in data.trials] == ["test", None]
+    assert data.groups == ("g", "")
+
+
+def test_other_units_are_suspected(tmp_path: Path) -> None:
+    path = tmp_path / "mine.csv"
+    head = "image,observer,x,y,duration_ms,width,height"
+    path.write_text(f"{head}\na.png,ann,20,10,0.3,64,48\na.png,ann,2,2,0.25,64,48\n")
+    with pytest.warns(
+        UserWarning, match="half of the fixations last less than 5 ms; durations must be in milliseconds"
+    ):
+        read_scanpaths(path)
+    path.write_text(f"{head}\na.png,ann,0.3,0.4,200,64,48\na.png,ann,0.9,1,150,64,48\n")
+    with pytest.warns(UserWarning, match="no coordinate is above 1; they must be pixels, not shares of the image"):
         read_scanpaths(path)
 
 

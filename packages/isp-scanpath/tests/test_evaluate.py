@@ -188,3 +188,12 @@ def test_every_trial_is_said_to_be_another_observers() -> None:
         assert not any(other == own for own, other in enumerate(observers))
     assert len({tuple(observers) for observers in by_image}) > 3
     assert all(trial.fixations is own.fixations for trial, own in zip(told, data.trials, strict=True))
+
+
+def test_chance_where_not_everybody_saw_each_image() -> None:
+    """An image that one observer saw is always right, and guessing must show it."""
+    data = data_of(random_paths(12, [5] * 3), observers=2)
+    evaluation = evaluate(data, lambda trials, _: data.scaled(trials, FRAME), FRAME, made_by="themselves")
+    assert evaluation.by_chance is not None
+    assert evaluation.by_chance.recall[1] == pytest.approx(200 / 3)
+    assert evaluation.by_chance.mrr == pytest.approx((1 + 0.5 + 1) / 3)

@@ -136,6 +136,17 @@ def test_options_that_are_wrong(tiny_chen: ChenLSTMISP, tiny_gazeformer: Gazefor
             predictor(PHOTO, observers=[observer], task="tv")
     with pytest.raises(InputError, match="unknown task 'spoon'; known are cup, tv"):
         predictor(PHOTO, task="spoon")
+    for temperature in (0, float("nan")):
+        with pytest.raises(
+            InputError, match=f"temperature {temperature}; they must be at least 1, at least 0, and abo"
+        ):
+            Predictor(tiny_chen, "cpu", temperature=temperature)
+    gazeformer = Predictor(tiny_gazeformer, "cpu", extract=lambda _: torch.zeros(12, 10))
+    with pytest.raises(
+        InputError, match="task is 'tv'; these weights know no tasks by name; a Gazeformer takes its emb"
+    ):
+        gazeformer(PHOTO, task="tv")
+    assert gazeformer(PHOTO, task="tv", text=torch.zeros(7)).observers == ("0", "1", "2", "3")
     with pytest.raises(InputError, match="no observer was given"):
         predictor(PHOTO, observers=[], task="tv")
 

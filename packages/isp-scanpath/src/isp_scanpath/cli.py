@@ -25,7 +25,10 @@ if TYPE_CHECKING:
 demo, convert, export, bench, info, weights = shared_commands(METHOD)
 
 Observers = Annotated[
-    tuple[str, ...], arg(help="indices of observers from 0, mean, or a file that adapt wrote; default: all")
+    tuple[str, ...],
+    arg(
+        help="names, or indices from 0 where the weights hold no names, mean, or a file that adapt wrote; default: all"
+    ),
 ]
 ObserverFile = Annotated[str, arg(help="a file of observers that adapt wrote; default: those that the network learnt")]
 Features = Annotated[str, arg(help="the folder of stored features, for a Gazeformer")]
@@ -57,6 +60,7 @@ def predict(
     animation: Literal["none", "gif", "mp4"] = "none",
     probabilities: bool = False,
     reference: str = "",
+    images: Images = "",
     overwrite: options.Overwrite = False,
     **sampling: Unpack[Sampling],
 ) -> Summary:
@@ -72,6 +76,7 @@ def predict(
         animation: let them run over the image as well, in their own time.
         probabilities: also write where each observer looks at each step, as an npz file.
         reference: recorded scanpaths, as for train, drawn beside those of images of the same name.
+        images: the folder of the images of reference, for a CSV file without width and height.
     """
     from .data.datasets import read_scanpaths
     from .data.observer_vectors import ObserverVectors
@@ -82,7 +87,7 @@ def predict(
     if len(files) > 1:
         raise InputError(f"observers are in {len(files)} files ({', '.join(files)}); give one")
     vectors = ObserverVectors.load(files[0]) if files else None
-    recorded = read_scanpaths(reference) if reference else None
+    recorded = read_scanpaths(reference, images or None) if reference else None
     predictor = Predictor(weights, **sampling, notify=complain)
     summary = predict_files(
         inputs,
@@ -304,6 +309,7 @@ def observers(
     if observers:
         of = ObserverVectors.load(observers)
     else:
+        known = known and known.as_known_to(model.config.names)
         of = ObserverVectors.of_network(model, known.observers if known else (), known.groups if known else ())
     there = known is not None and (known.images is not None or features)
     inputs = inputs_for(model.config, known, features or None, texts or None) if known and there else None

@@ -16,9 +16,10 @@ from .data.synthetic import OBSERVERS, SIZE, synthetic_image, synthetic_scanpath
 from .data.tables import read_table
 from .evaluation.ranking import chance, ranking, ranks
 from .inference.drawing import draw_scanpaths
-from .inference.predictor import MEAN_OBSERVER, Predictor
+from .inference.predictor import Predictor
 from .inference.result import Result
 from .method import METHOD, PACKAGE
+from .network.config import MEAN_OBSERVER
 from .network.scanmatch import scanmatch
 from .network.scanpaths import Floats, Frame, Scanpaths
 from .network.weights import load_model
@@ -69,7 +70,7 @@ def demo(out: Path) -> Shown:
     }
     draw_scanpaths(photo.image.pixels, panels, out / "photo.png")
     result.save(out / "scene.json")
-    shown = {str(trial.observer): trial.fixations for trial in recorded.trials}
+    shown = {result.observers[trial.observer]: trial.fixations for trial in recorded.trials}
     result.plot(figure, reference=shown)
     return Shown(
         headline=(

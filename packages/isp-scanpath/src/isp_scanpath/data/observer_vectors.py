@@ -54,14 +54,14 @@ class ObserverVectors:
 
         Args:
             model: the network.
-            names: of them, as in its data; default: their indices from 0.
+            names: of them, as in its data; default: those in the weights, or else their indices from 0.
             groups: of them.
 
         Raises:
             InputError: if these are not as many as the network knows observers.
         """
         table = model.observers.table.detach().float().cpu()
-        names = names or tuple(map(str, range(len(table))))
+        names = names or model.config.names or tuple(map(str, range(len(table))))
         if len(names) != len(table):
             raise InputError(f"{len(names)} observers: {some(names)}; the network knows {len(table)}")
         return cls(names, table, groups, weights=fingerprint(model))

@@ -60,7 +60,7 @@ def read_osie(path: str | Path, images: str | Path | None = None) -> ScanpathDat
     split = published_split([image for image, _ in items])
     for image, subjects in items:
         for observer, recorded in enumerate(subjects):
-            where = f"{path}, {image}, observer {observer + 1}"
+            where = f"{path}, {image}, observer {observer}"
             try:
                 columns = [recorded[name] for name in ("fix_x", "fix_y", "fix_duration")]
             except (KeyError, TypeError, IndexError) as error:
@@ -69,7 +69,7 @@ def read_osie(path: str | Path, images: str | Path | None = None) -> ScanpathDat
     return ScanpathData(
         name="osie",
         trials=tuple(trials),
-        observers=tuple(str(number) for number in range(1, OBSERVERS + 1)),
+        observers=tuple(map(str, range(OBSERVERS))),
         source=path,
         frame=FRAME,
         first_pixel=1,

@@ -30,8 +30,9 @@ _OBSERVERS = {"osie": 15, "osie-asd": 39, "coco-search18": 10}
 def read_published_list(path: str | Path, images: str | Path | None = None) -> ScanpathData:
     """Return the trials of a list that the authors' preparation writes; which data set it is shows in its entries.
 
-    For AiR-D give one of ``AiR_fixations_train.json``, ``..._validation.json`` and ``..._test.json``; its split is in
-    its name, and the other two are read from beside it.
+    Observers are named by their index from 0, those of AiR-D by the names in its lists. For AiR-D give one of
+    ``AiR_fixations_train.json``, ``..._validation.json`` and ``..._test.json``; its split is in its name, and the other
+    two are read from beside it.
 
     Args:
         path: the JSON file.
@@ -66,7 +67,7 @@ def read_published_list(path: str | Path, images: str | Path | None = None) -> S
     return ScanpathData(
         name=name,
         trials=tuple(trials),
-        observers=tuple(str(number) for number in range(1, _OBSERVERS[name] + 1)),
+        observers=tuple(map(str, range(_OBSERVERS[name]))),
         source=path,
         frame=COCO_FRAME if name == "coco-search18" else FRAME,
         first_pixel=0 if name == "coco-search18" else 1,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 
 from visioncore.errors import InputError
@@ -17,8 +18,8 @@ COLUMNS = ("image", "observer", "x", "y", "duration_ms")
 def read_table(path: str | Path, images: str | Path | None = None) -> ScanpathData:
     """Return the trials of a CSV file, a line for each fixation, those of a scanpath one after the other.
 
-    Observers have any names; their indices are in the order of the file. Width and height of an image are those of the
-    columns ``width`` and ``height``, or else those of its file.
+    Observers have any names; their indices are in the order of the file, see `ScanpathData.as_known_to` for that of a
+    network. Width and height of an image are those of the columns ``width`` and ``height``, or else those of its file.
 
     Args:
         path: the file.
@@ -46,12 +47,18 @@ def read_table(path: str | Path, images: str | Path | None = None) -> ScanpathDa
     folder = None if images is None else Path(images)
     frames: dict[str, Frame] = {}
     groups = dict.fromkeys(observers, "")
+    said = _Said(path)
     trials = []
     for (image, task, observer), lines in paths.items():
         number, first = lines[0]
         where = f"{path}, line {number}"
-        frames.setdefault(image, _frame(first, image, folder, where))
-        groups[observer] = first.get("group", groups[observer])
+        of = {"split": f"{image} by {observer}", "width": image, "height": image, "group": observer}
+        for line, row in lines:
+            said.take(line, row, of)
+        first = first | {name: said.values[name, each][1] for name, each in of.items() if (name, each) in said.values}
+        if image not in frames:
+            frames[image] = _frame(first, image, folder, where)
+        groups[observer] = first.get("group", "")
         columns = [[_number(path, line, row, name) for line, row in lines] for name in COLUMNS[2:]]
         fixations = make_fixations(f"{path}, from line {number}", *columns)
         trials.append(Trial(image, observers.index(observer), fixations, task, _split(first, where)))
@@ -64,6 +71,24 @@ def read_table(path: str | Path, images: str | Path | None = None) -> ScanpathDa
         images=folder,
         groups=tuple(groups.values()) if any(groups.values()) else (),
     )
+
+
+class _Said:
+    """Entries of images and observers, said on one line of a file, or again on others."""
+
+    def __init__(self, path: Path) -> None:
+        self.path, self.values = path, dict[tuple[str, str], tuple[int, str]]()
+
+    def take(self, line: int, row: dict[str, str], of: Mapping[str, str]) -> None:
+        """Keep what a line says in some columns, each of something, or raise where an earlier one says otherwise."""
+        for name, each in of.items():
+            if name not in row:
+                continue
+            before, said = self.values.setdefault((name, each), (line, row[name]))
+            if said != row[name]:
+                raise InputError(
+                    f"{self.path}, line {line}: {name} of {each} is {row[name]!r}, but {said!r} on line {before}"
+                )
 
 
 def _number(path: Path, line: int, row: dict[str, str], name: str) -> float:

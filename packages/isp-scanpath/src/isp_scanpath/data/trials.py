@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
@@ -132,6 +132,31 @@ class ScanpathData:
         if name not in self.observers:
             raise InputError(f"{self.source}: no observer {name!r}; known are {some(self.observers, None)}")
         return self.observers.index(name)
+
+    def as_known_to(self, names: Sequence[str]) -> ScanpathData:
+        """Return the data with the observers, and so their indices, that a network has.
+
+        Args:
+            names: of the network's observers; without any, those of the data stay as they are.
+
+        Raises:
+            InputError: if the network does not know an observer; the text lists those whom it does.
+        """
+        if not names:
+            return self
+        if unknown := [name for name in self.observers if name not in names]:
+            raise InputError(
+                f"{self.source}: the network does not know {some(unknown)}; known are {some(names, None)}; adapt fits "
+                "vectors to others"
+            )
+        index = [names.index(name) for name in self.observers]
+        groups = dict(zip(self.observers, self.groups, strict=True)) if self.groups else {}
+        return replace(
+            self,
+            observers=tuple(names),
+            trials=tuple(replace(trial, observer=index[trial.observer]) for trial in self.trials),
+            groups=tuple(groups.get(name, "") for name in names) if groups else (),
+        )
 
     def scaled(self, trials: Iterable[Trial], frame: Frame) -> Scanpaths:
         """Return scanpaths in another frame, as the authors' evaluation has them: all fixations, scaled as they are."""

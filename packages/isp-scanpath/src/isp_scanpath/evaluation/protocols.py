@@ -17,7 +17,7 @@ from visioncore.report import Table, save_tables
 from ..data.trials import ScanpathData, Split, Trial
 from ..network.scanmatch import scanmatch
 from ..network.scanpaths import Floats, Frame, Integers, Scanpaths
-from .ranking import Ranking, chance, ranking, ranks
+from .ranking import Ranking, ranking, ranks
 from .scores import LEAST, METRICS, Pad, scores
 
 CHEN_FRAME = Frame(320, 240)
@@ -161,13 +161,12 @@ def evaluate(
         for name, each in scores(predicted, reference, frame, pad).items():
             values[name].append(each)
         rankings.append(ranking(_ranks(predicted, reference, frame, pad, groups)))
-    sizes = {len(group) for group in groups}
     return Evaluation(
         trials=trials,
         observers=data.observers,
         values={name: np.stack(each) for name, each in values.items()},
         rankings=rankings,
-        by_chance=chance(sizes.pop()) if len(sizes) == 1 else None,
+        by_chance=ranking([np.arange(len(group)) for group in groups]),
         made_by=made_by,
         note=note,
     )

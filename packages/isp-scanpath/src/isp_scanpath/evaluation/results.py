@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from visioncore.errors import InputError, damage
+from visioncore.errors import InputError, damage, some
 from visioncore.files import check_regular
 
 from ..data.trials import ScanpathData, Trial, make_fixations
@@ -21,7 +21,7 @@ def read_results(
     """Return a predictor that gives the scanpaths in a folder, and how many samples of each there are.
 
     For each image there is ``<name>.json`` as predict writes it: width and height, and under scanpaths an entry with
-    observer (its index from 0), sample, x, y and duration_ms.
+    observer (its name, or its index from 0 in the data), sample, x, y and duration_ms.
 
     Args:
         folder: the files.
@@ -35,12 +35,14 @@ def read_results(
     """
     files = {image: _read(Path(folder) / Path(image).with_suffix(".json")) for image in {t.image for t in trials}}
     samples: dict[tuple[str, int], list[Floats]] = {}
+    by_name = _are_names(data, trials, files)
     for trial in trials:
         path, scale, entries = files[trial.image]
-        own = [entry for entry in entries if str(entry.get("observer")) == str(trial.observer)]
+        name = data.observers[trial.observer]
+        wanted = name if by_name else str(trial.observer)
+        own = [entry for entry in entries if str(entry.get("observer")) == wanted]
         if not own:
-            name = data.observers[trial.observer]
-            raise InputError(f"{path}: no scanpath of observer {trial.observer} ({name} in {data.source})")
+            raise InputError(f"{path}: no scanpath of {name}, who is observer {trial.observer} of {data.source}")
         found = [
             make_fixations(f"{path}, observer {trial.observer}", e.get("x"), e.get("y"), e.get("duration_ms"))
             for e in own
@@ -53,6 +55,24 @@ def read_results(
         return Scanpaths.of([samples[trial.image, trial.observer][seed] for trial in wanted])
 
     return predict, min(most, *map(len, samples.values()))
+
+
+_Files = Mapping[str, tuple[Path, tuple[float, float], list[dict[str, Any]]]]
+
+
+def _are_names(data: ScanpathData, trials: Sequence[Trial], files: _Files) -> bool:
+    """Return whether files name observers as the data does, and not by their index."""
+    names, indices = True, True
+    for trial in trials:
+        there = {str(entry.get("observer")) for entry in files[trial.image][2]}
+        names &= data.observers[trial.observer] in there
+        indices &= str(trial.observer) in there
+    if names and indices and any(data.observers[t.observer] != str(t.observer) for t in trials):
+        raise InputError(
+            f"{data.source}: its observers {some(data.observers)} are both names and indices in the results; give them "
+            "other names"
+        )
+    return names
 
 
 def _read(path: Path) -> tuple[Path, tuple[float, float], list[dict[str, Any]]]:

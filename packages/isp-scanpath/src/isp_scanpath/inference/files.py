@@ -62,8 +62,8 @@ def predict_files(
         What was done, skipped and failed; its ``exit_code`` is 1 if an image failed.
 
     Raises:
-        InputError: if an input is missing or empty, a result would be written over an input, the suffix is unknown, or
-            ``out`` cannot be written.
+        InputError: if an input is missing or empty, a result would be written over an input, the suffix or an observer
+            is unknown, or ``out`` cannot be written.
     """
     if suffix not in SUFFIXES:
         raise InputError(f"suffix is {suffix!r}; it must be .json or .csv")
@@ -74,6 +74,7 @@ def predict_files(
         jobs = [Job(check_one(places, Path(out), "image"), Path(out))]
     else:
         jobs = plan_jobs(inputs, IMAGE_SUFFIXES, out, lambda _: suffix)
+    predictor.observers(observers, vectors)  # told once, not of every image
     jobs = [Job(job.source, job.target, _beside(job.target, figure, animation, probabilities)) for job in jobs]
     check_results([job.source for job in jobs], [path for job in jobs for path in job.results], "image")
     recorded = {} if reference is None else trials_on(reference, [job.source for job in jobs], task)
@@ -88,7 +89,9 @@ def predict_files(
         target.parent.mkdir(parents=True, exist_ok=True)
         known = None
         if reference is not None and result.source is not None and result.source in recorded:
-            known = beside(result, reference, recorded[result.source])
+            named = vectors.names if vectors is not None else ()
+            own = predictor.config.names
+            known = beside(result, reference, recorded[result.source], (*named, *own), by_index=not own)
         if figure:
             result.plot(target.with_suffix(".png"), reference=known)
         if animation:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from collections import Counter
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from visioncore.errors import InputError
+from visioncore.errors import InputError, some
 from visioncore.inference.image_inputs import GivenImage, as_image
 from visioncore.inference.predictor import BasePredictor
 
@@ -22,17 +23,14 @@ from ..data.observer_vectors import ObserverVectors
 from ..data.preparation import prepare
 from ..network.actions import Actions
 from ..network.base import ISP
-from ..network.config import ChenLSTMConfig, GazeformerConfig
+from ..network.config import MEAN_OBSERVER, ChenLSTMConfig, GazeformerConfig
 from ..network.fast import for_inference
 from ..network.observers import MEAN
 from ..network.scanpaths import Frame
 from ..network.weights import load_model
 from .result import Result
 from .running import run_network
-from .sampling import Spread, decode, draw, likeliest
-
-MEAN_OBSERVER = "mean"
-"""Name of the average observer, who stands for anyone the network does not know."""
+from .sampling import Spread, check_sampling, decode, draw, likeliest
 
 Extract = Callable[[NDArray[np.uint8]], Tensor]
 """An RGB image (H, W, 3) of 8 bit -> the features (P, F) that a Gazeformer was trained on."""
@@ -83,6 +81,7 @@ class Predictor(BasePredictor):
             extract = extractor_for(self.config, self.device)
         if samples < 1 or seed < 0:
             raise InputError(f"samples is {samples} and seed {seed}; they must be at least 1 and at least 0")
+        check_sampling(samples, min_length, temperature)
         if deterministic and samples > 1:
             raise InputError(f"samples is {samples}; a deterministic prediction is one")
         self.samples, self.seed, self.deterministic, self.spread = samples, seed, deterministic, spread
@@ -110,7 +109,8 @@ class Predictor(BasePredictor):
 
         Args:
             image: a file, an `Image`, an image of Pillow, or an array (H, W, 3) of uint8 or uint16.
-            observers: indices, or ``mean`` for the average observer; default: all.
+            observers: indices from 0, or names: those in the weights, or the indices where the weights hold none, and
+                ``mean`` for the average observer; default: all.
             task: the target category, for networks of COCO-Search18.
             guidance: where the task leads the eye at first, (h, w) on the grid of a ChenLSTM; default: nowhere.
             text: embedding of the task (text channels,), for a Gazeformer; default: zeros.
@@ -119,11 +119,12 @@ class Predictor(BasePredictor):
             probabilities: keep where each observer looks at each step.
 
         Raises:
-            InputError: if the image cannot be read, or an observer, the task or a size is not what it should be.
+            InputError: if the image cannot be read, an observer is unknown or there twice, or the task or a size is not
+                what it should be.
         """
         given = as_image(image)
         self.tell_notice()
-        names, who = self._observers(observers, vectors)
+        names, who = self.observers(observers, vectors)
         actions = self._run(rgb(given.pixels), who, task, guidance, text)
         if not all(value.isfinite().all() for value in (actions.logits, actions.mu, actions.sigma2)):
             raise InputError(
@@ -182,28 +183,38 @@ class Predictor(BasePredictor):
         actions = self.network(images.to(self.device), observers.to(self.device), *given)
         return Actions(*(value.to(images.device) for value in actions))
 
-    def _observers(
-        self, wanted: Sequence[int | str] | None, vectors: Tensor | ObserverVectors | None
+    def observers(
+        self, wanted: Sequence[int | str] | None = None, vectors: Tensor | ObserverVectors | None = None
     ) -> tuple[tuple[str, ...], Tensor]:
-        """Return names and vectors (n, E) of observers."""
-        number = self.config.observers
-        chosen = list(range(number) if wanted is None and vectors is None else wanted or ())
-        indices = []
-        for name in chosen:
-            index = MEAN if name == MEAN_OBSERVER else int(name) if str(name).isdecimal() else None
-            if index is None or not MEAN <= index < number:
-                raise InputError(f"no observer {name!r}; known are 0 to {number - 1} and {MEAN_OBSERVER}")
-            indices.append(index)
+        """Return names and vectors (n, E) of observers; arguments and errors as for `__call__`."""
+        chosen = range(self.config.observers) if wanted is None and vectors is None else wanted or ()
+        indices = [self._index(name) for name in chosen]
         if not indices and vectors is None:
             raise InputError("no observer was given; leave observers out for all")
         own = self.network.network.observers(torch.tensor(indices, dtype=torch.long, device=self.device))
-        names = tuple(map(str, chosen))
-        if vectors is None:
-            return names, own
+        known = (*(self.config.names or map(str, range(self.config.observers))), MEAN_OBSERVER)
+        names = tuple(known[index] for index in indices)
         if isinstance(vectors, Tensor):
             vectors = ObserverVectors(tuple(f"new {place + 1}" for place in range(len(vectors))), vectors)
-        vectors.check_fits(self.config.observer_channels, self.weights)
-        return names + vectors.names, torch.cat([own, vectors.vectors.to(own)])
+        if vectors is not None:
+            vectors.check_fits(self.config.observer_channels, self.weights)
+            names, own = names + vectors.names, torch.cat([own, vectors.vectors.to(own)])
+        if twice := [name for name, number in Counter(names).items() if number > 1]:
+            raise InputError(f"observers are there twice: {some(twice)}; each only once")
+        return names, own
+
+    def _index(self, observer: int | str) -> int:
+        """Return the index of an observer, -1 for the mean."""
+        number, names = self.config.observers, self.config.names
+        known: Sequence[str] = names or [str(place) for place in range(number)]
+        if observer == MEAN_OBSERVER:
+            return MEAN
+        if isinstance(observer, str) and observer in known:
+            return known.index(observer)
+        if not isinstance(observer, str) and 0 <= observer < number:
+            return int(observer)
+        told = some(names, None) if names else f"0 to {number - 1}"
+        raise InputError(f"no observer {observer!r}; known are {told} and {MEAN_OBSERVER}")
 
     def _run(
         self,
@@ -214,6 +225,9 @@ class Predictor(BasePredictor):
         text: Tensor | None,
     ) -> Actions:
         config, device = self.config, self.device
+        if task and not config.categories and text is None:
+            advice = "; a Gazeformer takes its embedding, as text" if isinstance(config, GazeformerConfig) else ""
+            raise InputError(f"task is {task!r}; these weights know no tasks by name{advice}")
         if isinstance(config, ChenLSTMConfig):
             tasks = None
             if config.categories:

@@ -33,15 +33,19 @@ def trials_on(data: ScanpathData, sources: Sequence[Path], task: str = "") -> Ma
     return known
 
 
-def beside(result: Result, data: ScanpathData, trials: Sequence[Trial]) -> dict[str, Floats]:
+def beside(
+    result: Result, data: ScanpathData, trials: Sequence[Trial], names: Sequence[str], by_index: bool = False
+) -> dict[str, Floats]:
     """Return recorded scanpaths by the names that the observers have in a result, in pixels of its image from 0.
 
     Those of observers who are not in the result are left out, unless nobody of the trials is in it.
 
     Args:
         result: what was predicted.
-        data: where the trials come from; indices of observers are those of the network.
+        data: where the trials come from.
         trials: on the image.
+        names: of observers in the result who are named as in the data.
+        by_index: whether others in the result are named by their index in the data.
     """
     height, width = result.image.pixels.shape[:2]
     found: dict[str, Floats] = {}
@@ -50,5 +54,5 @@ def beside(result: Result, data: ScanpathData, trials: Sequence[Trial]) -> dict[
         origin = [data.first_pixel, data.first_pixel, 0]
         path = (trial.fixations - origin) * [width / frame.width, height / frame.height, 1.0]
         name = data.observers[trial.observer]
-        found.setdefault(name if name in result.observers else str(trial.observer), path)
+        found.setdefault(str(trial.observer) if by_index and name not in names else name, path)
     return {name: path for name, path in found.items() if name in result.observers} or found

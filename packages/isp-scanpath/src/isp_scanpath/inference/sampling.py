@@ -41,11 +41,7 @@ def draw(
     Raises:
         InputError: if a number is out of its range.
     """
-    if samples < 1 or min_length < 0 or not (temperature > 0 and math.isfinite(temperature)):
-        raise InputError(
-            f"samples is {samples}, min_length {min_length}, temperature {temperature}; they must be at least 1, at "
-            "least 0, and above 0"
-        )
+    check_sampling(samples, min_length, temperature)
     shape = actions.mu.shape
     probabilities = _allowed(actions.logits / temperature, min_length).softmax(dim=-1)
     flat = probabilities.flatten(0, -2).to(generator.device)
@@ -55,6 +51,19 @@ def draw(
     deviation = actions.sigma2 if spread == "published" else actions.sigma2.sqrt()
     durations = (noise.to(actions.mu.device) * deviation * temperature + actions.mu).exp()
     return Sampled(cells, durations)
+
+
+def check_sampling(samples: int, min_length: int, temperature: float) -> None:
+    """Validate the arguments of `draw`.
+
+    Raises:
+        InputError: if a number is out of its range.
+    """
+    if samples < 1 or min_length < 0 or not (temperature > 0 and math.isfinite(temperature)):
+        raise InputError(
+            f"samples is {samples}, min_length {min_length}, temperature {temperature}; they must be at least 1, at "
+            "least 0, and above 0"
+        )
 
 
 def likeliest(actions: Actions, *, min_length: int = 1) -> Sampled:

@@ -6,13 +6,16 @@ import math
 from dataclasses import dataclass, field, fields
 
 from visioncore.configs import check_most
-from visioncore.errors import InputError
+from visioncore.errors import InputError, some
 
 CATEGORIES = (
     *("bottle", "bowl", "car", "chair", "clock", "cup", "fork", "keyboard", "knife", "laptop", "microwave", "mouse"),
     *("oven", "potted plant", "sink", "stop sign", "toilet", "tv"),
 )
 """Targets of COCO-Search18, in the order of their indices."""
+
+MEAN_OBSERVER = "mean"
+"""Name of the average observer, who stands for anyone the network does not know."""
 
 CELL = 8
 """Sides of a cell of ChenLSTM's map in pixels of its input."""
@@ -34,6 +37,8 @@ class ChenLSTMConfig:
         width: channels of the backbone's first layer; its output has 32 times as many.
         blocks: of the backbone's four stages.
         observer_std: standard deviation of the observers' vectors before training.
+        names: of these observers, in the order of their vectors; none where they are not known, as in the authors'
+            checkpoints.
 
     Raises:
         InputError: if a value is out of its range.
@@ -50,6 +55,7 @@ class ChenLSTMConfig:
     width: int = 64
     blocks: tuple[int, int, int, int] = (3, 4, 6, 3)
     observer_std: float = 1.0
+    names: tuple[str, ...] = field(default=(), repr=False)
 
     def __post_init__(self) -> None:
         _check(self)
@@ -86,6 +92,8 @@ class GazeformerConfig:
         hidden: width inside the guided attention and the observer's two MLPs.
         dropout: of encoder, decoder, output with maps, and the observer's MLPs.
         observer_std: standard deviation of the observers' vectors and of the step queries before training.
+        names: of these observers, in the order of their vectors; none where they are not known, as in the authors'
+            checkpoints.
 
     Raises:
         InputError: if a value is out of its range.
@@ -106,6 +114,7 @@ class GazeformerConfig:
     hidden: int = 256
     dropout: tuple[float, float, float, float] = (0.1, 0.2, 0.4, 0.1)
     observer_std: float = 1.0
+    names: tuple[str, ...] = field(default=(), repr=False)
     categories: tuple[str, ...] = field(default=(), init=False, repr=False)
 
     def __post_init__(self) -> None:
@@ -130,6 +139,12 @@ def _check(config: Config) -> None:
         raise InputError(f"grid is {config.grid}; it must be rows and columns, each at least 1")
     if not (config.observer_std > 0 and math.isfinite(config.observer_std)):
         raise InputError(f"observer_std is {config.observer_std}; it must be a positive number")
+    if config.names and len(config.names) != config.observers:
+        raise InputError(
+            f"names are {len(config.names)}; there must be one for each of the {config.observers} observers"
+        )
+    if len(set(config.names)) < len(config.names) or not {"", MEAN_OBSERVER}.isdisjoint(config.names):
+        raise InputError(f"names are {some(config.names)}; each must be there once, none be empty or {MEAN_OBSERVER}")
     check_most(config, observers=100_000, steps=1000, action_maps=64, grid=256, channels=4096, hidden=4096)
 
 

@@ -84,6 +84,9 @@ def train(
     config = load_recipe(TrainConfig, PACKAGE, recipe, overrides)
     scanpaths = read_scanpaths(data, images)
     other = None if validation is None else read_scanpaths(validation, images)
+    start = None if weights is None else load_model(weights)
+    if config.individual:
+        scanpaths = scanpaths.as_known_to(config.network.names if start is None else start.config.names)
     network = _fitting(config, scanpaths)
     frame = published_frame(network) if config.frame is None else Frame(*config.frame)
     inputs = inputs_for(network, scanpaths, features, texts)
@@ -95,8 +98,8 @@ def train(
         if weights is not None or not isinstance(model, ChenLSTMISP):
             raise InputError("imagenet is for a ChenLSTM that starts without weights, which bring their own backbone")
         start_from_imagenet(model.backbone, backbone_file(METHOD, imagenet))
-    if weights is not None:
-        load_into(model, load_model(weights).state_dict(), where=str(weights))
+    if start is not None:
+        load_into(model, start.state_dict(), where=str(weights))
     return fit(
         model,
         TrainingStep(config, frame),
@@ -149,10 +152,11 @@ def _fitting(config: TrainConfig, data: ScanpathData) -> Config:
     """Return the settings of a recipe's network for the observers of the data."""
     network = config.network
     if not config.individual:
-        return replace(network, observers=1)
+        return replace(network, observers=1, names=())
     if network.observers < len(data.observers):
         raise InputError(
             f"{data.source}: has {len(data.observers)} observers; the recipe's network knows {network.observers}: set "
             "its observers"
         )
-    return network
+    # a vector that nobody's scanpaths train would be part of the mean
+    return replace(network, observers=len(data.observers), names=data.observers)
