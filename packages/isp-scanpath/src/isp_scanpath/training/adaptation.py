@@ -32,10 +32,11 @@ def adapt(
     learning_rate: float = 0.05,
     first_pixel: int | None = None,
 ) -> Tensor:
-    """Return the vector (E,) under which a network finds an observer's scanpaths likeliest, starting from the mean.
+    """Return the likeliest vector (E,) of an observer for all that their scanpaths tell, starting from the mean.
 
-    Only the vector is fitted; what of an image does not depend on the observer is computed once. Give it to a
-    `Predictor` among its ``vectors``. `adapt_observers` does it for all observers of a data set.
+    Only the vector is fitted. It is held to be one of a normal distribution, as wide as the vectors that the network
+    knows, so that few scanpaths move it little. What of an image does not depend on the observer is computed once. Give
+    it to a `Predictor` among its ``vectors``. `adapt_observers` does it for all observers of a data set.
 
     Args:
         model: the network, which stays as it is.
@@ -43,7 +44,7 @@ def adapt(
         trials: of the observer, whose index does not count.
         inputs: of the network.
         steps: of Adam, each over all trials.
-        learning_rate: of Adam.
+        learning_rate: of Adam, in standard deviations of the vectors that the network knows.
         first_pixel: coordinate of the first pixel in targets; default: that of the data set.
 
     Raises:
@@ -71,19 +72,23 @@ def adapt(
             with torch.no_grad():
                 look = as_seen_by(model, given)
             seen.append((look, Targets(*(value[None].to(device) for value in targets)), len(group)))
-        vector = model.observers.table.mean(dim=0).clone().requires_grad_()
-        optimizer = torch.optim.Adam([vector], lr=learning_rate)
+        table = model.observers.table
+        mean, spread = table.mean(dim=0), table.var(dim=0).mean().sqrt() if len(table) > 1 else 1.0
+        fixations = sum(float(targets.duration_mask.sum()) for _, targets, _ in seen)
+        apart = torch.zeros_like(mean, requires_grad=True)
+        optimizer = torch.optim.Adam([apart], lr=learning_rate)
         for _ in range(steps):
             optimizer.zero_grad()
+            (0.5 * apart.square().sum() / fixations).backward()  # type: ignore[no-untyped-call]
             for look, targets, count in seen:  # one image after the other, so that memory does not grow with them
-                terms = supervised_losses(look(vector.expand(1, count, -1)), targets)
+                terms = supervised_losses(look((mean + spread * apart).expand(1, count, -1)), targets)
                 (sum(terms.values()) * (count / len(trials))).backward()  # type: ignore[union-attr]
             optimizer.step()
     finally:
         for parameter in trained:
             parameter.requires_grad_()
         model.train(was_training)
-    return vector.detach()
+    return (mean + spread * apart).detach()
 
 
 def adapt_observers(
