@@ -9,7 +9,7 @@ from pathlib import Path
 
 import matplotlib as mpl
 import numpy as np
-from matplotlib import pyplot as plt
+from matplotlib.figure import Figure
 from matplotlib.axes import Axes
 
 from gazedptr_gaze.data.conventions import gazehub_angles, official_angles, official_vectors
@@ -69,7 +69,8 @@ def _side(value: float, positive: str, negative: str) -> str:
 def main(path: Path) -> None:
     """Write the figure."""
     mpl.use("agg")
-    figure, (left, right) = plt.subplots(1, 2, figsize=(11, 5.5), layout="constrained")
+    figure = Figure(figsize=(11, 5.5), layout="constrained")
+    left, right = figure.subplots(1, 2)
     draw_frames(left)
     draw_gazes(right)
     figure.savefig(path, dpi=90)

@@ -446,8 +446,8 @@ def test_weights_that_will_not_do(sam_file: SamFile, tmp_path: Path) -> None:
     [
         ({"image_size": 100}, "image_size is 100; it must be a positive multiple of 16"),
         ({"image_size": 0}, "image_size is 0; it must be a positive multiple of 16"),
-        ({"classes": ()}, "classes are none; at least one name, each only once"),
-        ({"classes": ("liver", "liver")}, "classes are liver, liver; at least one name, each only once"),
+        ({"classes": ()}, "classes are none; at least one printable name, each only once"),
+        ({"classes": ("liver", "liver")}, "classes are 'liver', 'liver'; at least one printable name, each only once"),
         ({"lora_rank": -1}, "lora_rank is -1; it must be at least 0"),
         ({"train_encoder": True}, "lora_rank is 2; where train_encoder is true it must be 0"),
         ({"decoder_width": 24}, "decoder_width is 24; it must be a positive multiple of 16"),
