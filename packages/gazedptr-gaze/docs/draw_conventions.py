@@ -9,8 +9,8 @@ from pathlib import Path
 
 import matplotlib as mpl
 import numpy as np
-from matplotlib.figure import Figure
 from matplotlib.axes import Axes
+from matplotlib.figure import Figure
 
 from gazedptr_gaze.data.conventions import gazehub_angles, official_angles, official_vectors
 from gazedptr_gaze.data.normalisation import DISTANCE
