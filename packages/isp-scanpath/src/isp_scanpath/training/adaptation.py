@@ -79,7 +79,7 @@ def adapt(
         optimizer = torch.optim.Adam([apart], lr=learning_rate)
         for _ in range(steps):
             optimizer.zero_grad()
-            (0.5 * apart.square().sum() / fixations).backward()  # type: ignore[no-untyped-call]
+            (0.5 * apart.square().sum() / fixations).backward()
             for look, targets, count in seen:  # one image after the other, so that memory does not grow with them
                 terms = supervised_losses(look((mean + spread * apart).expand(1, count, -1)), targets)
                 (sum(terms.values()) * (count / len(trials))).backward()  # type: ignore[union-attr]
