@@ -35,9 +35,10 @@ METHOD_FOLDERS = (
     ("inference",),
     ("data",),
     ("network",),
+    ("sparse",),
     ("method",),
 )
-"""The folders of a method from the top down."""
+"""The folders of a method from the top down; `sparse` is an engine of operations that is of use without the network."""
 
 CORE_FOLDERS = (
     ("__init__",),

@@ -1,0 +1,1 @@
+"""Files -> samples: photos in a folder, and synthetic ones."""
