@@ -1,4 +1,4 @@
-"""Every example in a README runs as it stands."""
+"""Every example in a README, and on the pages beside it, runs as it stands."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import subprocess
 import sys
 from collections.abc import Callable
 from importlib.metadata import entry_points
+from itertools import chain
 from pathlib import Path
 from typing import ClassVar
 
@@ -17,14 +18,20 @@ FOREIGN = ("pip", "uv", "git")
 """Commands that a reader runs before there is anything of ours to test."""
 
 
-def code_blocks(readme: Path, language: str) -> list[str]:
+def pages(readme: Path) -> list[Path]:
+    """Return a README, the pages in ``docs`` beside it, and the one on what is bundled."""
+    beside = (sorted(readme.parent.glob(pattern)) for pattern in ("docs/*.md", "src/*/assets/README.md"))
+    return [readme, *chain.from_iterable(beside)]
+
+
+def code_blocks(page: Path, language: str) -> list[str]:
     """Return the code blocks of one language."""
-    return re.findall(rf"^```{language}\n(.*?)^```", readme.read_text(encoding="utf-8"), flags=re.M | re.S)
+    return re.findall(rf"^```{language}\n(.*?)^```", page.read_text(encoding="utf-8"), flags=re.M | re.S)
 
 
-def shell_commands(readme: Path) -> list[str]:
-    """Return the commands of the README that are ours to run, without their comments."""
-    lines = [line.partition("  #")[0].strip() for block in code_blocks(readme, "bash") for line in block.splitlines()]
+def shell_commands(page: Path) -> list[str]:
+    """Return the commands of the page that are ours to run, without their comments."""
+    lines = [line.partition("  #")[0].strip() for block in code_blocks(page, "bash") for line in block.splitlines()]
     return [line for line in lines if line and line.split()[0] not in FOREIGN]
 
 
@@ -37,7 +44,11 @@ def run_command(command: str) -> int:
 
 
 class ReadmeExamples:
-    """The tests of a README; subclass it as ``TestReadme``, one README each."""
+    """The tests of a README and of its pages, see `pages`; subclass it as ``TestReadme``, one README each.
+
+    The Python examples of a page run together, and so do its commands (```` ```bash ````), each in a folder of their
+    own. What no test can run, as it takes hours or data of others, stands there as ```` ```text ````.
+    """
 
     readme: ClassVar[Path]
     shorter: ClassVar[tuple[tuple[str, str], ...]] = ()
@@ -48,18 +59,26 @@ class ReadmeExamples:
     def prepare(self, folder: Path) -> None:
         """Lay out the files that the examples speak of."""
 
-    def test_python_examples(self, tmp_path: Path) -> None:
-        examples = code_blocks(self.readme, "python")
+    def pytest_generate_tests(self, metafunc: pytest.Metafunc) -> None:
+        """Run the tests of examples on the README, and on each page that has some."""
+        language = {"test_python_examples": "python", "test_commands": "bash"}.get(metafunc.function.__name__)
+        if language:
+            chosen = [page for page in pages(self.readme) if page == self.readme or code_blocks(page, language)]
+            names = [page.relative_to(self.readme.parent).as_posix() for page in chosen]
+            metafunc.parametrize("page", chosen, ids=names)
+
+    def test_python_examples(self, page: Path, tmp_path: Path) -> None:
+        examples = code_blocks(page, "python")
         assert examples
         self.prepare(tmp_path)
         (tmp_path / "example.py").write_text("\n".join(examples), encoding="utf-8")
         ran = subprocess.run([sys.executable, "example.py"], cwd=tmp_path, capture_output=True, text=True, timeout=300)
         assert ran.returncode == 0, ran.stderr
 
-    def test_commands(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_commands(self, page: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         from huggingface_hub import constants
 
-        commands = shell_commands(self.readme)
+        commands = shell_commands(page)
         assert commands
         self.prepare(tmp_path)
         monkeypatch.chdir(tmp_path)
