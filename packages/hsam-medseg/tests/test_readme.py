@@ -11,7 +11,7 @@ import torch
 
 from hsam_medseg import HSAM, HSAMConfig
 from hsam_medseg.data.synthetic import synthetic_volume
-from visioncore.testing.readme import ReadmeExamples, code_blocks
+from visioncore.testing.readme import ReadmeExamples, code_blocks, pages
 
 README = Path(__file__).parents[1] / "README.md"
 
@@ -27,13 +27,15 @@ class TestReadme(ReadmeExamples):
     elsewhere = ("hsam-medseg demo",)  # test_commands.py
 
     def prepare(self, folder: Path) -> None:
-        """Lay out small scans with labels, a label map, and checkpoints in the published layouts."""
+        """Lay out small scans with labels, label maps, and checkpoints in the published layouts."""
         for data, count in (("scans", 3), ("cases", 1)):
             for number in range(count):
                 write_case(folder / data, f"patient{number}.nii.gz", seed=number)
         write_case(folder, "scan.nii.gz", seed=9, labelled=False)
-        (label_map,) = (block for block in code_blocks(README, "yaml") if block.startswith("# organs.yaml"))
-        (folder / "organs.yaml").write_text(label_map, encoding="utf-8")
+        for page in pages(README):
+            for label_map in code_blocks(page, "yaml"):
+                name = label_map.partition("\n")[0].removeprefix("# ")
+                (folder / name).write_text(label_map, encoding="utf-8")
         write_checkpoints(folder)
         coarse = HSAMConfig("vit_micro", 80, decoder="coarse", decoder_width=32, decoder_mlp=64)
         HSAM(coarse).save_pretrained(folder / "coarse")
