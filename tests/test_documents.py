@@ -1,4 +1,5 @@
-"""What stands beside the code: the citation file knows every method, the issue forms are forms."""
+"""What stands beside the code: the citation file knows every method, READMEs are short, links lead somewhere, the issue
+forms are forms."""
 
 from __future__ import annotations
 
@@ -11,11 +12,14 @@ import yaml
 
 from isolation import METHOD_FOLDERS
 from visioncore.methods import Method, load
+from visioncore.testing.readme import pages
 from workspace import ROOT, Member, members, read_pyproject
 
 FORMS = sorted(path for path in (ROOT / ".github" / "ISSUE_TEMPLATE").glob("*.yml") if path.name != "config.yml")
 INPUTS = ("input", "textarea", "dropdown", "checkboxes")
 METHODS = [member for member in members() if member.folder.startswith("packages/")]
+MOST_WORDS = 900
+"""Of a README; what is longer stands in ``docs`` beside it."""
 
 
 def read(path: Path) -> Any:
@@ -43,6 +47,48 @@ def test_every_paper_is_cited(member: Member) -> None:
         identifiers = [entry["value"] for entry in references[record.paper]["identifiers"]]
         assert f"arXiv:{record.arxiv}" in identifiers
     assert f"](packages/{member.name})" in (ROOT / "README.md").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("member", METHODS, ids=lambda member: member.name)
+def test_readmes_are_short(member: Member) -> None:
+    words = len((ROOT / member.folder / "README.md").read_text(encoding="utf-8").split())
+    assert words <= MOST_WORDS, f"{words} words; let a page in docs/ have the rest"
+
+
+def prose(page: Path) -> str:
+    """Return the text of a page without its code blocks."""
+    return re.sub(r"^```.*?^```", "", page.read_text(encoding="utf-8"), flags=re.M | re.S)
+
+
+def links(page: Path) -> list[tuple[Path, str]]:
+    """Return the files that a page links to, each with the heading that is meant, empty for none."""
+    found = re.findall(r"\]\(([^)\s]+)\)", prose(page))
+    parts = [target.partition("#") for target in found if "://" not in target]
+    return [(page.parent / path if path else page, heading) for path, _, heading in parts]
+
+
+def dead_links(page: Path) -> list[str]:
+    """Return the links of a page that lead to no file, or to no heading of it."""
+    dead = []
+    for path, heading in links(page):
+        headings = re.findall(r"^#+ (.*)$", prose(path), flags=re.M) if path.is_file() and heading else []
+        anchors = {re.sub(r"[^\w -]", "", line.lower()).replace(" ", "-") for line in headings}
+        if not path.exists() or (heading and heading not in anchors):
+            dead.append(f"{path}#{heading}" if heading else str(path))
+    return dead
+
+
+@pytest.mark.parametrize("member", members(), ids=lambda member: member.name)
+def test_links_lead_somewhere(member: Member) -> None:
+    readme, *others = pages(ROOT / member.folder / "README.md")
+    assert [line for page in (readme, *others) for line in dead_links(page)] == []
+    linked = {path.resolve() for path, _ in links(readme)}
+    assert [page.name for page in others if page.parent.name == "docs" and page.resolve() not in linked] == []
+
+
+def test_dead_links_are_seen(tmp_path: Path) -> None:
+    (tmp_path / "page.md").write_text("## Why so?\n```\n## Code\n```\n[a](#why-so) [b](other.md) [c](page.md#code)\n")
+    assert dead_links(tmp_path / "page.md") == [f"{tmp_path / 'other.md'}", f"{tmp_path / 'page.md'}#code"]
 
 
 @pytest.mark.parametrize("path", FORMS, ids=lambda path: path.stem)

@@ -115,9 +115,8 @@ def violations(path: Path) -> list[str]:
 def sources(folder: Path) -> list[Path]:
     """Return the files of a member that are held to the glossary."""
     kinds = {".py", ".pyi", ".yaml", ".md"}
-    return sorted(
-        {path for path in (folder / "src").rglob("*") if path.suffix in kinds} | set(folder.glob("README.md"))
-    )
+    inside = {path for path in (folder / "src").rglob("*") if path.suffix in kinds}
+    return sorted(inside | set(folder.glob("README.md")) | set(folder.glob("docs/*.md")))
 
 
 @pytest.mark.parametrize("member", members(), ids=lambda member: member.name)
