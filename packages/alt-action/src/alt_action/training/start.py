@@ -78,7 +78,7 @@ def _take_texts(model: ALT, labels: Labels, corpus: Corpus | None, clip: str | P
         return
     if not (source := clip or model.config.clip):
         raise InputError(f"{where}: other labels or entities need CLIP's text tower; give clip too")
-    encode = CLIPTextEncoder.from_clip(source, beside=model.config.tower)
+    encode = CLIPTextEncoder.from_clip(source, beside=model.config)
     if corpus is not None:
         model.set_corpus(corpus, encode)
     model.set_labels(labels.texts, encode)
