@@ -10,9 +10,12 @@ import pytest
 import torch
 
 from alt_action import ALT, ALTConfig
-from alt_action.data.synthetic import ACTIONS, write_synthetic
+from alt_action.data.people import PEOPLE_ACTIONS
+from alt_action.data.synthetic import write_synthetic
 from alt_action.network.fast_tower import FastTower
 from visioncore.backbones.clip_transformer import CLIPText, CLIPTextConfig, CLIPViT, CLIPViTConfig
+
+ACTIONS = PEOPLE_ACTIONS[:4]
 
 UNITS = ("ball", "box", "ground", "sky", "hand", "wall")
 TOWER = CLIPViTConfig(width=64, layers=2, heads=1, patch=8, image_size=32, embed_dim=32)
@@ -49,7 +52,7 @@ def tiny_clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="session")
 def videos(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with two drawn videos of each action."""
-    return write_synthetic(tmp_path_factory.mktemp("videos"), 2)
+    return write_synthetic(tmp_path_factory.mktemp("videos"), 2, actions=ACTIONS)
 
 
 @pytest.fixture(scope="session")

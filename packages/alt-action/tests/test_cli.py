@@ -10,8 +10,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from alt_action.data.synthetic import ACTIONS
+from alt_action.data.people import PEOPLE_ACTIONS
 from visioncore.testing.suites.base import Run, refuses
+
+ACTIONS = PEOPLE_ACTIONS[:4]
 
 PACKAGE = "alt_action"
 CPU = ("--device", "cpu")

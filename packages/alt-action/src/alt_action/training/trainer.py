@@ -28,8 +28,8 @@ from ..network.model import ALT, LARGEST_SCALE
 from .config import TrainConfig
 from .start import initial_network
 
-SYNTHETIC = 40
-"""Videos of each action that are drawn where no data is given."""
+SYNTHETIC = 30
+"""Videos of each action that are drawn where no data is given, each of 16 frames."""
 MOST_HELD_OUT = 500
 """Videos; more would make every validation long."""
 _BELOW = 1e-5
@@ -77,13 +77,13 @@ def train(
         if labels is not None or videos is not None:
             raise InputError("labels and videos belong to data, which is missing")
         with TemporaryDirectory() as folder:
-            drawn = write_synthetic(Path(folder), SYNTHETIC)
+            drawn = write_synthetic(Path(folder), SYNTHETIC, frames=16)
             more = {"clip": clip, "corpus": corpus, "weights": weights, "validation": validation}
             return train(recipe, drawn, out, overrides=overrides, resume=resume, say=say, **more)
     config = load_recipe(TrainConfig, PACKAGE, recipe, overrides)
     found, inside, outside = _parts(config, data, labels, videos, validation)
     torch.manual_seed(config.loop.seed)
-    model = initial_network(config.model, inside.labels, clip=clip, corpus=corpus, weights=weights)
+    model = initial_network(config.model, inside.labels, clip=clip, corpus=corpus, weights=weights, start=config.start)
     frames, size = model.config.frames, model.config.tower.image_size
     source = MixedSamples(
         ClipSamples(inside.videos, frames, size, config.augmentation), len(inside.labels), config.mixing
