@@ -16,6 +16,7 @@ from visioncore.errors import InputError
 from visioncore.inference.predictor import BasePredictor
 
 from ..data.corpus import Corpus
+from ..data.decoding import Decoder, check_decoder
 from ..data.sampling import frame_numbers
 from ..network.config import MOST_FRAMES
 from ..network.corpus import Encode, corpus_digest
@@ -53,6 +54,7 @@ class Predictor(BasePredictor):
         views: temporal ones, 1 to 100, over which probabilities are averaged.
         crops: 1, the middle; or 3.
         batch: frames on the device at a time.
+        decoder: of videos: ``pyav``; or ``torchcodec`` for the same frames sooner, where it is installed.
         cache_mb: megabytes of frames that are kept as the tower saw them; 0 keeps none.
         notify: told, in one line, what is to be known of the weights; default: a warning.
 
@@ -77,6 +79,7 @@ class Predictor(BasePredictor):
         crops: int = 1,
         batch: int = 32,
         cache_mb: int = 512,
+        decoder: Decoder = "pyav",
         notify: Callable[[str], None] = warnings.warn,
     ) -> None:
         if isinstance(model, str | Path):
@@ -90,6 +93,8 @@ class Predictor(BasePredictor):
                 raise InputError(f"{name} is {given}; it must be from 1 to {most}; a long video is taken by windows")
         if cache_mb < 0 or crops not in (1, 3):
             raise InputError(f"cache_mb is {cache_mb} and crops {crops}; they must be at least 0, and 1 or 3")
+        check_decoder(decoder)
+        self.decoder: Decoder = decoder
         self.texts = Texts(model, clip, encode)
         self.set_labels(labels, background, templates)
         self.network = for_inference(model, self.device, self.dtype)
@@ -101,7 +106,7 @@ class Predictor(BasePredictor):
 
     def settings(self) -> dict[str, Any]:
         known = {name: value for name, value in super().settings().items() if name in ("device", "dtype", "batch")}
-        return known | {name: getattr(self, name) for name in ("frames", "views", "crops")}
+        return known | {name: getattr(self, name) for name in ("frames", "views", "crops", "decoder")}
 
     def recorded(self) -> dict[str, Any]:
         labels = corpus_digest((*self.labels.names, *self.labels.background), self.labels.vectors)
@@ -119,7 +124,7 @@ class Predictor(BasePredictor):
         """
         self.check_labels()
         self.tell_notice()
-        opened = OpenClip(clip)
+        opened = OpenClip(clip, self.decoder)
         views = self._views(opened)
         return self.decide(opened, views, self.tower(opened, each_number(views)))
 
@@ -172,7 +177,7 @@ class Predictor(BasePredictor):
             InputError: if it cannot be read or has no frame, or the network's output is not finite.
         """
         self.tell_notice()
-        opened = OpenClip(clip)
+        opened = OpenClip(clip, self.decoder)
         views = self._views(opened)
         found = self.tower(opened, each_number(views))
         videos, _ = look(self.network, opened, views, found, self.crops)
