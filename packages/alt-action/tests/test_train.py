@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 import torch
 
-from alt_action import ALT, load_model
+from alt_action import ALT, ALTConfig, load_model
 from alt_action.data.augmentation import Augmentation
 from alt_action.data.clips import to_frames
 from alt_action.data.labels import as_labels
@@ -191,6 +191,27 @@ def test_where_a_network_comes_from(tiny_weights: Path, tiny_clip: Path, tmp_pat
     other = initial_network(config, as_labels(["jumping", "running"]), clip=tiny_clip, weights=tiny_weights)
     assert other.config.labels == ("jumping", "running")
     assert torch.equal(other.entities, stored.entities)
+
+
+def test_a_new_adapter_on_the_tower_of_another_network(tiny_weights: Path, tmp_path: Path) -> None:
+    stored, config = load_model(tiny_weights), ALTConfig(heads=4, layers=2, frames=3, merged=2)
+    model = initial_network(config, as_labels(["juggling", ACTIONS[1]]), start=str(tiny_weights))
+    assert all(
+        torch.equal(tensor, stored.visual.state_dict()[name]) for name, tensor in model.visual.state_dict().items()
+    )
+    assert torch.equal(model.entities, stored.entities)
+    assert (model.config.units, model.config.labels) == (stored.config.units, ("juggling", ACTIONS[1]))
+    assert (model.config.layers, model.config.frames) == (2, 3)
+    assert torch.equal(model.label_features[1], stored.label_features[1])
+    # a label whose text nothing embeds here is learned as a class
+    torch.testing.assert_close(model.label_features[0].norm(), torch.tensor(1.0))
+    assert not torch.equal(model.adapter.out.weight, stored.adapter.out.weight)
+    model.save_pretrained(tmp_path / "new")
+    frames = torch.rand(1, 3, 3, 32, 32)
+    torch.testing.assert_close(load_model(tmp_path / "new")(frames), model.eval()(frames))
+    recipe = load_recipe(TrainConfig, PACKAGE, "demo")
+    assert recipe.start == "demo"
+    assert recipe.freeze_backbone
 
 
 def test_what_is_trained_and_validated_on(
