@@ -167,12 +167,10 @@ def test_where_a_network_comes_from(tiny_weights: Path, tiny_clip: Path, tmp_pat
     turned = initial_network(config, as_labels(reversed(ACTIONS)), weights=tiny_weights)
     assert torch.equal(turned.label_features, stored.label_features.flip(0))
     assert turned.config.labels == tuple(reversed(ACTIONS))
-    for options in (
-        {"weights": tiny_weights, "corpus": tmp_path / "corpus.jsonl"},
-        {"corpus": tmp_path / "corpus.jsonl"},
-    ):
+    corpus = tmp_path / "corpus.jsonl"
+    for weights in (tiny_weights, None):
         with pytest.raises(InputError, match="CLIP's text tower; give clip too"):
-            initial_network(config, LABELS, **options)
+            initial_network(config, LABELS, weights=weights, corpus=corpus)
     with pytest.raises(InputError, match="other labels or entities need CLIP's text tower"):
         initial_network(config, as_labels(["jumping"]), weights=tiny_weights)
     with pytest.raises(InputError, match="this recipe starts from CLIP, or goes on from trained weights; give clip or"):
