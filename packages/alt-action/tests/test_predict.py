@@ -68,7 +68,7 @@ def test_scores_are_those_of_the_model(model: ALT, clip: Path) -> None:
 
     whole = frames_of(clip)
     clips = [
-        np.stack([cut(whole[number], view_crops(96, 96, 32, 3), 32)[crop] for number in frame_numbers(24, 4, view, 2)])
+        np.stack([cut(whole[number], view_crops(96, 128, 32, 3), 32)[crop] for number in frame_numbers(24, 4, view, 2)])
         for view in range(2)
         for crop in range(3)
     ]
