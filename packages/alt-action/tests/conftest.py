@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 
 from alt_action import ALT, ALTConfig
-from alt_action.data.synthetic import ACTIONS, write_synthetic
+from alt_action.data.people import PEOPLE_ACTIONS, drawn_person
 from alt_action.network.fast_tower import FastTower
 from visioncore.backbones.clip_transformer import CLIPText, CLIPTextConfig, CLIPViT, CLIPViTConfig
+from visioncore.video import Frame, write_video
+
+ACTIONS = PEOPLE_ACTIONS[:4]
 
 UNITS = ("ball", "box", "ground", "sky", "hand", "wall")
 TOWER = CLIPViTConfig(width=64, layers=2, heads=1, patch=8, image_size=32, embed_dim=32)
@@ -48,8 +53,14 @@ def tiny_clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def videos(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with two drawn videos of each action."""
-    return write_synthetic(tmp_path_factory.mktemp("videos"), 2)
+    """A folder with two drawn videos of each action, of 24 frames that are wider than high."""
+    folder = tmp_path_factory.mktemp("videos")
+    for place, action in enumerate(ACTIONS):
+        for number in range(2):
+            drawn = drawn_person(action, np.random.default_rng([place, number]), 24)
+            wide = (Frame(np.pad(frame.pixels, ((0, 0), (16, 16), (0, 0)), "edge")) for frame in drawn)
+            write_video(folder / action / f"{number:03d}.mp4", wide, Fraction(25))
+    return folder
 
 
 @pytest.fixture(scope="session")

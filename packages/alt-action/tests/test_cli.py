@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import json
 import re
+import shutil
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from alt_action.data.synthetic import ACTIONS
+from alt_action.data.people import PEOPLE_ACTIONS
 from visioncore.testing.suites.base import Run, refuses
+
+ACTIONS = PEOPLE_ACTIONS[:4]
 
 PACKAGE = "alt_action"
 CPU = ("--device", "cpu")
@@ -148,6 +151,24 @@ def test_clip_of_another_tower(run: Run, tiny_weights: Path, tmp_path: Path) -> 
     words = ("predict", tmp_path / "clip.mp4", "--weights", tiny_weights, "--clip", tmp_path / "other.pt", *CPU)
     told = "vectors of length 24; the network has 8, 64 and 32"
     refuses(run, *words, "--out", tmp_path / "out", "--labels", tmp_path / "labels.txt", told=told)
+
+
+def test_commands_on_clip_s_own_weights_by_their_name(
+    run: Run, tiny_clip: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("VISIONCORE_CACHE", str(tmp_path / "cache"))
+    monkeypatch.chdir(tmp_path)
+    weights = ("--weights", "clip-vit-b-16")
+    refuses(run, "bench", *weights, told="not fetched yet; run: alt-action weights get clip-vit-b-16")
+    place = tmp_path / "cache" / "weights" / "alt-action" / "clip-vit-b-16" / "ViT-B-16.pt"
+    place.parent.mkdir(parents=True)
+    shutil.copy(tiny_clip, place)
+    code, said, _ = run("info", *weights)
+    assert code == 0
+    assert "CLIP's image tower of 2 blocks, width 64" in said
+    assert run("bench", *weights, "--rounds", 1, "--dtypes", "float32", "--out", "bench.json", *CPU)[0] == 0
+    assert run("export", *weights, "--out", "exported", "--format", "pt2")[0] == 0
+    assert (tmp_path / "exported" / "model.pt2").is_file()
 
 
 def test_entities_that_do_not_match_their_digest(run: Run, tiny_weights: Path, clip: Path, tmp_path: Path) -> None:

@@ -10,12 +10,15 @@ import numpy as np
 import torch
 
 from alt_action import Predictor, load_model
-from alt_action.data.synthetic import ACTIONS, drawn_clip, write_synthetic
+from alt_action.data.people import PEOPLE_ACTIONS, drawn_person
+from alt_action.data.synthetic import write_synthetic
 from visioncore.testing.suites.commands import CommandsSuite
 from visioncore.testing.suites.predict import PredictSuite
 from visioncore.testing.suites.python import PythonSuite
 from visioncore.testing.suites.train import TrainSuite
 from visioncore.testing.suites.weights import WeightsSuite
+
+ACTIONS = PEOPLE_ACTIONS[:4]
 
 PACKAGE = "alt_action"
 
@@ -24,9 +27,9 @@ def write_clip(path: Path, seed: int) -> None:
     """Write a drawn video in any container."""
     with av.open(str(path), "w") as container:
         stream: Any = container.add_stream("libx264", rate=25)
-        stream.height, stream.width, stream.pix_fmt = 96, 128, "yuv420p"
-        for number, pixels in enumerate(drawn_clip(ACTIONS[seed % 4], np.random.default_rng(seed), frames=8)):
-            frame = av.VideoFrame.from_ndarray(pixels, format="rgb24")
+        stream.height, stream.width, stream.pix_fmt = 96, 96, "yuv420p"
+        for number, drawn in enumerate(drawn_person(ACTIONS[seed % 4], np.random.default_rng(seed), 8)):
+            frame = av.VideoFrame.from_ndarray(drawn.pixels, format="rgb24")
             frame.pts = number
             container.mux(stream.encode(frame))
         container.mux(stream.encode())
@@ -69,12 +72,19 @@ class TestPython(PythonSuite):
     package = PACKAGE
 
     def make_array(self) -> Any:
-        return np.stack(list(drawn_clip(ACTIONS[0], np.random.default_rng(0), frames=8)))
+        return np.stack([drawn.pixels for drawn in drawn_person(ACTIONS[0], np.random.default_rng(0), 8)])
 
 
 class TestTrain(TrainSuite):
     package = PACKAGE
     fields = (
+        ("start", ""),
+        ("freeze_backbone", False),
+        ("model.entities", 16),
+        ("model.heads", 2),
+        ("model.merged", 1),
+        ("model.tower.heads", 1),
+        ("model.tower.patch", 8),
         ("model.tower.width", 32),
         ("model.tower.layers", 1),
         ("model.tower.image_size", 16),
@@ -85,7 +95,7 @@ class TestTrain(TrainSuite):
     changed = ("smoothing", 0.2)
 
     def make_data(self, folder: Path) -> tuple[object, ...]:
-        return ("--data", write_synthetic(folder, 2, frames=6))
+        return ("--data", write_synthetic(folder, 2, actions=ACTIONS, frames=6))
 
 
 class TestWeights(WeightsSuite):

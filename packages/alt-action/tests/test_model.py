@@ -15,6 +15,7 @@ from torch import Tensor
 
 from alt_action import ALT, ALTConfig, load_model
 from alt_action.method import METHOD
+from alt_action.network.adapter import VideoAdapter
 from alt_action.network.config import VARIANTS
 from alt_action.network.corpus import corpus_digest, embed_labels
 from alt_action.network.example import facts
@@ -225,6 +226,19 @@ def test_regions_divide_the_frame(tiny: Make) -> None:
     assert regions.size[..., 0].eq(1).all()
     same = model.regions(torch.full((1, 3, 32, 32), 0.5))
     assert torch.equal(same.source, model.regions(torch.full((2, 3, 32, 32), 0.5)).source[:1])
+
+
+@pytest.mark.parametrize(("width", "shared"), [(64, 32), (128, 384), (768, 512)])
+def test_a_new_adapter_has_a_say_at_any_width(width: int, shared: int) -> None:
+    """Next to the mean of the frames, which has a length of at most 1: less would hardly learn, more drown it."""
+    torch.manual_seed(0)
+    tower = CLIPViTConfig(width=width, layers=1, heads=1, patch=16, image_size=32, embed_dim=shared)
+    adapter = VideoAdapter(ALTConfig(tower, layers=1, heads=4, merged=0))
+    queries = torch.nn.functional.normalize(torch.randn(3, 2, 4, shared), dim=-1)
+    added = adapter(
+        queries, torch.full((3, 2, 4), 0.25), torch.randn(3, 2, 5, width), torch.ones(3, 2, 5, dtype=torch.int64)
+    )
+    assert 0.4 < float(added.detach().norm(dim=-1).mean()) < 3
 
 
 def test_merging_never_takes_more_than_half(tiny: Make) -> None:

@@ -16,14 +16,16 @@ import torch
 from alt_action import ALT, Predictor, load_model
 from alt_action.data.corpus import Corpus
 from alt_action.data.entities import Entity
+from alt_action.data.people import PEOPLE_ACTIONS
 from alt_action.data.sampling import frame_numbers
-from alt_action.data.synthetic import ACTIONS
 from alt_action.inference.colours import draw_regions, entity_colours
 from alt_action.inference.files import predict_files
 from alt_action.inference.frame_cache import FrameCache
 from alt_action.inference.result import NONE, Result
 from visioncore.errors import InputError
 from visioncore.video import Frame, read_frames, write_video
+
+ACTIONS = PEOPLE_ACTIONS[:4]
 
 
 @pytest.fixture
@@ -203,6 +205,28 @@ def test_the_text_tower_of_another_clip(tiny_weights: Path, tiny_clip: Path, tmp
         Predictor(tiny_weights, "cpu", labels=["jumping"], clip=tmp_path / "other.pt")
 
 
+def test_a_text_tower_of_the_same_shape(tiny_clip: Path, tmp_path: Path) -> None:
+    """Its vectors have nothing to do with those that are stored."""
+    pytest.importorskip("open_clip")
+    trained = ALT.from_clip(tiny_clip, Corpus.of([Entity("rope"), Entity("ball")]), ["juggling"], frames=4)
+    state = torch.load(tiny_clip)
+    state["text_projection"] = state["text_projection"].flip(0)
+    torch.save(state, tmp_path / "other.pt")
+    trained.save_pretrained(tmp_path / "whole")
+    for network in (trained, tmp_path / "whole", tiny_clip):
+        assert Predictor(network, "cpu", labels=["jumping"], clip=tiny_clip).labels.names == ("jumping",)
+        with pytest.raises(InputError, match=r"other\.pt: another text tower than the network's, though of the same"):
+            Predictor(network, "cpu", labels=["jumping"], clip=tmp_path / "other.pt")
+    # of vectors that something else made nothing is known
+    trained.set_labels(["juggling"], encode)
+    assert Predictor(trained, "cpu", labels=["jumping"], clip=tmp_path / "other.pt").labels.names == ("jumping",)
+
+
+def test_a_network_that_is_ready_already(model: ALT) -> None:
+    with pytest.raises(InputError, match=r"ready for inference already .* give the network or the weights that it was"):
+        Predictor(Predictor(model, "cpu").network, "cpu")
+
+
 def test_another_corpus_costs_no_tower(model: ALT, clip: Path, counted: list[int]) -> None:
     predictor = Predictor(model, "cpu", encode=encode)
     predictor(clip)
@@ -239,7 +263,7 @@ def test_stored_labels_need_no_text_tower(model: ALT, tmp_path: Path) -> None:
     assert split.background == tuple(others)
     torch.testing.assert_close(split.vectors, model.label_features)
     for options in given:
-        with pytest.raises(InputError, match=r"the stored ones \(throwing ball, .*\) need a text tower; give clip"):
+        with pytest.raises(InputError, match=r"the stored ones \(bending forward, .*\) need a text tower; give clip"):
             Predictor(model, "cpu", **options)
     with pytest.raises(InputError, match="need a text tower"):
         Predictor(model, "cpu", corpus=Corpus.of([Entity("rope")]))
@@ -249,13 +273,14 @@ def test_stored_labels_need_no_text_tower(model: ALT, tmp_path: Path) -> None:
     ("options", "told"),
     [
         ({"frames": 0}, "frames is 0"),
-        ({"views": 0}, "views 0"),
+        ({"frames": 5000}, "frames is 5000; it must be from 1 to 256; a long video is taken by windows"),
+        ({"views": 0}, "views is 0; it must be from 1 to 100"),
         ({"crops": 2}, "crops 2"),
-        ({"cache_mb": -1}, "cache_mb -1"),
+        ({"cache_mb": -1}, "cache_mb is -1"),
         ({"templates": ["a photo"]}, "template 'a photo' lacks {label}"),
         ({"labels": []}, "labels: no labels"),
         ({"labels": ["run", "Run"]}, "labels are there twice: run"),
-        ({"background": ["throwing ball"]}, "background: 'throwing ball' is a label too"),
+        ({"background": ["bending forward"]}, "background: 'bending forward' is a label too"),
     ],
 )
 def test_options_that_will_not_do(model: ALT, options: dict[str, Any], told: str) -> None:

@@ -12,13 +12,14 @@ import numpy as np
 import pytest
 import torch
 
-from alt_action import ALT, load_model
+from alt_action import ALT, ALTConfig, load_model
 from alt_action.data.augmentation import Augmentation
 from alt_action.data.clips import to_frames
 from alt_action.data.labels import as_labels
 from alt_action.data.mixing import MixedSamples, Mixing
+from alt_action.data.people import PEOPLE_ACTIONS
 from alt_action.data.samples import ClipSamples
-from alt_action.data.synthetic import ACTIONS, write_synthetic
+from alt_action.data.synthetic import write_synthetic
 from alt_action.data.video_lists import read_videos
 from alt_action.method import PACKAGE
 from alt_action.network.losses import training_losses
@@ -28,6 +29,8 @@ from alt_action.training.start import initial_network
 from visioncore.errors import InputError
 from visioncore.recipes import load_recipe, recipe_names
 from visioncore.training import LoopConfig, fit, warmup_cosine
+
+ACTIONS = PEOPLE_ACTIONS[:4]
 
 LABELS = as_labels(ACTIONS)
 
@@ -164,12 +167,10 @@ def test_where_a_network_comes_from(tiny_weights: Path, tiny_clip: Path, tmp_pat
     turned = initial_network(config, as_labels(reversed(ACTIONS)), weights=tiny_weights)
     assert torch.equal(turned.label_features, stored.label_features.flip(0))
     assert turned.config.labels == tuple(reversed(ACTIONS))
-    for options in (
-        {"weights": tiny_weights, "corpus": tmp_path / "corpus.jsonl"},
-        {"corpus": tmp_path / "corpus.jsonl"},
-    ):
+    corpus = tmp_path / "corpus.jsonl"
+    for weights in (tiny_weights, None):
         with pytest.raises(InputError, match="CLIP's text tower; give clip too"):
-            initial_network(config, LABELS, **options)
+            initial_network(config, LABELS, weights=weights, corpus=corpus)
     with pytest.raises(InputError, match="other labels or entities need CLIP's text tower"):
         initial_network(config, as_labels(["jumping"]), weights=tiny_weights)
     with pytest.raises(InputError, match="this recipe starts from CLIP, or goes on from trained weights; give clip or"):
@@ -182,12 +183,33 @@ def test_where_a_network_comes_from(tiny_weights: Path, tiny_clip: Path, tmp_pat
         initial_network(config, LABELS, weights=tmp_path / "plain", clip=tiny_clip)
     fresh = initial_network(config, LABELS, clip=tiny_clip)
     assert fresh.config.labels == ACTIONS
-    assert {"ball", "box", "kitchen"} <= set(fresh.config.units)
+    assert {"hand", "kitchen"} <= set(fresh.config.units)
     small = initial_network(config, LABELS, clip=tiny_clip, corpus=tmp_path / "corpus.jsonl")
     assert small.config.units == ("rope", "ball")
     other = initial_network(config, as_labels(["jumping", "running"]), clip=tiny_clip, weights=tiny_weights)
     assert other.config.labels == ("jumping", "running")
     assert torch.equal(other.entities, stored.entities)
+
+
+def test_a_new_adapter_on_the_tower_of_another_network(tiny_weights: Path, tmp_path: Path) -> None:
+    stored, config = load_model(tiny_weights), ALTConfig(heads=4, layers=2, frames=3, merged=2)
+    model = initial_network(config, as_labels(["juggling", ACTIONS[1]]), start=str(tiny_weights))
+    assert all(
+        torch.equal(tensor, stored.visual.state_dict()[name]) for name, tensor in model.visual.state_dict().items()
+    )
+    assert torch.equal(model.entities, stored.entities)
+    assert (model.config.units, model.config.labels) == (stored.config.units, ("juggling", ACTIONS[1]))
+    assert (model.config.layers, model.config.frames) == (2, 3)
+    assert torch.equal(model.label_features[1], stored.label_features[1])
+    # a label whose text nothing embeds here is learned as a class
+    torch.testing.assert_close(model.label_features[0].norm(), torch.tensor(1.0))
+    assert not torch.equal(model.adapter.out.weight, stored.adapter.out.weight)
+    model.save_pretrained(tmp_path / "new")
+    frames = torch.rand(1, 3, 3, 32, 32)
+    torch.testing.assert_close(load_model(tmp_path / "new")(frames), model.eval()(frames))
+    recipe = load_recipe(TrainConfig, PACKAGE, "demo")
+    assert recipe.start == "demo"
+    assert recipe.freeze_backbone
 
 
 def test_what_is_trained_and_validated_on(
@@ -198,7 +220,7 @@ def test_what_is_trained_and_validated_on(
     assert len(given["source"]) == 7
     assert told[0].endswith("8 of 8 listed videos found")
     assert told[1].startswith("7 videos to train on, ")
-    others = write_synthetic(tmp_path / "others", 1, seed=5)
+    others = write_synthetic(tmp_path / "others", 1, actions=ACTIONS, seed=5)
     trainer.train("demo", videos, tmp_path / "run", validation=others, overrides={"shots": "1"}, say=told.append)
     assert len(given["source"]) == 4
     with torch.no_grad():
@@ -219,7 +241,7 @@ def test_what_is_trained_and_validated_on(
         ({"epochs": "0"}, "epochs is 0; it must be at least 1"),
         ({"tower_rate": "2"}, "tower_rate is 2.0; it must be from 0 to 1"),
         ({"held_out": "1"}, "held_out is 1.0; it must be between 0 and 1"),
-        ({"shots": "9"}, r"9 videos of each class are asked for; fewer are there of dropping box \([12]\), "),
+        ({"shots": "9"}, r"9 videos of each class are asked for; fewer are there of bending forward \([12]\), "),
         ({"mixing.mixup": "-1"}, "mixing.mixup is -1.0"),
         ({"augmentation.flip": "3"}, "augmentation.flip is 3.0; it must be from 0 to 1"),
     ],
@@ -234,12 +256,12 @@ def test_data_that_will_not_do(videos: Path, tmp_path: Path) -> None:
     with pytest.raises(InputError, match="labels and videos belong to data"):
         trainer.train("demo", None, tmp_path / "run", labels="labels.txt")
     (tmp_path / "labels.txt").write_text("one\ntwo\n")
-    with pytest.raises(InputError, match="'dropping box' is not one of the 2 labels"):
+    with pytest.raises(InputError, match="'bending forward' is not one of the 2 labels"):
         trainer.train("demo", videos, tmp_path / "run", labels=tmp_path / "labels.txt")
 
 
 def test_a_broken_video_ends_a_run_in_one_line(videos: Path, tmp_path: Path) -> None:
-    folder = write_synthetic(tmp_path / "videos", 2, frames=6)
+    folder = write_synthetic(tmp_path / "videos", 2, actions=ACTIONS, frames=6)
     (folder / ACTIONS[0] / "000.mp4").write_text("no video")
     (folder / ACTIONS[0] / "001.mp4").write_text("no video")
     with pytest.raises(InputError, match=r"00\d\.mp4: cannot be read as a video"):

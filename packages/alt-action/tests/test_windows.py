@@ -12,12 +12,14 @@ import numpy as np
 import pytest
 
 from alt_action import Predictor
-from alt_action.data.synthetic import ACTIONS
+from alt_action.data.people import PEOPLE_ACTIONS
 from alt_action.inference.annotated import annotate_video
 from alt_action.inference.files import Wanted, predict_files, write_features
 from alt_action.inference.windows import look_through
 from visioncore.errors import InputError
 from visioncore.video import Frame, probe_video, read_frames, write_video
+
+ACTIONS = PEOPLE_ACTIONS[:4]
 
 
 @pytest.fixture

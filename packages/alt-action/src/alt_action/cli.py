@@ -41,6 +41,9 @@ class Looking(TypedDict, total=False):
     device: Annotated[options.Device, Default("auto")]
     dtype: Annotated[options.Dtype, Default("float32")]
     batch: Annotated[int, arg(help="frames on the device at a time"), Default(32)]
+    decoder: Annotated[
+        Literal["pyav", "torchcodec"], arg(help="of videos; torchcodec is quicker and an extra"), Default("pyav")
+    ]
     corpus: Annotated[CorpusFile, Default("")]
     clip: Annotated[ClipWeights, Default("")]
     templates: Annotated[tuple[str, ...], arg(help="prompts for a label, each with {label}"), Default(())]

@@ -17,6 +17,7 @@ from .data.clips import cut, to_frames, view_crops
 from .data.people import PARTS, PEOPLE_ACTIONS, SIDE, DrawnFrame, drawn_person, part_shares
 from .inference.predictor import Predictor
 from .inference.seen import seen_frames
+from .inference.views import watch
 from .method import METHOD, PACKAGE
 from .network.output import Regions, VideoOutput
 
@@ -75,7 +76,7 @@ def _look(predictor: Predictor, drawn: list[DrawnFrame]) -> tuple[Regions, Video
     crops = view_crops(SIDE, SIDE, size)
     frames = to_frames([cut(frame.pixels, crops, size)[0] for frame in drawn], predictor.config.normalisation)
     regions = predictor.network.regions(frames[None].to(predictor.device))
-    return regions, predictor.watch(regions)
+    return regions, watch(predictor.network, regions)
 
 
 def _best(predictor: Predictor, video: torch.Tensor) -> str:

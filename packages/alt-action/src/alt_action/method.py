@@ -24,6 +24,7 @@ _CHECKPOINTS = tuple(
         sha256=digest,
         option="clip",
         reads="network.published:read_towers",
+        alone=True,
     )
     for name, file, digest in _CLIP
 )
@@ -60,7 +61,7 @@ METHOD = Method(
         outputs=("video",),
         exported="network.exported:exported",
         facts="network.example:facts",
-        unseen=("units", "digest", "labels", "templates", "clip", "clip_digest"),
+        unseen=("units", "digest", "labels", "templates", "clip", "clip_digest", "text_digest"),
         compiles_on_cpu=False,
     ),
     checkpoints=_CHECKPOINTS,

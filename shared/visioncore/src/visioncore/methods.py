@@ -102,6 +102,8 @@ class Checkpoint:
     reads: str = ""
     """Of a backbone, which is kept as it is: a function ``(path, ...)`` of the package that raises InputError unless
     the file is the right one."""
+    alone: bool = False
+    """Whether a backbone is a network of the method by itself too, which ``from_published`` makes of its file."""
 
 
 @dataclass(frozen=True)

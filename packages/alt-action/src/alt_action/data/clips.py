@@ -11,7 +11,9 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from visioncore.extras import require
-from visioncore.video import FrameIndex, read_chosen_frames
+from visioncore.video import FrameIndex
+
+from .decoding import Decoder, chosen_pixels
 
 Pixels = NDArray[np.uint8]
 
@@ -64,16 +66,16 @@ def cut(pixels: Pixels, crops: Iterable[Crop], size: int) -> list[Pixels]:
 
 
 def read_crops(
-    index: FrameIndex, numbers: Sequence[int], size: int, crops: int = 1
+    index: FrameIndex, numbers: Sequence[int], size: int, crops: int = 1, decoder: Decoder = "pyav"
 ) -> Iterator[tuple[int, list[Pixels]]]:
     """Yield the numbers of chosen frames, ascending, each with its crops (size, size, 3), see `view_crops`.
 
     Raises:
         InputError: if a frame cannot be read.
     """
-    for number, frame in zip(numbers, read_chosen_frames(index, numbers), strict=True):
-        height, width = frame.pixels.shape[:2]
-        yield number, cut(frame.pixels, view_crops(height, width, size, crops), size)
+    for number, pixels in zip(numbers, chosen_pixels(index, numbers, decoder), strict=True):
+        height, width = pixels.shape[:2]
+        yield number, cut(pixels, view_crops(height, width, size, crops), size)
 
 
 def to_frames(pixels: Iterable[Pixels] | Tensor, normalisation: Normalisation) -> Tensor:

@@ -7,8 +7,6 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-import numpy as np
-
 from visioncore.errors import InputError, some
 from visioncore.files import expand_inputs, walk
 from visioncore.video import VIDEO_SUFFIXES
@@ -197,30 +195,3 @@ def _class_of(listed: Listed, labels: Labels, source: Path) -> int:
 def _folder_class(path: Path, labels: Labels) -> int | None:
     """Return the class that the folder of a video is named after; None if it is none."""
     return labels.by_text.get(label_text(path.parent.name))
-
-
-def few_shot(videos: VideoList, shots: int, seed: int = 0) -> VideoList:
-    """Return a training list with a few videos of each class, drawn by a seed.
-
-    Args:
-        videos: to draw from.
-        shots: K, of each class.
-        seed: decides which.
-
-    Raises:
-        InputError: if a class has fewer.
-    """
-    by_class: dict[int, list[Video]] = {}
-    for video in videos.videos:
-        by_class.setdefault(video.label, []).append(video)
-    counts = [len(by_class.get(c, ())) for c in range(len(videos.labels))]
-    short = [f"{name} ({count})" for name, count in zip(videos.labels.names, counts, strict=True) if count < shots]
-    if short or shots < 1:
-        raise InputError(
-            f"{videos.source}: {shots} videos of each class are asked for; fewer are there of {some(short)}"
-        )
-    rng = np.random.default_rng(seed)
-    drawn = [
-        by_class[c][i] for c in range(len(videos.labels)) for i in sorted(rng.permutation(len(by_class[c]))[:shots])
-    ]
-    return replace(videos, videos=tuple(drawn), listed=len(drawn), missing=())

@@ -12,6 +12,7 @@ from visioncore.errors import InputError
 from visioncore.video import FrameIndex, index_frames
 
 from ..data.clips import Pixels, cut, read_crops, view_crops
+from ..data.decoding import Decoder
 from .frame_cache import Key
 
 GivenClip = str | Path | NDArray[np.uint8]
@@ -23,6 +24,7 @@ class OpenClip:
 
     Args:
         given: a video, or its frames.
+        decoder: of a video's frames.
 
     Attributes:
         times: (N,) seconds of its frames; NaN where they are not known.
@@ -33,8 +35,9 @@ class OpenClip:
         InputError: if it cannot be read, or has no frame.
     """
 
-    def __init__(self, given: GivenClip) -> None:
+    def __init__(self, given: GivenClip, decoder: Decoder = "pyav") -> None:
         self.source: Path | None = None
+        self.decoder = decoder
         self.key: Key | None = None
         if isinstance(given, str | Path):
             self._frames: FrameIndex | Pixels = index_frames(given)
@@ -59,7 +62,7 @@ class OpenClip:
             InputError: if a frame cannot be read.
         """
         if isinstance(self._frames, FrameIndex):
-            yield from read_crops(self._frames, numbers, size, crops)
+            yield from read_crops(self._frames, numbers, size, crops, self.decoder)
             return
         for number in numbers:
             pixels = self._frames[number]

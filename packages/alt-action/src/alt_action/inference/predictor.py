@@ -11,25 +11,28 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
-from torch.nn import functional as F
 
 from visioncore.errors import InputError
 from visioncore.inference.predictor import BasePredictor
 
 from ..data.corpus import Corpus
+from ..data.decoding import Decoder, check_decoder
 from ..data.sampling import frame_numbers
+from ..network.config import MOST_FRAMES
 from ..network.corpus import Encode, corpus_digest
 from ..network.fast import for_inference
 from ..network.model import ALT
-from ..network.output import Regions, VideoOutput
 from ..network.published import is_clip
 from ..network.weights import load_model
 from .frame_cache import FrameCache, TowerFrame
-from .frame_tower import FrameTower, Place, joined
+from .frame_tower import FrameTower, Place
 from .opened import GivenClip, OpenClip
 from .result import Result
-from .seen import SeenFrame, seen_frames
 from .texts import GivenLabels, Texts
+from .views import each_number, look, mean_vector
+
+MOST_VIEWS = 100
+"""Temporal ones; published protocols take up to ten."""
 
 
 class Predictor(BasePredictor):
@@ -47,10 +50,11 @@ class Predictor(BasePredictor):
         clip: CLIP's weights with the text tower, for other labels and entities than the stored ones, and for an
             adapter that was saved alone; default: the model itself, if it is CLIP's own, or those that it names.
         encode: from texts to vectors, in place of CLIP's text tower.
-        frames: of a temporal view; default: as many as the network was trained on.
-        views: temporal ones, over which probabilities are averaged.
+        frames: of a temporal view, 1 to 256; default: as many as the network was trained on.
+        views: temporal ones, 1 to 100, over which probabilities are averaged.
         crops: 1, the middle; or 3.
         batch: frames on the device at a time.
+        decoder: of videos: ``pyav``; or ``torchcodec`` for the same frames sooner, where it is installed.
         cache_mb: megabytes of frames that are kept as the tower saw them; 0 keeps none.
         notify: told, in one line, what is to be known of the weights; default: a warning.
 
@@ -75,6 +79,7 @@ class Predictor(BasePredictor):
         crops: int = 1,
         batch: int = 32,
         cache_mb: int = 512,
+        decoder: Decoder = "pyav",
         notify: Callable[[str], None] = warnings.warn,
     ) -> None:
         if isinstance(model, str | Path):
@@ -83,11 +88,13 @@ class Predictor(BasePredictor):
         super().__init__(model, device, dtype=dtype, batch=batch, notify=notify)
         self.frames = model.config.frames if frames is None else frames
         self.views, self.crops = views, crops
-        if self.frames < 1 or views < 1 or cache_mb < 0 or crops not in (1, 3):
-            raise InputError(
-                f"frames is {self.frames}, views {views}, cache_mb {cache_mb} and crops {crops}; they must be at least "
-                "1, 1 and 0, and 1 or 3"
-            )
+        for name, given, most in (("frames", self.frames, MOST_FRAMES), ("views", views, MOST_VIEWS)):
+            if not 1 <= given <= most:
+                raise InputError(f"{name} is {given}; it must be from 1 to {most}; a long video is taken by windows")
+        if cache_mb < 0 or crops not in (1, 3):
+            raise InputError(f"cache_mb is {cache_mb} and crops {crops}; they must be at least 0, and 1 or 3")
+        check_decoder(decoder)
+        self.decoder: Decoder = decoder
         self.texts = Texts(model, clip, encode)
         self.set_labels(labels, background, templates)
         self.network = for_inference(model, self.device, self.dtype)
@@ -99,7 +106,7 @@ class Predictor(BasePredictor):
 
     def settings(self) -> dict[str, Any]:
         known = {name: value for name, value in super().settings().items() if name in ("device", "dtype", "batch")}
-        return known | {name: getattr(self, name) for name in ("frames", "views", "crops")}
+        return known | {name: getattr(self, name) for name in ("frames", "views", "crops", "decoder")}
 
     def recorded(self) -> dict[str, Any]:
         labels = corpus_digest((*self.labels.names, *self.labels.background), self.labels.vectors)
@@ -117,9 +124,9 @@ class Predictor(BasePredictor):
         """
         self.check_labels()
         self.tell_notice()
-        opened = OpenClip(clip)
+        opened = OpenClip(clip, self.decoder)
         views = self._views(opened)
-        return self.decide(opened, views, self.tower(opened, _each(views)))
+        return self.decide(opened, views, self.tower(opened, each_number(views)))
 
     def check_labels(self) -> None:
         """Validate that there are labels to choose from.
@@ -170,10 +177,11 @@ class Predictor(BasePredictor):
             InputError: if it cannot be read or has no frame, or the network's output is not finite.
         """
         self.tell_notice()
-        opened = OpenClip(clip)
+        opened = OpenClip(clip, self.decoder)
         views = self._views(opened)
-        videos, _ = self._look(opened, views, self.tower(opened, _each(views)))
-        return _mean(videos)
+        found = self.tower(opened, each_number(views))
+        videos, _ = look(self.network, opened, views, found, self.crops)
+        return mean_vector(videos)
 
     def run(self, frames: Tensor) -> Tensor:
         """Return the vectors (B, D) of videos, on the device where they were; of one, without the batch, (D,).
@@ -208,53 +216,15 @@ class Predictor(BasePredictor):
         Raises:
             InputError: if the network's output is not finite.
         """
-        videos, seen = self._look(clip, views, found)
+        videos, seen = look(self.network, clip, views, found, self.crops)
         return Result(
             labels=self.labels.names,
             background=self.labels.background,
             probabilities=self.probabilities(videos).mean(axis=0).astype(np.float32),
-            video=_mean(videos),
+            video=mean_vector(videos),
             frames=tuple(seen),
             units=self.config.units,
             pixels=tuple(found[frame.number, self.crops // 2].pixels for frame in seen),
             source=clip.source,
             notice=self.notice,
         )
-
-    def _look(
-        self, clip: OpenClip, views: Sequence[Sequence[int]], found: Mapping[Place, TowerFrame]
-    ) -> tuple[Tensor, list[SeenFrame]]:
-        """Return the vectors (V, D) of all views and crops, and the entities of the frames, by number."""
-        videos, seen = [], dict[int, SeenFrame]()
-        for view in views:
-            for crop in range(self.crops):
-                regions = joined([found[number, crop] for number in view], self.device)
-                output = self.watch(regions)
-                videos.append(output.video)
-                if crop == self.crops // 2:
-                    frames = seen_frames(view, clip.times, regions, output, self.config.units)
-                    seen |= {frame.number: frame for frame in frames}
-        return torch.cat(videos), [seen[number] for number in sorted(seen)]
-
-    def watch(self, regions: Regions) -> VideoOutput:
-        """Return the vectors of videos and their entities.
-
-        Raises:
-            InputError: if the vectors are not finite.
-        """
-        output = self.network.watch(regions)
-        if not output.video.isfinite().all():
-            raise InputError(
-                "the network's output is not finite; use weights that are, or a higher precision (float32)"
-            )
-        return output
-
-
-def _each(views: Sequence[Sequence[int]]) -> list[int]:
-    """Return the numbers in views, ascending, each once."""
-    return sorted({number for view in views for number in view})
-
-
-def _mean(videos: Tensor) -> NDArray[np.float32]:
-    """Return the mean of vectors (V, D), of length 1."""
-    return F.normalize(videos.float().mean(dim=0), dim=-1).cpu().numpy()

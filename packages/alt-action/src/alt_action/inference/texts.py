@@ -61,7 +61,7 @@ class Texts:
                     f"labels and entities other than the stored ones{stored} need a text tower; give clip, the weights "
                     "of the CLIP that the network was made from"
                 )
-            self._encode = CLIPTextEncoder.from_clip(self._clip, beside=self.config.tower)
+            self._encode = CLIPTextEncoder.from_clip(self._clip, beside=self.config)
         return self._encode(texts)
 
     def labels(

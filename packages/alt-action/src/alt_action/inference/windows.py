@@ -97,7 +97,7 @@ def look_through(predictor: Predictor, given: GivenClip, seconds: float, stride:
         raise InputError(f"window is {seconds} and stride {stride}; both must be seconds, above 0")
     predictor.check_labels()
     predictor.tell_notice()
-    clip = OpenClip(given)
+    clip = OpenClip(given, predictor.decoder)
     if np.isnan(clip.times).any():
         raise InputError(f"{clip.source or 'frames'}: its frames have no times, by which windows could slide")
     if seconds < 0.999 * (shown := _frame_time(clip.times)):

@@ -20,6 +20,9 @@ PLACE = "{label}"
 MOST_ENTITIES = 4000
 """Entries of a corpus, at most."""
 
+MOST_FRAMES = 256
+"""Frames of a clip, at most: attention among the entities of all of them grows with the square of their number."""
+
 
 @dataclass(frozen=True)
 class ALTConfig:
@@ -44,6 +47,7 @@ class ALTConfig:
         templates: prompts for a label, which each hold ``{label}``; their vectors are averaged.
         clip: name of the CLIP weights that the tower has, such as ``clip-vit-b-16``; empty where unknown.
         clip_digest: of the tower's tensors, where they are stored apart; empty where they are not.
+        text_digest: of the text tower that made the vectors of labels and entities; empty where unknown.
 
     Raises:
         InputError: if a value is out of its range.
@@ -66,13 +70,15 @@ class ALTConfig:
     templates: tuple[str, ...] = (TEMPLATE,)
     clip: str = ""
     clip_digest: str = ""
+    text_digest: str = ""
 
     def __post_init__(self) -> None:
         check_choices(self)
         for name, least in (*dict.fromkeys(("frames", "top", "layers", "heads", "places"), 1).items(), ("entities", 0)):
             if getattr(self, name) < least:
                 raise InputError(f"{name} is {getattr(self, name)}; it must be at least {least}")
-        check_most(self, merged=10_000, frames=4096, top=MOST_ENTITIES, layers=256, places=4096, entities=MOST_ENTITIES)
+        check_most(self, merged=10_000, frames=MOST_FRAMES, layers=256, places=4096)
+        check_most(self, top=MOST_ENTITIES, entities=MOST_ENTITIES)
         if isinstance(self.merged, tuple) and len(self.merged) != self.tower.layers:
             raise InputError(
                 f"merged has {len(self.merged)} numbers; it must be one, or one for each block of the tower, "

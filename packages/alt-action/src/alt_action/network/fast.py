@@ -7,6 +7,8 @@ import copy
 import torch
 from torch import Tensor
 
+from visioncore.errors import InputError
+
 from .fast_adapter import FastAdapter
 from .fast_tower import FastTower
 from .lite_tower import LiteTower
@@ -21,7 +23,15 @@ def for_inference(model: ALT, device: torch.device, dtype: torch.dtype) -> FastA
         model: the network; later changes of its weights are not seen.
         device: where it runs.
         dtype: precision of the image tower and the adapter; similarities are never below float32.
+
+    Raises:
+        InputError: if it is ready for inference already.
     """
+    if isinstance(model, FastALT):
+        raise InputError(
+            "this network is ready for inference already and no longer has its weights as they were; give the network "
+            "or the weights that it was made of"
+        )
     return FastALT(model, device, dtype).eval()
 
 

@@ -91,7 +91,9 @@ class LiteTower(nn.Module):
         side = self.config.image_size
         if frames.shape[1:] != (3, side, side):
             raise InputError(f"frames are {tuple(frames.shape)}; they must be (F, 3, {side}, {side})")
-        return self.merged(self.placed(self.trunk(frames)[-1].flatten(2).transpose(1, 2)), merges)
+        # in this layout the filters of single channels take about half the time on a CPU
+        maps = self.trunk(frames.contiguous(memory_format=torch.channels_last))[-1]
+        return self.merged(self.placed(maps.flatten(2).transpose(1, 2)), merges)
 
     def placed(self, x: Tensor) -> Tensor:
         """Return tokens (F, N, d) of the places of a map (F, N, channels), row by row: what is there, and where."""

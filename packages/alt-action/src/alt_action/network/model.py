@@ -179,7 +179,10 @@ class ALT(StoredALT):
             raise InputError(f"corpus: {twice!r} is there twice; each only once")
         vectors = self._fitting(embed(encode, corpus.texts), "corpus")
         digest = corpus_digest(units, vectors)
-        self.config = dataclasses.replace(self.config, entities=len(units), units=units, digest=digest)
+        made_by = getattr(encode, "digest", "")
+        self.config = dataclasses.replace(
+            self.config, entities=len(units), units=units, digest=digest, text_digest=made_by
+        )
         self.entities = vectors
 
     def set_labels(self, labels: Sequence[str], encode: Encode, templates: Sequence[str] | None = None) -> None:
@@ -195,7 +198,8 @@ class ALT(StoredALT):
                 another length than D.
         """
         templates = self.config.templates if templates is None else tuple(templates)
-        config = dataclasses.replace(self.config, labels=tuple(labels), templates=templates)
+        made_by = getattr(encode, "digest", "")
+        config = dataclasses.replace(self.config, labels=tuple(labels), templates=templates, text_digest=made_by)
         self.label_features = self._fitting(embed_labels(encode, config.labels, templates), "labels")
         self.config = config
 

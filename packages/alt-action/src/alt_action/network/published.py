@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
+from collections.abc import Mapping
 from pathlib import Path
 
 from torch import Tensor, nn
@@ -57,6 +59,15 @@ def read_towers(path: str | Path) -> None:
     weights = read_clip(path)
     weights.vit()
     weights.text_tower()
+
+
+def tower_digest(tower: Mapping[str, Tensor]) -> str:
+    """Return 16 letters that follow from the tensors of an image or text tower alone, in float32."""
+    digest = hashlib.sha256()
+    for name in sorted(tower):
+        digest.update(name.encode())
+        digest.update(tower[name].detach().cpu().float().contiguous().numpy().tobytes())
+    return digest.hexdigest()[:16]
 
 
 def to_published(model: nn.Module) -> dict[str, Tensor]:

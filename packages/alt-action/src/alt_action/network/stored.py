@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import hashlib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Self
@@ -24,7 +23,7 @@ from .adapter import VideoAdapter
 from .config import ALTConfig
 from .corpus import Encode, Entities, corpus_digest
 from .lite_tower import LiteTower, LiteTowerConfig
-from .published import VISUAL, find_clip
+from .published import VISUAL, find_clip, tower_digest
 from .text import CLIPTextEncoder
 
 
@@ -76,12 +75,13 @@ class StoredALT(Pretrained):
         tower = weights.vit(image_size, activation)
         own: dict[str, Any] = {"heads": tower.config.heads}
         own["clip"] = str(clip) if find_checkpoint(METHOD, str(clip)) else ""
+        own["text_digest"] = tower_digest(weights.text) if weights.text else ""
         model = cls(ALTConfig(tower.config, **own | settings))
         model.visual = tower
         if weights.logit_scale is not None:
             model.load_state_dict({"logit_scale": weights.logit_scale}, strict=False)
         if corpus is not None or labels:
-            encode = encode or CLIPTextEncoder(weights.text_tower(activation))
+            encode = encode or CLIPTextEncoder.of(weights, activation)
             if corpus is not None:
                 model.set_corpus(corpus, encode)
             if labels:
@@ -162,12 +162,3 @@ def _tower(weights: CLIPWeights, config: ALTConfig) -> Mapping[str, Tensor]:
         raise InputError("a tower of EfficientNet-Lite0 is none of CLIP's; store the network whole")
     tower = weights.vit(config.tower.image_size, None if weights.activation else config.tower.activation)
     return tower.state_dict()
-
-
-def tower_digest(tower: Mapping[str, Tensor]) -> str:
-    """Return 16 letters that follow from the tensors of an image tower alone, in float32."""
-    digest = hashlib.sha256()
-    for name in sorted(tower):
-        digest.update(name.encode())
-        digest.update(tower[name].detach().cpu().float().contiguous().numpy().tobytes())
-    return digest.hexdigest()[:16]

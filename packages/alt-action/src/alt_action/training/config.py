@@ -21,6 +21,8 @@ class TrainConfig:
         loop: batch, optimizer, precision, run states; ``learning_rate`` is that of new layers, ``steps`` the most of
             them.
         model: the network; of one that starts from CLIP or from weights, what those say of it counts instead.
+        start: weights whose image tower, entities and labels a new adapter stands on, where neither weights nor CLIP
+            are given: whatever `load_model` takes; empty for a network that is all new.
         epochs: the most passes over the videos; whichever of it and ``loop.steps`` is reached first ends the run.
         warmup_epochs: of the linear warm-up, where ``loop.warmup_steps`` is 0.
         tower_rate: learning rate of the image tower, as a share of that of new layers.
@@ -37,6 +39,7 @@ class TrainConfig:
 
     loop: LoopConfig
     model: ALTConfig = field(default_factory=ALTConfig)
+    start: str = ""
     epochs: int = 30
     warmup_epochs: float = 5.0
     tower_rate: float = 0.1

@@ -21,8 +21,12 @@ from ..network.weights import load_model
 
 START_SCALE = math.log(1 / 0.07)
 """Logarithm of the factor of cosines where CLIP's own training began; at its end, 100, little is learned anew."""
+BESIDE_SCALE = math.log(50)
+"""The same for a new adapter on a tower that has learned, whose texts lie closer together."""
 _OF_CLIP = ("tower", "heads", "entities", "units", "digest", "labels", "clip", "clip_digest")
 """Settings that CLIP, the corpus and the labels decide."""
+_OF_TOWER = ("tower", "normalisation", "entities", "units", "digest", "templates", "clip", "text_digest")
+"""Settings that the image tower and the entities of another network decide."""
 
 
 def initial_network(
@@ -32,11 +36,13 @@ def initial_network(
     clip: str | Path | None = None,
     corpus: str | Path | None = None,
     weights: str | Path | None = None,
+    start: str = "",
 ) -> ALT:
     """Return the network that training starts from.
 
     With weights it goes on from them, and CLIP's text tower is needed for other labels or another corpus alone. With
-    CLIP alone the adapter is new, and without a corpus one is built of the labels. With neither, all is random.
+    CLIP alone the adapter is new, and without a corpus one is built of the labels. With neither, it is new on what the
+    recipe starts from, and without that all is random.
 
     Args:
         config: of the recipe.
@@ -44,6 +50,7 @@ def initial_network(
         clip: CLIP's weights, see `find_clip`.
         corpus: a file of entities.
         weights: whatever `load_model` takes.
+        start: of the recipe, see `TrainConfig`.
 
     Raises:
         InputError: if weights, corpus or labels do not fit together.
@@ -62,10 +69,24 @@ def initial_network(
         return ALT.from_clip(clip, given or Corpus.build(labels.names), labels.texts, **settings)
     if given is not None:
         raise InputError("corpus needs CLIP's text tower; give clip too")
+    if start:
+        return _new_adapter(config, labels, load_model(start))
     if not config.entities:
         raise InputError("this recipe starts from CLIP, or goes on from trained weights; give clip or weights")
     model = ALT(replace(config, labels=labels.texts))
     torch.nn.init.constant_(model.logit_scale, START_SCALE)
+    return model
+
+
+def _new_adapter(config: ALTConfig, labels: Labels, given: ALT) -> ALT:
+    """Return a network with the image tower and the entities of another one; labels that it lacks are random."""
+    kept = {name: getattr(given.config, name) for name in _OF_TOWER}
+    model = ALT(replace(config, **kept, labels=labels.texts))
+    model.visual, model.entities = given.visual, given.entities
+    stored = dict(zip(map(label_text, given.config.labels), given.label_features, strict=True))
+    for place, text in enumerate(labels.texts):
+        model.label_features[place] = stored.get(text, model.label_features[place])
+    torch.nn.init.constant_(model.logit_scale, BESIDE_SCALE)
     return model
 
 
@@ -78,7 +99,7 @@ def _take_texts(model: ALT, labels: Labels, corpus: Corpus | None, clip: str | P
         return
     if not (source := clip or model.config.clip):
         raise InputError(f"{where}: other labels or entities need CLIP's text tower; give clip too")
-    encode = CLIPTextEncoder.from_clip(source, beside=model.config.tower)
+    encode = CLIPTextEncoder.from_clip(source, beside=model.config)
     if corpus is not None:
         model.set_corpus(corpus, encode)
     model.set_labels(labels.texts, encode)

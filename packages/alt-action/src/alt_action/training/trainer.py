@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -14,22 +13,23 @@ from torch import Tensor, nn
 
 from visioncore.errors import InputError, some
 from visioncore.recipes import load_recipe
-from visioncore.training import FitResult, Share, describe_run, fit, hold_out
+from visioncore.training import FitResult, Share, describe_run, fit
 
 from ..data.clips import to_frames
 from ..data.labels import read_labels
 from ..data.mixing import MixedSamples
 from ..data.samples import ClipSamples
+from ..data.subsets import few_shot, hold_out
 from ..data.synthetic import write_synthetic
-from ..data.video_lists import VideoList, few_shot, read_videos
+from ..data.video_lists import VideoList, read_videos
 from ..method import METHOD, PACKAGE
 from ..network.losses import training_losses
 from ..network.model import ALT, LARGEST_SCALE
 from .config import TrainConfig
 from .start import initial_network
 
-SYNTHETIC = 40
-"""Videos of each action that are drawn where no data is given."""
+SYNTHETIC = 30
+"""Videos of each action that are drawn where no data is given, each of 16 frames."""
 MOST_HELD_OUT = 500
 """Videos; more would make every validation long."""
 _BELOW = 1e-5
@@ -77,13 +77,13 @@ def train(
         if labels is not None or videos is not None:
             raise InputError("labels and videos belong to data, which is missing")
         with TemporaryDirectory() as folder:
-            drawn = write_synthetic(Path(folder), SYNTHETIC)
+            drawn = write_synthetic(Path(folder), SYNTHETIC, frames=16)
             more = {"clip": clip, "corpus": corpus, "weights": weights, "validation": validation}
             return train(recipe, drawn, out, overrides=overrides, resume=resume, say=say, **more)
     config = load_recipe(TrainConfig, PACKAGE, recipe, overrides)
     found, inside, outside = _parts(config, data, labels, videos, validation)
     torch.manual_seed(config.loop.seed)
-    model = initial_network(config.model, inside.labels, clip=clip, corpus=corpus, weights=weights)
+    model = initial_network(config.model, inside.labels, clip=clip, corpus=corpus, weights=weights, start=config.start)
     frames, size = model.config.frames, model.config.tower.image_size
     source = MixedSamples(
         ClipSamples(inside.videos, frames, size, config.augmentation), len(inside.labels), config.mixing
@@ -176,8 +176,5 @@ def _parts(
     if validation is not None:
         outside = read_videos(validation, found.labels, videos=videos)
         return found, (few_shot(found, config.shots, config.loop.seed) if config.shots else found), outside
-    where = f"{data}: videos"
-    keys: Sequence[Path] = [video.path for video in found.videos]
-    split = hold_out(keys, config.held_out, most=MOST_HELD_OUT, seed=config.loop.seed, where=where)
-    inside, outside = (replace(found, videos=tuple(found.videos[index] for index in part)) for part in split)
+    inside, outside = hold_out(found, config.held_out, MOST_HELD_OUT, config.loop.seed)
     return found, (few_shot(inside, config.shots, config.loop.seed) if config.shots else inside), outside

@@ -44,14 +44,16 @@ def find_checkpoint(method: Method, name: str) -> Checkpoint | None:
 
 
 def fetched_network(method: Method, name: str) -> Path | None:
-    """Return the folder of the network that a name stands for; None if it is no name of a checkpoint.
+    """Return the folder of the network that a name stands for, or the file of a backbone that is a network alone.
+
+    None if it is no name of a checkpoint.
 
     Args:
         method: whose checkpoint it may be.
         name: what was given as weights.
 
     Raises:
-        InputError: if it is not fetched yet, where the text is the command that fetches it, or is a backbone.
+        InputError: if it is not fetched yet, where the text is the command that fetches it, or is no network.
     """
     return _fetched(method, name, backbone=False)
 
@@ -77,7 +79,7 @@ def _fetched(method: Method, name: str, backbone: bool) -> Path | None:
     checkpoint = find_checkpoint(method, name)
     if checkpoint is None:
         return None
-    if bool(checkpoint.reads) != backbone:
+    if bool(checkpoint.reads) != backbone and not checkpoint.alone:
         raise InputError(f"{name}: {checkpoint.what}; it is given as --{checkpoint.option}")
     return require_place(method, checkpoint)
 

@@ -37,6 +37,7 @@ def load_model(method: Method, weights: str | Path, **options: Any) -> Any:
             bundled.notice = method.demo_notice if name.partition("-")[0] == DEMO else ""
             return bundled
         weights = fetched_network(method, name) or weights
+        path = Path(weights)
     model = method.load(method.network.model)
     if path.name == WEIGHTS_FILE and (path.parent / CONFIG_FILE).is_file():
         return model.from_pretrained(path.parent)

@@ -53,6 +53,7 @@ def _faults(method: Method, checkpoint: Checkpoint) -> list[str]:
         or not set(beside.values()) <= known.keys(),
         "an argument of a companion should be one of the network's": not set(beside) <= set(method.network.companions),
         "a backbone has an option of its own": bool(checkpoint.reads) == (checkpoint.option == "weights"),
+        "only a backbone can be a network alone": checkpoint.alone and not checkpoint.reads,
         "reads should be a function": bool(checkpoint.reads) and not callable(method.load(checkpoint.reads or ":")),
     }
     return [fault for fault, there in faults.items() if there]
@@ -143,7 +144,8 @@ class WeightsSuite(Suite):
         for checkpoint in self.method.checkpoints:
             command = f"not fetched yet; run: {self.method.name} weights get {checkpoint.name}"
             refuses(run, "weights", "path", checkpoint.name, told=command)
-            told = f"it is given as --{checkpoint.option}" if checkpoint.reads else command
+            backbone = checkpoint.reads and not checkpoint.alone
+            told = f"it is given as --{checkpoint.option}" if backbone else command
             refuses(run, "info", "--weights", checkpoint.name, told=told)
             # terms are for people to accept: the tests have no terminal
             refuses(run, "weights", "get", checkpoint.name, told="--accept says that you accept licence and terms")
