@@ -75,7 +75,7 @@ def predict(
         figure: draw them over the image as well.
         animation: let them run over the image as well, in their own time.
         probabilities: also write where each observer looks at each step, as an npz file.
-        reference: recorded scanpaths, as for train, drawn beside those of images of the same name.
+        reference: recorded scanpaths, as for train, drawn beside; images are found by the end of their path.
         images: the folder of the images of reference, for a CSV file without width and height.
     """
     from .data.datasets import read_scanpaths
@@ -309,7 +309,7 @@ def observers(
     if observers:
         of = ObserverVectors.load(observers)
     else:
-        known = known and known.as_known_to(model.config.names)
+        known = known and known.as_known_to(model.config)
         of = ObserverVectors.of_network(model, known.observers if known else (), known.groups if known else ())
     there = known is not None and (known.images is not None or features)
     inputs = inputs_for(model.config, known, features or None, texts or None) if known and there else None

@@ -103,7 +103,7 @@ def evaluate_weights(
         network = for_inference(model, resolved, resolve_dtype(dtype, resolved))
         inputs = inputs_for(model.config, scanpaths, features, texts)
         if observers is None:
-            vectors, scanpaths = None, scanpaths.as_known_to(model.config.names)
+            vectors, scanpaths = None, scanpaths.as_known_to(model.config)
         else:
             vectors = _vectors(ObserverVectors.load(observers), scanpaths, model)
         individual = vectors is not None or _told_apart(model.config.observers, scanpaths, weights)

@@ -44,9 +44,9 @@ class Step(NamedTuple):
 class ActionHead(nn.Module):
     """Distributions of a step from the hidden state.
 
-    No activation stands between the 5x5 layer of the task and the layers of the head, so that they fold into one. Behind
-    the 7x7 layer of the duration that is an 11x11 one, which at the border lacks the taps that lie outside the map: there
-    the 7x7 layer sees zeros, and not what the 5x5 layer makes of the border.
+    No activation stands between the 5x5 layer of the task and the layers of the head, so that they fold into one. With
+    the 7x7 layer of the duration that is an 11x11 one, which at the border lacks the taps that lie outside the map:
+    there the 7x7 layer sees zeros, and not what the 5x5 layer makes of the border.
 
     Args:
         tasks: how many layers of tasks there are.
