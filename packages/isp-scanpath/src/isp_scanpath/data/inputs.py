@@ -117,9 +117,9 @@ def inputs_for(
         data.check_images()
         assert data.images is not None
         return PhotoInputs(data.images, config)
-    if features is None:
+    if not features:
         raise InputError("a Gazeformer looks at stored features; give their folder as features")
-    known = {FREE_VIEWING: torch.zeros(config.text_channels)} if texts is None else read_texts(texts)
+    known = read_texts(texts) if texts else {FREE_VIEWING: torch.zeros(config.text_channels)}
     return FeatureInputs(Path(features), config, known)
 
 
