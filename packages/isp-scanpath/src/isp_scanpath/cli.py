@@ -38,7 +38,7 @@ ObserverBatch = Annotated[int, arg(help="observers on the device at a time")]
 
 
 class Looking(TypedDict, total=False):
-    """What a network looks at, and where it runs."""
+    """Inputs of a network, and the device that it runs on."""
 
     images: Annotated[Images, Default("")]
     features: Annotated[Features, Default("")]
@@ -47,7 +47,7 @@ class Looking(TypedDict, total=False):
 
 
 class Measuring(Looking, total=False):
-    """How a network is measured."""
+    """Inputs of a network, the observers, and the part of the data to measure it on."""
 
     observers: Annotated[ObserverFile, Default("")]
     split: Annotated[Literal["train", "validation", "test"], arg(help="the part of the data"), Default("test")]
