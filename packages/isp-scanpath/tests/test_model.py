@@ -83,7 +83,7 @@ def test_durations_see_nothing_outside_the_map(grid: tuple[int, int]) -> None:
     torch.manual_seed(0)
     head = ActionHead(1, grid, channels=6, action_maps=2, observer=5, hidden=4).double()
     head.duration1.bias.fill_(9)  # type: ignore[union-attr]  # so that the ReLU hides nothing
-    head.tasks[0].bias.normal_()  # type: ignore[operator, union-attr]
+    head.tasks[0].bias.normal_()  # type: ignore[operator]
     hidden, tokens = torch.randn(1, 2, 6, *grid).double(), torch.randn(1, grid[0] * grid[1], 6).double()
     step = head(hidden, [head.fold(0)], tokens, torch.randn(1, 2, 5).double())
     plain = head.duration2(head.duration1(head.tasks[0](hidden[0])).relu()).flatten(1)
