@@ -78,7 +78,7 @@ def test_files(tmp_path: Path) -> None:
 
 def test_recorded_scanpaths_are_found_by_name(tmp_path: Path) -> None:
     lines = ["image,observer,x,y,duration_ms,width,height,task"]
-    lines += ["a/b.png,ann,8,6,200,16,12,cup", "a/b.png,bob,4,3,100,16,12,cup", "c.png,ann,1,1,100,16,12,tv"]
+    lines += ["b.png,ann,8,6,200,16,12,cup", "b.png,bob,4,3,100,16,12,cup", "c.png,ann,1,1,100,16,12,tv"]
     (tmp_path / "f.csv").write_text("\n".join(lines))
     data = read_scanpaths(tmp_path / "f.csv")
     found = trials_on(data, [Path("x/b.png"), Path("d.png")])
@@ -95,6 +95,21 @@ def test_recorded_scanpaths_are_found_by_name(tmp_path: Path) -> None:
     for sources, task in (([Path("d.png")], ""), ([Path("b.png")], "tv")):
         with pytest.raises(InputError, match=r"f\.csv: no scanpath on these images; it has those on "):
             trials_on(data, sources, task)
+
+
+def test_recorded_in_folders_of_the_same_names(tmp_path: Path) -> None:
+    """The end of an image's path tells it, not its name alone; and where that may be two images, neither is taken."""
+    lines = ["image,observer,x,y,duration_ms,width,height"]
+    lines += [f"{image},ann,{x},1,100,64,48" for x, image in enumerate(("a/1.png", "./b/1.png", "b/2.png", "3.png"))]
+    (tmp_path / "f.csv").write_text("\n".join(lines))
+    data = read_scanpaths(tmp_path / "f.csv")
+    a, b, c = (tmp_path / folder / "1.png" for folder in "abc")
+    found = trials_on(data, [b, a, c, tmp_path / "2.png", tmp_path / "c" / "3.png"])
+    assert {path: trials[0].fixations[0, 0] for path, trials in found.items()} == {b: 1, a: 0, tmp_path / "c/3.png": 3}
+    with pytest.raises(
+        InputError, match=r"its scanpaths on 3\.png may be those on .*a.3\.png or on .*b.3\.png; predict"
+    ):
+        trials_on(data, [a, a.with_name("3.png"), b.with_name("3.png")])
 
 
 def test_command(run: Run, tmp_path: Path) -> None:

@@ -8,6 +8,7 @@ import pytest
 import torch
 
 from isp_scanpath import ISP, ChenLSTMConfig, ChenLSTMISP, GazeformerConfig, GazeformerISP
+from isp_scanpath.network.chen_head import ActionHead
 from isp_scanpath.network.config import VARIANTS
 from visioncore.errors import InputError
 
@@ -73,6 +74,20 @@ def test_dropout_is_for_training_only(tiny_gazeformer: GazeformerISP) -> None:
         first, second = (tiny_gazeformer(*inputs) for _ in range(2))
     assert not torch.equal(first.logits, second.logits)
     assert float(first.maps.min()) >= -36.9  # the logarithm of an attention that dropout made zero
+
+
+@pytest.mark.parametrize("grid", [(3, 3), (9, 12), (12, 16)])
+@torch.no_grad()
+def test_durations_see_nothing_outside_the_map(grid: tuple[int, int]) -> None:
+    """One folded layer gives what the 7x7 layer makes of the 5x5 one, also at the border."""
+    torch.manual_seed(0)
+    head = ActionHead(1, grid, channels=6, action_maps=2, observer=5, hidden=4).double()
+    head.duration1.bias.fill_(9)  # type: ignore[union-attr]  # so that the ReLU hides nothing
+    head.tasks[0].bias.normal_()  # type: ignore[operator]
+    hidden, tokens = torch.randn(1, 2, 6, *grid).double(), torch.randn(1, grid[0] * grid[1], 6).double()
+    step = head(hidden, [head.fold(0)], tokens, torch.randn(1, 2, 5).double())
+    plain = head.duration2(head.duration1(head.tasks[0](hidden[0])).relu()).flatten(1)
+    torch.testing.assert_close(torch.stack([step.mu[0], step.sigma2[0].log()], dim=1), plain, rtol=1e-10, atol=1e-10)
 
 
 def test_published_beginnings() -> None:

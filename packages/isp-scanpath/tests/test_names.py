@@ -130,12 +130,45 @@ def test_the_order_of_a_file_does_not_count(named: Path, tmp_path: Path) -> None
 
 def test_groups_and_trials_keep_their_observers(tmp_path: Path) -> None:
     data = read_scanpaths(write(tmp_path, "cy", "ann"))
-    assert data.as_known_to(()) is data
-    known = data.as_known_to(NAMED.names)
+    known = data.as_known_to(NAMED)
     assert known.groups == ("of ann", "", "of cy")
     for before, after in zip(data.trials, known.trials, strict=True):
         assert known.observers[after.observer] == data.observers[before.observer]
         assert after.fixations is before.fixations
+
+
+@pytest.mark.filterwarnings("error")
+def test_names_in_the_order_of_a_file(tmp_path: Path) -> None:
+    """Weights without names take whoever comes first as their first, and say so, unless it cannot be otherwise."""
+    data = read_scanpaths(write(tmp_path, "cy", "ann"))
+    with pytest.warns(
+        UserWarning, match=r"cy_ann\.csv: these weights do not name their observers, .*: cy is 0, ann is 1$"
+    ):
+        assert data.as_known_to(CONFIG) is data
+    data.as_known_to(NAMED)
+    data.as_known_to(replace(CONFIG, observers=1))
+    replace(data, observers=("0", "1")).as_known_to(CONFIG)
+    replace(data, by_order=False).as_known_to(CONFIG)
+
+
+def test_who_is_told_of_the_order(run: Callable[..., tuple[int, str, str]], tmp_path: Path) -> None:
+    """Every command that matches the observers of a file with those of a network."""
+    torch.manual_seed(0)
+    ISP(CONFIG).save_pretrained(tmp_path / "unnamed")
+    (tmp_path / "recipe.yaml").write_text(RECIPE.replace("observers: 5", "observers: 3"))
+    data, out = write(tmp_path, "cy", "ann", "bob"), tmp_path / "out"
+    weights, images = ("--weights", tmp_path / "unnamed"), ("--images", tmp_path)
+    for words in (
+        ("predict", tmp_path / "2.png", *weights, "--reference", data, "--out", out / "predicted"),
+        ("evaluate", *weights, *images, "--data", data, "--seeds", 1, "--out", out / "tables"),
+        ("observers", *weights, *images, "--data", data, "--out", out / "study"),
+        ("train", "--recipe", tmp_path / "recipe.yaml", *weights, *images, "--data", data, "--out", out / "run"),
+    ):
+        code, _, told = run(*words)
+        assert code == 0, told
+        assert told.count("these weights do not name their observers") == 1, words
+    code, _, told = run("train", "--recipe", tmp_path / "recipe.yaml", *images, "--data", data, "--out", out / "new")
+    assert (code, "do not name" in told) == (0, False)
 
 
 def test_study_of_named_observers(run: Callable[..., tuple[int, str, str]], named: Path, tmp_path: Path) -> None:
@@ -183,6 +216,13 @@ def test_results_that_can_be_read_in_two_ways(tmp_path: Path) -> None:
     content = {"width": 64, "height": 48, "scanpaths": [{"observer": name, **entry} for name in "012"]}
     (tmp_path / "out" / "2.json").write_text(json.dumps(content))
     with pytest.raises(InputError, match="1, 2 are both names and indices in the results"):
+        evaluate_weights(data, results=tmp_path / "out")
+
+
+def test_results_of_images_that_differ_in_their_ending(tmp_path: Path) -> None:
+    data = write(tmp_path, "ann", "bob")
+    data.write_text(data.read_text().replace("0.png,ann,5,9,200,train", "2.jpg,ann,5,9,200,test"))
+    with pytest.raises(InputError, match=r"2\.jpg and 2\.png differ in nothing but their ending"):
         evaluate_weights(data, results=tmp_path / "out")
 
 

@@ -14,7 +14,9 @@ from isp_scanpath.network.actions import Actions
 from isp_scanpath.network.config import VARIANTS, ChenLSTMConfig
 from isp_scanpath.network.model import ISP, ChenLSTMISP, GazeformerISP
 from isp_scanpath.network.positions import sine_table
-from isp_scanpath.network.published import detect_config, published_shapes, to_published
+from isp_scanpath.network.published import to_published
+from isp_scanpath.network.published_layout import published_shapes
+from isp_scanpath.network.published_settings import detect_config
 from isp_scanpath.network.reference import as_reference
 from visioncore.errors import InputError
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -261,6 +262,15 @@ def test_texts_and_features(features: Path, tmp_path: Path, tiny_gazeformer: Gaz
         FeatureInputs(tmp_path, SMALL_GAZEFORMER, {})
     with pytest.raises(InputError, match=r"a.png: features are \(2, 3\); they must be \(3, 2\)"):
         write_features(tmp_path / "f", ["a.png"], lambda _: torch.zeros(2, 3), (3, 2))
+    with pytest.raises(
+        InputError, match=r"f: names of images are there twice: a\.png; features are found by their name"
+    ):
+        write_features(tmp_path / "f", ["a.png", "b.png", "a.png"], lambda _: torch.zeros(3, 2), (3, 2))
+    assert not (tmp_path / "f").exists()
+    names = json.loads((features / "names.json").read_text())
+    (features / "names.json").write_text(json.dumps([*names[1:], names[-1]]))
+    with pytest.raises(InputError, match=r"features, names\.json: names of images are there twice: "):
+        FeatureInputs(features, SMALL_GAZEFORMER, {})
     assert not (tmp_path / "f").exists()
 
 

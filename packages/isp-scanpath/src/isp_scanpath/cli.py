@@ -37,6 +37,22 @@ Images = Annotated[str, arg(help="the folder of images; that of OSIE is found be
 ObserverBatch = Annotated[int, arg(help="observers on the device at a time")]
 
 
+class Looking(TypedDict, total=False):
+    """Inputs of a network, and the device that it runs on."""
+
+    images: Annotated[Images, Default("")]
+    features: Annotated[Features, Default("")]
+    texts: Annotated[Texts, Default("")]
+    device: Annotated[options.Device, Default("auto")]
+
+
+class Measuring(Looking, total=False):
+    """Inputs of a network, the observers, and the part of the data to measure it on."""
+
+    observers: Annotated[ObserverFile, Default("")]
+    split: Annotated[Literal["train", "validation", "test"], arg(help="the part of the data"), Default("test")]
+
+
 class Sampling(TypedDict, total=False):
     """Arguments of the Predictor."""
 
@@ -75,7 +91,7 @@ def predict(
         figure: draw them over the image as well.
         animation: let them run over the image as well, in their own time.
         probabilities: also write where each observer looks at each step, as an npz file.
-        reference: recorded scanpaths, as for train, drawn beside those of images of the same name.
+        reference: recorded scanpaths, as for train, drawn beside; images are found by the end of their path.
         images: the folder of the images of reference, for a CSV file without width and height.
     """
     from .data.datasets import read_scanpaths
@@ -87,7 +103,7 @@ def predict(
     if len(files) > 1:
         raise InputError(f"observers are in {len(files)} files ({', '.join(files)}); give one")
     vectors = ObserverVectors.load(files[0]) if files else None
-    recorded = read_scanpaths(reference, images or None) if reference else None
+    recorded = read_scanpaths(reference, images) if reference else None
     predictor = Predictor(weights, **sampling, notify=complain)
     summary = predict_files(
         inputs,
@@ -161,20 +177,12 @@ def features(
         backbone: that of the detector which the authors used, or EfficientNet-Lite0 (extra lite).
         detector: its weights, torchvision's file or a name of weights list.
     """
-    from visioncore.devices import resolve_device
-
     from .data.datasets import read_scanpaths
-    from .data.features import BACKBONES, extractor_for, store_features
-    from .network.config import GazeformerConfig
+    from .data.features import store_features
 
-    scanpaths = read_scanpaths(data, images or None)
-    scanpaths.check_images()
-    assert scanpaths.images is not None
-    config = GazeformerConfig(grid=grid, feature_channels=BACKBONES[backbone])
-    extract = extractor_for(config, resolve_device(device), detector)
-    names = sorted({trial.image for trial in scanpaths.trials})
-    store_features(scanpaths.images, out, config, extract, names)
-    say(f"features of {len(names)} images: {out}")
+    scanpaths = read_scanpaths(data, images)
+    number = store_features(scanpaths, out, backbone, grid=grid, device=device, weights=detector)
+    say(f"features of {number} images: {out}")
 
 
 def evaluate(
@@ -184,15 +192,10 @@ def evaluate(
     others: bool = False,
     protocols: tuple[Literal["published", "sound"], ...] = ("published", "sound"),
     out: options.Tables = Path("out/evaluation"),
-    images: Images = "",
-    features: Features = "",
-    texts: Texts = "",
-    observers: ObserverFile = "",
-    split: Literal["train", "validation", "test"] = "test",
     seeds: Annotated[int, arg(help="how often scanpaths are sampled, from the seeds 0, 1, ...")] = 10,
-    device: options.Device = "auto",
     dtype: options.Dtype = "float32",
     batch: ObserverBatch = 64,
+    **measuring: Unpack[Measuring],
 ) -> None:
     """Measure predictions for every observer by the paper's protocol and write the tables.
 
@@ -204,7 +207,6 @@ def evaluate(
         data: scanpaths with a split, as for train.
         others: measure what the network predicts for other observers than it should, to compare with.
         protocols: published lengthens short scanpaths as the authors' scripts do; sound measures them as they are.
-        split: the part of the data.
     """
     from visioncore.report import print_table
 
@@ -218,15 +220,10 @@ def evaluate(
         results=results,
         others=others,
         protocols=protocols,
-        images=images or None,
-        features=features or None,
-        texts=texts or None,
-        observers=observers or None,
-        split=split,
         seeds=seeds,
-        device=device,
         dtype=dtype,
         batch=batch,
+        **measuring,
     )
     for protocol, evaluation in measured.items():
         evaluation.save(out / protocol)
@@ -241,12 +238,9 @@ def adapt(
     out: Annotated[Path, arg(help="the JSON file of observers")],
     observers: Annotated[tuple[str, ...], arg(help="their names in the data; default: all")] = (),
     scanpaths: Annotated[int, arg(help="of an observer, the first by the name of the image; 0 for all")] = 0,
-    images: Images = "",
-    features: Features = "",
-    texts: Texts = "",
     steps: Annotated[int, arg(help="of Adam, each over all scanpaths of an observer")] = 50,
     learning_rate: float = 0.05,
-    device: options.Device = "auto",
+    **looking: Unpack[Looking],
 ) -> None:
     """Fit a vector to a few scanpaths of each new observer; the network stays as it is.
 
@@ -255,20 +249,12 @@ def adapt(
     Args:
         data: scanpaths of the observers, as for train.
     """
-    from visioncore.devices import resolve_device
-
-    from .data.datasets import read_scanpaths
-    from .data.inputs import inputs_for
-    from .network.weights import load_model
-    from .training.adaptation import adapt_observers
+    from .training.adaptation import adapt_to_data
 
     if out.suffix != ".json":
         raise InputError(f"{out}: observers are written as .json")
-    known = read_scanpaths(data, images or None)
-    model = load_model(weights).to(resolve_device(device))
-    inputs = inputs_for(model.config, known, features or None, texts or None)
-    found = adapt_observers(
-        model, known, inputs, observers=observers, most=scanpaths, steps=steps, learning_rate=learning_rate
+    found = adapt_to_data(
+        weights, data, observers=observers, most=scanpaths, steps=steps, learning_rate=learning_rate, **looking
     )
     found.save(out)
     say(f"{len(found.names)} observers, from {min(found.scanpaths)} to {max(found.scanpaths)} scanpaths each: {out}")
@@ -276,14 +262,9 @@ def adapt(
 
 def observers(
     weights: options.Weights,
-    observers: ObserverFile = "",
     data: str = "",
-    images: Images = "",
-    features: Features = "",
-    texts: Texts = "",
-    split: Literal["train", "validation", "test"] = "test",
     out: options.Tables = Path("out/observers"),
-    device: options.Device = "auto",
+    **measuring: Unpack[Measuring],
 ) -> None:
     """Show where the observers' vectors lie, and by what they and their groups are told apart, in a figure and a table.
 
@@ -292,30 +273,15 @@ def observers(
 
     Args:
         data: scanpaths of the observers, as for train, with their names and groups.
-        split: the part of the data that observers are told by.
     """
-    from visioncore.devices import resolve_device
     from visioncore.report import print_table
 
-    from .data.datasets import read_scanpaths
-    from .data.inputs import inputs_for
-    from .data.observer_vectors import ObserverVectors
-    from .evaluation.observers import study_observers
-    from .network.weights import load_model
+    from .evaluation.observers import study_weights
 
     writable_folder(out)
-    known = read_scanpaths(data, images or None) if data else None
-    model = load_model(weights).to(resolve_device(device))
-    if observers:
-        of = ObserverVectors.load(observers)
-    else:
-        known = known and known.as_known_to(model.config.names)
-        of = ObserverVectors.of_network(model, known.observers if known else (), known.groups if known else ())
-    there = known is not None and (known.images is not None or features)
-    inputs = inputs_for(model.config, known, features or None, texts or None) if known and there else None
-    study = study_observers(model, of, known, inputs, split=split)
+    study = study_weights(weights, data, **measuring)
     study.save(out)
-    print_table(study.table(), title=f"observers of {observers or weights}")
+    print_table(study.table(), title=f"observers of {measuring.get('observers') or weights}")
     for what, found in study.report().items():
         say(f"{what}: {found:.3g}" if isinstance(found, float) else f"{what}: {found}")
     say(f"figure and tables: {out}")

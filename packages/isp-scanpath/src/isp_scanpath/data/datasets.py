@@ -39,7 +39,7 @@ def read_scanpaths(path: str | Path, images: str | Path | None = None) -> Scanpa
     reader = read_osie if path.is_dir() else _READERS.get(path.suffix.lower())
     if reader is None:
         raise InputError(f"{path}: not a file of scanpaths; known are {', '.join(_READERS)} and OSIE's folder")
-    data = reader(path, images)
+    data = reader(path, images or None)
     if outside := data.outside():
         number = sum(len(trial.fixations) for trial in data.trials)
         warnings.warn(

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional
 
+from visioncore.devices import resolve_device
 from visioncore.errors import InputError
 from visioncore.images import read_image
 from visioncore.weights.fetched import backbone_file
@@ -21,6 +22,7 @@ from ..network import detector, lite_features
 from ..network.config import GazeformerConfig
 from .inputs import rgb, write_features
 from .preparation import normalise
+from .trials import ScanpathData
 
 BACKBONES = {"detector": detector.CHANNELS, "lite": lite_features.CHANNELS}
 """Channels of the features of each backbone."""
@@ -55,22 +57,35 @@ def extractor_for(
 
 
 def store_features(
-    images: str | Path, folder: str | Path, config: GazeformerConfig, extract: Extract, names: list[str]
-) -> None:
-    """Write the features of the images in a folder into a new folder, see `write_features`.
+    data: ScanpathData,
+    folder: str | Path,
+    backbone: str = "detector",
+    *,
+    grid: tuple[int, int] = (24, 32),
+    device: str = "auto",
+    weights: str | Path = "detector",
+) -> int:
+    """Write the features of a data set's images into a new folder, see `write_features`, and return how many they are.
 
     Args:
-        images: the folder of images.
+        data: the data set, with its folder of images.
         folder: appears when all is written.
-        config: of the network that they are for.
-        extract: makes the features.
-        names: of the images.
+        backbone: one of `BACKBONES`.
+        grid: rows and columns of the network's map.
+        device: where the backbone runs.
+        weights: as for `extractor_for`.
 
     Raises:
-        InputError: if an image cannot be read, or the folder cannot be written.
+        InputError: if an image cannot be read, weights are missing, or the folder cannot be written.
     """
-    shape = config.grid[0] * config.grid[1], config.feature_channels
-    write_features(folder, names, lambda name: extract(rgb(read_image(Path(images) / name).pixels)), shape)
+    data.check_images()
+    assert data.images is not None
+    images, config = data.images, GazeformerConfig(grid=grid, feature_channels=BACKBONES[backbone])
+    extract = extractor_for(config, resolve_device(device), weights)
+    names = sorted({trial.image for trial in data.trials})
+    shape = grid[0] * grid[1], config.feature_channels
+    write_features(folder, names, lambda name: extract(rgb(read_image(images / name).pixels)), shape)
+    return len(names)
 
 
 class _Extractor:

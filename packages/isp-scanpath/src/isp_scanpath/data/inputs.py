@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Protocol
@@ -116,9 +117,9 @@ def inputs_for(
         data.check_images()
         assert data.images is not None
         return PhotoInputs(data.images, config)
-    if features is None:
+    if not features:
         raise InputError("a Gazeformer looks at stored features; give their folder as features")
-    known = {FREE_VIEWING: torch.zeros(config.text_channels)} if texts is None else read_texts(texts)
+    known = read_texts(texts) if texts else {FREE_VIEWING: torch.zeros(config.text_channels)}
     return FeatureInputs(Path(features), config, known)
 
 
@@ -134,8 +135,9 @@ def write_features(
         shape: P and F.
 
     Raises:
-        InputError: if the folder cannot be written, or features have another shape.
+        InputError: if the folder cannot be written, features have another shape, or a name is there twice.
     """
+    _check_names(names, str(folder))
     with whole_folder(Path(folder)) as temporary:
         stored = np.lib.format.open_memmap(
             temporary / FEATURES_FILE, mode="w+", dtype=np.float16, shape=(len(names), *shape)
@@ -159,7 +161,14 @@ def _read_features(folder: Path) -> tuple[list[str], NDArray[np.float16]]:
         features = np.load(folder / FEATURES_FILE, mmap_mode="r", allow_pickle=False)
     if not isinstance(names, list) or features.ndim != 3 or len(names) != len(features):
         raise InputError(f"{folder}: {NAMES_FILE} and {FEATURES_FILE} do not fit together")
-    return [str(name) for name in names], features
+    names = [str(name) for name in names]
+    _check_names(names, f"{folder}, {NAMES_FILE}")
+    return names, features
+
+
+def _check_names(names: Sequence[str], where: str) -> None:
+    if twice := [name for name, number in Counter(names).items() if number > 1]:
+        raise InputError(f"{where}: names of images are there twice: {some(twice)}; features are found by their name")
 
 
 def read_texts(path: str | Path) -> dict[str, Tensor]:

@@ -70,6 +70,7 @@ def read_table(path: str | Path, images: str | Path | None = None) -> ScanpathDa
         frames=frames,
         images=folder,
         groups=tuple(groups.values()) if any(groups.values()) else (),
+        by_order=True,
     )
 
 

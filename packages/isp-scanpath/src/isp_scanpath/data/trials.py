@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import warnings
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
@@ -12,6 +13,7 @@ import numpy as np
 
 from visioncore.errors import InputError, some
 
+from ..network.config import Config
 from ..network.scanpaths import Floats, Frame, Scanpaths
 
 Split = Literal["train", "validation", "test"]
@@ -50,6 +52,7 @@ class ScanpathData:
         first_pixel: coordinate of the first pixel: 1 in MATLAB's files, else 0.
         images: folder of the images; None without.
         groups: group of each observer, such as ``asd``; none in general.
+        by_order: whether observers have their indices only by who comes first in the file.
         source: the file that the trials came from.
     """
 
@@ -62,6 +65,7 @@ class ScanpathData:
     first_pixel: int = 0
     images: Path | None = None
     groups: tuple[str, ...] = ()
+    by_order: bool = False
 
     def __post_init__(self) -> None:
         if not self.trials:
@@ -133,15 +137,30 @@ class ScanpathData:
             raise InputError(f"{self.source}: no observer {name!r}; known are {some(self.observers, None)}")
         return self.observers.index(name)
 
-    def as_known_to(self, names: Sequence[str]) -> ScanpathData:
+    def warn_of_order(self, config: Config) -> None:
+        """Warn if nothing but the order of the file says which of a network's observers these are."""
+        indices = tuple(map(str, range(len(self.observers))))
+        if self.by_order and config.observers > 1 and not config.names and self.observers != indices:
+            told = some([f"{name} is {index}" for name, index in zip(self.observers, indices, strict=True)])
+            warnings.warn(
+                f"{self.source}: these weights do not name their observers, so who comes first in the file counts as "
+                f"their first: {told}",
+                stacklevel=2,
+            )
+
+    def as_known_to(self, config: Config) -> ScanpathData:
         """Return the data with the observers, and so their indices, that a network has.
 
+        Where the network does not name its observers, those of the data stay as they are, see `warn_of_order`.
+
         Args:
-            names: of the network's observers; without any, those of the data stay as they are.
+            config: of the network.
 
         Raises:
             InputError: if the network does not know an observer; the text lists those whom it does.
         """
+        self.warn_of_order(config)
+        names = config.names
         if not names:
             return self
         if unknown := [name for name in self.observers if name not in names]:

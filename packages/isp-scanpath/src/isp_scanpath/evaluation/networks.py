@@ -102,10 +102,10 @@ def evaluate_weights(
         resolved = resolve_device(device)
         network = for_inference(model, resolved, resolve_dtype(dtype, resolved))
         inputs = inputs_for(model.config, scanpaths, features, texts)
-        if observers is None:
-            vectors, scanpaths = None, scanpaths.as_known_to(model.config.names)
-        else:
+        if observers:
             vectors = _vectors(ObserverVectors.load(observers), scanpaths, model)
+        else:
+            vectors, scanpaths = None, scanpaths.as_known_to(model.config)
         individual = vectors is not None or _told_apart(model.config.observers, scanpaths, weights)
 
         def predict_all(trials: Sequence[Trial]) -> list[Scanpaths]:

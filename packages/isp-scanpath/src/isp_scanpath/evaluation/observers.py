@@ -9,17 +9,20 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from visioncore.devices import resolve_device
 from visioncore.errors import InputError
 from visioncore.report import Table, save_figure, save_tables
 from visioncore.report.figures import new_figure
 from visioncore.weights.fingerprint import fingerprint
 
-from ..data.inputs import Inputs
+from ..data.datasets import read_scanpaths
+from ..data.inputs import Inputs, inputs_for
 from ..data.observer_vectors import ObserverVectors
 from ..data.trials import ScanpathData, Split
 from ..inference.drawing import COLOURS
 from ..network.base import ISP
 from ..network.scanpaths import Floats, Integers
+from ..network.weights import load_model
 from .observer_groups import are_groups, balanced_accuracy, leave_one_out, plane
 from .ranking import chance, ranking
 from .recognition import groups_by_scanpaths, log_likelihoods, ranks_of, together
@@ -157,6 +160,44 @@ def study_observers(
     likelihoods = log_likelihoods(model, data, trials, inputs, observers.vectors)
     by_scanpaths = groups_by_scanpaths(together(likelihoods, own), groups) if groups else ()
     return ObserverStudy(observers, places, shares, by_vectors, by_scanpaths, ranks_of(likelihoods, own), own)
+
+
+def study_weights(
+    weights: str | Path,
+    data: str | Path = "",
+    *,
+    images: str | Path = "",
+    features: str | Path = "",
+    texts: str | Path = "",
+    observers: str | Path = "",
+    split: Split = "test",
+    device: str = "auto",
+) -> ObserverStudy:
+    """Study the observers of a network, or those in a file, see `study_observers`.
+
+    Args:
+        weights: whatever `load_model` takes.
+        data: scanpaths of the observers, whatever `read_scanpaths` takes; empty for the vectors alone.
+        images: the folder of photos, for ChenLSTM.
+        features: the folder of stored features, for Gazeformer.
+        texts: embeddings of tasks, for Gazeformer.
+        observers: a file of vectors in place of those that the network learnt.
+        split: the part of the data that observers are told by.
+        device: where the network runs.
+
+    Raises:
+        InputError: as `study_observers`, or if weights, data or vectors are not what they should be.
+    """
+    known = read_scanpaths(data, images) if data else None
+    model = load_model(weights).to(resolve_device(device))
+    if observers:
+        of = ObserverVectors.load(observers)
+    else:
+        known = known and known.as_known_to(model.config)
+        of = ObserverVectors.of_network(model, known.observers if known else (), known.groups if known else ())
+    there = known is not None and (known.images is not None or features)
+    inputs = inputs_for(model.config, known, features, texts) if known and there else None
+    return study_observers(model, of, known, inputs, split=split)
 
 
 def _accuracies(name: str, found: Any, groups: Any) -> dict[str, float]:

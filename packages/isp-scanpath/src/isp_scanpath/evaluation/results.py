@@ -33,6 +33,7 @@ def read_results(
     Raises:
         InputError: if a file or a scanpath is missing, or is not what it should be.
     """
+    _check_files(data, trials)
     files = {image: _read(Path(folder) / Path(image).with_suffix(".json")) for image in {t.image for t in trials}}
     samples: dict[tuple[str, int], list[Floats]] = {}
     by_name = _are_names(data, trials, files)
@@ -55,6 +56,18 @@ def read_results(
         return Scanpaths.of([samples[trial.image, trial.observer][seed] for trial in wanted])
 
     return predict, min(most, *map(len, samples.values()))
+
+
+def _check_files(data: ScanpathData, trials: Sequence[Trial]) -> None:
+    """Validate that no two images have their results in the same file."""
+    images: dict[Path, str] = {}
+    for trial in trials:
+        other = images.setdefault(Path(trial.image).with_suffix(""), trial.image)
+        if other != trial.image:
+            raise InputError(
+                f"{data.source}: {other} and {trial.image} differ in nothing but their ending; results are named as "
+                "the images, with .json"
+            )
 
 
 _Files = Mapping[str, tuple[Path, tuple[float, float], list[dict[str, Any]]]]

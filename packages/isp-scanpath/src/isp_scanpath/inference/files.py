@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from visioncore.errors import InputError
@@ -14,7 +14,7 @@ from visioncore.inference.jobs import Job, check_one, check_results, named_file,
 from visioncore.inference.record import open_record
 
 from ..data.observer_vectors import ObserverVectors
-from ..data.trials import ScanpathData
+from ..data.trials import ScanpathData, Trial
 from .animation import check_animation
 from .predictor import Predictor
 from .recorded import beside, trials_on
@@ -54,7 +54,7 @@ def predict_files(
         figure: draw the scanpaths as well.
         animation: ``.gif`` or ``.mp4`` to let them run as well, in their own time; empty for none.
         probabilities: write ``<name>_probabilities.npz`` as well: by observer, where they look at each step (T, H, W).
-        reference: scanpaths that were recorded, drawn beside those that were predicted on images of the same name.
+        reference: scanpaths that were recorded, drawn beside those that were predicted, see `trials_on`.
         overwrite: make results anew that are there already.
         say: told a line for each image that failed, and of results that are made anew.
 
@@ -77,7 +77,10 @@ def predict_files(
     predictor.observers(observers, vectors)  # told once, not of every image
     jobs = [Job(job.source, job.target, _beside(job.target, figure, animation, probabilities)) for job in jobs]
     check_results([job.source for job in jobs], [path for job in jobs for path in job.results], "image")
-    recorded = {} if reference is None else trials_on(reference, [job.source for job in jobs], task)
+    recorded: Mapping[Path, Sequence[Trial]] = {}
+    if reference is not None:
+        reference.warn_of_order(predictor.config)
+        recorded = trials_on(reference, [job.source for job in jobs], task)
     options: dict[str, object] = {"observers": observers, "task": task}
     if vectors is not None:
         options["vectors"] = f"{', '.join(vectors.names)}: {_digest(vectors)}"

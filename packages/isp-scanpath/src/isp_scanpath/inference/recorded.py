@@ -1,4 +1,4 @@
-"""Scanpaths that were recorded, found again for what is predicted: by the name of the image, in its own pixels."""
+"""Scanpaths that were recorded, found again for what is predicted: by the path of the image, in its own pixels."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from .result import Result
 
 
 def trials_on(data: ScanpathData, sources: Sequence[Path], task: str = "") -> Mapping[Path, Sequence[Trial]]:
-    """Return the trials on each image, which are told by their file names.
+    """Return the trials on each image, whose path ends with what the data calls it, folders and all.
 
     Args:
         data: the recorded scanpaths.
@@ -21,16 +21,25 @@ def trials_on(data: ScanpathData, sources: Sequence[Path], task: str = "") -> Ma
         task: the trials of this task alone; empty for all.
 
     Raises:
-        InputError: if there is none on any image.
+        InputError: if there is none on any image, or two images have the same ones.
     """
     found: dict[str, list[Trial]] = {}
     for trial in data.trials:
         if not task or trial.task in ("", task):
-            found.setdefault(Path(trial.image).name, []).append(trial)
-    known = {source: found[source.name] for source in sources if source.name in found}
-    if not known:
+            found.setdefault(Path(trial.image).as_posix(), []).append(trial)
+    files: dict[str, Path] = {}
+    for source in sources:
+        parts = source.absolute().parts
+        endings = ("/".join(parts[first:]) for first in range(len(parts)))
+        image = next((ending for ending in endings if ending in found), None)
+        if image is not None and files.setdefault(image, source) != source:
+            raise InputError(
+                f"{data.source}: its scanpaths on {image} may be those on {files[image]} or on {source}; predict one "
+                "of them at a time, or name the images by their folders"
+            )
+    if not files:
         raise InputError(f"{data.source}: no scanpath on these images; it has those on {some(found)}")
-    return known
+    return {source: found[image] for image, source in files.items()}
 
 
 def beside(

@@ -118,7 +118,7 @@ class ChenLSTMISP(ISP):
                     f"guidance has shape {tuple(guidance.shape)}; it must be {(batch, height, width)}, one map an image"
                 )
             action_map = action_map + guidance.flatten(1).unsqueeze(1)
-        image_gates = self.lstm.from_image(features)
+        image_gates = self.lstm.see(features)
         memory = state = None
         steps: list[Step] = []
         for _ in range(self.config.steps):

@@ -28,9 +28,6 @@ class Outputs(nn.Module):
 class SearchOutputs(nn.Module):
     """A network with categories, whose layers are folded and picked by the index of the target, which is an input."""
 
-    weight: Tensor
-    bias: Tensor
-
     @torch.no_grad()
     def __init__(self, network: ChenLSTMISP) -> None:
         super().__init__()
@@ -42,7 +39,7 @@ class SearchOutputs(nn.Module):
 
     def forward(self, *inputs: Tensor) -> tuple[Tensor, ...]:
         images, observers, guidance, tasks = inputs
-        folded = Folded(*(table.index_select(0, tasks)[0] for table in (self.weight, self.bias)))
+        folded = Folded(*(self.get_buffer(name).index_select(0, tasks)[0] for name in Folded._fields))
         return tuple(self.network.look_with([folded], self.network.encode(images), observers, guidance))
 
 

@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from pathlib import Path
+from typing import TypedDict, Unpack
 
 import torch
 from torch import Tensor
 
+from visioncore.devices import resolve_device
 from visioncore.errors import InputError
 from visioncore.inference.batch import progress
 from visioncore.weights.fingerprint import fingerprint
 
-from ..data.inputs import Inputs
+from ..data.datasets import read_scanpaths
+from ..data.inputs import Inputs, inputs_for
 from ..data.observer_vectors import ObserverVectors
 from ..data.samples import by_image
 from ..data.targets import encode
@@ -20,6 +24,16 @@ from ..data.trials import ScanpathData, Trial
 from ..inference.running import as_seen_by
 from ..network.base import ISP
 from ..network.losses import Targets, supervised_losses
+from ..network.weights import load_model
+
+
+class Options(TypedDict, total=False):
+    """Those of `adapt_observers`."""
+
+    observers: Sequence[str]
+    most: int
+    steps: int
+    learning_rate: float
 
 
 def adapt(
@@ -135,3 +149,31 @@ def adapt_observers(
             advance()
     groups = tuple(data.groups[index] for index in indices) if data.groups else ()
     return ObserverVectors(names, torch.stack(found).float().cpu(), groups, tuple(counts), fingerprint(model))
+
+
+def adapt_to_data(
+    weights: str | Path,
+    data: str | Path,
+    *,
+    images: str | Path = "",
+    features: str | Path = "",
+    texts: str | Path = "",
+    device: str = "auto",
+    **options: Unpack[Options],
+) -> ObserverVectors:
+    """Return a vector for each observer of a data set, see `adapt_observers`, which takes the further options.
+
+    Args:
+        weights: whatever `load_model` takes.
+        data: scanpaths, whatever `read_scanpaths` takes.
+        images: the folder of photos, for ChenLSTM.
+        features: the folder of stored features, for Gazeformer.
+        texts: embeddings of tasks, for Gazeformer.
+        device: where the network runs.
+
+    Raises:
+        InputError: as `adapt_observers`, or if weights or data are not what they should be.
+    """
+    known = read_scanpaths(data, images)
+    model = load_model(weights).to(resolve_device(device))
+    return adapt_observers(model, known, inputs_for(model.config, known, features, texts), **options)

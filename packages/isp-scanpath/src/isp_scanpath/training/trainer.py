@@ -85,8 +85,8 @@ def train(
     scanpaths = read_scanpaths(data, images)
     other = None if validation is None else read_scanpaths(validation, images)
     start = None if weights is None else load_model(weights)
-    if config.individual:
-        scanpaths = scanpaths.as_known_to(config.network.names if start is None else start.config.names)
+    if config.individual and (start is not None or config.network.names):
+        scanpaths = scanpaths.as_known_to(config.network if start is None else start.config)
     network = _fitting(config, scanpaths)
     frame = published_frame(network) if config.frame is None else Frame(*config.frame)
     inputs = inputs_for(network, scanpaths, features, texts)
