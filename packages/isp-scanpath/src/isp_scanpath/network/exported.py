@@ -34,12 +34,13 @@ class SearchOutputs(nn.Module):
         self.network = network
         each = [network.head.fold(task) for task in range(len(network.config.categories))]
         for name, values in zip(Folded._fields, zip(*each, strict=True), strict=True):
-            self.register_buffer(name, torch.stack(values))
+            # an output is called maps as well, and names in a file are there once
+            self.register_buffer(f"folded_{name}", torch.stack(values))
         network.head.tasks = nn.ModuleList()
 
     def forward(self, *inputs: Tensor) -> tuple[Tensor, ...]:
         images, observers, guidance, tasks = inputs
-        folded = Folded(*(self.get_buffer(name).index_select(0, tasks)[0] for name in Folded._fields))
+        folded = Folded(*(self.get_buffer(f"folded_{name}").index_select(0, tasks)[0] for name in Folded._fields))
         return tuple(self.network.look_with([folded], self.network.encode(images), observers, guidance))
 
 
