@@ -162,6 +162,14 @@ def test_figure_without_panels(tmp_path: Path) -> None:
         figure_grid([], tmp_path / "figure.png")
 
 
+def test_figure_in_no_format(tmp_path: Path) -> None:
+    pytest.importorskip("matplotlib")
+    for name in ("figure", "figure.txt"):
+        with pytest.raises(InputError, match=r"a figure is written as \.png"):
+            figure_grid([("black", np.zeros((8, 8)))], tmp_path / "new" / name)
+    assert not (tmp_path / "new").exists()
+
+
 def test_demo_report_names_its_figure_relative_to_itself(tmp_path: Path) -> None:
     report = DemoReport("a-method", "Better by 5 dB", {"gain": 5.0}, tmp_path / "figures" / "demo.png", 3.25)
     path = report.save(tmp_path)

@@ -209,6 +209,56 @@ def test_a_run_with_shares_resumes_exactly(tmp_path: Path) -> None:
     assert all(map(torch.equal, again.parameters(), whole.parameters()))
 
 
+def test_another_optimizer(tmp_path: Path) -> None:
+    def momentum(groups: list[dict[str, Any]], rate: float) -> torch.optim.Optimizer:
+        return torch.optim.SGD(groups, rate, momentum=0.9, dampening=0.1)
+
+    model, expected = tiny.network(), tiny.network()
+    batches = BatchesSeen()
+    train(
+        tmp_path, model, batches, steps=3, schedule=lambda step: 0.1 / (1 + step), weight_decay=0.1, optimizer=momentum
+    )
+    optimizer = momentum([{"params": list(expected.parameters()), "weight_decay": 0.1}], 1.0)
+    for step, batch in enumerate(batches.seen):
+        optimizer.param_groups[0]["lr"] = 0.1 / (1 + step)
+        optimizer.zero_grad()
+        torch.stack(list(tiny.Terms()(expected, batch).values())).sum().backward()
+        optimizer.step()
+    for ours, theirs in zip(model.parameters(), expected.parameters(), strict=True):
+        torch.testing.assert_close(ours, theirs, rtol=1e-6, atol=1e-8)
+
+
+class BatchesSeen(tiny.Terms):  # type: ignore[misc]
+    """The loss, which keeps the batches it is given."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.seen: list[dict[str, Tensor]] = []
+
+    def __call__(self, model: nn.Module, batch: dict[str, Tensor]) -> dict[str, Tensor]:
+        self.seen.append(batch)
+        return super().__call__(model, batch)  # type: ignore[no-any-return]
+
+
+def test_samples_of_different_sizes(tmp_path: Path) -> None:
+    def end_to_end(samples: list[dict[str, Tensor]]) -> dict[str, Tensor]:
+        return {name: torch.cat([sample[name] for sample in samples]) for name in samples[0]}
+
+    def several(index: int) -> dict[str, Tensor]:
+        return {"image": torch.full((1 + index, 1, 6, 6), float(index)), "target": torch.ones(1 + index, 1, 1, 1)}
+
+    batches = BatchesSeen()
+    train(tmp_path, loss=batches, source=Broken(several), steps=2, batch_size=2, collate=end_to_end)
+    assert all(len(batch["image"]) == 2 + batch["image"].unique().sum() for batch in batches.seen)
+    assert sum(len(batch["image"]) for batch in batches.seen) == 1 + 2 + 3 + 4
+
+    def refuse(samples: list[dict[str, Tensor]]) -> dict[str, Tensor]:
+        raise InputError(f"{len(samples)} samples are too many")
+
+    with pytest.raises(InputError, match=r"^4 samples are too many$"):
+        train(tmp_path / "refused", collate=refuse)
+
+
 def test_bfloat16_on_the_cpu(tmp_path: Path) -> None:
     exact, mixed = tiny.network(), tiny.network()
     forward = mixed.forward

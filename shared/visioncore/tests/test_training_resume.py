@@ -287,6 +287,15 @@ def test_two_processes_with_accumulation_go_on_from_one(
     close(tmp_path, single)
 
 
+def test_two_processes_with_parameters_that_some_steps_leave_out(
+    start_two: Start, tiny: ModuleType, tmp_path: Path
+) -> None:
+    tiny.run(tmp_path / "one", sometimes=True)
+    finished = start_two(tmp_path / "two", "--sometimes")
+    assert finished.returncode == 0, finished.stderr
+    close(tmp_path / "two", tmp_path / "one")
+
+
 def test_accumulation_averages(tiny: ModuleType, single: Path, tmp_path: Path) -> None:
     tiny.run(tmp_path, accumulate=4)
     close(tmp_path, single)

@@ -45,6 +45,16 @@ class Network(nn.Module):
         return answer[:, :, None, None]
 
 
+class Sometimes(Network):
+    """A network whose convolution has no part in the steps whose number is odd."""
+
+    def forward(self, image: Tensor, without: bool = False) -> Tensor:
+        if not without:
+            return super().forward(image)
+        answer: Tensor = self.linear(image.new_ones(len(image), 64))
+        return answer[:, :, None, None]
+
+
 class Terms:
     """Two loss terms; before those of a step are computed, ``events`` may do something at it (counted from 1)."""
 
@@ -55,7 +65,9 @@ class Terms:
         self.calls += 1
         if self.calls % self.accumulate == 0:
             self.events.get(self.calls // self.accumulate, lambda: None)()
-        error = model(batch["image"]) - batch["target"]
+        # the model may be wrapped
+        given = (int(batch["step"]) % 2 == 1,) if isinstance(getattr(model, "module", model), Sometimes) else ()
+        error = model(batch["image"], *given) - batch["target"]
         return {"square": error.square().mean(), "absolute": 0.1 * error.abs().mean()}
 
 
@@ -83,13 +95,18 @@ def run(
     dropout: float = 0.0,
     events: dict[int, Callable[[], Any]] | None = None,
     begin: int = 0,
+    sometimes: bool = False,
     **changes: Any,
 ) -> FitResult:
     """Train in ``out``; ``begin`` is the step the run goes on from, for the numbering of ``events``."""
     # runs of different processes are compared bit for bit, and threads change the order of sums
     torch.set_num_threads(1)
     config = LoopConfig(**{**CONFIG, **changes})
-    return fit(network(dropout), Terms(config.accumulate, begin, events), Squares(), config=config, out=out)
+    model = network(dropout)
+    if sometimes:
+        model.__class__ = Sometimes
+    terms = Terms(config.accumulate, begin, events)
+    return fit(model, terms, Squares(), config=config, out=out, unused=sometimes)
 
 
 def kill() -> None:
@@ -124,6 +141,7 @@ def main() -> None:
     parser.add_argument("--dropout", type=float, default=0.0)
     parser.add_argument("--workers", type=int, default=0)
     parser.add_argument("--accumulate", type=int, default=1)
+    parser.add_argument("--sometimes", action="store_true")
     parser.add_argument("--begin", type=int, default=0)
     parser.add_argument("--kill", type=int, help="step of a SIGKILL")
     parser.add_argument("--kill-writing", type=int, help="step after which the next checkpoint is cut short")
@@ -144,6 +162,7 @@ def main() -> None:
         begin=given.begin,
         workers=given.workers,
         accumulate=given.accumulate,
+        sometimes=given.sometimes,
     )
 
 

@@ -26,10 +26,12 @@ def save_figure(figure: Figure, path: str | Path | None) -> None:
         path: the file; its suffix (png, jpg, pdf, svg, webp) decides the format. None for no file.
 
     Raises:
-        InputError: if it cannot be written.
+        InputError: if the suffix is of no such format, or it cannot be written.
     """
     if path is None:
         return
+    if Path(path).suffix.lower().removeprefix(".") not in figure.canvas.get_supported_filetypes():
+        raise InputError(f"{path}: a figure is written as .png, .jpg, .pdf, .svg or .webp")
     Path(path).parent.mkdir(parents=True, exist_ok=True)
     with atomic_path(path) as temporary:
         figure.savefig(temporary)

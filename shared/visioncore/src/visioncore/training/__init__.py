@@ -7,7 +7,7 @@ from .held_out import hold_out, tell_shared
 from .loop import fit
 from .loss_terms import TrainingDiverged
 from .parameter_groups import Share
-from .run import FitResult, Loss, Validate
+from .run import FitResult, Loss, OptimizerOf, Validate
 from .run_record import describe_run
 from .sampling import SampleSource
 from .schedule import warmup_cosine
@@ -16,6 +16,7 @@ __all__ = [
     "FitResult",
     "LoopConfig",
     "Loss",
+    "OptimizerOf",
     "SampleSource",
     "Share",
     "TrainingDiverged",

@@ -22,11 +22,15 @@ SECONDS_UNTIL_TOLD = 15.0
 """How long other processes may take to start before a line says that they are waited for."""
 
 
-def start_accelerator(config: LoopConfig) -> Accelerator:
+def start_accelerator(config: LoopConfig, *, unused: bool = False) -> Accelerator:
     """Return the accelerator of this process, on the device accelerate chooses.
 
     ``accelerate launch`` and its environment variables decide on processes and device (``ACCELERATE_USE_CPU=1`` keeps
     a run on the CPU); precision and accumulation are ours.
+
+    Args:
+        config: of the run.
+        unused: some steps leave trained parameters out.
 
     Raises:
         InputError: if the device cannot train in the precision asked for, or the environment variables are not what
@@ -36,7 +40,7 @@ def start_accelerator(config: LoopConfig) -> Accelerator:
     local_rank()
     from accelerate import Accelerator
     from accelerate.state import AcceleratorState
-    from accelerate.utils import GradientAccumulationPlugin, InitProcessGroupKwargs
+    from accelerate.utils import DistributedDataParallelKwargs, GradientAccumulationPlugin, InitProcessGroupKwargs
 
     precision = PRECISIONS[config.precision]
     if AcceleratorState._shared_state.get("_mixed_precision", precision) != precision:
@@ -54,7 +58,10 @@ def start_accelerator(config: LoopConfig) -> Accelerator:
                 num_steps=config.accumulate, sync_with_dataloader=False
             ),
             # The others wait at a barrier while the main process validates.
-            kwargs_handlers=[InitProcessGroupKwargs(timeout=timedelta(hours=6))],
+            kwargs_handlers=[
+                InitProcessGroupKwargs(timeout=timedelta(hours=6)),
+                DistributedDataParallelKwargs(find_unused_parameters=unused),
+            ],
         )
     except ValueError as error:
         raise InputError(f"precision is {config.precision!r}, which this device cannot train in ({error})") from error

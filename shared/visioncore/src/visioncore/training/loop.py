@@ -12,8 +12,8 @@ from ..errors import InputError
 from .config import LoopConfig
 from .model_modes import training_only
 from .parameter_groups import ShareOf
-from .run import FitResult, Loss, Run, Validate
-from .sampling import SampleSource
+from .run import FitResult, Loss, OptimizerOf, Run, Validate
+from .sampling import Collate, SampleSource, stack
 from .schedule import warmup_cosine
 
 
@@ -29,6 +29,9 @@ def fit(
     best: str | None = None,
     parameters: Iterable[nn.Parameter] | None = None,
     shares: ShareOf | None = None,
+    optimizer: OptimizerOf | None = None,
+    collate: Collate = stack,
+    unused: bool = False,
     resume: bool = True,
     run_description: Mapping[str, object] | None = None,
     memory_advice: str = "a smaller loop.batch_size",
@@ -56,6 +59,11 @@ def fit(
         parameters: what is trained; the rest is frozen meanwhile. None for all that require a gradient.
         shares: name of a parameter, and itself -> how much of learning rate and weight decay counts for it; None for
             all of both.
+        optimizer: groups of parameters (``params``, ``weight_decay``) and the first learning rate -> the optimizer,
+            whose learning rate is then set in every step; None for Adam by ``config``.
+        collate: makes one batch of samples; by default tensors of one name are stacked. With workers it must survive
+            pickling.
+        unused: some steps leave trained parameters out, which several processes must be told.
         resume: False removes an earlier run in ``out`` and starts anew.
         run_description: what else makes this run what it is, for ``run.json``, see :func:`describe_run`.
         memory_advice: what helps where memory runs out, the best first.
@@ -73,9 +81,9 @@ def fit(
         raise InputError(f"best is {best!r}, but there is no validation to measure it")
     with training_only(model, parameters) as trained:
         rate = learning_rate or warmup_cosine(config)
-        run = Run(model, trained, loss, config, Path(out), rate, validate, best, shares)
+        run = Run(model, trained, loss, config, Path(out), rate, validate, best, shares, optimizer, unused)
         try:
-            return run.go(source, resume, run_description)
+            return run.go(source, resume, run_description, collate)
         except Exception as error:
             if not is_out_of_memory(error):
                 raise

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, closing, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -27,12 +28,14 @@ from .random_generators import generators_kept, seed_generators
 from .run_record import check_record, write_record
 from .run_state import load_state, save_state
 from .run_state_folders import RunStateFolders
-from .sampling import Batch, SampleSource, batches
+from .sampling import Batch, Collate, SampleSource, batches
 from .signals import StopRequest
 from .trained_weights import save_weights
 
 Loss = Callable[[nn.Module, Batch], Mapping[str, Tensor]]
 Validate = Callable[[nn.Module], Mapping[str, float]]
+OptimizerOf = Callable[[list[dict[str, Any]], float], torch.optim.Optimizer]
+"""Makes an optimizer of its groups of parameters and the learning rate of the first step."""
 
 
 @dataclass(frozen=True)
@@ -66,10 +69,12 @@ class Run:
         validate: Validate | None,
         best: str | None,
         shares: ShareOf | None,
+        optimizer: OptimizerOf | None,
+        unused: bool,
     ) -> None:
         self.loss, self.config, self.out = loss, config, out
         self.learning_rate, self.validate, self.best = learning_rate, validate, best
-        self.accelerator = start_accelerator(config)
+        self.accelerator = start_accelerator(config, unused=unused)
         self.sharded = is_sharded(self.accelerator)
         # Only a copy that is whole can save itself when the parts of the model are spread over processes.
         self.plain = (
@@ -77,10 +82,8 @@ class Run:
         )
         groups = parameter_groups(model, trained, config.weight_decay, shares)
         self.rates = [group.pop("rate") for group in groups]
-        adam = torch.optim.AdamW if config.decoupled_decay else torch.optim.Adam
-        self.model, self.optimizer = self.accelerator.prepare(
-            model, adam(groups, lr=learning_rate(0), betas=config.betas, eps=config.epsilon)
-        )
+        make = optimizer or self._adam
+        self.model, self.optimizer = self.accelerator.prepare(model, make(groups, learning_rate(0)))
         weights = [parameter for parameter in self.model.parameters() if parameter.requires_grad]
         self.average = MovingAverage(weights, config.ema_decay) if config.ema_decay else None
         self.meter = TermMeter(self.accelerator)
@@ -92,7 +95,14 @@ class Run:
         self.best_metrics: dict[str, float] = {}
         self.timed_since, self.timed_steps = time.perf_counter(), 0
 
-    def go(self, source: SampleSource, resume: bool, description: Mapping[str, object] | None) -> FitResult:
+    def _adam(self, groups: list[dict[str, Any]], rate: float) -> torch.optim.Optimizer:
+        config = self.config
+        adam = torch.optim.AdamW if config.decoupled_decay else torch.optim.Adam
+        return adam(groups, lr=rate, betas=config.betas, eps=config.epsilon)
+
+    def go(
+        self, source: SampleSource, resume: bool, description: Mapping[str, object] | None, collate: Collate
+    ) -> FitResult:
         """Run from the newest run state, or the beginning, to the end."""
         accelerator, config = self.accelerator, self.config
         begin = on_main(accelerator, lambda: self._open_folder(resume, description))
@@ -103,6 +113,7 @@ class Run:
             process=accelerator.process_index,
             processes=accelerator.num_processes,
             pin_memory=accelerator.device.type == "cuda",
+            collate=collate,
         )
         seed_generators(config.seed, accelerator.process_index, begin)
         if begin:

@@ -7,9 +7,9 @@ its position.
 from __future__ import annotations
 
 import signal
-from collections.abc import Generator, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import Protocol
 
 import numpy as np
@@ -22,6 +22,8 @@ from ..errors import InputError
 from .config import LoopConfig
 
 Batch = dict[str, Tensor]
+Collate = Callable[[list[Batch]], Batch]
+"""Makes one batch of samples."""
 Key = tuple[int, int]
 """Position in the stream, and the index of the item that stands there."""
 
@@ -37,7 +39,7 @@ class SampleSource(Protocol):
         ...
 
     def sample(self, index: int, rng: np.random.Generator) -> dict[str, Tensor]:
-        """Return item ``index`` as named tensors on the CPU, each of the same shape in every item.
+        """Return item ``index`` as named tensors on the CPU, each of the same shape in every item, see :data:`Collate`.
 
         Every random choice is drawn from ``rng``, none from a global generator.
         """
@@ -91,16 +93,30 @@ class _KeyedDataset(Dataset["Batch | InputError"]):
             return error
 
 
-def _collate(samples: Sequence[Batch | InputError]) -> Batch | InputError:
+def stack(samples: list[Batch]) -> Batch:
+    """Return samples whose tensors have equal shapes as one batch, (B, ...) each.
+
+    Raises:
+        InputError: if they have not.
+    """
+    try:
+        batch: Batch = default_collate(samples)
+    except (RuntimeError, KeyError, TypeError) as error:
+        shapes = [{name: tuple(value.shape) for name, value in sample.items()} for sample in samples]
+        raise InputError(f"the samples of a batch do not fit together: {shapes} ({type(error).__name__})") from None
+    return batch
+
+
+def _collate(collate: Collate, samples: Sequence[Batch | InputError]) -> Batch | InputError:
+    good: list[Batch] = []
     for sample in samples:
         if isinstance(sample, InputError):
             return sample
+        good.append(sample)
     try:
-        batch: Batch = default_collate(list(samples))
-    except (RuntimeError, KeyError, TypeError) as error:
-        shapes = [{name: tuple(value.shape) for name, value in sample.items()} for sample in samples]  # type: ignore[union-attr]
-        return InputError(f"the samples of a batch do not fit together: {shapes} ({type(error).__name__})")
-    return batch
+        return collate(good)
+    except InputError as error:
+        return error
 
 
 def _let_the_parent_decide(_worker: int) -> None:
@@ -110,7 +126,14 @@ def _let_the_parent_decide(_worker: int) -> None:
 
 
 def batches(
-    source: SampleSource, config: LoopConfig, *, start: int, process: int, processes: int, pin_memory: bool
+    source: SampleSource,
+    config: LoopConfig,
+    *,
+    start: int,
+    process: int,
+    processes: int,
+    pin_memory: bool,
+    collate: Collate = stack,
 ) -> Generator[Batch]:
     """Yield the micro-batches of one process from step ``start`` to the end of the run, on the CPU.
 
@@ -123,6 +146,7 @@ def batches(
         process: rank of this process among ``processes``.
         processes: number of training processes.
         pin_memory: whether batches lie in page-locked memory, for copies to a CUDA device that do not wait.
+        collate: makes a batch of samples; with workers it must survive pickling.
 
     Raises:
         InputError: if the source is empty, the batch size does not divide, an item is bad, or items differ in shape.
@@ -138,7 +162,7 @@ def batches(
         _KeyedDataset(source, len(source), config.seed),
         batch_sampler=MicroBatches(len(source), config, start, process, processes),
         num_workers=config.workers,
-        collate_fn=_collate,
+        collate_fn=partial(_collate, collate),
         pin_memory=pin_memory,
         worker_init_fn=_let_the_parent_decide,
         # A generator of its own: the loader seeds its workers from it and must not draw from the model's.

@@ -42,8 +42,7 @@ def read_state_dict(path: str | Path) -> dict[str, Tensor]:
             tensors (nothing of them is run), or holds no tensor.
     """
     path = Path(path)
-    kind = _kind(path)
-    content = _read_safetensors(path)[0] if kind == "safetensors" else _read_torch(path, zipped=kind == "zip")
+    content = read_content(path)
     state: Any = content
     # At most as deep as there are envelopes: a hostile file may hold one that contains itself.
     for _ in ENVELOPES:
@@ -63,6 +62,21 @@ def read_state_dict(path: str | Path) -> dict[str, Tensor]:
         )
     check_dense(path, tensors)
     return tensors
+
+
+def read_content(path: str | Path) -> Any:
+    """Return a checkpoint as it lies in its file, on the CPU, without running any code that the file may hold.
+
+    `read_state_dict` is for those with the tensors of one network. What this returns is not validated: the tensors that
+    are taken from it go through `check_dense`.
+
+    Raises:
+        InputError: if the file is missing, a folder, empty, truncated, no checkpoint, or holds pickled objects other
+            than tensors, text, numbers, lists and mappings (nothing of them is run).
+    """
+    path = Path(path)
+    kind = _kind(path)
+    return _read_safetensors(path)[0] if kind == "safetensors" else _read_torch(path, zipped=kind == "zip")
 
 
 def check_dense(path: Path, tensors: Mapping[str, Tensor]) -> None:
