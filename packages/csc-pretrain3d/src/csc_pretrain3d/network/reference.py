@@ -1,26 +1,29 @@
-"""The reference path: the paper's equation word for word, which the fast path is held to."""
+"""The reference path: the network with sparse convolution by its definition, which the fast path is held to."""
 
 from __future__ import annotations
 
 import copy
+from typing import Any
 
-import torch
-from torch import Tensor
+from torch import nn
 
-from .gain import ChannelGain
-from .model import CSC
-
-
-class ReferenceGain(ChannelGain):
-    """The gains, one channel after the other."""
-
-    def forward(self, image: Tensor) -> Tensor:
-        """Return images (B, C, H, W) times their gains."""
-        return torch.stack([image[:, c] * self.log_gain[c].exp() for c in range(image.shape[1])], dim=1)
+from ..sparse import SparseTensor
+from ..sparse.reference import ReferenceEngine
+from .base import CSC
 
 
-def as_reference(model: CSC) -> CSC:
-    """Return a copy of a network that computes in the paper's own steps."""
-    reference = copy.deepcopy(model)
-    reference.gain.__class__ = ReferenceGain
-    return reference
+class ReferenceNetwork(nn.Module):
+    """A network on the reference engine; made by `as_reference`."""
+
+    def __init__(self, network: CSC) -> None:
+        super().__init__()
+        self.network = network
+
+    def forward(self, voxels: SparseTensor, *further: Any) -> Any:
+        """Return the network's output."""
+        return self.network(voxels.on(ReferenceEngine()), *further)
+
+
+def as_reference(model: CSC) -> ReferenceNetwork:
+    """Return a copy of a network that computes its convolutions by their definition."""
+    return ReferenceNetwork(copy.deepcopy(model))
