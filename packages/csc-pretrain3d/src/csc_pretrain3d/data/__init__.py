@@ -1,1 +1,1 @@
-"""Files -> samples: photos in a folder, and synthetic ones."""
+"""Files -> samples: scans, cameras and labels of data sets on disk and of made-up streets, as batches of voxels."""
