@@ -30,6 +30,7 @@ TYPES_ONLY = {"_typeshed"}
 """Modules that only type checkers have."""
 PREDICT = {
     "alt-action": ["clip.mp4"],
+    "csc-pretrain3d": ["street.bin"],
     "gazedptr-gaze": ["01.jpg", "--faces", "landmarks.json", "--camera", "camera.json"],
     "isp-scanpath": ["scene.png"],
 }

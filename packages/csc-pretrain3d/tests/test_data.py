@@ -1,52 +1,70 @@
-"""Photos in folders, synthetic ones, and samples of both."""
+"""Frames as training sees them: made ones, some of many, and the part that is labelled."""
 
 from __future__ import annotations
 
-from pathlib import Path
+import pickle
 
 import numpy as np
 import pytest
-import torch
 
-from csc_pretrain3d.data.photos import DimPhotos, find_pairs, read_photos
-from csc_pretrain3d.data.synthetic import LIGHT, dim_photo, make_photos
+from csc_pretrain3d.data.frames import chosen, labelled_part
+from csc_pretrain3d.data.made_frames import MadeFrames
+from csc_pretrain3d.data.synthetic import SensorConfig, synthetic_frame
 from visioncore.errors import InputError
 
-
-def test_the_generator_decides_the_sample() -> None:
-    source = DimPhotos(make_photos(2, size=80), crop=64)
-    first, again, other = (source.sample(1, np.random.default_rng(seed)) for seed in (1, 1, 2))
-    assert len(source) == 2
-    assert torch.equal(first["dim"], again["dim"])
-    assert not torch.equal(first["dim"], other["dim"])
-    assert torch.equal(first["bright"], source.photos[1][:, 8:72, 8:72])
+SENSORS = SensorConfig(beams=8, azimuths=60, size=(16, 32))
 
 
-def test_a_photo_smaller_than_a_sample() -> None:
-    with pytest.raises(InputError, match="photo 2 of 2 is 64x60; crop is 64, which must fit"):
-        DimPhotos([torch.zeros(3, 64, 64), torch.zeros(3, 60, 64)], crop=64)
+class Drives:
+    """Two frames of each of five scenes, in turn."""
+
+    scenes = tuple(f"scene {number % 5}" for number in range(10))
+
+    def __len__(self) -> int:
+        return 10
+
+    def __getitem__(self, index: int) -> object:
+        return index
 
 
-def test_dim_light() -> None:
-    white = torch.ones(3, 2, 2)
-    rng = np.random.default_rng(0)
-    average = torch.stack([dim_photo(white, rng) for _ in range(200)]).mean(dim=(0, 2, 3))
-    torch.testing.assert_close(average, torch.tensor(LIGHT), rtol=0.01, atol=0)
+def test_made_frames_are_those_of_their_seeds() -> None:
+    frames = MadeFrames((7, 3), SENSORS, cameras=False)
+    assert len(frames) == 2
+    assert frames.scenes == ("street 7", "street 3")
+    assert frames[1] is frames[1]
+    np.testing.assert_array_equal(frames[1].scan.points, synthetic_frame(3, sensors=SENSORS).scan.points)
+    assert not frames[0].cameras
+    assert len(MadeFrames((7,), SENSORS)[0].cameras) == 6
+    # as samples are loaded in processes of their own
+    again = pickle.loads(pickle.dumps(frames))
+    np.testing.assert_array_equal(again[0].scan.points, frames[0].scan.points)
+    with pytest.raises(IndexError):
+        frames[2]
 
 
-def test_photos_are_read(photos: Path) -> None:
-    found = torch.stack(read_photos(photos))
-    torch.testing.assert_close(found, torch.stack(make_photos(2)), atol=1 / 255, rtol=0)
+def test_chosen_frames() -> None:
+    some = chosen(Drives(), (9, 0, 4))  # type: ignore[arg-type]
+    assert len(some) == 3
+    for place, index in enumerate((9, 0, 4)):
+        assert some[place] == index  # type: ignore[comparison-overlap]
+    assert some.scenes == ("scene 4", "scene 0", "scene 4")
 
 
-def test_no_photos(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match=str(tmp_path)):
-        read_photos(tmp_path)
+@pytest.mark.parametrize(
+    ("every", "unit", "indices"),
+    [
+        (1, "scene", tuple(range(10))),
+        # the second and the fourth scene, whole
+        (2, "scene", (1, 3, 6, 8)),
+        (5, "scene", (4, 9)),
+        (5, "scan", (0, 5)),
+        (4, "scan", (0, 4, 8)),
+    ],
+)
+def test_the_labelled_part(every: int, unit: str, indices: tuple[int, ...]) -> None:
+    assert labelled_part(Drives(), every, unit).indices == indices  # type: ignore[arg-type]
 
 
-def test_pairs_have_one_name(pairs: Path) -> None:
-    names = ["a.png", "more/b.png"]
-    assert find_pairs(pairs) == [(name, pairs / "input" / name, pairs / "target" / name) for name in names]
-    (pairs / "target" / "a.png").rename(pairs / "target" / "c.png")
-    with pytest.raises(InputError, match=r"2 photos are not in both input and target: a\.png, c\.png"):
-        find_pairs(pairs)
+def test_more_than_there_are() -> None:
+    with pytest.raises(InputError, match="label_every is 6 and there are 5 scenes to train on"):
+        labelled_part(Drives(), 6)  # type: ignore[arg-type]

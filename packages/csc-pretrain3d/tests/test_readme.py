@@ -2,25 +2,33 @@
 
 from __future__ import annotations
 
+import shutil
+from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import torch
 
-from csc_pretrain3d import CSC
-from csc_pretrain3d.data.synthetic import make_photos
+from csc_pretrain3d import MinkUNet, MinkUNetConfig, VoxelNet
+from csc_pretrain3d.data.classes import NUSCENES
+from csc_pretrain3d.data.datasets.folder_writing import write_folder
+from csc_pretrain3d.data.synthetic import SMALL, synthetic_frame
 from csc_pretrain3d.network.published import to_published
-from visioncore.images import from_tensor, write_image
 from visioncore.testing.readme import ReadmeExamples
 
 
 class TestReadme(ReadmeExamples):
     readme = Path(__file__).parents[1] / "README.md"
-    shorter = (("csc-pretrain3d train", "--set.loop.steps 2"),)
+    shorter = (("csc-pretrain3d train", "--set.loop.steps 2"), ("csc-pretrain3d bench", "--rounds 1"))
+    elsewhere = ("csc-pretrain3d demo",)  # test_commands.py
 
     def prepare(self, folder: Path) -> None:
-        """Lay out photos, pairs and a checkpoint in the authors' form."""
-        first, second = (from_tensor(photo[None]) for photo in make_photos(2))
-        for name in ("dim.png", "photos/a.png", "pairs/input/a.png", "pairs/target/a.png"):
-            write_image(folder / name, first)
-        write_image(folder / "photos" / "b.png", second)
-        torch.save(to_published(CSC()), folder / "their_checkpoint.pth")
+        """Lay out a scan, a labelled drive, a checkpoint in the authors' form and a VoxelNet."""
+        frame = synthetic_frame(3, sensors=SMALL)
+        np.column_stack([frame.scan.points, frame.scan.intensity]).tofile(folder / "scan.bin")
+        write_folder(folder / "drive", [replace(frame, cameras=frame.cameras[:1], scene="")], NUSCENES)
+        shutil.rmtree(folder / "drive" / "segments")
+        torch.manual_seed(0)
+        small = MinkUNet(MinkUNetConfig(stem=8, widths=(8,) * 8))
+        torch.save({"model_points": to_published(small)}, folder / "model.pt")
+        VoxelNet().save_pretrained(folder / "voxelnet")

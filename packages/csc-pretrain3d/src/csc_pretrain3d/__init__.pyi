@@ -2,6 +2,15 @@ from .inference.predictor import Predictor as Predictor
 from .inference.result import Result as Result
 from .method import __version__ as __version__
 from .network.config import VARIANTS as VARIANTS
-from .network.config import CSCConfig as CSCConfig
+from .network.config import Cylinder3DConfig as Cylinder3DConfig
+from .network.config import MinkUNetConfig as MinkUNetConfig
+from .network.config import VoxelNetConfig as VoxelNetConfig
 from .network.model import CSC as CSC
+from .network.model import Cylinder3D as Cylinder3D
+from .network.model import MinkUNet as MinkUNet
+from .network.model import PanopticNet as PanopticNet
+from .network.model import VoxelNet as VoxelNet
+from .network.weights import load_matching as load_matching
 from .network.weights import load_model as load_model
+from .network.weights import load_published as load_published
+from .sparse import SparseTensor as SparseTensor
