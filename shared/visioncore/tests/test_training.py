@@ -237,7 +237,7 @@ class BatchesSeen(tiny.Terms):  # type: ignore[misc]
 
     def __call__(self, model: nn.Module, batch: dict[str, Tensor]) -> dict[str, Tensor]:
         self.seen.append(batch)
-        return super().__call__(model, batch)  # type: ignore[no-any-return]
+        return super().__call__(model, batch)
 
 
 def test_samples_of_different_sizes(tmp_path: Path) -> None:
