@@ -19,7 +19,7 @@ def test_either_network_by_its_configuration(tiny_chen: ChenLSTMISP) -> None:
     assert type(ISP(tiny_chen.config)) is ChenLSTMISP
     with torch.device("meta"):
         assert type(ISP("gazeformer-air")) is GazeformerISP
-    with pytest.raises(InputError, match="the configuration is of another network"):
+    with pytest.raises(InputError, match="the settings are of another network"):
         GazeformerISP(tiny_chen.config)  # type: ignore[arg-type]
 
 

@@ -47,7 +47,7 @@ class PanopticNet(CSC):
     config: PanopticConfig  # type: ignore[assignment]
 
     def __init__(self, config: PanopticConfig | None = None) -> None:
-        super().__init__(config)  # type: ignore[arg-type]
+        super().__init__(config)
         backbone = self.config.backbone
         self.backbone_3d = Cylinder3D(backbone)
         self.voxel_sem_head = SubMConv3d(backbone.out_channels, self.config.classes, 3)
