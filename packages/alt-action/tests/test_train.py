@@ -192,8 +192,10 @@ def test_where_a_network_comes_from(tiny_weights: Path, tiny_clip: Path, tmp_pat
 
 
 def test_a_new_adapter_on_the_tower_of_another_network(tiny_weights: Path, tmp_path: Path) -> None:
-    stored, config = load_model(tiny_weights), ALTConfig(heads=4, layers=2, frames=3, merged=2)
-    model = initial_network(config, as_labels(["juggling", ACTIONS[1]]), start=str(tiny_weights))
+    stored, config, told = load_model(tiny_weights), ALTConfig(heads=4, layers=2, frames=3, merged=2), list[str]()
+    labels = as_labels(["juggling", ACTIONS[1]])
+    model = initial_network(config, labels, start=str(tiny_weights), say=told.append)
+    assert [line.partition(":")[0] for line in told] == ["no text tower here for juggling"]
     assert all(
         torch.equal(tensor, stored.visual.state_dict()[name]) for name, tensor in model.visual.state_dict().items()
     )

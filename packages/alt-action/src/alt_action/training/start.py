@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import fields, replace
 from pathlib import Path
 
 import torch
 
-from visioncore.errors import InputError
+from visioncore.errors import InputError, some
 
 from ..data.corpus import Corpus
 from ..data.labels import Labels
@@ -37,6 +38,7 @@ def initial_network(
     corpus: str | Path | None = None,
     weights: str | Path | None = None,
     start: str = "",
+    say: Callable[[str], None] = lambda _: None,
 ) -> ALT:
     """Return the network that training starts from.
 
@@ -51,6 +53,7 @@ def initial_network(
         corpus: a file of entities.
         weights: whatever `load_model` takes.
         start: of the recipe, see `TrainConfig`.
+        say: is told of labels that begin with random vectors.
 
     Raises:
         InputError: if weights, corpus or labels do not fit together.
@@ -70,7 +73,7 @@ def initial_network(
     if given is not None:
         raise InputError("corpus needs CLIP's text tower; give clip too")
     if start:
-        return _new_adapter(config, labels, load_model(start))
+        return _new_adapter(config, labels, load_model(start), say)
     if not config.entities:
         raise InputError("this recipe starts from CLIP, or goes on from trained weights; give clip or weights")
     model = ALT(replace(config, labels=labels.texts))
@@ -78,12 +81,17 @@ def initial_network(
     return model
 
 
-def _new_adapter(config: ALTConfig, labels: Labels, given: ALT) -> ALT:
+def _new_adapter(config: ALTConfig, labels: Labels, given: ALT, say: Callable[[str], None]) -> ALT:
     """Return a network with the image tower and the entities of another one; labels that it lacks are random."""
     kept = {name: getattr(given.config, name) for name in _OF_TOWER}
     model = ALT(replace(config, **kept, labels=labels.texts))
     model.visual, model.entities = given.visual, given.entities
     stored = dict(zip(map(label_text, given.config.labels), given.label_features, strict=True))
+    if unknown := tuple(text for text in labels.texts if text not in stored):
+        say(
+            f"no text tower here for {some(unknown)}: learned from random vectors, as classes without a meaning; with "
+            "clip, the weights of a CLIP, labels begin with the vectors of their texts"
+        )
     for place, text in enumerate(labels.texts):
         model.label_features[place] = stored.get(text, model.label_features[place])
     torch.nn.init.constant_(model.logit_scale, BESIDE_SCALE)

@@ -83,7 +83,9 @@ def train(
     config = load_recipe(TrainConfig, PACKAGE, recipe, overrides)
     found, inside, outside = _parts(config, data, labels, videos, validation)
     torch.manual_seed(config.loop.seed)
-    model = initial_network(config.model, inside.labels, clip=clip, corpus=corpus, weights=weights, start=config.start)
+    model = initial_network(
+        config.model, inside.labels, clip=clip, corpus=corpus, weights=weights, start=config.start, say=say
+    )
     frames, size = model.config.frames, model.config.tower.image_size
     source = MixedSamples(
         ClipSamples(inside.videos, frames, size, config.augmentation), len(inside.labels), config.mixing
