@@ -175,7 +175,7 @@ def test_no_more_than_a_network_takes() -> None:
     [
         ("", "a corpus without entities"),
         ("{", "line 1: not JSON"),
-        ("[1]", 'should be a JSON object, such as {"unit": "barbell"}'),
+        ("[1]", "should be a JSON object, {...}"),
         ('{"description": "x"}', "unit is None; it should be a word or phrase"),
         ('{"unit": " "}', "unit is ' '"),
         ('{"unit": "a", "description": 3}', "description is 3"),

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import struct
 import sys
 from fractions import Fraction
 from pathlib import Path
@@ -15,6 +14,7 @@ import pytest
 from alt_action import Predictor
 from alt_action.data.decoding import check_decoder, chosen_pixels
 from visioncore.errors import InputError
+from visioncore.testing.videos import rotated, trimmed
 from visioncore.video import index_frames
 
 FRAMES = 30
@@ -45,37 +45,15 @@ def filmed(path: Path) -> Path:
     return path
 
 
-def turned(path: Path, angle: tuple[int, ...]) -> Path:
-    """The same with a rotation in its header."""
-    file = bytearray(path.read_bytes())
-    a, b, c, d = (65536 * entry for entry in angle)
-    matrix = file.find(b"tkhd") + 44
-    file[matrix : matrix + 36] = struct.pack(">9i", a, b, 0, c, d, 0, 0, 0, 1 << 30)
-    path.write_bytes(file)
-    return path
-
-
-def trimmed(path: Path) -> Path:
-    """The same, of which an edit list hides the first nine frames, of which one is the key of what is shown."""
-    with av.open(str(path)) as old, av.open(str(path.with_stem("cut")), "w", options={"use_editlist": "1"}) as new:
-        stream = new.add_stream_from_template(old.streams.video[0])
-        packets: Any = [packet for packet in old.demux(video=0) if packet.dts is not None]
-        early = sorted(packet.pts for packet in packets)[5]
-        for packet in packets:
-            packet.pts, packet.dts, packet.stream = packet.pts - early, packet.dts - early, stream
-            new.mux(packet)
-    return path.with_stem("cut")
-
-
 @pytest.mark.usefixtures("_torchcodec")
 @pytest.mark.parametrize("kind", ["a.mp4", "a.mkv", "left.mp4", "around.mp4", "right.mp4", "trimmed.mp4"])
 def test_both_decoders_have_the_same_frames(tmp_path: Path, kind: str) -> None:
     path = filmed(tmp_path / kind)
-    angles = {"left.mp4": (0, 1, -1, 0), "around.mp4": (-1, 0, 0, -1), "right.mp4": (0, -1, 1, 0)}
+    angles = {"left.mp4": 90, "around.mp4": 180, "right.mp4": 270}
     if kind in angles:
-        path = turned(path, angles[kind])
+        path = rotated(path, angles[kind])
     elif kind == "trimmed.mp4":
-        path = trimmed(path)
+        path = trimmed(path, first=5)
     index = index_frames(path)
     assert len(index) == FRAMES - (5 if kind == "trimmed.mp4" else 0)
     for numbers in (range(len(index)), [0, 0, 7, 8, 20], [len(index) - 1], []):

@@ -12,14 +12,14 @@ from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
 
 from clip_denoising import CLIPDenoiser, CLIPDenoiserConfig
-from clip_denoising.network import fast, winograd
+from clip_denoising.network import fast
 from clip_denoising.network import fused_convolution as convolution
 from clip_denoising.network import upsampled_convolution as upsampled
 from clip_denoising.network.decoder import upsample
 from clip_denoising.network.fast import FastDenoiser, ToImage, for_inference
 from clip_denoising.network.fused_convolution import Convolution, fusion_works
 from clip_denoising.network.upsampled_convolution import UpsampledConvolution, bands
-from clip_denoising.network.winograd import Winograd3x3
+from visioncore.convolutions.winograd import Winograd3x3
 
 
 def rand(*shape: int, dtype: torch.dtype = torch.float64, seed: int = 0) -> Tensor:
@@ -30,29 +30,6 @@ def rand(*shape: int, dtype: torch.dtype = torch.float64, seed: int = 0) -> Tens
 def close(value: Tensor, expected: Tensor, bound: float = 1e-12) -> None:
     assert value.shape == expected.shape
     assert float((value - expected).abs().max()) <= bound * float(expected.abs().max())
-
-
-@pytest.mark.parametrize("tile", [2, 4])
-@pytest.mark.parametrize("size", [(2, 1, 1), (1, 4, 4), (3, 5, 7), (5, 6, 10), (2, 33, 12)])
-@pytest.mark.parametrize(("bias", "slope"), [(True, 0.0), (False, 0.2), (True, None)])
-def test_winograd(
-    tile: int, size: tuple[int, int, int], bias: bool, slope: float | None, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(winograd, "BLOCK", 6)  # so that strips, and groups of images, come about
-    batch, height, width = size
-    weight, x = rand(5, 3, 3, 3), rand(batch, 3, height, width, seed=1)
-    offset = rand(5, seed=2) if bias else None
-    plain = F.conv2d(x, weight, offset, padding=1)
-    expected = plain if slope is None else F.leaky_relu(plain, slope)
-    close(Winograd3x3(weight, offset, slope, tile)(x), expected)
-
-
-@pytest.mark.parametrize(("tile", "bound"), [(2, 3e-6), (4, 5e-5)])
-def test_rounding_of_winograd(tile: int, bound: float) -> None:
-    weight, x = rand(64, 128, 3, 3), rand(1, 128, 24, 24, seed=1)
-    found = Winograd3x3(weight.float(), None, None, tile)(x.float())
-    assert found.is_contiguous(memory_format=torch.channels_last)
-    close(found.double(), F.conv2d(x, weight, padding=1), bound)
 
 
 @pytest.mark.parametrize("size", [(1, 1), (1, 2), (2, 1), (2, 3), (9, 7), (40, 24)])

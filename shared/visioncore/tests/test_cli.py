@@ -245,3 +245,12 @@ def test_help_does_not_import_torch(tmp_path: Path, arguments: list[str]) -> Non
 def test_control_characters_do_not_reach_the_terminal(capsys: pytest.CaptureFixture[str]) -> None:
     say("a\x1b[2J.png\tb\x9b")
     assert capsys.readouterr().out == "a\\x1b[2J.png\tb\\x9b\n"
+
+
+def test_threads_wait_gently_unless_the_user_says_how(prog: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("OMP_WAIT_POLICY")
+    prog("show", "a", "--out", "b")
+    assert os.environ["OMP_WAIT_POLICY"] == "PASSIVE"
+    monkeypatch.setenv("OMP_WAIT_POLICY", "ACTIVE")
+    prog("show", "a", "--out", "b")
+    assert os.environ["OMP_WAIT_POLICY"] == "ACTIVE"

@@ -16,7 +16,10 @@ from visioncore.files import (
     expand_inputs,
     first_bytes,
     natural_key,
+    read_json,
+    read_json_lines,
     read_list,
+    read_text_lines,
     whole_folder,
     writable_folder,
     write_text,
@@ -198,3 +201,32 @@ def test_an_empty_input_is_not_the_working_folder(tmp_path: Path, monkeypatch: p
     with pytest.raises(InputError, match="an input is empty"):
         expand_inputs([""], [".png"])
     assert expand_inputs(["."], [".png"]) == [Path("a.png")]
+
+
+def test_text_and_json_that_users_write(tmp_path: Path) -> None:
+    path = tmp_path / "a.jsonl"
+    path.write_bytes(b'\xef\xbb\xbf{"a": 1}\r\n\n  {"b": "\xc3\xa4"}')
+    assert read_text_lines(path, "a list") == [(1, '{"a": 1}'), (3, '{"b": "\xe4"}')]
+    assert read_json_lines(path, "a list") == [(1, {"a": 1}), (3, {"b": "\xe4"})]
+    path.write_text('[1,\n{"a": 2}]')
+    assert read_json(path, "a list") == [1, {"a": 2}]
+
+
+@pytest.mark.parametrize(
+    ("content", "told"),
+    [
+        (b'{"a": 1}\n{"a"', "line 2: not JSON"),
+        (b"[1]", "line 1: should be a JSON object, {...}"),
+        (b"\xff\xfe", "not a list (not text in UTF-8)"),
+        (b"a\0", "not a list (not text in UTF-8)"),
+        (b"[" * 100_000, "line 1: not JSON"),
+    ],
+)
+def test_json_lines_that_are_none(tmp_path: Path, content: bytes, told: str) -> None:
+    (tmp_path / "a.jsonl").write_bytes(content)
+    with pytest.raises(InputError) as caught:
+        read_json_lines(tmp_path / "a.jsonl", "a list")
+    assert str(caught.value).startswith(f"{tmp_path / 'a.jsonl'}")
+    assert told in str(caught.value)
+    with pytest.raises(InputError, match="none: not a list"):
+        read_json(tmp_path / "none", "a list")

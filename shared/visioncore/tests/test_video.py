@@ -5,7 +5,6 @@ from __future__ import annotations
 import errno
 import os
 import re
-import struct
 import sys
 import warnings
 from collections.abc import Iterator
@@ -20,12 +19,11 @@ from numpy.typing import NDArray
 from PIL import Image as Pillow
 
 from visioncore.errors import InputError
+from visioncore.testing.videos import TURNS, rotated
 from visioncore.video import Frame, index_frames, probe_video, read_chosen_frames, read_frames, write_video
 from visioncore.video.writing import Sound
 
 RATE = Fraction(25)
-# upright, as cameras store them: where the right and down axes of the stored frame go on the display
-TURNS = {90: (0, 1, -1, 0), 180: (-1, 0, 0, -1), 270: (0, -1, 1, 0)}
 
 
 def patches(height: int = 48, width: int = 64, seed: int = 0) -> NDArray[np.uint8]:
@@ -88,13 +86,13 @@ def refused(path: Path) -> str:
     return message
 
 
-@pytest.mark.parametrize("suffix", [".mp4", ".mov", ".mkv", ".m4v"])
+@pytest.mark.parametrize("suffix", [".mp4", ".mov", ".mkv", ".m4v", ".webm"])
 def test_what_is_written_comes_back(tmp_path: Path, suffix: str) -> None:
     path = tmp_path / f"a{suffix}"
     assert write_video(path, moving(12), RATE) is False
     info = probe_video(path)
     assert (info.width, info.height, info.rate) == (64, 48, RATE)
-    assert info.frames == (None if suffix == ".mkv" else 12)
+    assert info.frames == (None if suffix in (".mkv", ".webm") else 12)
     assert info.duration == pytest.approx(Fraction(12, 25), abs=0.001)
     frames = list(read_frames(path))
     assert len(frames) == 12
@@ -104,6 +102,44 @@ def test_what_is_written_comes_back(tmp_path: Path, suffix: str) -> None:
         difference = middles(frame.pixels) - middles(source.pixels)
         assert np.abs(difference).max() <= 8
         assert abs(difference.mean()) < 0.7
+
+
+@pytest.mark.parametrize(("name", "codec"), [("a.webp", ""), ("a.mkv", "ffv1")])
+def test_lossless_codecs_keep_every_pixel(tmp_path: Path, name: str, codec: str) -> None:
+    rng = np.random.default_rng(0)
+    given = [Frame(rng.integers(0, 256, (33, 47, 3), dtype=np.uint8)) for _ in range(4)]
+    write_video(tmp_path / name, given, Fraction(20), codec=codec)
+    if codec:
+        read = [frame.pixels for frame in read_frames(tmp_path / name)]
+    else:
+        read, shown = animated(tmp_path / name)
+        assert shown == [50] * 4
+    for pixels, frame in zip(read, given, strict=True):
+        np.testing.assert_array_equal(pixels, frame.pixels)
+
+
+def test_a_gif_has_the_nearest_of_256_colours(tmp_path: Path) -> None:
+    few = [Frame(np.full((33, 47, 3), value, np.uint8)) for value in (0, 90, 255)]
+    write_video(tmp_path / "few.gif", few, Fraction(25))
+    read, shown = animated(tmp_path / "few.gif")
+    assert shown == [40] * 3
+    for pixels, frame in zip(read, few, strict=True):
+        np.testing.assert_array_equal(pixels, frame.pixels)
+    write_video(tmp_path / "many.gif", moving(3), RATE)
+    for pixels, frame in zip(animated(tmp_path / "many.gif")[0], moving(3), strict=True):
+        assert np.abs(pixels.astype(int) - frame.pixels).mean() < 4
+
+
+def animated(path: Path) -> tuple[list[Any], list[int]]:
+    """Return the frames of an animated image, and how many milliseconds each is shown."""
+    with Pillow.open(path) as image:
+        assert image.info["loop"] == 0
+        frames, shown = [], []
+        for number in range(image.n_frames):
+            image.seek(number)
+            frames.append(np.asarray(image.convert("RGB")))
+            shown.append(int(image.info["duration"]))
+    return frames, shown
 
 
 def test_fractional_rates_are_exact(tmp_path: Path) -> None:
@@ -140,11 +176,7 @@ def test_odd_sizes_are_made_even_by_the_edge(tmp_path: Path, height: int, width:
 @pytest.mark.parametrize("angle", list(TURNS))
 def test_images_stand_upright(tmp_path: Path, angle: int) -> None:
     write_video(tmp_path / "a.mp4", moving(2), RATE)
-    file = bytearray((tmp_path / "a.mp4").read_bytes())
-    a, b, c, d = (65536 * entry for entry in TURNS[angle])
-    matrix = file.find(b"tkhd") + 44
-    file[matrix : matrix + 36] = struct.pack(">9i", a, b, 0, c, d, 0, 0, 0, 1 << 30)
-    (tmp_path / "a.mp4").write_bytes(file)
+    rotated(tmp_path / "a.mp4", angle)
     expected = np.rot90(patches(), -angle // 90)
     info, frame = probe_video(tmp_path / "a.mp4"), next(read_frames(tmp_path / "a.mp4"))
     assert (info.height, info.width) == expected.shape[:2] == frame.pixels.shape[:2]
@@ -336,9 +368,21 @@ def test_a_missing_library_is_told_with_the_command(tmp_path: Path, monkeypatch:
 # what cannot be written
 
 
+def test_codecs_that_a_container_does_not_hold(tmp_path: Path) -> None:
+    for name, codec, told in (
+        ("a.webm", "h264", r"\.webm does not hold h264, but vp9; h264 goes into \.mp4, \.m4v, \.mov, \.mkv$"),
+        ("a.mp4", "ffv1", r"\.mp4 does not hold ffv1, but h264 and vp9; ffv1 goes into \.mkv$"),
+        ("a.avi", "vp9", r"cannot be written as '\.avi'; use \.mp4, \.mkv, \.webm$"),
+        ("a.mp4", "mpeg2", "codec is 'mpeg2'; it must be one of h264, vp9, ffv1, gif, webp$"),
+    ):
+        with pytest.raises(InputError, match=told):
+            write_video(tmp_path / name, moving(1), RATE, codec=codec)
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_writing_refuses_what_makes_no_video(tmp_path: Path) -> None:
     cases: list[tuple[str, Any, str]] = [
-        ("a.webm", moving(1), r"use \.mp4, "),
+        ("a.avi", moving(1), r"use \.mp4, "),
         ("a.mp4", iter(()), "no frames"),
         ("a.mp4", iter([Frame(patches()), Frame(patches(32))]), r"frame 1 is \(32, 64, 3\)"),
         ("a.mp4", iter([Frame(patches().astype(np.float32))]), "float32"),
@@ -401,12 +445,7 @@ def test_title_dates_and_the_shape_of_pixels_are_kept(tmp_path: Path, suffix: st
 
 
 def test_the_shape_of_pixels_is_that_of_the_upright_image(tmp_path: Path) -> None:
-    path = stretched(tmp_path / "a.mp4")
-    file = bytearray(path.read_bytes())
-    a, b, c, d = (65536 * entry for entry in TURNS[90])
-    matrix = file.find(b"tkhd") + 44
-    file[matrix : matrix + 36] = struct.pack(">9i", a, b, 0, c, d, 0, 0, 0, 1 << 30)
-    path.write_bytes(file)
+    path = rotated(stretched(tmp_path / "a.mp4"))
     assert probe_video(path).pixel_aspect == Fraction(3, 4)
     write_video(tmp_path / "b.mp4", read_frames(path), RATE, audio_from=path)
     info = probe_video(tmp_path / "b.mp4")

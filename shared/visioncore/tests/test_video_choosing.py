@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import struct
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -192,3 +193,28 @@ def test_a_file_that_was_replaced_is_told(tmp_path: Path) -> None:
 def noisy(count: int) -> list[NDArray[np.uint8]]:
     generator = np.random.default_rng(0)
     return [generator.integers(0, 256, (48, 64, 3)).astype(np.uint8) for _ in range(count)]
+
+
+def test_old_builds_of_x264_are_known_after_seeking(tmp_path: Path) -> None:
+    """4:4:4 by x264 before build 151 is decoded in another way, and which build it was only the first packet says.
+
+    A new build is said to be an old one here, so that some frames come out otherwise, however they are reached.
+    """
+    path, rng = tmp_path / "a.mp4", np.random.default_rng(0)
+    rows, columns = np.mgrid[:48, :64]
+    with av.open(str(path), "w") as container:
+        options = {"g": "6", "crf": "10", "x264-params": "8x8dct=1:scenecut=0"}
+        stream: Any = container.add_stream("libx264", rate=25, options=options)
+        stream.width, stream.height, stream.pix_fmt = 64, 48, "yuv444p"
+        for number in range(24):
+            waves = [128 + 100 * np.sin(rows / 3 + columns / (4 + c) + number / (1 + c)) for c in range(3)]
+            pixels = (np.stack(waves, axis=-1) + rng.normal(0, 15, (48, 64, 3))).clip(0, 255).astype(np.uint8)
+            container.mux(stream.encode(av.VideoFrame.from_ndarray(pixels, format="rgb24").reformat(format="yuv444p")))
+        container.mux(stream.encode())
+    before = list(read_frames(path))
+    path.write_bytes(re.sub(rb"core 1\d\d", b"core 142", path.read_bytes()))
+    assert any(
+        (frame.pixels != after.pixels).any()
+        for frame, after in zip(before[6:], list(read_frames(path))[6:], strict=True)
+    )
+    same(path, sought=True)

@@ -86,6 +86,7 @@ def run(
         check: given the values of a command's parameters before it runs; raises `InputError` for what shows in them.
         version: returns what ``--version`` prints; by default the version of the distribution called ``prog``.
     """
+    _wait_gently()
     arguments = list(sys.argv[1:] if argv is None else argv)
     debug = "--debug" in arguments
     arguments = [argument for argument in arguments if argument != "--debug"]
@@ -102,6 +103,15 @@ def run(
         return _tell("interrupted", INTERRUPTED, debug)
     except (InputError, OSError) as error:
         return _tell(f"error: {error}", USAGE, debug)
+
+
+def _wait_gently() -> None:
+    """Let threads of torch sleep while they wait for one another, unless the user's environment says how they wait.
+
+    By default they spin, and beside one other busy process on a machine of two cores a program then takes several times
+    as long. It counts for what loads torch later, and for processes that are started.
+    """
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
 
 def _tell(line: str, code: int, debug: bool) -> int:

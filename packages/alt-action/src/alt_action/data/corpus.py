@@ -11,12 +11,11 @@ import numpy as np
 from torch import Tensor
 
 from visioncore.errors import InputError, some
-from visioncore.files import write_text
+from visioncore.files import read_json_lines, write_text
 
 from ..network.config import MOST_ENTITIES
 from ..network.corpus import label_text
 from .entities import COMMON, Entity, common_entities, read_entity
-from .json_files import read_json_lines
 from .lesk import fitting_sense, label_context
 from .nouns import noun_phrases
 from .wordnet import WordNet

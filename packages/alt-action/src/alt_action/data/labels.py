@@ -10,11 +10,9 @@ from functools import cached_property
 from pathlib import Path
 
 from visioncore.errors import InputError, some
-from visioncore.files import read_list
+from visioncore.files import read_json, read_list, read_text_lines
 
 from ..network.corpus import label_text
-from .json_files import read_json
-from .text_files import read_text_lines
 
 
 @dataclass(frozen=True)

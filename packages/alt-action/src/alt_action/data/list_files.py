@@ -8,10 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from visioncore.errors import InputError
-from visioncore.files import read_list
-
-from .json_files import read_json
-from .text_files import read_text_lines
+from visioncore.files import read_json, read_list, read_text_lines
 
 _HMDB = re.compile(r"(.+)_test_split([123])\.txt")
 

@@ -9,9 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from visioncore.errors import InputError
+from visioncore.files import read_json
 from visioncore.metrics.evaluation import find_results
 
-from ..data.json_files import read_json
 from ..data.labels import Labels
 from ..data.video_lists import Video
 from ..network.corpus import label_text

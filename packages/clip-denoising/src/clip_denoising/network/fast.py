@@ -17,12 +17,12 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from visioncore.backbones.clip import STAGES, Bottleneck
+from visioncore.convolutions.winograd import Winograd3x3
 
 from .decoder import SLOPE, ConvBlock, Decoder, upsample
 from .encoder import DenseEncoder
 from .fused_convolution import Convolution
 from .upsampled_convolution import UpsampledConvolution
-from .winograd import Winograd3x3
 
 WINOGRAD_CHANNELS = 128
 UPSAMPLED_CHANNELS = 64

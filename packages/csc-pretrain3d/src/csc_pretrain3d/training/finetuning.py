@@ -6,13 +6,13 @@ import torch
 from torch import Tensor, nn
 
 from visioncore.training.model_modes import evaluating
+from visioncore.training.processes import gathered
 
 from ..network.config import Cylinder3DConfig, MinkUNetConfig, VoxelNetConfig
 from ..network.losses import segmentation_losses
 from ..network.model import CSC
 from .config import TrainConfig
 from .network_output import run_network
-from .processes import gathered
 
 LAST_LAYER = {MinkUNetConfig: "final", VoxelNetConfig: "final", Cylinder3DConfig: "logits"}
 """The layer that fine-tuning begins anew, whose name it has in each network."""

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from visioncore.errors import InputError
+from visioncore.training.processes import gathered
 
 from ..data.augmentation import AugmentationConfig, rotate_and_flip
 from ..data.batch import Batch, labelled_sample
@@ -20,7 +21,6 @@ from ..network.panoptic_config import PanopticConfig
 from ..network.panoptic_losses import panoptic_losses
 from .config import TrainConfig
 from .network_output import network_inputs
-from .processes import gathered
 
 
 class PanopticSamples:

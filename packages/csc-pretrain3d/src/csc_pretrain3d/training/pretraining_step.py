@@ -7,10 +7,11 @@ from typing import cast
 
 from torch import Tensor, nn
 
+from visioncore.training.processes import gathered
+
 from ..network.losses import contrastive_loss, prototype_loss
 from .config import TrainConfig
 from .pretraining import Pretraining
-from .processes import gathered
 from .prototype_pass import compute_prototypes, due
 
 Batch = dict[str, Tensor]

@@ -8,11 +8,11 @@ import torch
 from torch import Tensor
 
 from visioncore.training.model_modes import evaluating
+from visioncore.training.processes import rank_and_count, summed
 
 from ..network.prototypes import Prototypes
 from .config import PrototypeConfig
 from .pretraining import Pretraining
-from .processes import rank_and_count, summed
 
 Batch = dict[str, Tensor]
 

@@ -12,6 +12,7 @@ from torch import nn
 
 from visioncore.errors import InputError
 from visioncore.training import FitResult, Loss, SampleSource, describe_run, fit
+from visioncore.training.processes import share_norms
 from visioncore.weights.state_dicts import load_into
 
 from ..data.batch import collate
@@ -31,7 +32,6 @@ from .optimizer import head_shares, optimizer_of
 from .panoptic import Panoptic, PanopticSamples, PanopticStep
 from .pretraining import Pretraining
 from .pretraining_step import PretrainingStep
-from .processes import share_norms
 from .samples import LabelledSamples, PretrainSamples
 from .schedule import published_schedule
 from .validation import validate

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from .backoff import is_out_of_memory, with_backoff
 from .machine import describe_machine
-from .memory import extra_memory, peak_memory, reset_peak_memory
+from .memory import extra_memory, peak_memory, reset_peak_memory, return_memory
 from .precision import autocast, resolve_dtype, slow_precision, without_autocast
 from .selection import resolve_device, synchronize
 
@@ -17,6 +17,7 @@ __all__ = [
     "reset_peak_memory",
     "resolve_device",
     "resolve_dtype",
+    "return_memory",
     "slow_precision",
     "synchronize",
     "with_backoff",

@@ -17,8 +17,7 @@ from ..devices import autocast, is_out_of_memory, with_backoff
 from ..errors import InputError
 from ..files import expand_inputs
 from ..images import IMAGE_SUFFIXES, WRITTEN_SUFFIXES, Image, from_tensor, to_tensor, write_image
-from ..video import VIDEO_SUFFIXES, Frame, probe_video, read_frames
-from ..video import WRITTEN_SUFFIXES as WRITTEN_VIDEOS
+from ..video import H264_SUFFIXES, VIDEO_SUFFIXES, Frame, probe_video, read_frames
 from .batch import Summary, process_files, progress, told
 from .dihedral import self_ensemble as run_all_ways
 from .image_inputs import Range, as_image
@@ -297,7 +296,7 @@ def predict_images(
         places = place_inputs(inputs, out, lambda entry: expand_inputs([entry], searched), "input")
         source = check_one(places, out, "input")
         check_results(places, [out], "input")
-        written = WRITTEN_VIDEOS if is_video(source) else WRITTEN_SUFFIXES
+        written = H264_SUFFIXES if is_video(source) else WRITTEN_SUFFIXES
         if not named_file(out, written):
             raise InputError(f"{out}: {source} can be written as {', '.join(written)}")
         jobs = [Job(source, out)]

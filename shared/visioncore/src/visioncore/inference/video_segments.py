@@ -25,8 +25,9 @@ from ..errors import InputError
 from ..extras import require
 from ..files import atomic_path, clear_partials, hidden_beside, writable_folder, write_text
 from ..video import Frame
+from ..video.codecs import codec_for
 from ..video.reading import open_container
-from ..video.writing import Sound, describe, encodable, h264_stream, ticks, written_container
+from ..video.writing import Sound, describe, encodable, ticks, video_stream
 
 FRAMES = 100
 """In a segment; its first frame is a key frame, of which H.264 has one at least every 250."""
@@ -37,7 +38,7 @@ class Segments:
     """The segments of one video.
 
     Args:
-        path: the video, with one of `visioncore.video.WRITTEN_SUFFIXES`.
+        path: the video, with one of `visioncore.video.H264_SUFFIXES`.
         rate: frames per second, on average.
         identity: all that the frames depend on; segments of another are removed.
 
@@ -46,7 +47,7 @@ class Segments:
     """
 
     def __init__(self, path: Path, rate: Fraction, identity: Mapping[str, object]) -> None:
-        self._container = written_container(path)
+        self._container, _ = codec_for(path, "h264")
         self.path, self.rate = path, rate
         writable_folder(path.parent)
         self.folder = hidden_beside(path, "segments")
@@ -88,7 +89,7 @@ class Segments:
         with open_container(audio_from) as sounding, atomic_path(self.path) as temporary:
             try:
                 with av.open(str(temporary), "w", format=self._container) as container:
-                    stream = h264_stream(container, _blank(self._shape()), self.rate)
+                    stream = video_stream(container, _blank(self._shape()), self.rate)
                     describe(container, stream, sounding, audio_from)
                     sound = Sound(container, sounding)
                     container.start_encoding()
@@ -121,7 +122,7 @@ class Segments:
             raise InputError(f"{self.path}: frame {self.done} is {shape}; all must be like the first, {self._shape()}")
         packets: list[tuple[bytes, int, bool]] = []
         with av.open(io.BytesIO(), "w", format=self._container) as container:
-            stream = h264_stream(container, _blank(shape), self.rate)
+            stream = video_stream(container, _blank(shape), self.rate)
             for frame in itertools.chain(encodable(self.path, frames, self.rate, self.done, last), [None]):
                 packets += ((bytes(packet), packet.pts, packet.is_keyframe) for packet in stream.encode(frame))
         encoded, pts, key = zip(*packets, strict=True)

@@ -17,6 +17,7 @@ ct_3096    the same with 1 read as 3096 HU: the published low-dose CT tables (up
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Literal
 
@@ -28,6 +29,8 @@ from ..errors import InputError
 from .protocols import by_name, resolve
 
 WINDOW = 11
+STRIP = 2**17
+"""Numbers of an image that are compared at a time."""
 _SIGMA = 1.5
 
 
@@ -85,9 +88,13 @@ def psnr(restored: Tensor, target: Tensor, protocol: str | Protocol) -> Tensor:
         InputError: if the shapes differ or are not (B, 1 or 3, H, W), the type is another, or the protocol is unknown.
     """
     protocol = resolve(protocol, PROTOCOLS, "image quality")
-    x, y = _compared(restored, target, protocol)
-    error = (x - y).square().mean(dim=(1, 2, 3))
-    return 10 * torch.log10(protocol.peak**2 / error)
+    target = _checked(restored, target)
+    squares, count = torch.zeros((), device=restored.device), 0
+    for rows in _strips(restored):
+        x, y = (_values(image[:, :, rows], protocol).flatten(1) for image in (restored, target))
+        squares = squares + torch.sub(x, y, out=x).square_().sum(dim=1)
+        count += x.shape[1]
+    return 10 * torch.log10(protocol.peak**2 * count / squares)
 
 
 @torch.no_grad()
@@ -101,19 +108,24 @@ def ssim(restored: Tensor, target: Tensor, protocol: str | Protocol) -> Tensor:
         InputError: as ``psnr``, and if a side is shorter than the window's 11 pixels.
     """
     protocol = resolve(protocol, PROTOCOLS, "image quality")
-    x, y = _compared(restored, target, protocol)
-    if min(x.shape[-2:]) < WINDOW:
+    images = (restored, _checked(restored, target))
+    if min(restored.shape[-2:]) < WINDOW:
         raise InputError(
-            f"SSIM is undefined for an image of {x.shape[-2]} x {x.shape[-1]} (height x width): "
+            f"SSIM is undefined for an image of {restored.shape[-2]} x {restored.shape[-1]} (height x width): "
             f"both sides must have at least {WINDOW} pixels"
         )
-    if protocol.downsampled:
-        x, y = _downsample(x), _downsample(y)
-    if protocol.zero_padded:
-        x, y = (F.pad(image, (WINDOW // 2,) * 4) for image in (x, y))
-    # channel by channel: the maps of one channel are the largest thing held in memory
-    per_channel = [_ssim_map(x[:, c], y[:, c], protocol.peak).mean(dim=(1, 2)) for c in range(x.shape[1])]
-    return torch.stack(per_channel).mean(dim=0)
+    if as_it_is := not (protocol.downsampled or protocol.zero_padded):
+        values = images
+    else:
+        values = (_prepared(_values(image, protocol), protocol) for image in images)
+    x, y = values
+    total, count = torch.zeros((), device=restored.device), 0
+    for rows in _strips(x, WINDOW - 1):
+        strips = (x[:, :, rows], y[:, :, rows])
+        maps = _ssim_map(*(_values(strip, protocol) if as_it_is else strip for strip in strips), protocol.peak)
+        total = total + maps.flatten(1).sum(dim=1)
+        count += maps[0].numel()
+    return total / count
 
 
 def measure(restored: Tensor, target: Tensor, protocol: str | Protocol) -> dict[str, Tensor]:
@@ -128,7 +140,8 @@ def measure(restored: Tensor, target: Tensor, protocol: str | Protocol) -> dict[
     }
 
 
-def _compared(restored: Tensor, target: Tensor, protocol: Protocol) -> tuple[Tensor, Tensor]:
+def _checked(restored: Tensor, target: Tensor) -> Tensor:
+    """Return the target where the restored images are, after validating both."""
     if restored.shape != target.shape:
         raise InputError(
             f"restored image {tuple(restored.shape)} and target {tuple(target.shape)} differ in shape; "
@@ -136,23 +149,37 @@ def _compared(restored: Tensor, target: Tensor, protocol: Protocol) -> tuple[Ten
         )
     if restored.ndim != 4 or restored.shape[1] not in (1, 3) or restored.numel() == 0:
         raise InputError(f"images to compare must be (B, 1 or 3, H, W) and not empty, got {tuple(restored.shape)}")
-    return _values(restored, protocol), _values(target.to(restored.device), protocol)
+    for image in (restored, target):
+        if image.dtype != torch.uint8 and not image.is_floating_point():
+            raise InputError(f"an image must be floating point in [0, 1] or uint8, got {image.dtype}")
+    return target.to(restored.device)
+
+
+def _strips(image: Tensor, overlap: int = 0) -> Iterator[slice]:
+    """Yield slices of an image's rows, as many at a time as a processor's cache holds; neighbours overlap."""
+    height, width = image.shape[2:]
+    rows = height if image.is_cuda else max(1, STRIP // (width * len(image) * image.shape[1])) + overlap
+    for top in range(0, height - overlap, rows - overlap):
+        yield slice(top, min(top + rows, height))
 
 
 def _values(image: Tensor, protocol: Protocol) -> Tensor:
     """Return the values that the protocol compares, (B, C or 1, H, W), in the unit of its peak."""
-    if image.dtype != torch.uint8 and not image.is_floating_point():
-        raise InputError(f"an image must be floating point in [0, 1] or uint8, got {image.dtype}")
-    scale = 255.0 if image.dtype == torch.uint8 else 1.0
-    image = image.to(torch.float32 if image.device.type == "mps" else torch.float64)
+    whole = image.dtype == torch.uint8
+    image = image.to(torch.float32 if image.device.type == "mps" else torch.float64, copy=True)
     if protocol.compares == "hounsfield":
-        return (image / scale * (protocol.hu_max + 1024.0) - 1024.0).clamp(-1024.0, 3072.0)
-    image = (image * (255.0 / scale)).clamp(0.0, 255.0)
-    if protocol.eight_bit:
-        image = image.round()
+        return image.div_(255.0 if whole else 1.0).mul_(protocol.hu_max + 1024.0).sub_(1024.0).clamp_(-1024.0, 3072.0)
+    if not whole:
+        image = image.mul_(255.0).clamp_(0.0, 255.0)
+        image = image.round_() if protocol.eight_bit else image
     if protocol.compares == "luminance" and image.shape[1] == 3:
         image = _luminance(image)
-    return (image + 0.5).floor() if protocol.rounded else image
+    return image.add_(0.5).floor_() if protocol.rounded else image
+
+
+def _prepared(values: Tensor, protocol: Protocol) -> Tensor:
+    values = _downsample(values) if protocol.downsampled else values
+    return F.pad(values, (WINDOW // 2,) * 4) if protocol.zero_padded else values
 
 
 def _luminance(image: Tensor) -> Tensor:
@@ -182,7 +209,7 @@ def _box_mean(image: Tensor, factor: int, dim: int) -> Tensor:
 
 
 def _ssim_map(x: Tensor, y: Tensor, peak: float) -> Tensor:
-    """Return the SSIM at every position where the window fits: (B, H, W) to (B, H - 10, W - 10)."""
+    """Return the SSIM at every position where the window fits: (B, C, H, W) to (B, C, H - 10, W - 10)."""
     c1, c2 = (0.01 * peak) ** 2, (0.03 * peak) ** 2
     mean_x, mean_y = _blur(x), _blur(y)
     mean_xy, squares = mean_x * mean_y, mean_x.square() + mean_y.square()

@@ -70,13 +70,17 @@ class GoldenCase:
 
 
 def _index(text: str) -> tuple[Any, ...]:
-    """Return the index that ``[:, ::8, 0]`` or ``all`` stands for."""
+    """Return the index that ``[:, ::8, 0]``, ``..., ::4`` or ``all`` stands for."""
     if text == "all":
         return ()
     parts = [part.strip() for part in text.strip("[]").split(",")]
-    return tuple(
-        slice(*(int(n) if n else None for n in part.split(":"))) if ":" in part else int(part) for part in parts
-    )
+    return tuple(_axis(part) for part in parts)
+
+
+def _axis(part: str) -> Any:
+    if part == "...":
+        return ...
+    return slice(*(int(n) if n else None for n in part.split(":"))) if ":" in part else int(part)
 
 
 def filled_tensors(layout: Mapping[str, Iterable[int]]) -> dict[str, Tensor]:

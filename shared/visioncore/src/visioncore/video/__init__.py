@@ -1,4 +1,4 @@
-"""Videos in files: reading upright RGB frames, and writing H.264 with the sound of the source.
+"""Videos in files: reading upright RGB frames, and writing them with the sound of the source.
 
 Both hold a few frames at a time, however long the video is. Chosen frames are read without decoding all of it.
 """
@@ -6,10 +6,12 @@ Both hold a few frames at a time, however long the video is. Chosen frames are r
 from __future__ import annotations
 
 from .choosing import FrameIndex, index_frames, read_chosen_frames
+from .codecs import H264_SUFFIXES, WRITTEN_SUFFIXES
 from .reading import VIDEO_SUFFIXES, Frame, VideoInfo, probe_video, read_frames
-from .writing import WRITTEN_SUFFIXES, write_video
+from .writing import write_video
 
 __all__ = [
+    "H264_SUFFIXES",
     "VIDEO_SUFFIXES",
     "WRITTEN_SUFFIXES",
     "Frame",

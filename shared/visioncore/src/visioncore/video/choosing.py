@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 from collections.abc import Generator, Iterable, Iterator
 from contextlib import closing
@@ -138,6 +139,7 @@ def _sought(index: FrameIndex) -> Reader:
     assert index.ticks is not None
     with open_video(index.path) as (container, stream):
         start, base = beginning(container), stream.time_base
+        _introduce(container, stream)
         number: int = yield _NOTHING
         following, frames = 0, None
         while True:
@@ -149,6 +151,17 @@ def _sought(index: FrameIndex) -> Reader:
             frame = _decode_until(wanted, frames, f"{index.path}: truncated or damaged at {float(time):.2f} s")
             following = number + 1
             number = yield _converted(index.path, frame, time)
+
+
+def _introduce(container: Any, stream: Any) -> None:
+    """Let the decoder see the first packet, which may tell what holds for all others.
+
+    Of H.264 that is the build of x264: 4:4:4 by old ones differs from the standard, and is decoded wrongly by those who
+    do not know.
+    """
+    # damage in it shows when a frame of it is asked for
+    with contextlib.suppress(Exception):
+        next(container.demux(stream)).decode()
 
 
 def _from_key(index: FrameIndex, container: Any, stream: Any, key: int) -> Iterator[Any]:

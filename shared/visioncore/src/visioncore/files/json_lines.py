@@ -6,9 +6,8 @@ import json
 from pathlib import Path
 from typing import Any
 
-from visioncore.errors import InputError, one_line
-
-from .text_files import read_text_lines
+from ..errors import InputError, one_line
+from .text_lines import read_text_lines
 
 
 def read_json(path: Path, what: str) -> Any:
@@ -45,6 +44,6 @@ def read_json_lines(path: Path, what: str) -> list[tuple[int, dict[str, Any]]]:
         except (ValueError, RecursionError) as error:
             raise InputError(f"{path}, line {number}: not JSON ({one_line(error, 100)})") from error
         if not isinstance(value, dict):
-            raise InputError(f'{path}, line {number}: should be a JSON object, such as {{"unit": "barbell"}}')
+            raise InputError(f"{path}, line {number}: should be a JSON object, {{...}}")
         found.append((number, value))
     return found

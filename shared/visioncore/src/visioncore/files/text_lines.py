@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from visioncore.errors import InputError
-from visioncore.files import check_regular
+from ..errors import InputError
+from .finding import check_regular
 
 
 def read_text_lines(path: Path, what: str) -> list[tuple[int, str]]:

@@ -69,28 +69,40 @@ class _Summed(Function):
         return summed(gradient.contiguous())
 
 
-class SharedBatchNorm1d(nn.BatchNorm1d):
-    """Batch norm (N, C) whose statistics are those of the rows of all processes, on any device."""
-
+class _SharedNorm(nn.modules.batchnorm._BatchNorm):
     def forward(self, x: Tensor) -> Tensor:
-        """Return the normalised rows."""
         if not (self.training and several()):
-            return super().forward(x)
-        count = summed(torch.tensor([float(len(x))], dtype=x.dtype, device=x.device))
-        mean = _Summed.apply(x.sum(dim=0)) / count
-        centred = x - mean
-        variance = _Summed.apply(centred.square().sum(dim=0)) / count
+            normalised: Tensor = super().forward(x)
+            return normalised
+        others = (0, *range(2, x.ndim))
+        of_channels = (-1, *(1,) * (x.ndim - 2))
+        count = summed(torch.tensor([x.numel() / x.shape[1]], dtype=x.dtype, device=x.device))
+        mean = _Summed.apply(x.sum(dim=others)) / count
+        centred = x - mean.view(of_channels)
+        variance = _Summed.apply(centred.square().sum(dim=others)) / count
         if self.track_running_stats and self.momentum is not None:
             with torch.no_grad():
                 self.running_mean.lerp_(mean, self.momentum)  # type: ignore[union-attr]
                 self.running_var.lerp_(variance * (count / (count - 1)), self.momentum)  # type: ignore[union-attr]
                 self.num_batches_tracked.add_(1)  # type: ignore[union-attr]
-        normalised: Tensor = centred * (variance + self.eps).rsqrt()
-        return normalised * self.weight + self.bias if self.affine else normalised
+        normalised = centred * (variance + self.eps).rsqrt().view(of_channels)
+        if not self.affine:
+            return normalised
+        return normalised * self.weight.view(of_channels) + self.bias.view(of_channels)
+
+
+class SharedBatchNorm1d(_SharedNorm, nn.BatchNorm1d):
+    """Batch norm (N, C) whose statistics are those of the rows of all processes, on any device."""
+
+
+class SharedBatchNorm2d(_SharedNorm, nn.BatchNorm2d):
+    """Batch norm (B, C, H, W) whose statistics are those of the images of all processes, on any device."""
+
+
+SHARED: dict[type, type] = {nn.BatchNorm1d: SharedBatchNorm1d, nn.BatchNorm2d: SharedBatchNorm2d}
 
 
 def share_norms(model: nn.Module) -> None:
-    """Let the batch norms of a network see the rows of all processes; names of tensors stay as they are."""
+    """Let the batch norms of a network see what all processes have; names of tensors stay as they are."""
     for module in model.modules():
-        if type(module) is nn.BatchNorm1d:
-            module.__class__ = SharedBatchNorm1d
+        module.__class__ = SHARED.get(type(module), type(module))

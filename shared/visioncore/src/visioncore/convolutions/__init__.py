@@ -1,0 +1,1 @@
+"""Convolutions in fewer multiplications, for inference."""
