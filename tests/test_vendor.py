@@ -33,6 +33,7 @@ PREDICT = {
     "csc-pretrain3d": ["street.bin"],
     "gazedptr-gaze": ["01.jpg", "--faces", "landmarks.json", "--camera", "camera.json"],
     "isp-scanpath": ["scene.png"],
+    "lvmm-motion": ["bend.png", "--suffix=.png", "--steps=2"],
 }
 """What predict is tried with, files among a package's samples; without an entry: the first input."""
 IN_THE_COPY = """

@@ -1,0 +1,15 @@
+from .inference.predictor import Predictor as Predictor
+from .inference.result import Result as Result
+from .method import __version__ as __version__
+from .network.config import VARIANTS as VARIANTS
+from .network.config import AnimationConfig as AnimationConfig
+from .network.config import FlowAutoencoderConfig as FlowAutoencoderConfig
+from .network.config import FrameUNetConfig as FrameUNetConfig
+from .network.config import MotionUNetConfig as MotionUNetConfig
+from .network.model import LVMM as LVMM
+from .network.model import AnimationPipeline as AnimationPipeline
+from .network.model import FlowAutoencoder as FlowAutoencoder
+from .network.model import FrameUNet as FrameUNet
+from .network.model import MotionUNet as MotionUNet
+from .network.weights import load_model as load_model
+from .network.weights import load_published as load_published
