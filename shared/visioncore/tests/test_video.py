@@ -135,7 +135,7 @@ def animated(path: Path) -> tuple[list[Any], list[int]]:
     with Pillow.open(path) as image:
         assert image.info["loop"] == 0
         frames, shown = [], []
-        for number in range(image.n_frames):
+        for number in range(getattr(image, "n_frames", 1)):
             image.seek(number)
             frames.append(np.asarray(image.convert("RGB")))
             shown.append(int(image.info["duration"]))

@@ -108,21 +108,19 @@ def ssim(restored: Tensor, target: Tensor, protocol: str | Protocol) -> Tensor:
         InputError: as ``psnr``, and if a side is shorter than the window's 11 pixels.
     """
     protocol = resolve(protocol, PROTOCOLS, "image quality")
-    images = (restored, _checked(restored, target))
+    x, y = restored, _checked(restored, target)
     if min(restored.shape[-2:]) < WINDOW:
         raise InputError(
             f"SSIM is undefined for an image of {restored.shape[-2]} x {restored.shape[-1]} (height x width): "
             f"both sides must have at least {WINDOW} pixels"
         )
-    if as_it_is := not (protocol.downsampled or protocol.zero_padded):
-        values = images
-    else:
-        values = (_prepared(_values(image, protocol), protocol) for image in images)
-    x, y = values
+    whole = protocol.downsampled or protocol.zero_padded
+    if whole:
+        x, y = (_prepared(_values(image, protocol), protocol) for image in (x, y))
     total, count = torch.zeros((), device=restored.device), 0
     for rows in _strips(x, WINDOW - 1):
-        strips = (x[:, :, rows], y[:, :, rows])
-        maps = _ssim_map(*(_values(strip, protocol) if as_it_is else strip for strip in strips), protocol.peak)
+        first, second = (image[:, :, rows] if whole else _values(image[:, :, rows], protocol) for image in (x, y))
+        maps = _ssim_map(first, second, protocol.peak)
         total = total + maps.flatten(1).sum(dim=1)
         count += maps[0].numel()
     return total / count
