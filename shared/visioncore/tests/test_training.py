@@ -104,22 +104,23 @@ def plain_loop(steps: int, clip_norm: float, rate: Callable[[int], float]) -> tu
     return model, [*history, model.linear.weight.detach().clone()]
 
 
-@pytest.mark.parametrize("accumulate", [1, 2])
-def test_equals_a_loop_written_out(tmp_path: Path, accumulate: int) -> None:
+@pytest.mark.parametrize(("accumulate", "every"), [(1, 1), (2, 1), (1, 4)])
+def test_equals_a_loop_written_out(tmp_path: Path, accumulate: int, every: int) -> None:
     def rate(step: int) -> float:
         return 1e-2 / (1 + step)
 
     expected, history = plain_loop(9, 0.05, rate)
     model = tiny.network()
-    train(tmp_path, model, steps=9, clip_norm=0.05, ema_decay=0.7, schedule=rate, accumulate=accumulate)
+    average = {"ema_decay": 0.7, "ema_every": every}
+    train(tmp_path, model, steps=9, clip_norm=0.05, schedule=rate, accumulate=accumulate, **average)
     for name, value in expected.state_dict().items():
         # the gradients of micro-batches are added up in another order
         bound = 0 if accumulate == 1 else 1e-5
         torch.testing.assert_close(model.state_dict()[name], value, rtol=bound, atol=bound, msg=name)
-    average = history[0]
-    for weight in history[1:]:
-        average = 0.7 * average + 0.3 * weight
-    torch.testing.assert_close(weights(tmp_path / "last")["linear.weight"], average)
+    averaged = history[0]
+    for weight in history[every::every]:
+        averaged = 0.7 * averaged + 0.3 * weight
+    torch.testing.assert_close(weights(tmp_path / "last")["linear.weight"], averaged)
 
 
 def test_average_by_hand() -> None:

@@ -22,6 +22,7 @@ __all__ = [
     "Dtypes",
     "Formats",
     "Inputs",
+    "OnDevice",
     "Out",
     "Overwrite",
     "Positional",
@@ -71,11 +72,16 @@ Compiled = Annotated[bool, arg(help="measure the compiled fast path too")]
 Formats = Annotated[tuple[Literal["onnx", "pt2"], ...], arg(help="one or both")]
 
 
-class Running(TypedDict, total=False):
-    """How a network is run, wherever one is: arguments of every Predictor."""
+class OnDevice(TypedDict, total=False):
+    """Where and how exactly a network is run, wherever one is: arguments of every Predictor."""
 
     device: Annotated[Device, Default("auto")]
     dtype: Annotated[Dtype, Default("float32")]
+
+
+class Running(OnDevice, total=False):
+    """And how a network for images is run."""
+
     self_ensemble: Annotated[SelfEnsemble, Default(False)]
     compile: Annotated[Compile, Default(False)]
 

@@ -11,6 +11,7 @@ from .image import (
     to_tensor,
     write_image,
 )
+from .opaque import on_white
 from .sixteen_bit import Pixels, eight_bit
 
 __all__ = [
@@ -22,6 +23,7 @@ __all__ = [
     "from_pillow",
     "from_tensor",
     "image_size",
+    "on_white",
     "read_image",
     "to_tensor",
     "write_image",

@@ -29,7 +29,8 @@ class LoopConfig:
         decoupled_decay: whether that is done beside the update, as by AdamW; else the decay is added to the gradient,
             as the L2 penalty of plain Adam.
         clip_norm: largest norm of the gradient over all parameters; None does not clip.
-        ema_decay: per-step decay of the moving average of the weights, in (0, 1); None keeps none.
+        ema_decay: decay of the moving average of the weights, in (0, 1); None keeps none.
+        ema_every: steps between updates of that average, each by ``ema_decay``.
         precision: "float32", or "bfloat16" or "float16" under autocast (weights stay float32).
         seed: of the sample stream and of the process-wide random generators; not negative.
         workers: data loading processes beside each training process; 0 loads in the training process.
@@ -54,6 +55,7 @@ class LoopConfig:
     decoupled_decay: bool = True
     clip_norm: float | None = None
     ema_decay: float | None = None
+    ema_every: int = 1
     precision: str = "float32"
     seed: int = 0
     workers: int = 0
@@ -67,6 +69,7 @@ class LoopConfig:
             "steps",
             "batch_size",
             "accumulate",
+            "ema_every",
             "log_every",
             "validate_every",
             "checkpoint_every",

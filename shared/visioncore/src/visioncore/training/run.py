@@ -185,7 +185,7 @@ class Run:
                 self.optimizer.step()
                 self.optimizer.zero_grad()
         self.meter.end_step(step)
-        if self.average is not None:
+        if self.average is not None and step % self.config.ema_every == 0:
             self.average.update()
         self.timed_steps += 1
         self.progress.advance(step)
