@@ -58,6 +58,9 @@ def test_a_kept_motion_and_one_file(run: Run, given: Path, tiny_weights: Path, t
     assert run(*words, "--out", tmp_path / "b.webp", "--motion", tmp_path / "a.npz", "--no-keep-motion")[0] == 0
     assert (tmp_path / "a.webp").read_bytes() == (tmp_path / "b.webp").read_bytes()
     assert not (tmp_path / "b.npz").exists()
+    assert run(*words, "--out", tmp_path / "c.png", "--seed", 5)[0] == 0
+    assert not (tmp_path / "c.png").exists()
+    assert files_in(tmp_path / "c") == [f"{number:06d}.png" for number in range(TINY.frames)]
     assert run(*words, "--out", tmp_path / "c.webp", "--seed", 6)[0] == 0
     assert (tmp_path / "a.webp").read_bytes() != (tmp_path / "c.webp").read_bytes()
 

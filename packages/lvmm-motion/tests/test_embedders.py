@@ -89,10 +89,11 @@ def test_no_condition_is_zeros() -> None:
     assert repr(Predictor(tiny_pipeline(), "cpu").embedder) == "zeros"
 
 
-def test_what_will_not_do(tmp_path: Path, image_bind: tuple[ImageBind, Path]) -> None:
+def test_what_will_not_do(tmp_path: Path, image_bind: tuple[ImageBind, Path], monkeypatch: pytest.MonkeyPatch) -> None:
     np.save(tmp_path / "flat.npy", np.zeros(16, np.float32))
     np.save(tmp_path / "nan.npy", np.full((1, 16), np.nan, np.float32))
     (tmp_path / "text.npy").write_text("no tokens")
+    monkeypatch.setenv("VISIONCORE_CACHE", str(tmp_path / "cache"))
     make: Callable[..., Any] = lambda name, file=None: make_embedder(name, file, 16, "cpu")  # noqa: E731
     for given, told in (
         (("clip",), "embedder is 'clip'; it must be one of auto, zeros, given, imagebind, open_clip"),
@@ -104,6 +105,7 @@ def test_what_will_not_do(tmp_path: Path, image_bind: tuple[ImageBind, Path]) ->
         (("given", tmp_path / "text.npy"), r"text\.npy: cannot be read as tokens"),
         (("given", tmp_path / "none.npy"), r"none\.npy: cannot be read as tokens"),
         (("imagebind", image_bind[1]), r"imagebind\.pth: .*ImageBind"),
+        (("imagebind", "imagebind-huge"), "not fetched yet; run: lvmm-motion weights get imagebind-huge"),
         (("open_clip", image_bind[1]), r"imagebind\.pth"),
     ):
         with pytest.raises(InputError, match=told):

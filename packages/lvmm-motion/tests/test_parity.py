@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -359,6 +360,14 @@ class TestPublishedFiles:
         again = to_published(model.config, model.state_dict())
         assert again.keys() == state.keys()
         assert all(torch.equal(again[name], state[name]) for name in state)
+
+    def test_regressed_matrices(self, tmp_path: Path) -> None:
+        config = replace(SMALL, affine="regressed", covariance_heat=False)
+        torch.save({"state_dict": LVMM(config).state_dict()}, tmp_path / "theirs.pth")
+        model = FlowAutoencoder.from_published(tmp_path / "theirs.pth")
+        assert model.config == config
+        affine = model.region_predictor(torch.rand(2, 3, 32, 32)).affine
+        torch.testing.assert_close(affine, torch.eye(2).expand_as(affine))
 
 
 def as_published(variant: str, state: dict[str, Tensor]) -> dict[str, Any]:

@@ -332,6 +332,9 @@ class TestBadInput:
         np.savez(tmp_path / "other.npz", a=np.zeros(3))
         np.savez(tmp_path / "nan.npz", maps=np.full((2, 4, 4, 3), np.nan, np.float32))
         (tmp_path / "text.npz").write_text("no motion")
-        for name, told in (("other", r"it holds \{'a': \(3,\)\}"), ("nan", "not finite"), ("text", "cannot be read")):
+        np.savez(tmp_path / "still.npz", sums=np.zeros((6, 0, 4, 4)), period=np.array(0), times=np.zeros(1))
+        np.savez(tmp_path / "two.npz", sums=np.zeros((6, 1, 4, 4)), period=np.array([4, 4]), times=np.zeros(1))
+        told_of = {"other": r"it holds \{'a': \(3,\)\}", "nan": "not finite", "text": "cannot be read"}
+        for name, told in (told_of | dict.fromkeys(("still", "two"), "no motion that was kept")).items():
             with pytest.raises(InputError, match=told):
                 read_motion(tmp_path / f"{name}.npz")

@@ -14,6 +14,7 @@ from torch import Tensor
 from lvmm_motion.inference.sampling import SAMPLERS, generator_of, last_of, limited, noise_of, sample
 from lvmm_motion.inference.schedulers import scheduled
 from lvmm_motion.network.animation import AnimationPipeline
+from lvmm_motion.network.attention import CrossAttention
 from lvmm_motion.network.diffusion import cosine_schedule, denoised, noised, official_ddim, posterior, thresholded
 from visioncore.errors import InputError
 
@@ -84,6 +85,21 @@ def test_guidance_takes_one_batch_a_step(pipeline: AnimationPipeline, monkeypatc
     assert seen == [2] * 8 + [4] * 4
 
 
+def test_a_condition_is_looked_at_once_for_all_steps(
+    pipeline: AnimationPipeline, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen: list[CrossAttention] = []
+    made = CrossAttention.keys_and_values
+
+    def counted(layer: CrossAttention, context: Tensor) -> tuple[Tensor, Tensor]:
+        seen.append(layer)
+        return made(layer, context)
+
+    monkeypatch.setattr(CrossAttention, "keys_and_values", counted)
+    sample(pipeline, torch.randn(1, 2, 16, dtype=torch.float64), "official-ddim", 4, generator_of(0), 2.0)
+    assert len(seen) == len(set(seen)) > 1
+
+
 def test_clean_samples_stay_within_the_limit() -> None:
     clean, noise = torch.linspace(-9, 9, 19).double()[None], torch.linspace(2, -2, 19).double()[None]
     t = torch.tensor([300])
@@ -103,7 +119,7 @@ def test_numbers_that_are_not_finite_stop_it(pipeline: AnimationPipeline, sample
 
 
 def test_options_that_will_not_do(pipeline: AnimationPipeline, monkeypatch: pytest.MonkeyPatch) -> None:
-    tokens = torch.zeros(1, 1, 16)
+    tokens = torch.zeros(1, 1, 16, dtype=torch.float64)
     draw: Callable[..., Tensor] = lambda *more: sample(pipeline, tokens, *more)  # noqa: E731
     for more, told in (
         (("euler",), "sampler is 'euler'; it must be one of official-ddim, ddim, ddpm, dpm"),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal, TypedDict, Unpack
+from typing import TYPE_CHECKING, Annotated, Any, Literal, Unpack
 
 from tyro.conf import arg
 
@@ -35,11 +35,9 @@ ClipWeights = Annotated[
 CorpusFile = Annotated[str, arg(help="file of entities, as the command corpus writes it; default: the stored ones")]
 
 
-class Looking(TypedDict, total=False):
+class Looking(options.OnDevice, total=False):
     """Arguments of the Predictor."""
 
-    device: Annotated[options.Device, Default("auto")]
-    dtype: Annotated[options.Dtype, Default("float32")]
     batch: Annotated[int, arg(help="frames on the device at a time"), Default(32)]
     decoder: Annotated[
         Literal["pyav", "torchcodec"], arg(help="of videos; torchcodec is quicker and an extra"), Default("pyav")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal, TypedDict, Unpack
+from typing import TYPE_CHECKING, Annotated, Literal, Unpack
 
 from tyro.conf import arg
 
@@ -32,11 +32,9 @@ Viewer = Annotated[bool, arg(help="write a page for each scan that can be turned
 IntensityScale = Annotated[float, arg(help="factor on intensities, to the scale of the training data")]
 
 
-class Running(TypedDict, total=False):
+class Running(options.OnDevice, total=False):
     """Arguments of the Predictor."""
 
-    device: Annotated[options.Device, Default("auto")]
-    dtype: Annotated[options.Dtype, Default("float32")]
     batch: Annotated[int, arg(help="views of a scan on the device at a time"), Default(1)]
     views: Annotated[int, arg(help="rotations of the scan that are averaged"), Default(1)]
     suppressed: Annotated[bool, arg(help="never give a point class 0"), Default(False)]

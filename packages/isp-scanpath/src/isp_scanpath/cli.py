@@ -53,11 +53,9 @@ class Measuring(Looking, total=False):
     split: Annotated[Literal["train", "validation", "test"], arg(help="the part of the data"), Default("test")]
 
 
-class Sampling(TypedDict, total=False):
+class Sampling(options.OnDevice, total=False):
     """Arguments of the Predictor."""
 
-    device: Annotated[options.Device, Default("auto")]
-    dtype: Annotated[options.Dtype, Default("float32")]
     batch: Annotated[ObserverBatch, Default(64)]
     samples: Annotated[int, arg(help="scanpaths of each observer"), Default(1)]
     seed: Annotated[int, arg(help="from which samples are drawn"), Default(0)]

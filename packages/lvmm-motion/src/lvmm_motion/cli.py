@@ -6,7 +6,7 @@ import sys
 from collections.abc import Mapping
 from functools import wraps
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal, TypedDict, Unpack
+from typing import TYPE_CHECKING, Annotated, Any, Literal, Unpack
 
 from tyro.conf import Positional, arg
 
@@ -43,11 +43,9 @@ EmbedderName = Annotated[
 EmbedderWeights = Annotated[str, arg(help="its file: imagebind_huge.pth, a CLIP such as ViT-H-14, or for given a .npy")]
 
 
-class Running(TypedDict, total=False):
+class Running(options.OnDevice, total=False):
     """Arguments of the Predictor."""
 
-    device: Annotated[options.Device, Default("auto")]
-    dtype: Annotated[options.Dtype, Default("float32")]
     batch: Annotated[int, arg(help="frames on the device at a time"), Default(8)]
     side: Annotated[
         int, arg(help="shorter side of the frames in which regions are found; 0 for that of training"), Default(0)

@@ -13,10 +13,10 @@ from visioncore.extras import require
 from .clips import Clip, FrameSource, Pixels
 
 
-def square(frame: Pixels, size: int, *, bicubic: bool = False) -> Pixels:
+def square(frame: Pixels, size: int) -> Pixels:
     """Return the middle of a frame (H, W, 3) as (size, size, 3).
 
-    The shorter side becomes ``size``, bilinearly or bicubically as Pillow does; of the longer one the middle is kept.
+    The shorter side becomes ``size``, bilinearly as Pillow does; of the longer one the middle is kept.
     """
     height, width = frame.shape[:2]
     if (height, width) == (size, size):
@@ -26,8 +26,7 @@ def square(frame: Pixels, size: int, *, bicubic: bool = False) -> Pixels:
 
     short = min(height, width)
     wide, high = size * width // short, size * height // short
-    how = Image.Resampling.BICUBIC if bicubic else Image.Resampling.BILINEAR
-    small = np.array(Image.fromarray(frame).resize((wide, high), how))
+    small = np.array(Image.fromarray(frame).resize((wide, high), Image.Resampling.BILINEAR))
     top, left = round((high - size) / 2), round((wide - size) / 2)
     return small[top : top + size, left : left + size]
 

@@ -4,18 +4,13 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import numpy as np
 import torch
 from torch import Tensor
-from torch.nn import functional
 
-from visioncore.backbones.clip_files import read_clip
-from visioncore.backbones.clip_tokens import clip_tokens
+from visioncore.backbones.clip_embedding import ClipEmbedder
 from visioncore.errors import InputError
 
 from ..data.clips import Clip
-from ..data.preparation import square
-from ..network.image_bind import MEAN, STD
 
 
 class ClipScore:
@@ -30,24 +25,12 @@ class ClipScore:
     """
 
     def __init__(self, weights: str | Path, device: torch.device | str = "cpu") -> None:
-        read = read_clip(weights)
-        self.image, self.text = read.vit().to(device).eval(), read.text_tower().to(device).eval()
-        self.device = device
+        self._embed = ClipEmbedder(weights, device)
 
-    @torch.inference_mode()
     def __call__(self, frames: Tensor, text: str) -> Tensor:
-        """Return 100 times the cosine (n,) between frames (n, 3, H, W) in [0, 1] and a text.
-
-        Frames are their middle squares, resized bicubically as Pillow does, as CLIP was trained.
-        """
-        side = self.image.config.image_size
+        """Return 100 times the cosine (n,) between frames (n, 3, H, W) in [0, 1] and a text."""
         pixels = (255 * frames).round().byte().movedim(1, -1).cpu().numpy()
-        squares = np.stack([square(frame, side, bicubic=True) for frame in pixels])
-        images = torch.from_numpy(squares).movedim(-1, 1).float().div(255).to(self.device)
-        mean, deviation = (images.new_tensor(values)[:, None, None] for values in (MEAN, STD))
-        words = clip_tokens([text], self.text.config.context).to(self.device)
-        seen, read = self.image((images - mean) / deviation).float(), self.text(words).float()
-        return 100 * functional.cosine_similarity(seen, read).cpu()
+        return 100 * (self._embed.images(pixels) * self._embed.texts([text])).sum(dim=-1)
 
 
 def text_of(clip: Clip) -> str:

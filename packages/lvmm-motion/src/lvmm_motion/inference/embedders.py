@@ -13,8 +13,10 @@ from torch.nn import functional
 from visioncore.backbones.clip_files import read_clip
 from visioncore.backbones.clip_tokens import clip_tokens
 from visioncore.errors import InputError, one_line
+from visioncore.weights.fetched import backbone_file
 from visioncore.weights.state_dicts import check_fit, read_state_dict
 
+from ..method import METHOD
 from ..network.config import ImageBindConfig
 from ..network.image_bind import CONTEXT, MEAN, MOST_SCALE, STD, ImageBind
 from ..network.image_bind_names import image_bind_name
@@ -178,7 +180,7 @@ def make_embedder(name: Named, file: str | Path | None, width: int, device: str 
 
     Args:
         name: one of `EMBEDDERS`.
-        file: of its weights, or of tokens that are given.
+        file: of its weights, or the name of such that were fetched, or of tokens that are given.
         width: of the tokens.
         device: where it runs.
 
@@ -196,4 +198,6 @@ def make_embedder(name: Named, file: str | Path | None, width: int, device: str 
         raise InputError(f"the embedder {name} needs {what}")
     if name == "given":
         return Given(file)
-    return ImageBindTokens(file, device) if name == "imagebind" else OpenClipTokens(file, device)
+    if name == "imagebind":
+        return ImageBindTokens(backbone_file(METHOD, file), device)
+    return OpenClipTokens(file, device)

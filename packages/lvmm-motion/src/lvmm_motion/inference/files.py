@@ -132,7 +132,8 @@ def _write_all(
     say: Callable[[str], None],
 ) -> Summary:
     out = Path(out)
-    if named_file(out, SUFFIXES):
+    single = named_file(out, SUFFIXES)
+    if single:
         places = place_inputs(inputs, out, lambda entry: expand_inputs([entry], IMAGE_SUFFIXES), "photo")
         planned = [Job(check_one(places, out, "photo"), out)]
         suffix = out.suffix
@@ -143,7 +144,7 @@ def _write_all(
     jobs = [Job(job.source, saved_at(job.target), motion) for job, motion in zip(planned, beside, strict=True)]
     check_results([job.source for job in jobs], [path for job in jobs for path in job.results], "photo")
     targets = {job.source: (plan.target, job.beside) for plan, job in zip(planned, jobs, strict=True)}
-    record = open_record(out, jobs, {**settings, "codec": codec, "motion": keep_motion})
+    record = open_record(saved_at(out) if single else out, jobs, {**settings, "codec": codec, "motion": keep_motion})
 
     def work(source: Path) -> None:
         target, motions = targets[source]

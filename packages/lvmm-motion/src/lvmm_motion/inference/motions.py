@@ -180,9 +180,11 @@ def read_motion(path: str | Path) -> Motions:
     shapes = {name: tuple(value.shape) for name, value in kept.items()}
     if not all(value.isfinite().all() for value in kept.values() if value.is_floating_point()):
         raise InputError(f"{path}: the motion holds values that are not finite")
-    if shapes.keys() == {"sums", "period", "times"} and len(shapes["sums"]) == 4 and shapes["sums"][0] == 6:
+    sums = shapes.get("sums", ())
+    timed = shapes.get("period") == () and len(shapes.get("times", ())) == 1 and 0 not in shapes["times"]
+    if timed and len(sums) == 4 and sums[0] == 6 and 0 not in sums:
         period = int(kept["period"])
-        if len(shapes["times"]) == 1 and shapes["times"][0] and 2 * shapes["sums"][1] <= period:
+        if 2 * sums[1] <= period <= MOST_FRAMES:
             return PeriodicMotion(kept["sums"].float(), period, kept["times"].double())
     maps = shapes.get("maps", ())
     if len(maps) == 4 and maps[3] in (2, 3) and 0 not in maps:

@@ -13,7 +13,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from visioncore.errors import InputError
-from visioncore.images import Image, to_tensor
+from visioncore.images import Image, on_white, to_tensor
 from visioncore.inference.image_inputs import GivenImage, as_image
 
 LEAST = 32
@@ -65,16 +65,6 @@ def read_photo(given: GivenImage, multiple: int, say: Callable[[str], None]) -> 
     pixels = to_tensor(replace(image, alpha=None))
     padded, padding = pad(pixels, multiple)
     return Photo(replace(image, alpha=None), padded, padding, source)
-
-
-def on_white(image: Image) -> Image:
-    """Return an image with alpha, opaque on white."""
-    assert image.alpha is not None
-    white = np.iinfo(image.pixels.dtype).max
-    share = image.alpha[..., None].astype(np.float64) / white
-    mixed = np.rint(image.pixels * share + white * (1 - share))
-    pixels = mixed.astype(np.uint8) if image.bits == 8 else mixed.astype(np.uint16)
-    return replace(image, pixels=pixels, alpha=None)
 
 
 def pad(pixels: Tensor, multiple: int) -> tuple[Tensor, tuple[int, int]]:

@@ -86,7 +86,8 @@ class Refinement:
         one = Motion(motion.flow[here], None if motion.occlusion is None else motion.occlusion[here])
         moved = self.renderer.moved(feature, one)
         before = feature if self.before is None else self.before
-        condition = before.flatten(2).mT
+        with autocast(feature.device, self.dtype):
+            condition = self.refiner.prepared(before.flatten(2).mT)
         index = torch.tensor([self.index], device=feature.device)
 
         def denoise(x: Tensor, t: Tensor) -> Tensor:

@@ -58,10 +58,12 @@ def sample(
     generators = list(generator) if isinstance(generator, Sequence) else [generator] * len(condition)
     noise = noise_of(generators, (6, config.keep, config.size, config.size), condition)
     official = config.representation == "official"
+    with autocast(device, dtype):
+        seen = pipeline.denoiser.prepared(condition)
 
     def predicted(x: Tensor, t: Tensor) -> Tensor:
         with autocast(device, dtype):
-            return guided(pipeline.denoiser, guidance, x, t, condition).to(x.dtype)
+            return guided(pipeline.denoiser, guidance, x, t, seen).to(x.dtype)
 
     denoise = predicted if official else limited(predicted, LIMIT)
     if sampler == "official-ddim":

@@ -64,6 +64,6 @@ def moved(source: Regions, first: Regions, driving: Regions) -> Regions:
         first: of the clip's first frame.
         driving: of its n frames.
     """
-    affine = relative_affine(driving, first, flip_axes=True) @ source.affine
+    turned = relative_affine(driving, first, flip_axes=True)
     shift = source.shift + driving.shift - first.shift
-    return Regions(shift, affine @ affine.mT, affine, torch.zeros_like(source.heatmap))
+    return Regions(shift, turned @ source.covar @ turned.mT, turned @ source.affine, torch.zeros_like(source.heatmap))

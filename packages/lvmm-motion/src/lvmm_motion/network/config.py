@@ -9,6 +9,7 @@ from visioncore.configs import check_choices, check_most
 from visioncore.errors import InputError
 
 Background = Literal["zero", "shift", "affine", "perspective"]
+Affine = Literal["axes", "regressed"]
 
 MOST_FRAMES = 10_000
 """Frames of a clip at most."""
@@ -28,6 +29,7 @@ class FlowAutoencoderConfig:
         region_width: channels C of the region predictor; its block i has ``2 ** i`` times as many.
         region_blocks: levels of its hourglass.
         temperature: of the softmax that makes heat maps.
+        affine: how regions are stretched and turned: by the axes of their heat maps, or by numbers that are predicted.
         background: what the background's motion is: none, a shift, an affine or a projective map.
         background_width: channels of its predictor.
         background_blocks: levels of it.
@@ -53,6 +55,7 @@ class FlowAutoencoderConfig:
     region_width: int = 128
     region_blocks: int = 5
     temperature: float = 0.1
+    affine: Affine = "axes"
     background: Background = "affine"
     background_width: int = 128
     background_blocks: int = 5

@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import cast
+from typing import NamedTuple, cast
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional
 
 from visioncore.convolutions.products import Product
 
 from .attention import HEAD, CrossAttention, FrequencyAttention, LinearAttention, Positions
 
-PIXELS = 256
+PIXELS = 128
 """Of all coefficients, in `FastFrequencyAttention`."""
 TOKENS = 1024
 """Pixels of one or several frames, in `FastLinearAttention`."""
@@ -38,43 +36,94 @@ class FastFrequencyAttention(nn.Module):
     def __init__(self, attention: FrequencyAttention) -> None:
         super().__init__()
         self.plain = attention
-        self.products: dict[int, Sequence[Product]] = {}
+        self.matrices: dict[int, tuple[Tensor, Tensor, Tensor]] = {}
 
     def forward(self, x: Tensor, positions: Positions) -> Tensor:
         """(B, F, H, W, C) and the positions of F coefficients; the shape of the former out."""
-        plain, count = self.plain, x.shape[1]
+        count = x.shape[1]
         if count == 1:
-            single: Tensor = plain(x, positions)
+            single: Tensor = self.plain(x, positions)
             return single
-        if count not in self.products:
-            self.products = {count: self._rotated(positions)}
+        if count not in self.matrices:
+            self.matrices = {count: self._rotated(positions)}
         out = torch.empty_like(x, memory_format=torch.contiguous_format)
+        scratch = Scratch.of(x, min(PIXELS, x.shape[2] * x.shape[3]), positions.bias)
         for sample, result in zip(x.flatten(2, 3), out.flatten(2, 3), strict=True):
-            for start in range(0, sample.shape[1], PIXELS):
-                here = sample[:, start : start + PIXELS]
-                parts = zip(self.products[count], plain.norm(here), strict=True)
-                tokens = torch.stack([product(part) for product, part in parts], dim=1)
-                query, key, value = tokens.unflatten(2, (3, plain.heads, HEAD)).permute(2, 0, 3, 1, 4)
-                mixed = functional.scaled_dot_product_attention(query, key, value, attn_mask=positions.bias)
-                torch.add(here, plain.merge(mixed).transpose(0, 1), out=result[:, start : start + PIXELS])
+            for here, found in zip(sample.split(PIXELS, dim=1), result.split(PIXELS, dim=1), strict=True):
+                torch.add(here, self._mixed(here, scratch.first(here.shape[1])), out=found)
         return out
 
-    def _rotated(self, positions: Positions) -> list[Product]:
-        """Return the projections to queries, keys and values, one for each coefficient."""
+    def _mixed(self, here: Tensor, scratch: Scratch) -> Tensor:
+        """(F, n, C) -> what is added to it."""
+        heads, normed = self.plain.heads, self.plain.norm(here)
+        projected = zip(self.matrices[len(here)], scratch.projected, strict=True)
+        found = [torch.bmm(normed, matrix, out=values) for matrix, values in projected]
+        # (F, n, heads * 32) -> (n * heads, F, 32), without a copy
+        query, key, value = (each.unflatten(2, (heads, HEAD)).flatten(1, 2).transpose(0, 1) for each in found)
+        logits = torch.baddbmm(scratch.bias, query, key.mT, out=scratch.logits)
+        mixed = torch.bmm(torch.softmax(logits, dim=2, out=logits), value, out=scratch.mixed)
+        found[0].view(len(here), -1, HEAD).copy_(mixed.transpose(0, 1))
+        out: Tensor = self.plain.to_out(found[0])
+        return out
+
+    def _rotated(self, positions: Positions) -> tuple[Tensor, Tensor, Tensor]:
+        """Return the projections (F, C, heads * 32) to queries, keys and values, one for each coefficient."""
         count = positions.bias.shape[1]
         query, key, value = (w.T for w in (self.plain.to_q.weight, *self.plain.to_kv.weight.chunk(2)))
-        turned = [positions.rotated(w.unflatten(1, (-1, HEAD))[None, None])[0].flatten(2) for w in (query, key)]
-        matrices = torch.cat((*turned, value.expand(count, -1, -1)), dim=2)
-        return [Product(matrix) for matrix in matrices]
+        query, key = (
+            positions.rotated(w.unflatten(1, (-1, HEAD))[None, None])[0].flatten(2) for w in (query * HEAD**-0.5, key)
+        )
+        return query.contiguous(), key.contiguous(), value.contiguous().expand(count, -1, -1)
+
+
+class Scratch(NamedTuple):
+    """Where `FastFrequencyAttention` puts what it finds of some pixels, one part after the other in the same place.
+
+    Attributes:
+        projected: queries, keys and values, (F, n, heads * 32) each.
+        bias: (n * heads, F, F) of the logits.
+        logits: (n * heads, F, F).
+        mixed: (n * heads, F, 32).
+    """
+
+    projected: tuple[Tensor, ...]
+    bias: Tensor
+    logits: Tensor
+    mixed: Tensor
+
+    @classmethod
+    def of(cls, like: Tensor, pixels: int, bias: Tensor) -> Scratch:
+        """Return room for some pixels, of the dtype of ``like``; ``bias`` is that of `Positions`."""
+        heads, count = bias.shape[:2]
+        return cls(
+            like.new_empty(3, count, pixels, heads * HEAD).unbind(),
+            bias.repeat(pixels, 1, 1),
+            like.new_empty(pixels * heads, count, count),
+            like.new_empty(pixels * heads, count, HEAD),
+        )
+
+    def first(self, pixels: int) -> Scratch:
+        """Return the room for fewer pixels."""
+        count, room = self.projected[0].shape[:2]
+        if pixels == room:
+            return self
+        rows = pixels * self.bias.shape[0] // room
+        projected = tuple(each.flatten(0, 1)[: count * pixels].unflatten(0, (count, pixels)) for each in self.projected)
+        return Scratch(projected, self.bias[:rows], self.logits[:rows], self.mixed[:rows])
 
 
 class FastLinearAttention(nn.Module):
-    """`LinearAttention` in which the last projection is multiplied by what was found, and not by every pixel first."""
+    """`LinearAttention` that sums the features themselves by the keys, and projects what little is found.
+
+    Values and the last projection are linear, so that neither is computed pixel by pixel.
+    """
 
     def __init__(self, attention: LinearAttention) -> None:
         super().__init__()
         self.heads, self.norm = attention.heads, attention.norm
-        self.to_qkv = Product(attention.to_qkv.weight.flatten(1).T)
+        query, key, value = attention.to_qkv.weight.flatten(1).chunk(3)
+        self.to_query, self.to_key = Product(query.T), Product(key.T)
+        self.register_buffer("value", value.unflatten(0, (self.heads, HEAD)).mT * HEAD**-0.5)
         self.register_buffer("matrix", attention.to_out.weight.flatten(1).T.unflatten(0, (self.heads, HEAD)).clone())
         self.register_buffer("bias", attention.to_out.bias)
 
@@ -83,14 +132,15 @@ class FastLinearAttention(nn.Module):
         frames = x.flatten(0, 1).flatten(1, 2)
         out = torch.empty_like(frames, memory_format=torch.contiguous_format)
         step = max(1, TOKENS // frames.shape[1])
-        for start in range(0, len(frames), step):
-            here = frames[start : start + step]
-            qkv = self.to_qkv(self.norm(here).flatten(0, 1)).view(*here.shape[:2], 3, self.heads, HEAD)
-            query, key, value = qkv.unbind(2)
-            shares = query.softmax(dim=-1).flatten(2)
-            context = key.softmax(dim=1).permute(0, 2, 3, 1) @ value.transpose(1, 2)
-            matrix = (context @ cast(Tensor, self.matrix)).flatten(1, 2) * HEAD**-0.5
-            torch.baddbmm(here, shares, matrix, out=out[start : start + step])
+        for here, found in zip(frames.split(step), out.split(step), strict=True):
+            normed = self.norm(here)
+            key = self.to_key(normed.flatten(0, 1)).view(*here.shape[:2], -1)
+            key.sub_(key.amax(dim=1, keepdim=True)).exp_()
+            # (n, heads * 32, C), of which each row is a mean of pixels
+            means = torch.bmm(key.mT, normed).div_(key.sum(dim=1).unsqueeze(2)).unflatten(1, (self.heads, HEAD))
+            matrix = (means @ cast(Tensor, self.value) @ cast(Tensor, self.matrix)).flatten(1, 2)
+            query = self.to_query(normed.flatten(0, 1)).view(*here.shape[:2], self.heads, HEAD)
+            torch.baddbmm(here, torch.softmax(query, dim=3).flatten(2), matrix, out=found)
         return out.add_(cast(Tensor, self.bias)).view_as(x)
 
 

@@ -12,7 +12,8 @@ from visioncore.devices import return_memory
 
 from .blocks import Down, Residual, Same, Up
 from .fast_upsampling import UpsampledConvolution
-from .unet_blocks import Block
+from .unet import MotionUNet
+from .unet_blocks import Block, frame_group_norm, per_frame
 
 WINOGRAD_CHANNELS = 128
 """Narrower maps are convolved directly."""
@@ -20,18 +21,22 @@ ON_SMALL_MAPS = ("region_predictor", "pixelwise_flow_predictor")
 """Parts that see small maps alone, where less is gained than the memory of the filters is worth."""
 WINOGRAD_WEIGHTS = 2**19
 """Weights at each of nine places; of more of them the filters, which are four times as large, take too long to read."""
+WINOGRAD_WEIGHTS_MOTION = 2**15
+"""The same in the motion denoiser, whose wide layers see maps of 4x4 and 8x8, where nothing is gained."""
 
 
 @torch.no_grad()
-def fold(network: nn.Module, detours: bool, filters: bool | None = None) -> None:
+def fold(network: nn.Module, detours: bool, filters: bool | None = None, most: int = WINOGRAD_WEIGHTS) -> None:
     """Replace the blocks of a network by those that compute the same in fewer operations, in place.
 
     Args:
         network: in evaluation mode.
         detours: whether fewer multiplications take less time, as on a CPU in float32 or float64.
         filters: whether wide convolutions are among them; default: as ``detours``, but on small maps.
+        most: weights that one of these has at each of nine places.
     """
     filters = detours if filters is None else filters
+    most = min(most, WINOGRAD_WEIGHTS_MOTION) if isinstance(network, MotionUNet) else most
     for name, child in list(network.named_children()):
         if isinstance(child, Up):
             setattr(network, name, UpsampledConvolution(*_fused(child)) if detours else FoldedUp(child))
@@ -40,9 +45,12 @@ def fold(network: nn.Module, detours: bool, filters: bool | None = None) -> None
         elif isinstance(child, Residual):
             setattr(network, name, FoldedResidual(child, filters))
         elif isinstance(child, Block):
-            child.proj = convolution(child.proj, relu=False, filtered=filters)  # type: ignore[assignment]
+            small = child.proj.weight[..., 0, 0].numel() <= most
+            child.proj = convolution(child.proj, relu=False, filtered=filters and small)  # type: ignore[assignment]
+            if detours:
+                child.__class__ = FastBlock
         else:
-            fold(child, detours, filters=filters and name not in ON_SMALL_MAPS)
+            fold(child, detours, filters and name not in ON_SMALL_MAPS, most)
         del child
         return_memory()
 
@@ -61,6 +69,22 @@ def convolution(conv: nn.Conv2d, relu: bool, filtered: bool) -> nn.Module:
         return Winograd3x3(conv.weight.detach(), bias, 0.0 if relu else None, tile=4)
     conv = conv.to(memory_format=torch.channels_last)
     return nn.Sequential(conv, nn.ReLU(inplace=True)) if relu else conv
+
+
+class FastBlock(Block):
+    """`Block` in one pass over its map behind the convolution: scale and shift go into the norm's own."""
+
+    def forward(self, x: Tensor, scale: Tensor | None = None, shift: Tensor | None = None) -> Tensor:
+        """(B, F, H, W, inputs) -> (B, F, H, W, outputs), as `Block`."""
+        x = per_frame(self.proj, x)
+        if scale is None or shift is None:
+            x = self.norm(x)
+        else:
+            weights, biases = self.norm.weight * (scale + 1), torch.addcmul(shift, self.norm.bias, scale + 1)
+            samples = zip(x.split(1), weights, biases, strict=True)
+            normed = [frame_group_norm(sample, weight, bias) for sample, weight, bias in samples]
+            x = normed[0] if len(normed) == 1 else torch.cat(normed)
+        return functional.silu(x, inplace=True)
 
 
 class FoldedSame(nn.Module):

@@ -101,6 +101,7 @@ def _autoencoder_config(tensors: Mapping[str, Tensor], align_corners: bool) -> F
     regions, region_channels = shapes["region_predictor.regions.weight"][:2]
     kernel = shapes.get("region_predictor.down.weight")
     background = "bg_predictor.fc.weight" in shapes
+    regressed = "region_predictor.jacobian.weight" in shapes
     encoders = [f"region_predictor.predictor.encoder.{_DOWN}", f"{flow}.hourglass.encoder.{_DOWN}"]
     encoders += [f"bg_predictor.encoder.{_DOWN}"] if background else []
     widths = [_widths(shapes, encoder) for encoder in encoders]
@@ -111,11 +112,14 @@ def _autoencoder_config(tensors: Mapping[str, Tensor], align_corners: bool) -> F
         most_channels=max(max(each) for each in widths),
         region_width=region_channels - 3,
         region_blocks=len(widths[0]),
+        affine="regressed" if regressed else "axes",
         background=_BACKGROUNDS[shapes["bg_predictor.fc.weight"][0]] if background else "zero",  # type: ignore[arg-type]
         background_width=widths[2][0] // 2 if background else defaults.background_width,
         background_blocks=len(widths[2]) if background else defaults.background_blocks,
         flow_width=shapes[f"{flow}.mask.weight"][1] - 4 * (regions + 1),
         flow_blocks=len(widths[1]),
+        # where matrices are regressed no spreads are found that heat maps could have
+        covariance_heat=not regressed,
         occlusion=f"{flow}.occlusion.weight" in shapes,
         width=shapes["generator.first.conv.weight"][0],
         levels=_count(shapes, f"generator.{_DOWN}"),

@@ -44,12 +44,16 @@ class PlainRegions(RegionPredictor):
     """Regions by sums over all pixels and a decomposition of each covariance."""
 
     def forward(self, frames: Tensor) -> Regions:
-        logits = self.regions(self.predictor(self.down(frames)))
+        features = self.predictor(self.down(frames))
+        logits = self.regions(features)
         heat = (logits.flatten(2) / self.temperature).softmax(dim=2).view_as(logits).unsqueeze(-1)
         grid = identity_grid(*logits.shape[2:], like=heat)
         shift = (heat * grid).sum(dim=(2, 3))
         offset = (grid - shift[:, :, None, None]).unsqueeze(-1)
         covar = (heat.unsqueeze(-1) * (offset @ offset.mT)).sum(dim=(2, 3))
+        if self.jacobian is not None:
+            turns = self.jacobian(features).permute(0, 2, 3, 1).unflatten(3, (2, 2)).unsqueeze(1)
+            return Regions(shift, covar, (heat.unsqueeze(-1) * turns).sum(dim=(2, 3)), heat.squeeze(-1))
         axes, lengths, _ = torch.linalg.svd(covar)
         # their signs are free: the first axis points left, and the second is it turned by a right angle
         first = axes[..., :1] * -torch.sign(axes[..., :1, :1])

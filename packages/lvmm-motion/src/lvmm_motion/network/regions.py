@@ -23,7 +23,8 @@ class Regions:
     covar: Tensor
     """(B, K, 2, 2) spread around the centre."""
     affine: Tensor
-    """(B, K, 2, 2) matrices whose product with their transpose is the spread; each is determined up to its sign."""
+    """(B, K, 2, 2) matrices whose product with their transpose is the spread, each determined up to its sign; or
+    matrices that were predicted."""
     heatmap: Tensor
     """(B, K, h, w) where the region is; the sum of each map is 1."""
 
@@ -45,21 +46,31 @@ class RegionPredictor(nn.Module):
         self.down = BlurDownsample(3, config.scale)
         self.predictor = Hourglass(3, config.region_width, config.most_channels, config.region_blocks)
         self.regions = nn.Conv2d(self.predictor.channels, config.regions, 7, padding=3)
+        self.jacobian: nn.Conv2d | None = None
+        if config.affine == "regressed":
+            self.jacobian = nn.Conv2d(self.predictor.channels, 4, 7, padding=3)
+            with torch.no_grad():
+                self.jacobian.weight.zero_()
+                self.jacobian.bias.copy_(torch.tensor([1, 0, 0, 1]))  # type: ignore[union-attr]
 
     def forward(self, frames: Tensor) -> Regions:
         """(B, 3, H, W) in [0, 1] -> their regions; the maps have ``scale`` times the frames' size."""
-        logits = self.regions(self.predictor(self.down(frames))).to(frames.dtype)
+        features = self.predictor(self.down(frames))
+        logits = self.regions(features).to(frames.dtype)
+        turns = None if self.jacobian is None else self.jacobian(features).to(frames.dtype)
         # places and spreads need more digits than images do
         with without_autocast(frames.device):
-            return self._regions(logits)
+            return self._regions(logits, turns)
 
-    def _regions(self, logits: Tensor) -> Regions:
+    def _regions(self, logits: Tensor, turns: Tensor | None) -> Regions:
+        """Return the regions of heat maps (B, K, h, w), with matrices at each pixel (B, 4, h, w) or without."""
         heat = torch.softmax(logits.flatten(2) / self.temperature, dim=2)
         grid = identity_grid(*logits.shape[2:], like=heat).flatten(0, 1)
         shift = heat @ grid
         offsets = grid - shift.unsqueeze(2)
         covar = torch.einsum("bkn,bkni,bknj->bkij", heat, offsets, offsets)
-        return Regions(shift, covar, square_root(covar), heat.view_as(logits))
+        affine = square_root(covar) if turns is None else (heat @ turns.flatten(2).mT).unflatten(2, (2, 2))
+        return Regions(shift, covar, affine, heat.view_as(logits))
 
 
 def square_root(covar: Tensor) -> Tensor:
@@ -72,7 +83,8 @@ def square_root(covar: Tensor) -> Tensor:
     gap, twice = a - c, 2 * b
     round_ = gap**2 + twice**2 == 0
     gap, twice = torch.where(round_, 1.0, gap), torch.where(round_, 0.0, twice)
-    length = torch.where(round_, 0.0, torch.hypot(gap, twice))
+    # no hypot, which ONNX has not
+    length = torch.where(round_, 0.0, (gap**2 + twice**2).sqrt())
     angle = torch.atan2(twice, gap) / 2
     tiny = torch.finfo(covar.dtype).tiny
     larger = (a + c + length) / 2

@@ -32,8 +32,13 @@ class FrameGroupNorm(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """(B, F, H, W, C), the same shape out."""
-        tall = x.flatten(1, 2).permute(0, 3, 1, 2)
-        return functional.group_norm(tall, GROUPS, self.weight, self.bias).permute(0, 2, 3, 1).view_as(x)
+        return frame_group_norm(x, self.weight, self.bias)
+
+
+def frame_group_norm(x: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
+    """Normalise (B, F, H, W, C) as `FrameGroupNorm`, by weight and bias (C,)."""
+    tall = x.flatten(1, 2).permute(0, 3, 1, 2)
+    return functional.group_norm(tall, GROUPS, weight, bias).permute(0, 2, 3, 1).view_as(x)
 
 
 class Block(nn.Module):
@@ -74,7 +79,7 @@ class ResnetBlock(nn.Module):
         if self.mlp is not None and embedding is not None:
             scale, shift = self.mlp(functional.silu(embedding)).chunk(2, dim=1)
         hidden = self.block2(self.block1(x, scale, shift))
-        out: Tensor = hidden + (x if self.res_conv is None else per_pixel(self.res_conv, x))
+        out: Tensor = hidden.add_(x if self.res_conv is None else per_pixel(self.res_conv, x))
         return out
 
 
