@@ -47,7 +47,7 @@ CORE_FOLDERS = (
     ("commands",),
     ("training", "inference"),
     ("timing", "backbones"),
-    ("medical", "lora", "convolutions", "metrics"),
+    ("medical", "lora", "convolutions", "metrics", "diffusion"),
     ("images", "video", "weights", "report"),
     ("devices", "recipes", "methods"),
     ("cli", "configs", "files", "extras", "ranks", "size_limit"),

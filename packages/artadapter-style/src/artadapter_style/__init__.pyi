@@ -1,0 +1,11 @@
+from .inference.pipeline import ArtAdapterPipeline as ArtAdapterPipeline
+from .inference.predictor import Predictor as Predictor
+from .inference.result import Result as Result
+from .inference.strengths import Strengths as Strengths
+from .method import __version__ as __version__
+from .network.config import VARIANTS as VARIANTS
+from .network.config import ArtAdapterConfig as ArtAdapterConfig
+from .network.encoder import StyleEncoder as StyleEncoder
+from .network.model import ArtAdapter as ArtAdapter
+from .network.style import Style as Style
+from .network.weights import load_model as load_model

@@ -1,0 +1,32 @@
+"""Contents of a file, for people: a style, or an image with its settings."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from ..network.style import Style
+from .png_settings import read_settings
+from .styles import STYLE_SUFFIX
+
+
+def about_file(path: Path) -> str:
+    """Return lines on a style file or on an image that was made here.
+
+    Raises:
+        InputError: if it is neither.
+    """
+    if path.suffix.lower() != STYLE_SUFFIX:
+        return _as_lines(read_settings(path))
+    style = Style.load(path)
+    told: dict[str, Any] = {"name": style.name or "none", "adapter": style.base or "any"}
+    for level, tokens in style.levels.items():
+        count, width = tokens.shape
+        told[level] = f"{count} x {width} tokens, {float(tokens.norm(dim=1).mean()):.3g} long"
+    told["size"] = f"{path.stat().st_size} bytes"
+    return _as_lines(told)
+
+
+def _as_lines(told: dict[str, Any]) -> str:
+    width = max(map(len, told))
+    return "\n".join(f"{name:<{width}}  {value}" for name, value in told.items())
