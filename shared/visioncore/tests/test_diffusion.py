@@ -29,6 +29,7 @@ from visioncore.diffusion.processors import WithKeys, install
 from visioncore.diffusion.single_file import check_kind, clip_tokenizer, components_of
 from visioncore.errors import InputError
 from visioncore.testing.refusals import one_line, refusal
+from visioncore.weights.fingerprint import fingerprint
 
 UNET: dict[str, Any] = {
     "sample_size": 8,
@@ -186,6 +187,11 @@ class TestFolders:
             assert all(torch.equal(found.state_dict()[key], value) for key, value in part.state_dict().items())
         half = load_base(folder, torch.bfloat16)
         assert {p.dtype for name in parts for p in getattr(half, name).parameters()} == {torch.bfloat16}
+
+    def test_a_base_is_the_same_wherever_it_lies(self, folder: Path, copy: Path) -> None:
+        bases = [load_base(where) for where in (folder, copy)]
+        assert bases[0].unet.config["_name_or_path"] != bases[1].unet.config["_name_or_path"]
+        assert fingerprint(bases[0].unet) == fingerprint(bases[1].unet)
 
     def test_a_large_one(self, parts: dict[str, Any], tmp_path: Path) -> None:
         config = CLIPTextConfig(**TEXT)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Mapping
 
 import torch
 from torch import nn
@@ -13,7 +14,11 @@ def fingerprint(model: nn.Module) -> str:
 
     They take the time of reading the tensors once.
     """
-    digest = hashlib.sha256(f"{type(model).__name__} {getattr(model, 'config', '')}".encode())
+    config = getattr(model, "config", "")
+    if isinstance(config, Mapping):
+        # of diffusers, which keeps there too where the files lie and which version wrote them
+        config = {name: value for name, value in config.items() if not name.startswith("_")}
+    digest = hashlib.sha256(f"{type(model).__name__} {config}".encode())
     for name, tensor in model.state_dict().items():
         digest.update(f"{name} {tensor.dtype} {tuple(tensor.shape)}".encode())
         values = tensor.detach().cpu().contiguous().flatten()
