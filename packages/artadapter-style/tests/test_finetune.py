@@ -6,9 +6,9 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import adapter_runs
 import numpy as np
 import pytest
-import tiny_runs
 import torch
 
 from artadapter_style.data.synthetic import drawn, make_images
@@ -36,7 +36,7 @@ def pipeline(base: Path) -> Any:
 def whole(pipeline: Any, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The folder of an adapter with its content adapter."""
     folder = tmp_path_factory.mktemp("weights") / "whole"
-    tiny_runs.tiny_adapter(pipeline).save_pretrained(folder)
+    adapter_runs.tiny_adapter(pipeline).save_pretrained(folder)
     return folder
 
 
@@ -52,7 +52,7 @@ def distance(one: Style, other: Style) -> float:
 
 class TestStyle:
     def test_without_a_rate_it_is_the_references_own(self, pipeline: Any, references: list[Any]) -> None:
-        adapter = tiny_runs.tiny_adapter(pipeline)
+        adapter = adapter_runs.tiny_adapter(pipeline)
         images = [torch.from_numpy(image).permute(2, 0, 1).float() / 255 for image in references]
         expected = adapter.style(images)
         found = finetune(references, pipeline, adapter, tuning=Tuning(**QUICK, rate=0), name="dots", device="cpu")
@@ -62,7 +62,7 @@ class TestStyle:
         torch.testing.assert_close(order.tokens(), found.tokens())
 
     def test_it_moves_and_nothing_else_does(self, pipeline: Any, references: list[Any]) -> None:
-        adapter = tiny_runs.tiny_adapter(pipeline)
+        adapter = adapter_runs.tiny_adapter(pipeline)
         before = {name: value.clone() for name, value in adapter.state_dict().items()}
         start = finetune(references, pipeline, adapter, tuning=Tuning(**QUICK, rate=0), device="cpu")
         tuned = finetune(references, pipeline, adapter, tuning=Tuning(**QUICK), device="cpu")
@@ -74,7 +74,7 @@ class TestStyle:
         assert not torch.equal(other.tokens(), tuned.tokens())
 
     def test_a_pull_holds_it(self, pipeline: Any, references: list[Any]) -> None:
-        adapter = tiny_runs.tiny_adapter(pipeline)
+        adapter = adapter_runs.tiny_adapter(pipeline)
         start, free, held = (
             finetune(references, pipeline, adapter, tuning=Tuning(**{**QUICK, "steps": 12}, **more), device="cpu")
             for more in ({"rate": 0}, {"pull": 0}, {"pull": 1e4})
@@ -84,7 +84,7 @@ class TestStyle:
     def test_the_last_layer_is_trained_where_asked_and_the_adapter_left_as_it_was(
         self, pipeline: Any, references: list[Any]
     ) -> None:
-        adapter = tiny_runs.tiny_adapter(pipeline)
+        adapter = adapter_runs.tiny_adapter(pipeline)
         before = {name: value.clone() for name, value in adapter.state_dict().items()}
         tuning = Tuning(**QUICK, rate=0, layer_rate=1e-2, last_layer=True)
         start = finetune(references, pipeline, adapter, tuning=Tuning(**QUICK, rate=0), device="cpu")
@@ -92,7 +92,7 @@ class TestStyle:
         assert all(torch.equal(value, before[name]) for name, value in adapter.state_dict().items())
 
     def test_the_content_adapter_is_heard(self, pipeline: Any, references: list[Any]) -> None:
-        adapter, told = tiny_runs.tiny_adapter(pipeline), list[str]()
+        adapter, told = adapter_runs.tiny_adapter(pipeline), list[str]()
         tuned = finetune(references, pipeline, adapter, tuning=Tuning(**QUICK), device="cpu", say=told.append)
         without = finetune(
             references, pipeline, adapter.for_inference(), tuning=Tuning(**QUICK), device="cpu", say=told.append
@@ -103,7 +103,7 @@ class TestStyle:
         assert told[1].startswith("these weights have no content adapter")
 
     def test_the_caption_is_read(self, pipeline: Any, references: list[Any]) -> None:
-        adapter = tiny_runs.tiny_adapter(pipeline)
+        adapter = adapter_runs.tiny_adapter(pipeline)
         plain, said = (
             finetune(references, pipeline, adapter, caption=caption, tuning=Tuning(**QUICK), device="cpu")
             for caption in ("", "a cat")
@@ -112,7 +112,7 @@ class TestStyle:
 
     def test_the_loss_falls(self, pipeline: Any, references: list[Any]) -> None:
         """On the same noise, tuned tokens do better than those they began as."""
-        adapter = tiny_runs.tiny_adapter(pipeline)
+        adapter = adapter_runs.tiny_adapter(pipeline)
         tuning = Tuning(steps=30, batch=2, side=32, rate=1e-2, pull=0)
         with torch.no_grad():
             images = [torch.from_numpy(image).permute(2, 0, 1).float() / 255 for image in references]
@@ -171,13 +171,13 @@ class TestCommand:
 
 def test_no_references(pipeline: Any) -> None:
     with pytest.raises(InputError, match="no references; give one or a few images"):
-        finetune([], pipeline, tiny_runs.tiny_adapter(pipeline))
+        finetune([], pipeline, adapter_runs.tiny_adapter(pipeline))
 
 
 def test_a_diverging_run_leaves_the_base_as_it_was(pipeline: Any, references: list[Any]) -> None:
     before = {path: type(each) for path, each in pipeline.unet.attn_processors.items()}
     with pytest.raises(TrainingDiverged):
         finetune(
-            references, pipeline, tiny_runs.tiny_adapter(pipeline), tuning=Tuning(**QUICK, rate=1e30), device="cpu"
+            references, pipeline, adapter_runs.tiny_adapter(pipeline), tuning=Tuning(**QUICK, rate=1e30), device="cpu"
         )
     assert {path: type(each) for path, each in pipeline.unet.attn_processors.items()} == before

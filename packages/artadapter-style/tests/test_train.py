@@ -9,9 +9,9 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import adapter_runs
 import numpy as np
 import pytest
-import tiny_runs
 import torch
 from safetensors.torch import load_file
 
@@ -52,7 +52,7 @@ def on_the_cpu(monkeypatch: pytest.MonkeyPatch) -> None:
 def trained(base: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A run of the tiny recipe."""
     out = tmp_path_factory.mktemp("runs") / "run"
-    tiny_runs.run(base, out)
+    adapter_runs.run(base, out)
     return out
 
 
@@ -67,7 +67,7 @@ def denoising(pipeline: Any) -> Iterator[Callable[..., Denoising]]:
     made: list[Denoising] = []
 
     def make(recompute: bool = False, **settings: Any) -> Denoising:
-        made.append(Denoising(tiny_runs.tiny_adapter(pipeline, **settings), pipeline, recompute))
+        made.append(Denoising(adapter_runs.tiny_adapter(pipeline, **settings), pipeline, recompute))
         return made[-1]
 
     yield make
@@ -110,14 +110,14 @@ class TestARun:
         assert all(name.startswith("adapter.") for name in load_file(saved))
 
     def test_every_part_is_trained_but_vgg(self, base: Path, trained: Path, pipeline: Any) -> None:
-        start = initial_adapter(load_recipe(TrainConfig, PACKAGE, tiny_runs.RECIPE), pipeline).state_dict()
+        start = initial_adapter(load_recipe(TrainConfig, PACKAGE, adapter_runs.RECIPE), pipeline).state_dict()
         ended = load_model(trained / "last" / WHOLE).state_dict()
         same = [name for name, value in ended.items() if torch.equal(value, start[name])]
         assert same == []
 
     def test_statistics_are_seen_by_how_they_differ(self, pipeline: Any) -> None:
         """Mean 0 and deviation 1 over the images, where they were nearly all alike before."""
-        adapter = tiny_runs.tiny_adapter(pipeline)
+        adapter = adapter_runs.tiny_adapter(pipeline)
         level = adapter.style_encoder.get_submodule("low")
         assert isinstance(level, LevelEncoder)
         seen = list[torch.Tensor]()
@@ -148,11 +148,11 @@ class TestARun:
 
     def test_it_goes_on_from_weights(self, base: Path, trained: Path, tmp_path: Path) -> None:
         steps = {"loop__steps": 1, "loop__learning_rate": 0, "loop__min_learning_rate": 0, "loop__weight_decay": 0}
-        tiny_runs.run(base, tmp_path / "run", weights=trained / "last", overrides=steps)
+        adapter_runs.run(base, tmp_path / "run", weights=trained / "last", overrides=steps)
         ours, theirs = (load_file(each / "last" / WHOLE / "model.safetensors") for each in (tmp_path / "run", trained))
         assert all(torch.equal(ours[name], theirs[name]) for name in theirs)
         with pytest.raises(InputError, match="style_encoder"):
-            tiny_runs.run(base, tmp_path / "other", weights=trained / "last", overrides={"model__hidden": 9})
+            adapter_runs.run(base, tmp_path / "other", weights=trained / "last", overrides={"model__hidden": 9})
 
     def test_features_are_found_once(
         self, base: Path, trained: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
@@ -162,7 +162,7 @@ class TestARun:
 
         monkeypatch.setattr(Encoder, "latents", forbidden)
         monkeypatch.setattr(Encoder, "statistics", forbidden)
-        tiny_runs.run(base, tmp_path / "run", overrides={"loop__steps": 1})
+        adapter_runs.run(base, tmp_path / "run", overrides={"loop__steps": 1})
 
     def test_two_processes_equal_one(self, base: Path, trained: Path, tmp_path: Path) -> None:
         with socket.socket() as free:
@@ -170,7 +170,7 @@ class TestARun:
             port = free.getsockname()[1]
         common = {"WORLD_SIZE": "2", "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port), "ACCELERATE_USE_CPU": "1"}
         each = tuple({**common, "RANK": str(rank), "LOCAL_RANK": str(rank), "OMP_NUM_THREADS": "1"} for rank in (0, 1))
-        ended = run_scripts(Path(tiny_runs.__file__), base, tmp_path / "two", folder=tmp_path, each=each)
+        ended = run_scripts(Path(adapter_runs.__file__), base, tmp_path / "two", folder=tmp_path, each=each)
         assert ended.returncode == 0, ended.stderr
         ours, theirs = (
             [line["loss"] for line in map(json.loads, (out / "log.jsonl").read_text().splitlines()) if "loss" in line]
@@ -190,13 +190,13 @@ class TestARun:
         ],
     )
     def test_other_settings(self, base: Path, tmp_path: Path, overrides: dict[str, Any]) -> None:
-        result = tiny_runs.run(base, tmp_path / "run", overrides={"loop__steps": 2, **overrides})
+        result = adapter_runs.run(base, tmp_path / "run", overrides={"loop__steps": 2, **overrides})
         assert np.isfinite(result.metrics["noise_validation"])
         load_model(tmp_path / "run" / "last")
 
     def test_made_up_images(self, base: Path, tmp_path: Path) -> None:
         told: list[str] = []
-        tiny_runs.run(base, tmp_path / "run", data=None, cache=None, say=told.append, overrides={"loop__steps": 1})
+        adapter_runs.run(base, tmp_path / "run", data=None, cache=None, say=told.append, overrides={"loop__steps": 1})
         assert told == ["10 images to train on, 2 to validate on"]
         assert (tmp_path / "run" / "features").is_dir()
 
@@ -262,7 +262,7 @@ class TestStep:
         assert gradients[0].abs().max() > 0
 
     def test_rates_and_decay(self, pipeline: Any) -> None:
-        adapter = tiny_runs.tiny_adapter(pipeline)
+        adapter = adapter_runs.tiny_adapter(pipeline)
         shares = {name: share_of(f"adapter.{name}", each, 0.1, 0.5) for name, each in adapter.named_parameters()}
         assert {share.rate for name, share in shares.items() if "to_k_style" in name or "to_v_style" in name} == {0.1}
         assert {share.rate for name, share in shares.items() if name.startswith("aca.")} == {0.5}
@@ -273,7 +273,7 @@ class TestStep:
 
 class TestEncoder:
     def test_kept_latents_are_those_of_the_base(self, pipeline: Any) -> None:
-        encoder = Encoder(pipeline.vae, tiny_runs.tiny_adapter(pipeline), torch.device("cpu"))
+        encoder = Encoder(pipeline.vae, adapter_runs.tiny_adapter(pipeline), torch.device("cpu"))
         images = torch.randint(0, 256, (3, 3, 32, 32), dtype=torch.uint8)
         found = encoder(images)
         with torch.no_grad():
@@ -286,7 +286,7 @@ class TestEncoder:
 
     def test_kept_under_all_that_they_depend_on(self, pipeline: Any, tmp_path: Path) -> None:
         plain, other = (
-            Encoder(pipeline.vae, tiny_runs.tiny_adapter(pipeline, vgg_seed=seed), torch.device("cpu"))
+            Encoder(pipeline.vae, adapter_runs.tiny_adapter(pipeline, vgg_seed=seed), torch.device("cpu"))
             for seed in (0, 1)
         )
         assert plain.made_with(32) == plain.made_with(32)
@@ -357,7 +357,7 @@ class TestBadInput:
         (data / "images" / "square-dotted.png").write_bytes(b"broken")
         write_image(data / "images" / "ring-flat.png", Image(np.zeros((8, 8, 3), np.uint8)))
         told: list[str] = []
-        tiny_runs.run(base, tmp_path / "run", data=data, cache=None, say=told.append, overrides={"loop__steps": 1})
+        adapter_runs.run(base, tmp_path / "run", data=data, cache=None, say=told.append, overrides={"loop__steps": 1})
         assert told[0].startswith("1 images cannot be read and are skipped; the first: ")
         assert "square-dotted.png" in told[0]
         assert told[1] == "1 images are below 16 pixels and are dropped; the first: ring-flat.png"
@@ -370,9 +370,9 @@ class TestBadInput:
         config = {**UNet2DConditionModel.load_config(other / "unet"), "use_linear_projection": True}
         UNet2DConditionModel.from_config(config).save_pretrained(other / "unet")
         with pytest.raises(InputError, match=r"Stable Diffusion 2\.x"):
-            tiny_runs.run(other, tmp_path / "run")
+            adapter_runs.run(other, tmp_path / "run")
         with pytest.raises(InputError, match="no such file or folder"):
-            tiny_runs.run(base, tmp_path / "run", data=tmp_path / "none")
+            adapter_runs.run(base, tmp_path / "run", data=tmp_path / "none")
         assert not (tmp_path / "run").exists()
 
     def test_a_loss_that_is_no_number(self, base: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -383,7 +383,7 @@ class TestBadInput:
 
         monkeypatch.setattr(Encoder, "__call__", spoiled)
         with pytest.raises(TrainingDiverged, match="step 1: the loss is NaN or infinite"):
-            tiny_runs.run(base, tmp_path / "run", cache=None)
+            adapter_runs.run(base, tmp_path / "run", cache=None)
 
     @pytest.mark.parametrize(
         ("overrides", "told"),
@@ -400,7 +400,7 @@ class TestBadInput:
     )
     def test_fields_that_are_wrong(self, base: Path, tmp_path: Path, overrides: dict[str, Any], told: str) -> None:
         with pytest.raises(InputError, match=told):
-            tiny_runs.run(base, tmp_path / "run", overrides=overrides)
+            adapter_runs.run(base, tmp_path / "run", overrides=overrides)
         assert not (tmp_path / "run").exists()
 
     def test_drops_that_leave_no_style(self) -> None:
