@@ -7,6 +7,7 @@ import importlib
 import inspect
 import re
 import sys
+from collections import Counter
 from dataclasses import fields, replace
 from importlib.metadata import version
 from pathlib import Path
@@ -421,3 +422,14 @@ def test_missing_suites_are_seen() -> None:
     assert suite_faults("from visioncore.testing.suites.commands import CommandsSuite\n" + taken) == [
         "no subclass of CommandsSuite"
     ]
+
+
+def test_helpers_of_tests_have_names_of_their_own() -> None:
+    """Tests import them by name alone, and one process runs the tests of all members."""
+    helpers = Counter(
+        file.name
+        for member in members()
+        for file in (ROOT / member.folder / "tests").glob("*.py")
+        if not file.name.startswith("test_") and file.name != "conftest.py"
+    )
+    assert [name for name, count in helpers.items() if count > 1] == []
