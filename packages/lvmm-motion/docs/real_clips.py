@@ -26,7 +26,7 @@ from lvmm_motion.data.clips import Clip, Pixels
 from lvmm_motion.data.datasets import open_clips
 from lvmm_motion.data.figures import ACTIONS
 from lvmm_motion.data.sampling import middle
-from lvmm_motion.demo import FRAMES, SEEDS, STEPS, seam
+from lvmm_motion.demo import FRAMES, GUIDANCE, SEEDS, STEPS, seam
 from lvmm_motion.evaluation.actions import ActionClassifier
 from lvmm_motion.evaluation.baselines import grey_frames, still
 from lvmm_motion.evaluation.metrics import warp_by_pixels
@@ -84,7 +84,7 @@ def drawing(clips: list[Clip], predictor: Predictor) -> None:
             asked = own if kind == "its own" else FRONT[(FRONT.index(own) + 1 + place % 2) % len(FRONT)]
             photo: Pixels = clip.frames(middle(clip, FRAMES)[:1])[0]
             for seed in SEEDS:
-                frames = np.asarray(predictor.animate(photo, asked, seed=seed, steps=STEPS))
+                frames = np.asarray(predictor.animate(photo, asked, seed=seed, steps=STEPS, guidance=GUIDANCE))
                 right.setdefault(asked, []).append(classifier(frames) == asked)
                 seams.append(seam(frames))
         every = np.concatenate(list(right.values()))

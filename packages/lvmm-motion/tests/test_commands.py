@@ -28,7 +28,7 @@ class TestCommands(CommandsSuite):
         *("LVMM", "FlowAutoencoder", "MotionUNet", "FrameUNet", "AnimationPipeline", "Result", "VARIANTS"),
         *("FlowAutoencoderConfig", "MotionUNetConfig", "FrameUNetConfig", "AnimationConfig", "load_published"),
     )
-    least = (("gain_over_still", 0.5),)
+    least = (("gain_over_still", 0.5), ("actions_right_percent", 55.0))
 
 
 class TestPredict(ImagePredictSuite):

@@ -14,6 +14,7 @@ from tiny import tiny_pipeline
 
 from lvmm_motion import Predictor
 from lvmm_motion.inference.embedders import Given, ImageBindTokens, OpenClipTokens, Zeros, make_embedder
+from lvmm_motion.inference.region_tokens import RegionTokens
 from lvmm_motion.network.config import ImageBindConfig
 from lvmm_motion.network.image_bind import MEAN, STD, ImageBind
 from lvmm_motion.network.image_bind_names import CONSTANTS, image_bind_name
@@ -113,3 +114,21 @@ def test_what_will_not_do(tmp_path: Path, image_bind: tuple[ImageBind, Path], mo
     wide = Given(torch.zeros(2, 8))
     with pytest.raises(InputError, match=r"the embedder gives \(1, 2, 8\); the denoiser takes tokens \(1, n, 16\)"):
         Predictor(tiny_pipeline(), "cpu", embedder=wide)(photo(45, 61, seed=0))
+
+
+def test_region_tokens_keep_prompts_apart_from_regions() -> None:
+    """A prompt has numbers of its own, and about as large a token as the regions have: else it is hardly learnt."""
+    pipeline = tiny_pipeline()
+    regions = pipeline.autoencoder.config.regions
+    tokens = RegionTokens(pipeline.autoencoder, ["bend", "wave"], width=5 * regions + 2)
+    with torch.no_grad():
+        where, bend = tokens(PHOTO, "bend")[0]
+        _, wave = tokens(PHOTO, "wave")[0]
+        _, none = tokens(PHOTO, None)[0]
+    assert not where[5 * regions :].any()
+    assert not bend[: 5 * regions].any()
+    assert bend[5 * regions :].tolist() == [8, 0]
+    assert wave[5 * regions :].tolist() == [0, 8]
+    assert not none.any()
+    with pytest.raises(InputError, match="they need"):
+        RegionTokens(pipeline.autoencoder, ["bend", "wave", "jump"], width=5 * regions + 2)

@@ -13,8 +13,9 @@ from lvmm_motion.network.base import LVMM
 from lvmm_motion.network.config import VARIANTS, AnimationConfig, Config, FrameUNetConfig, MotionUNetConfig
 from lvmm_motion.network.published import to_published
 from visioncore.commands.bench import bench
+from visioncore.commands.description import measure
 from visioncore.commands.export import export
-from visioncore.commands.info import as_text, capabilities, measure
+from visioncore.commands.info import as_text, capabilities
 from visioncore.testing.suites.base import Run
 
 MOTION = MotionUNetConfig(width=8, multiples=(1, 2), context=16)

@@ -27,6 +27,8 @@ FIRST = 20_000
 SEEDS = (0, 1, 2)
 STEPS = 30
 """Of the sampler."""
+GUIDANCE = 3.0
+"""How much the prompt counts; chosen on drawn photos that are not those of the demo."""
 _SHOWN = (0, 5, 10, 15, 20, 25)
 """Frames of each animation in the figure."""
 
@@ -48,7 +50,7 @@ def demo(out: Path) -> Shown:
             name = action.replace(" ", "-")
             photo = read_image(assets / "samples" / f"{name}.png")
             for seed in SEEDS:
-                result = predictor.animate(photo, action, steps=STEPS, seed=seed)
+                result = predictor.animate(photo, action, steps=STEPS, guidance=GUIDANCE, seed=seed)
                 frames = np.asarray(result)
                 right.append(classifier(frames) == action)
                 seams.append(seam(frames))

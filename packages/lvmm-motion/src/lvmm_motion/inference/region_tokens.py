@@ -15,13 +15,15 @@ from .photos import downsampled, small_size
 
 _SHIFT_SCALE = 2.0
 """Makes places of regions about as large as the other numbers of a token."""
+_PROMPT = 8.0
+"""The number that stands for a prompt; makes both tokens equally long. With 1 a prompt is hardly learnt."""
 
 
 class RegionTokens:
     """Where the regions of the photo are, as the auto-encoder sees them, and which of a few prompts is meant.
 
     The first token holds 5 numbers for each region, its centre and how far it spreads along and across; the second one
-    is 1 at the place of the prompt. No other network is needed.
+    is 8 at the place of the prompt, behind those of the regions. No other network is needed.
 
     Args:
         autoencoder: sees the photo.
@@ -34,12 +36,13 @@ class RegionTokens:
 
     def __init__(self, autoencoder: FlowAutoencoder, prompts: Sequence[str], width: int) -> None:
         self.network, self.prompts, self.width = autoencoder, tuple(prompts), width
-        needed = max(5 * autoencoder.config.regions, len(self.prompts))
+        self._first = 5 * autoencoder.config.regions
+        needed = self._first + len(self.prompts)
         if width < needed:
             raise InputError(f"tokens have {width} numbers; for these regions and prompts they need {needed}")
 
     def __repr__(self) -> str:
-        return f"regions, {', '.join(self.prompts)}"
+        return f"regions, then {_PROMPT:g} for one of {', '.join(self.prompts)}"
 
     def __call__(self, photo: Tensor, prompt: str | None) -> Tensor:
         """(1, 3, H, W) in [0, 1] and one of the prompts, or none -> tokens (1, 2, width).
@@ -56,5 +59,6 @@ class RegionTokens:
         # standard deviations, as variances are very small
         spread = spread.sign() * spread.abs().sqrt()
         where = _SHIFT_SCALE * torch.cat((regions.shift, spread), dim=2).flatten(1)
-        which = torch.tensor([[float(each == prompt) for each in self.prompts]]).to(where)
+        which = torch.tensor([[_PROMPT * float(each == prompt) for each in self.prompts]]).to(where)
+        which = functional.pad(which, (self._first, 0))
         return torch.stack([functional.pad(each, (0, self.width - each.shape[1])) for each in (where, which)], dim=1)
