@@ -45,6 +45,7 @@ CORE_FOLDERS = (
     ("main",),
     ("testing",),
     ("commands",),
+    ("data",),
     ("training", "inference"),
     ("timing", "backbones"),
     ("medical", "lora", "convolutions", "metrics", "diffusion"),

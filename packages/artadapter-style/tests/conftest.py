@@ -16,7 +16,7 @@ sys.path.insert(0, str(Path(__file__).parent))
 @pytest.fixture(scope="session")
 def base(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The folder of a tiny base model."""
-    from tiny_base import tiny_base
+    from visioncore.testing.tiny_base import tiny_base
 
     return tiny_base(tmp_path_factory.mktemp("base") / "base")
 

@@ -9,14 +9,16 @@ from typing import Any
 
 import numpy as np
 import pytest
-from tiny_base import tiny_adapter
+from tiny_adapter import tiny_adapter
 
 from artadapter_style import ArtAdapterPipeline, Strengths
 from artadapter_style.inference.bases import open_base
-from artadapter_style.inference.png_settings import read_settings
 from visioncore.images import Image, read_image, write_image
+from visioncore.images.png_settings import read_settings
 from visioncore.testing.photos import photo
 from visioncore.testing.suites.base import Run, files_in, refuses
+
+NAME = "artadapter-style"
 
 PACKAGE = "artadapter_style"
 
@@ -70,7 +72,7 @@ def test_every_option_reaches_the_image(
     for number in (0, 1):
         path = tmp_path / f"a-{number}.png"
         np.testing.assert_array_equal(read_image(path).pixels, expected.images[number])
-        settings = read_settings(path)
+        settings = read_settings(path, NAME)
         assert settings["strengths"].pop("groups") == {"down": 1, "mid": 1, "up": 0.25}
         assert settings["strengths"] == {"low": 0.4, "mid": 0.8, "high": 0.8, "steps": [0, 0.9]}
         assert settings["seed"] == 3 + number
@@ -97,10 +99,10 @@ def test_photos_are_changed(run: Run, how: tuple[object, ...], styles: Path, tmp
 def test_styles_together_and_by_level(run: Run, how: tuple[object, ...], styles: Path, tmp_path: Path) -> None:
     together = ("generate", styles, *how, "--together", "--shares", 1, 3, "--out", tmp_path / "out")
     assert run(*together)[1].startswith("1 done")
-    assert [part["weight"] for part in read_settings(tmp_path / "out" / "ink.png")["style"]] == [1, 3]
+    assert [part["weight"] for part in read_settings(tmp_path / "out" / "ink.png", NAME)["style"]] == [1, 3]
     levels = ("--low", styles / "ink.png", "--high", styles / "oil.png")
     assert run("predict", *how, *levels, "--out", tmp_path / "levels")[1].startswith("1 done")
-    assert read_settings(tmp_path / "levels" / "ink.png")["style"].keys() == {"low", "high"}
+    assert read_settings(tmp_path / "levels" / "ink.png", NAME)["style"].keys() == {"low", "high"}
 
 
 def test_a_grid(run: Run, how: tuple[object, ...], styles: Path, tmp_path: Path) -> None:

@@ -5,8 +5,6 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from tiny_base import tiny_base
-
 from artadapter_style.data.synthetic import make_images
 from visioncore.testing.photos import photo
 from visioncore.testing.suites.commands import CommandsSuite
@@ -14,6 +12,7 @@ from visioncore.testing.suites.predict import ImagePredictSuite
 from visioncore.testing.suites.python import PythonSuite
 from visioncore.testing.suites.train import TrainSuite
 from visioncore.testing.suites.weights import WeightsSuite
+from visioncore.testing.tiny_base import tiny_base
 
 PACKAGE = "artadapter_style"
 

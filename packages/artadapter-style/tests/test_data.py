@@ -16,12 +16,9 @@ from PIL import Image as Pillow
 from artadapter_style.data.captions import own_folder
 from artadapter_style.data.colours import ColourAugmentation, drawn_colours, recoloured
 from artadapter_style.data.datasets import open_items
-from artadapter_style.data.feature_cache import FeatureCache
-from artadapter_style.data.filtering import filtered
-from artadapter_style.data.hashing import duplicates, perceptual_hash
 from artadapter_style.data.items import Item
-from artadapter_style.data.preparation import Crop, Squares, drawn_crop, square
-from artadapter_style.data.synthetic import STYLES, THINGS, drawn, make_images
+from artadapter_style.data.preparation import Squares
+from artadapter_style.data.synthetic import STYLES, THINGS, make_images
 from artadapter_style.data.wikiart import without_names
 from visioncore.errors import InputError
 from visioncore.images import Image, write_image
@@ -184,68 +181,7 @@ def test_images_are_upright_rgb_on_white(tmp_path: Path) -> None:
     assert (open_items(in_shard)[0].pixels() == 255).all()
 
 
-def test_what_is_dropped_is_counted(tmp_path: Path) -> None:
-    for name, pixels in (("a", photo(0)), ("again", photo(0, 60, 60)), ("b", photo(1)), ("small", photo(2, 40, 30))):
-        write_image(tmp_path / f"{name}.png", Image(pixels))
-    (tmp_path / "broken.png").write_bytes((tmp_path / "b.png").read_bytes()[:100])
-    names = ("a", "again", "broken", "small", "b")
-    items = [Item(name, tmp_path / f"{name}.png", "") for name in names]
-    found = filtered(items, 36)
-    assert [item.name for item in found.items] == ["a", "b"]
-    assert found.small == ("small",)
-    assert found.twice == ("again",)
-    assert len(found.unreadable) == 1
-    assert "broken.png" in found.lines(36)[0]
-    assert found.lines(36)[1:] == [
-        "1 images are below 36 pixels and are dropped; the first: small",
-        "1 images are nearly equal to others and are dropped; the first: again",
-    ]
-    kept = filtered(items, 36, keep_duplicates=True)
-    assert [item.name for item in kept.items] == ["a", "again", "b"]
-    with pytest.raises(InputError, match="none of 5 images can be trained on: 1 images cannot be read"):
-        filtered(items, 100)
-
-
-def test_hashes_of_what_is_nearly_equal() -> None:
-    plain = perceptual_hash(photo(0, 64, 64))
-    brighter = (photo(0, 64, 64).astype(int) + 10).clip(0, 255).astype(np.uint8)
-    jpeg = np.asarray(Pillow.open(io.BytesIO(encoded(photo(0, 64, 64), "jpeg"))))
-    for changed in (photo(0, 100, 100), brighter, jpeg):
-        assert (perceptual_hash(changed) ^ plain).bit_count() <= 3
-    for seed in range(1, 20):
-        assert (perceptual_hash(photo(seed, 64, 64)) ^ plain).bit_count() > 10
-
-
-def test_duplicates_are_those_of_all_pairs() -> None:
-    rng = np.random.default_rng(0)
-    hashes = [int(value) for value in rng.integers(0, 2**63, 40)]
-    for index in range(20):
-        flips = rng.choice(64, size=index % 6, replace=False)
-        hashes.append(hashes[index] ^ sum(1 << int(bit) for bit in flips))
-    kept: list[int] = []
-    for index, value in enumerate(hashes):
-        if all((hashes[other] ^ value).bit_count() > 3 for other in kept):
-            kept.append(index)
-    found = duplicates(hashes, 3)
-    assert sorted(found) == [index for index in range(60) if index not in kept]
-    assert all((hashes[index] ^ hashes[other]).bit_count() <= 3 for index, other in found.items())
-
-
 class TestSquares:
-    def test_the_middle(self) -> None:
-        pixels = photo(0, 40, 60)
-        assert np.array_equal(square(pixels[:, 10:50], 40, Crop()), square(pixels, 40, Crop()))
-        assert np.array_equal(square(pixels, 40, Crop(mirror=True)), square(pixels, 40, Crop())[:, ::-1])
-        assert np.array_equal(square(pixels, 40, Crop(across=0)), pixels[:, :40])
-        assert square(pixels, 16, Crop(scale=1.2, down=1)).shape == (16, 16, 3)
-
-    def test_crops_are_drawn_from_the_generator(self) -> None:
-        one, again, other = (drawn_crop(np.random.default_rng(seed), 0.5) for seed in (1, 1, 2))
-        assert one == again != other
-        crops = [drawn_crop(np.random.default_rng(seed), 0.5) for seed in range(100)]
-        assert 30 < sum(crop.mirror for crop in crops) < 70
-        assert 1 <= min(crop.scale for crop in crops) < max(crop.scale for crop in crops) <= 1.25
-
     def test_squares_stay_in_memory_as_long_as_there_is_room(self, tmp_path: Path) -> None:
         items = open_items(make_images(tmp_path))
         kept, read = Squares(items, 16, cache_mb=1), Squares(items, 16)
@@ -288,22 +224,3 @@ class TestColours:
     def test_fields_that_are_wrong(self, given: dict[str, float], told: str) -> None:
         with pytest.raises(InputError, match=told):
             ColourAugmentation(**given)
-
-
-def test_features_are_kept_by_content(tmp_path: Path) -> None:
-    first = make_images(tmp_path / "one") / "images" / "disc-flat.png"
-    moved = tmp_path / "moved.png"
-    moved.write_bytes(first.read_bytes())
-    key = Item("", first, "").digest()
-    assert Item("", moved, "").digest() == key
-    write_image(moved, Image(drawn("ring", "flat", 8, np.random.default_rng(0))))
-    assert Item("", moved, "").digest() != key
-    cache = FeatureCache(tmp_path / "cache", {"vae": "a", "side": 64})
-    assert not cache.has(key)
-    cache.save(key, {"mean": torch.arange(4.0)})
-    again = FeatureCache(tmp_path / "cache", {"side": 64, "vae": "a"})
-    assert torch.equal(again.load(key)["mean"], torch.arange(4.0))
-    assert not FeatureCache(tmp_path / "cache", {"vae": "b", "side": 64}).has(key)
-    again.path(key).write_bytes(b"damaged")
-    with pytest.raises(InputError, match="the file is damaged"):
-        again.load(key)

@@ -16,10 +16,9 @@ import torch
 from torch.nn import functional
 
 from artadapter_style import ArtAdapter, Predictor
-from artadapter_style.data.prompt_files import read_prompts
 from artadapter_style.evaluation.alignment import content_leak, style_alignment, text_alignment
 from artadapter_style.evaluation.distances import GRAM_LAYERS, StyleDistances, at_most
-from artadapter_style.evaluation.making import RECORD, flagged, make_images
+from artadapter_style.evaluation.making import flagged, make_images
 from artadapter_style.evaluation.measures import read_pixels
 from artadapter_style.evaluation.pairs import count_answers, export_pairs, key_of
 from artadapter_style.evaluation.plan import Cell, Plan, Sampling
@@ -29,14 +28,18 @@ from artadapter_style.evaluation.scores import MADE, Evaluation, Scored
 from artadapter_style.evaluation.sheet import write_sheet
 from artadapter_style.evaluation.styles import PLAIN, StyleGroup, read_styles
 from artadapter_style.inference.bases import open_base
-from artadapter_style.inference.png_settings import read_settings, write_png
 from visioncore.backbones.clip_embedding import ClipEmbedder
 from visioncore.backbones.vgg import drawn
+from visioncore.diffusion.image_record import RECORD
+from visioncore.diffusion.prompt_files import read_prompts
 from visioncore.errors import InputError
 from visioncore.images import Image, read_image, write_image
+from visioncore.images.png_settings import read_settings, write_png
 from visioncore.testing.golden import GoldenCase
 from visioncore.testing.photos import photo
 from visioncore.testing.suites.base import Run, refuses
+
+NAME = "artadapter-style"
 
 PACKAGE = "artadapter_style"
 PROMPTS_HERE = ("a cat", "a boat")
@@ -282,8 +285,8 @@ def test_black_images_are_told_of(plan: Plan, predictor: Predictor, tmp_path: Pa
     make_images(predictor, plan, tmp_path)
     assert flagged(plan, tmp_path) == ""
     for place in ("ink/01-0.png", f"{PLAIN}/02-5.png"):
-        settings = read_settings(tmp_path / place)
-        write_png(tmp_path / place, np.zeros((16, 16, 3), np.uint8), settings | {"flagged": True})
+        settings = read_settings(tmp_path / place, NAME)
+        write_png(tmp_path / place, np.zeros((16, 16, 3), np.uint8), settings | {"flagged": True}, NAME)
     told = f"the safety checker made 2 images black, which count: ink/01-0.png, {PLAIN}/02-5.png"
     assert flagged(plan, tmp_path) == told
     assert told in evaluate(plan, predictor, tmp_path).notes

@@ -6,7 +6,9 @@ import pytest
 import torch
 from diffusers import DDIMScheduler
 
-from artadapter_style.network.diffusion import (
+from artadapter_style.network.losses import offset_loss
+from visioncore.diffusion.losses import denoising_loss
+from visioncore.diffusion.schedule import (
     alpha_bars,
     ddim_previous,
     ddim_timesteps,
@@ -17,7 +19,6 @@ from artadapter_style.network.diffusion import (
     prediction_of,
     velocity,
 )
-from artadapter_style.network.losses import denoising_loss, offset_loss
 from visioncore.errors import InputError
 
 

@@ -23,15 +23,14 @@ from torch import Tensor, nn
 
 from artadapter_style import ArtAdapter, ArtAdapterConfig, Style, load_model
 from artadapter_style.data.reading import read_reference
-from artadapter_style.network.acting import Acting
 from artadapter_style.network.attention import ExplicitAttention
 from artadapter_style.network.config import LEVELS
 from artadapter_style.network.content import ContentAdapter
-from artadapter_style.network.diffusion import check_numbers
 from artadapter_style.network.encoder import LevelEncoder
 from artadapter_style.network.prompts import encode_prompt, fit_ids
 from artadapter_style.network.published import read_t2i_adapter, to_t2i_adapter
 from visioncore.diffusion.layers import cross_attention
+from visioncore.diffusion.schedule import check_numbers
 from visioncore.errors import InputError
 
 SMALL: dict[str, Any] = {"vgg_width": 4, "vgg_seed": 0, "hidden": 16}
@@ -40,7 +39,7 @@ SMALL: dict[str, Any] = {"vgg_width": 4, "vgg_seed": 0, "hidden": 16}
 @pytest.fixture(scope="module")
 def base(tmp_path_factory: pytest.TempPathFactory) -> Any:
     """A tiny pipeline, which tests leave as it was."""
-    from tiny_base import tiny_components
+    from visioncore.testing.tiny_base import tiny_components
 
     return tiny_components(tmp_path_factory.mktemp("base"))
 
@@ -727,13 +726,3 @@ class TestFiles:
     def test_settings_that_cannot_be(self, settings: Any, told: str) -> None:
         with pytest.raises(InputError, match=re.escape(told)):
             ArtAdapterConfig(**settings)
-
-
-def test_an_acting_run_keeps_only_its_own(prompts: dict[str, Tensor]) -> None:
-    from artadapter_style.network.acting import SameEverywhere
-
-    acting = Acting((True,), SameEverywhere(1.0), LEVELS, 3)
-    acting.keep("a", prompts["styled"], 1)
-    assert acting.kept("a", prompts["styled"]) == 1
-    assert acting.kept("b", prompts["styled"]) is None
-    assert acting.kept("a", prompts["styled"].clone()) is None

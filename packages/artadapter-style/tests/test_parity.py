@@ -11,19 +11,20 @@ from diffusers.models.attention_processor import Attention, AttnProcessor, AttnP
 from torch import Tensor
 from transformers import CLIPTextConfig, CLIPTextModel
 
-from artadapter_style.network import diffusion, reference
+from artadapter_style.network import reference
 from artadapter_style.network.acting import Acting, SameEverywhere
 from artadapter_style.network.attention import DecoupledAttention, ExplicitAttention, StyleProjections, Switch
 from artadapter_style.network.config import LEVELS, ArtAdapterConfig
 from artadapter_style.network.content import ContentAdapter
 from artadapter_style.network.fast import for_inference
-from artadapter_style.network.losses import denoising_loss
 from artadapter_style.network.model import ArtAdapter
 from artadapter_style.network.prompts import encode_prompt
 from artadapter_style.network.published import to_t2i_adapter
 from artadapter_style.network.reference import as_reference
 from artadapter_style.network.statistics import adain_distance, gram, mean_std
 from visioncore.backbones.vgg import VGG19
+from visioncore.diffusion import schedule as diffusion
+from visioncore.diffusion.losses import denoising_loss
 from visioncore.testing.golden import GoldenCase
 from visioncore.weights.state_dicts import load_into
 

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import torch
 from numpy.typing import NDArray
-from tiny_base import BLOCKS, tiny_adapter, tiny_components
+from tiny_adapter import tiny_adapter
 from torch import Tensor
 
 from artadapter_style import ArtAdapter, ArtAdapterPipeline, Strengths, Style
@@ -21,6 +21,7 @@ from visioncore.errors import InputError
 from visioncore.images import Image, write_image
 from visioncore.lora import inject
 from visioncore.testing.photos import photo
+from visioncore.testing.tiny_base import BLOCKS, tiny_components
 
 REFERENCE, OTHER = photo(48, 64, seed=0), photo(64, 40, seed=1)
 QUICK: dict[str, Any] = {"steps": 3}

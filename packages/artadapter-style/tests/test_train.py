@@ -17,21 +17,21 @@ from safetensors.torch import load_file
 
 from artadapter_style import load_model
 from artadapter_style.data.datasets import open_items
-from artadapter_style.data.feature_cache import FeatureCache
 from artadapter_style.data.preparation import Squares
 from artadapter_style.data.samples import Drawing, StyleSamples
 from artadapter_style.data.style_references import GroupReferences, OwnReferences
 from artadapter_style.data.synthetic import make_images
 from artadapter_style.data.texts import Texts
 from artadapter_style.method import PACKAGE
-from artadapter_style.network.diffusion import alpha_bars, min_snr_weights
 from artadapter_style.network.encoder import LevelEncoder
 from artadapter_style.network.prompts import encode_prompt, fit_ids
 from artadapter_style.training.config import Drops, TrainConfig
 from artadapter_style.training.denoising import WHOLE, Denoising, DenoisingStep, share_of
 from artadapter_style.training.encoding import Encoder
 from artadapter_style.training.start import initial_adapter
+from visioncore.data.feature_cache import FeatureCache
 from visioncore.diffusion.base import load_base
+from visioncore.diffusion.schedule import alpha_bars, min_snr_weights
 from visioncore.errors import InputError
 from visioncore.images import Image, write_image
 from visioncore.recipes import load_recipe, recipe_names

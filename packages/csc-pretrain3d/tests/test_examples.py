@@ -9,7 +9,7 @@ from csc_pretrain3d.method import METHOD
 from csc_pretrain3d.network.config import VARIANTS, Config, Cylinder3DConfig, MinkUNetConfig, VoxelNetConfig
 from csc_pretrain3d.network.examples import fast_on_tensors, inputs, reference_on_tensors
 from csc_pretrain3d.network.model import CSC, MinkUNet
-from visioncore.commands.info import measure
+from visioncore.commands.description import measure
 
 SMALL = MinkUNetConfig(stem=4, widths=(4, 4, 6, 6, 6, 4, 4, 4), blocks=(1, 1, 1, 1, 1, 1, 1, 1))
 

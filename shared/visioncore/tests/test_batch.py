@@ -15,7 +15,7 @@ import pytest
 from visioncore.errors import InputError
 from visioncore.files.partial import partial_path
 from visioncore.inference.batch import AHEAD, Summary, my_share, process_files
-from visioncore.inference.jobs import Job, plan_jobs
+from visioncore.inference.jobs import Job, plan_jobs, plan_results
 
 
 def touch(folder: Path, *names: str) -> None:
@@ -48,6 +48,20 @@ def test_files_go_by_name_and_folders_keep_their_shape(tmp_path: Path) -> None:
     planned = plan([tmp_path / "one.a", tmp_path / "folder"], tmp_path / "out")
     assert list(planned.values()) == ["one.txt", "2.txt", "10.txt", "deep/3.txt"]
     assert next(iter(planned)) == str(tmp_path / "one.a")
+
+
+def test_one_input_may_go_to_a_file_beside_it(tmp_path: Path) -> None:
+    touch(tmp_path, "one.a", "two.a")
+    (job,) = plan_results([tmp_path / "one.a"], (".a",), tmp_path / "made.png", (".png", ".tif"), "photo")
+    assert job == Job(tmp_path / "one.a", tmp_path / "made.png")
+    planned = plan_results([tmp_path / "one.a"], (".a",), tmp_path / "out", (".png", ".tif"), "photo")
+    assert planned == [Job(tmp_path / "one.a", tmp_path / "out" / "one.png")]
+    for given, out, told in (
+        (tmp_path, tmp_path / "made.tif", "one file, but there are 2 photos"),
+        (tmp_path / "one.a", tmp_path / "one.a", "this photo would be written over"),
+    ):
+        with pytest.raises(InputError, match=told):
+            plan_results([given], (".a",), out, (".tif", ".a"), "photo")
 
 
 def test_a_pattern_keeps_what_lies_below_its_plain_part(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

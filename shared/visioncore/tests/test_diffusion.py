@@ -23,12 +23,14 @@ from torch import Tensor, nn
 from transformers import CLIPTextConfig, CLIPTextModel, CLIPTextModelWithProjection
 
 from visioncore.backbones.clip_tokens import clip_tokens
-from visioncore.diffusion.base import kind_of, load_base
+from visioncore.diffusion.base import Kind, kind_of, load_base
+from visioncore.diffusion.kept import Kept
 from visioncore.diffusion.layers import attention_widths, cross_attention, group_of
 from visioncore.diffusion.processors import WithKeys, install
 from visioncore.diffusion.single_file import check_kind, clip_tokenizer, components_of
 from visioncore.errors import InputError
 from visioncore.testing.refusals import one_line, refusal
+from visioncore.testing.tiny_base import tiny_base
 from visioncore.weights.fingerprint import fingerprint
 
 UNET: dict[str, Any] = {
@@ -175,6 +177,46 @@ class TestProcessors:
             assert given.asked
 
 
+class TestKept:
+    def made(self) -> tuple[Callable[..., int], list[int]]:
+        """Finds a value for a tensor, which is the number of its making; and the list of these."""
+        kept = Kept()
+        made: list[int] = []
+
+        def make() -> int:
+            made.append(len(made))
+            return made[-1]
+
+        return lambda name, source: kept.find(name, source, make), made
+
+    @torch.no_grad()
+    def test_found_once_for_a_tensor(self) -> None:
+        find, made = self.made()
+        one, other = torch.zeros(3), torch.zeros(3)
+        assert [find("a", one), find("a", one), find("b", one)] == [0, 0, 1]
+        # another one with the same numbers, and back
+        assert [find("a", other), find("a", other), find("a", one)] == [2, 2, 3]
+        assert len(made) == 4
+
+    @torch.no_grad()
+    def test_made_anew_for_a_changed_tensor(self) -> None:
+        find, _ = self.made()
+        one = torch.zeros(3)
+        before = find("a", one)
+        one.add_(1)
+        assert find("a", one) != before
+        with torch.inference_mode():
+            born = torch.zeros(3)
+            assert find("a", born) == find("a", born)
+
+    def test_made_anew_while_gradients_are_recorded(self) -> None:
+        find, _ = self.made()
+        one = torch.zeros(3)
+        assert find("a", one) != find("a", one)
+        with torch.no_grad():
+            assert find("a", one) == find("a", one)
+
+
 class TestFolders:
     def test_a_base(self, parts: dict[str, Any], folder: Path, capfd: pytest.CaptureFixture[str]) -> None:
         pipeline = load_base(folder)
@@ -192,6 +234,14 @@ class TestFolders:
         bases = [load_base(where) for where in (folder, copy)]
         assert bases[0].unet.config["_name_or_path"] != bases[1].unet.config["_name_or_path"]
         assert fingerprint(bases[0].unet) == fingerprint(bases[1].unet)
+
+    @pytest.mark.parametrize("kind", ["sd1", "sd2", "sdxl"])
+    def test_tiny_ones_of_all_generations(self, kind: Kind, tmp_path: Path) -> None:
+        base = load_base(tiny_base(tmp_path / "base", kind=kind))
+        assert kind_of(base.unet) == kind
+        assert base.scheduler.config.prediction_type == ("v_prediction" if kind == "sd2" else "epsilon")
+        images = base("a cat", height=64, width=64, num_inference_steps=1, output_type="np").images
+        assert images.shape == (1, 64, 64, 3)
 
     def test_a_large_one(self, parts: dict[str, Any], tmp_path: Path) -> None:
         config = CLIPTextConfig(**TEXT)

@@ -8,6 +8,7 @@ import json
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
 from types import ModuleType
 from typing import Any, Self
@@ -19,6 +20,8 @@ from torch import Tensor, nn
 from visioncore.cli import run
 from visioncore.commands.bench import COLUMNS, IMAGE_COLUMNS, bench
 from visioncore.commands.demo import Shown, demo_of
+from visioncore.commands.description import describe
+from visioncore.commands.info import TABLE, capabilities
 from visioncore.commands.networks import example_inputs
 from visioncore.commands.shared import SharedCommands, program, shared_commands
 from visioncore.errors import InputError
@@ -98,8 +101,12 @@ def method(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Method:
     )
     cli = ModuleType("made_up.cli")
     cli.__dict__["COMMANDS"] = shared_commands(made_up)._asdict()
-    package = ModuleType("made_up")
-    package.__path__ = []
+    folder = tmp_path / "installed" / "made_up"
+    folder.mkdir(parents=True)
+    (folder / "__init__.py").touch()
+    spec = spec_from_file_location("made_up", folder / "__init__.py", submodule_search_locations=[str(folder)])
+    assert spec is not None
+    package = module_from_spec(spec)
     for name, module in (("made_up", package), ("made_up.parts", parts), ("made_up.cli", cli)):
         monkeypatch.setitem(sys.modules, name, module)
     monkeypatch.chdir(tmp_path)
@@ -233,3 +240,17 @@ def test_warnings_become_notes(method: Method, capsys: pytest.CaptureFixture[str
     assert program(method, warn)[1](["warn"]) == 0
     assert capsys.readouterr().err == "note: mind the step\n"
     assert run("made-up", {"warn": warn}, "text", ["--help"]) == 0
+
+
+def test_a_table_in_the_package_is_read_without_counting(
+    method: Method, call: Call, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    counted = capabilities(method, "small")
+    known = {name: counted[name] for name in counted if name in describe(method, "small")}
+    table = tmp_path / "installed" / "made_up" / "assets" / TABLE
+    table.parent.mkdir()
+    table.write_text(json.dumps({"small": known | {"parameters": 7}}))
+    assert capabilities(method, "small")["parameters"] == 7
+    assert capabilities(method, "large")["parameters"] > 7, "what is not in the table is counted"
+    Model(Config()).save_pretrained(tmp_path / "small")
+    assert capabilities(method, "small")["parameters"] == counted["parameters"], "weights of that name lie here"

@@ -127,7 +127,8 @@ def mix(
     Args:
         inputs: reference images or style files: files, folders, glob patterns.
     """
-    from .data.prompt_files import read_prompts
+    from visioncore.diffusion.prompt_files import read_prompts
+
     from .inference.mixing import mix_files
 
     texts = [*prompt, *(read_prompts(prompts) if prompts else [])]
@@ -236,9 +237,9 @@ def evaluate(
         data: a folder with a folder of references for each style, or with one image for each.
         protocols: alignment with prompts and references and content leak, by --clip; distances of style, by --vgg.
     """
+    from visioncore.diffusion.prompt_files import read_prompts
     from visioncore.report import print_table
 
-    from .data.prompt_files import read_prompts
     from .evaluation.pairs import export_pairs
     from .evaluation.plan import Plan, Sampling
     from .evaluation.prompts import PROMPTS

@@ -9,10 +9,12 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ..network.diffusion import STEPS
+from visioncore.data.kept_features import KeptFeatures
+from visioncore.data.squares import drawn_crop
+from visioncore.diffusion.schedule import STEPS
+
 from .colours import ColourAugmentation, drawn_colours
-from .features import KeptFeatures
-from .preparation import Squares, drawn_crop
+from .preparation import Squares
 from .texts import Texts
 
 Batch = dict[str, Tensor]

@@ -9,10 +9,10 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from visioncore.data.feature_cache import FeatureCache
 from visioncore.errors import some
 
 from ..network.prompts import fit_ids
-from .feature_cache import FeatureCache
 
 
 class Texts:

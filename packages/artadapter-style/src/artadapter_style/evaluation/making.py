@@ -2,23 +2,18 @@
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
-from visioncore.errors import InputError, some
-from visioncore.files import read_json, writable_folder
+from visioncore.diffusion.image_record import digest, keep_record
+from visioncore.errors import some
+from visioncore.files import writable_folder
+from visioncore.images.png_settings import read_settings, write_png
 from visioncore.inference.batch import progress
-from visioncore.report import write_json
 
-from ..inference.png_settings import read_settings, write_png
 from ..inference.predictor import Predictor
+from ..method import METHOD
 from .plan import Cell, Plan
 from .styles import PLAIN, StyleGroup
-
-RECORD = "images.json"
-"""File beside images that says how they were made."""
 
 
 def make_images(predictor: Predictor, plan: Plan, folder: str | Path) -> None:
@@ -48,14 +43,14 @@ def make_images(predictor: Predictor, plan: Plan, folder: str | Path) -> None:
                     continue
                 result = predictor(style, prompt, seed=seeds, **vars(plan.sampling))
                 for seed, pixels, settings in zip(seeds, result.images, result.settings, strict=True):
-                    write_png(folder / Cell(group.name, number, seed).file, pixels, settings)
+                    write_png(folder / Cell(group.name, number, seed).file, pixels, settings, METHOD.name)
                     advance()
 
 
 def flagged(plan: Plan, folder: str | Path) -> str:
     """Return a line on the images that the base model's safety checker made black, empty if there are none."""
     cells = [cell for group in _groups(plan) for cell in plan.cells(group.name)]
-    black = [cell.file for cell in cells if read_settings(Path(folder) / cell.file).get("flagged")]
+    black = [cell.file for cell in cells if read_settings(Path(folder) / cell.file, METHOD.name).get("flagged")]
     return f"the safety checker made {len(black)} images black, which count: {some(black, 3)}" if black else ""
 
 
@@ -65,27 +60,8 @@ def _groups(plan: Plan) -> list[StyleGroup]:
 
 def _record(folder: Path, plan: Plan, predictor: Predictor) -> None:
     """Note what the images are made of, or check that those in the folder were made of the same."""
-    path, size = folder / RECORD, plan.sampling.size
-    now: dict[str, dict[str, Any]] = {
-        "settings": {**vars(plan.sampling), "size": size and list(size), **predictor.pipeline.recorded()},
-        "prompts": {f"{number:02d}": text for number, text in enumerate(plan.prompts, start=1)},
-        "styles": {style.name: [_digest(image) for image in style.images] for style in plan.styles},
-    }
-    if path.exists():
-        before = read_json(path, "a record of images")
-        for part, values in now.items():
-            _check_same(folder, part, values, before.get(part, {}))
-            now[part] = {**before.get(part, {}), **values}
-    write_json(path, now)
-
-
-def _check_same(folder: Path, part: str, now: Mapping[str, Any], before: Mapping[str, Any]) -> None:
-    changed = [name for name, value in now.items() if name in before and before[name] != value]
-    if changed:
-        raise InputError(
-            f"{folder}: holds images of an earlier evaluation with other {part} ({some(changed)}); name another folder"
-        )
-
-
-def _digest(path: Path) -> str:
-    return hashlib.sha256(path.read_bytes()).hexdigest()[:16]
+    size = plan.sampling.size
+    settings = {**vars(plan.sampling), "size": size and list(size), **predictor.pipeline.recorded()}
+    prompts = {f"{number:02d}": text for number, text in enumerate(plan.prompts, start=1)}
+    styles = {style.name: [digest(image) for image in style.images] for style in plan.styles}
+    keep_record(folder, {"settings": settings, "prompts": prompts, "styles": styles})

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from visioncore.diffusion.contact_sheet import Column, draw_sheet
 from visioncore.metrics.evaluation import find_image_results
 
-from ..inference.contact_sheet import Column, draw_sheet
 from .measures import read_pixels
 from .plan import Cell, Plan
 from .styles import PLAIN

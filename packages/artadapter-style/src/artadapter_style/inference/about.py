@@ -5,8 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+from visioncore.images.png_settings import read_settings
+
+from ..method import METHOD
 from ..network.style import Style
-from .png_settings import read_settings
 from .styles import STYLE_SUFFIX
 
 
@@ -17,7 +19,7 @@ def about_file(path: Path) -> str:
         InputError: if it is neither.
     """
     if path.suffix.lower() != STYLE_SUFFIX:
-        return _as_lines(read_settings(path))
+        return _as_lines(read_settings(path, METHOD.name))
     style = Style.load(path)
     told: dict[str, Any] = {"name": style.name or "none", "adapter": style.base or "any"}
     for level, tokens in style.levels.items():

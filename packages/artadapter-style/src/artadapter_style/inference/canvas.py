@@ -15,8 +15,7 @@ from torch.nn import functional
 from visioncore.errors import InputError
 from visioncore.images import Image, eight_bit, from_tensor, on_white, to_tensor
 from visioncore.inference.image_inputs import GivenImage, as_image
-
-from .digests import digest_of
+from visioncore.weights.digests import digest_of
 
 LEAST, MOST = 8, 8192
 """Pixels of a side."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -10,12 +9,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from visioncore.errors import InputError
-
-from ..network.diffusion import guided, guided_two
-
-Callback = Callable[[int, int, Tensor], object]
-"""Called after each step with its number from 1, how many there are, and the latents (B, 4, h, w)."""
+from visioncore.diffusion.sampling import Callback, check_guidance, sample
+from visioncore.diffusion.schedule import guided, guided_two
 
 
 @dataclass(frozen=True)
@@ -34,9 +29,7 @@ class Guidance:
     style: float | None = None
 
     def __post_init__(self) -> None:
-        for name, value in (("guidance", self.text), ("style_guidance", self.style)):
-            if value is not None and not 0 <= value <= 100:
-                raise InputError(f"{name} is {value:g}; it must be from 0 to 100")
+        check_guidance(guidance=self.text, style_guidance=self.style)
 
     def parts(self, *, any_style: bool) -> tuple[str, ...]:
         """Return the parts of a batch: negative prompts, prompts alone, prompts with style.
@@ -109,41 +102,33 @@ def denoise(
     Raises:
         InputError: if latents are not finite, naming seed and step.
     """
-    with warnings.catch_warnings(action="ignore", category=DeprecationWarning):
-        # diffusers makes arrays of tensors in a way that NumPy 2 remarks on
-        scheduler.set_timesteps(steps, device=noise.device)
-    begin = steps - max(1, round(steps * strength))
-    if hasattr(scheduler, "set_begin_index"):
-        scheduler.set_begin_index(begin)
-    timesteps = scheduler.timesteps[begin:]
-    if kept is None or strength == 1:
-        latents = noise * scheduler.init_noise_sigma
-    else:
-        latents = scheduler.add_noise(kept.clean, noise, timesteps[:1])
     parts = len(prompts) // len(noise)
-    for number, t in enumerate(timesteps, start=1):
-        progress((begin + number - 1) / steps)
-        x = scheduler.scale_model_input(torch.cat([latents] * parts), t)
+
+    def predict(x: Tensor, t: Tensor, done: float) -> Tensor:
+        progress(done)
+        x = torch.cat([x] * parts)
         if kept is not None and kept.shown is not None:
             x = torch.cat((x, kept.shown.expand(len(x), -1, -1, -1)), dim=1)
-        predicted = unet(x.to(prompts), t, encoder_hidden_states=prompts, return_dict=False)[0].to(latents)
-        latents = scheduler.step(guidance.joined(predicted.chunk(parts)), t, latents, return_dict=False)[0]
-        if kept is not None and kept.mask is not None and kept.shown is None:
-            there = kept.clean
-            if number < len(timesteps):
-                there = scheduler.add_noise(kept.clean, noise, timesteps[number : number + 1])
-            latents = there * (1 - kept.mask) + latents * kept.mask
-        _check(latents, seeds, begin + number, steps)
-        if callback is not None:
-            callback(number, len(timesteps), latents)
-    return latents
+        predicted = unet(x.to(prompts), t, encoder_hidden_states=prompts, return_dict=False)[0].to(noise)
+        return guidance.joined(predicted.chunk(parts))
 
+    def keep(latents: Tensor, step: int, timesteps: Tensor) -> Tensor:
+        assert kept is not None
+        assert kept.mask is not None
+        there = kept.clean
+        if step + 1 < len(timesteps):
+            there = scheduler.add_noise(kept.clean, noise, timesteps[step + 1 : step + 2])
+        return there * (1 - kept.mask) + latents * kept.mask
 
-def _check(latents: Tensor, seeds: Sequence[int], step: int, steps: int) -> None:
-    finite = latents.isfinite().flatten(1).all(dim=1).tolist()
-    bad = [seed for seed, good in zip(seeds, finite, strict=True) if not good]
-    if bad:
-        raise InputError(
-            f"the latents of seed {', '.join(map(str, bad))} are not finite after step {step} of {steps}; use a higher "
-            "precision (float32), a lower guidance, or weights that are finite"
-        )
+    keeps = kept is not None and kept.mask is not None and kept.shown is None
+    return sample(
+        scheduler,
+        noise,
+        predict,
+        seeds=seeds,
+        steps=steps,
+        strength=strength,
+        clean=None if kept is None else kept.clean,
+        after=keep if keeps else None,
+        callback=callback,
+    )

@@ -10,12 +10,14 @@ from visioncore.errors import InputError
 from visioncore.files import expand_inputs
 from visioncore.images import IMAGE_SUFFIXES
 from visioncore.inference.batch import Summary, process_files, progress
-from visioncore.inference.jobs import Job, check_one, check_results, named_file, place_inputs, plan_jobs
+from visioncore.inference.generated import SUFFIX, check_png, numbered
+from visioncore.inference.jobs import Job, check_results, named_file, plan_results
 from visioncore.inference.record import open_record
+from visioncore.inference.run_record import write_run
 
+from ..method import METHOD
 from .predictor import Predictor
-from .result import SUFFIX, Result, numbered
-from .run_record import write_run
+from .result import Result
 from .strengths import as_strengths
 from .styles import STYLE_SUFFIX
 
@@ -71,7 +73,7 @@ def generate_files(
         planned = [Job(sources[0], target)]
         check_results(sources, [target], "reference")
     else:
-        planned = _planned(inputs, out)
+        planned = plan_results(inputs, SEARCHED, out, (SUFFIX,), "reference")
     count = _count(options)
     jobs = [Job(job.source, *_results(job.target, count)) for job in planned]
     targets = {job.source: plan.target for plan, job in zip(planned, jobs, strict=True)}
@@ -92,7 +94,7 @@ def generate_files(
 
     summary = process_files(jobs, lambda source: source, work, write, record=record, overwrite=overwrite, say=say)
     if record is not None:
-        write_run(out, settings, summary, inputs=sources)
+        write_run(METHOD, out, settings, summary, inputs=sources)
     return summary
 
 
@@ -106,16 +108,6 @@ def checked(predictor: Predictor, options: Mapping[str, Any]) -> dict[str, Any]:
     predictor.pipeline.check(**shared)
     mix = {level: predictor.pipeline.style(given) for level, given in (options.get("mix") or {}).items()}
     return {**options, "mix": mix}
-
-
-def check_png(out: Path) -> None:
-    """Check that a file for one image is a PNG file.
-
-    Raises:
-        InputError: if its suffix is that of another image.
-    """
-    if named_file(out, IMAGE_SUFFIXES) and out.suffix.lower() != SUFFIX:
-        raise InputError(f"{out}: images are written as {SUFFIX}, which holds their settings; name such a file")
 
 
 def recorded(options: Mapping[str, Any]) -> dict[str, Any]:
@@ -134,16 +126,6 @@ def recorded(options: Mapping[str, Any]) -> dict[str, Any]:
     if "scale" in given:
         given["scale"] = as_strengths(given["scale"]).told()
     return {name: told(value) if name in _FILES else value for name, value in given.items()}
-
-
-def _planned(inputs: Sequence[str | Path], out: Path) -> list[Job]:
-    """Return a job for each style."""
-    if not named_file(out, (SUFFIX,)):
-        return plan_jobs(inputs, SEARCHED, out, lambda _: SUFFIX)
-    places = place_inputs(inputs, out, lambda entry: expand_inputs([entry], SEARCHED), "reference")
-    source = check_one(places, out, "reference")
-    check_results(places, [out], "reference")
-    return [Job(source, out)]
 
 
 def _count(options: Mapping[str, Any]) -> int:

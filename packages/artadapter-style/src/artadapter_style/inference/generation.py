@@ -13,14 +13,15 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional
 
+from visioncore.diffusion.latents import decode, encode, factor_of, noise_of
+from visioncore.diffusion.samplers import Sampler, make_scheduler
+from visioncore.diffusion.sampling import Callback
 from visioncore.errors import InputError
 
 from ..network.acting import Acting
 from .canvas import Canvas
-from .denoising import Callback, Guidance, Kept, denoise
-from .latents import MOST_SEED, decode, encode, factor_of, noise_of
+from .denoising import Guidance, Kept, denoise
 from .prompts import PromptEncoder
-from .samplers import Sampler, make_scheduler
 from .strengths import Strengths
 from .styles import ReadStyle
 
@@ -149,26 +150,3 @@ class Generation:
         # grey in the middle of the range of values, as these models were trained
         grey = torch.where(whole > 0.5, 0.5, canvas.pixels.to(whole))
         return Kept(clean, mask, torch.cat((mask, encode(vae, grey).to(dtype)), dim=1))
-
-
-def seeds_of(seed: int | Sequence[int], images: int | None) -> list[int]:
-    """Return the seed of each image of a prompt.
-
-    Args:
-        seed: of the first, or one for each.
-        images: how many; None for 1, or as many as there are seeds.
-
-    Raises:
-        InputError: if there are none, a seed is not what generators take, or there are not as many as images.
-    """
-    seeds = (
-        [seed + number for number in range(1 if images is None else images)] if isinstance(seed, int) else list(seed)
-    )
-    if not seeds:
-        raise InputError("no image is asked for; images must be at least 1")
-    if images is not None and images != len(seeds):
-        raise InputError(f"{len(seeds)} seeds for {images} images; give one for each, or only the first")
-    for number in seeds:
-        if not 0 <= number <= MOST_SEED:
-            raise InputError(f"seed is {number}; it must be from 0 to 2^63 - 1")
-    return seeds

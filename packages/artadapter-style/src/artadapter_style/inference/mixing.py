@@ -12,20 +12,21 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from visioncore.diffusion.contact_sheet import Column, draw_sheet
+from visioncore.diffusion.latents import seeds_of
 from visioncore.errors import InputError
 from visioncore.files import clear_partials, expand_inputs, writable_folder
 from visioncore.images import eight_bit, on_white, read_image
+from visioncore.images.png_settings import write_png
 from visioncore.inference.batch import Summary, is_fault_of_file, my_share, progress, told
+from visioncore.inference.generated import SUFFIX
 from visioncore.inference.jobs import Job, check_results
 from visioncore.inference.record import BatchRecord
+from visioncore.inference.run_record import write_run
 
-from .contact_sheet import Column, draw_sheet
+from ..method import METHOD
 from .files import SEARCHED, checked, recorded
-from .generation import seeds_of
-from .png_settings import write_png
 from .predictor import Predictor
-from .result import SUFFIX
-from .run_record import write_run
 from .styles import STYLE_SUFFIX
 
 SHEET = "sheet.png"
@@ -161,7 +162,7 @@ def mix_files(
     # of several processes, the last one to finish
     if all(cell.style in summary.failed for cell in missing):
         _draw(grid)
-    write_run(out, settings, summary, images=[_told(cell, out) for cell in grid.cells()])
+    write_run(METHOD, out, settings, summary, images=[_told(cell, out) for cell in grid.cells()])
     return summary
 
 
@@ -197,7 +198,7 @@ def _make(
                     prompts = [cell.prompt for cell in some]
                     result = predictor(read, prompts, **options, seed=some[0].seed)
                     for cell, pixels, how in zip(some, result.images, result.settings, strict=True):
-                        write_png(cell.target, pixels, how)
+                        write_png(cell.target, pixels, how, METHOD.name)
                         records[cell.prompt, cell.seed].add(Job(style, cell.target))
                         summary.done.append(cell.target)
                         advance()

@@ -14,7 +14,12 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from visioncore.devices import resolve_device, resolve_dtype, with_backoff
+from visioncore.devices import in_batches, resolve_device, resolve_dtype
+from visioncore.diffusion.latents import factor_of, own_size, seeds_of
+from visioncore.diffusion.low_memory import low_memory
+from visioncore.diffusion.safety import run_checker
+from visioncore.diffusion.samplers import Sampler, check_sampling
+from visioncore.diffusion.sampling import Callback
 from visioncore.errors import InputError
 from visioncore.inference.image_inputs import GivenImage
 from visioncore.weights.fingerprint import fingerprint
@@ -27,14 +32,10 @@ from ..network.model import ArtAdapter
 from ..network.weights import load_model
 from .bases import open_base
 from .canvas import make_canvas
-from .denoising import Callback, Guidance
-from .generation import Generation, Request, Wanted, seeds_of
-from .latents import factor_of
-from .memory import low_memory
+from .denoising import Guidance
+from .generation import Generation, Request, Wanted
 from .prompts import PromptEncoder, StyledPrompts
 from .result import Result
-from .safety import run_checker
-from .samplers import Sampler, check_sampling
 from .strengths import GivenStrengths, Strengths, as_strengths
 from .styles import GivenStyle, ReadStyle, mix_styles, read_style
 
@@ -286,7 +287,8 @@ class ArtAdapterPipeline:
             {"prompt": each.prompt, "seed": each.seed, **shared, **({"flagged": True} if flagged else {})}
             for each, flagged in zip(wanted, flags, strict=True)
         )
-        return Result(made, settings, () if read is None else read.references, None if read is None else read.source)
+        references = () if read is None else read.references
+        return Result(made, settings, None if read is None else read.source, references)
 
     def check(self, prompt: str | Sequence[str] = "", **options: Any) -> None:
         """Check arguments of `__call__`, those of the style aside, before anything is made.
@@ -337,9 +339,7 @@ class ArtAdapterPipeline:
     @property
     def own_size(self) -> tuple[int, int]:
         """Height and width, in pixels, that the base model was made for."""
-        size, factor = self.base.unet.config.sample_size, factor_of(self.base.vae)
-        height, width = (size, size) if isinstance(size, int) else size
-        return height * factor, width * factor
+        return own_size(self.base)
 
     def _made(self, request: Request, wanted: Sequence[Wanted]) -> NDArray[np.uint8]:
         """Return the images (n, H, W, 3), in batches that memory suffices for."""
@@ -347,18 +347,7 @@ class ArtAdapterPipeline:
         generation = Generation(
             self.base, request, lambda styled: self._acting(styled, request.strengths, levels), self._tell_once
         )
-        made: list[NDArray[np.uint8]] = []
-        done = 0
-
-        def some(count: int) -> NDArray[np.uint8]:
-            return generation.batch(wanted[done : done + count])
-
-        while done < len(wanted):
-            count = min(self.batch, len(wanted) - done)
-            made.append(with_backoff(some, count, notify=self.notify))
-            if len(made[-1]) < count:
-                self.batch = len(made[-1])
-            done += len(made[-1])
+        made, self.batch = in_batches(generation.batch, wanted, self.batch, self.notify)
         return np.concatenate(made)
 
     @contextmanager

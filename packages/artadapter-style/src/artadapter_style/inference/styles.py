@@ -12,12 +12,12 @@ from numpy.typing import NDArray
 
 from visioncore.errors import InputError
 from visioncore.images import from_tensor
+from visioncore.weights.digests import digest_of
 
 from ..data.reading import GivenReference, read_reference
 from ..network.config import LEVELS
 from ..network.model import ArtAdapter
 from ..network.style import Style
-from .digests import digest_of
 
 STYLE_SUFFIX = ".safetensors"
 

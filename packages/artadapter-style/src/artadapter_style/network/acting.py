@@ -9,6 +9,7 @@ from typing import Any, Protocol
 import torch
 from torch import Tensor
 
+from visioncore.diffusion.kept import Kept
 from visioncore.diffusion.layers import GROUPS, Group
 from visioncore.errors import InputError
 
@@ -63,7 +64,8 @@ class Acting:
         self.levels = tuple(level for level in LEVELS if level in levels)
         self.tokens = tokens
         self.scales = scales
-        self._kept: dict[str, tuple[Tensor, int, Any]] = {}
+        self.kept = Kept()
+        """The same in every step as long as the prompt is."""
         self._offsets: dict[Any, Tensor] = {}
         self.step(0.0)
 
@@ -118,20 +120,6 @@ class Acting:
             offsets[self.styled_rows(batch), :, self.rows] = like.new_tensor(logs)
             self._offsets[key] = offsets
         return self._offsets[key]
-
-    def kept(self, path: str, prompt: Tensor) -> Any:
-        """Return the value that `keep` was given for a layer and this very prompt, unchanged since; None if nothing."""
-        found = self._kept.get(path)
-        return found[2] if found and found[0] is prompt and found[1] == _version(prompt) else None
-
-    def keep(self, path: str, prompt: Tensor, value: Any) -> None:
-        """Keep what is the same in every step as long as the prompt is."""
-        self._kept[path] = prompt, _version(prompt), value
-
-
-def _version(tensor: Tensor) -> int:
-    # tensors of inference mode count no changes
-    return -1 if tensor.is_inference() else tensor._version
 
 
 def every_row(styled: Sequence[bool], device: torch.device) -> Tensor:

@@ -86,23 +86,13 @@ class ExplicitAttention:
             return out
         # IP-Adapters of diffusers get their own tokens beside the prompt
         prompt = encoder_hidden_states[0] if isinstance(encoder_hidden_states, tuple) else encoder_hidden_states
-        found = self._found(attn, prompt, acting)
+        found = acting.kept.find(self.path, prompt, lambda: self._find(attn, prompt, acting))
         offsets = acting.offsets(self.group, len(prompt), prompt.shape[1], hidden_states)
         if attention_mask is not None:
             offsets = attention_mask if offsets is None else attention_mask + offsets
         if self.direct and prompt is encoder_hidden_states:
             return self._attend(attn, hidden_states, found, offsets, acting)
         return self._ask_before(attn, hidden_states, encoder_hidden_states, found, offsets, further)
-
-    def _found(self, attn: Attention, prompt: Tensor, acting: Acting) -> Any:
-        """Return the keys and values of a prompt, found once for all steps; in each while gradients are recorded."""
-        if torch.is_grad_enabled():
-            return self._find(attn, prompt, acting)
-        found = acting.kept(self.path, prompt)
-        if found is None:
-            found = self._find(attn, prompt, acting)
-            acting.keep(self.path, prompt, found)
-        return found
 
     def _find(self, attn: Attention, prompt: Tensor, acting: Acting) -> Any:
         """Return keys and values (B, n, width) of a prompt (B, n, context)."""

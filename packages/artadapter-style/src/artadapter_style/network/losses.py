@@ -1,4 +1,4 @@
-"""Losses: the denoising loss of training, and what holds a fine-tuned style near where it started."""
+"""Losses that hold a fine-tuned style near where it started; the denoising loss is visioncore's."""
 
 from __future__ import annotations
 
@@ -8,21 +8,6 @@ import torch
 from torch import Tensor
 
 from .config import Level
-
-
-def denoising_loss(prediction: Tensor, noise: Tensor, weights: Tensor | None = None) -> Tensor:
-    """Return the mean squared error of predicted noise, both (B, 4, h, w), in float32 at least.
-
-    Args:
-        prediction: of the U-Net.
-        noise: that was added.
-        weights: (B,) of the samples, such as `diffusion.min_snr_weights`; default: all 1.
-    """
-    wide = torch.promote_types(prediction.dtype, torch.float32)
-    squares = (prediction.to(wide) - noise.to(wide)).square()
-    if weights is None:
-        return squares.mean()
-    return (squares.flatten(1).mean(dim=1) * weights.to(squares)).mean()
 
 
 def offset_loss(offsets: Mapping[Level, Tensor], start: Mapping[Level, Tensor]) -> Tensor:

@@ -7,19 +7,17 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from visioncore.training import Loss, SampleSource, Share
-from visioncore.training.sampling import stack
+from visioncore.diffusion.losses import denoising_loss
+from visioncore.diffusion.schedule import Prediction, alpha_bars, min_snr_weights, noisy, velocity
+from visioncore.training import Share
 
 from ..data.colours import recoloured
 from ..network.config import LEVELS
 from ..network.content import FACTOR
-from ..network.diffusion import Prediction, alpha_bars, min_snr_weights, noisy, velocity
-from ..network.losses import denoising_loss
 from ..network.model import ArtAdapter
 from ..network.prompts import encode_prompt
 from .encoding import Encoder
@@ -176,21 +174,3 @@ def share_of(name: str, parameter: nn.Parameter, attention_rate: float, content_
     """Return the shares of a parameter: rates of its part, no decay of norms, biases and gains."""
     rate = attention_rate if ".to_k_style." in name or ".to_v_style." in name else 1.0
     return Share(content_rate if ".aca." in f".{name}" else rate, 0.0 if parameter.ndim < 2 else 1.0)
-
-
-def noise_of(network: nn.Module, step: Loss, source: SampleSource, batch: int) -> dict[str, float]:
-    """Return the mean loss of held-out samples, with the same noise and timesteps at every call.
-
-    Args:
-        network: in evaluation mode.
-        step: the loss.
-        source: the samples.
-        batch: of them at a time.
-    """
-    device, losses = next(network.parameters()).device, []
-    for start in range(0, len(source), batch):
-        numbers = range(start, min(start + batch, len(source)))
-        part = stack([source.sample(index, np.random.default_rng(index)) for index in numbers])
-        loss = step(network, {name: value.to(device) for name, value in part.items()})["noise"]
-        losses += [float(loss)] * len(numbers)
-    return {"noise_validation": float(np.mean(losses))}

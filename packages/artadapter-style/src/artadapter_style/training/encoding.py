@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
 
 import torch
 from torch import Tensor
 
+from visioncore.data.kept_features import BATCH
 from visioncore.devices import with_backoff
-from visioncore.inference.batch import progress
+from visioncore.diffusion.latents import encoded_distribution
 from visioncore.weights.fingerprint import fingerprint
 
-from ..data.features import KeptFeatures
-from ..data.preparation import Squares
 from ..data.samples import StyleSamples
 from ..network.config import LEVELS
 from ..network.encoder import LevelEncoder
@@ -21,8 +19,6 @@ from ..network.model import ArtAdapter
 
 MOST_CALIBRATED = 1024
 """Images by which it is measured how statistics vary."""
-BATCH = 8
-"""Images at a time; fewer where memory is short."""
 
 
 class Encoder:
@@ -55,9 +51,7 @@ class Encoder:
     @torch.no_grad()
     def latents(self, images: Tensor) -> tuple[Tensor, Tensor]:
         """Return mean and deviation of the latents (B, 4, h, w) of images (B, 3, H, W) in [0, 1], scaled."""
-        found = self.vae.encode((2 * images - 1).to(self.vae.dtype)).latent_dist
-        scale = self.vae.config.scaling_factor
-        return found.mean.float() * scale, found.std.float() * scale
+        return encoded_distribution(self.vae, images)
 
     @torch.no_grad()
     def statistics(self, images: Tensor) -> dict[str, Tensor]:
@@ -96,36 +90,3 @@ def calibrate(encoder: Encoder, samples: StyleSamples) -> None:
         layer = encoder.adapter.style_encoder.get_submodule(level)
         assert isinstance(layer, LevelEncoder)
         layer.calibrate(torch.stack([each[level].flatten() for each in found]).to(encoder.device))
-
-
-def keep_features(
-    features: KeptFeatures,
-    squares: Squares,
-    encoder: Encoder,
-    mirrors: Sequence[bool],
-    *,
-    process: int = 0,
-    processes: int = 1,
-) -> None:
-    """Keep the features of all images; what is there already stays.
-
-    Args:
-        features: where.
-        squares: the images.
-        encoder: makes them.
-        mirrors: whether images are taken as they are, mirrored, or both.
-        process: the number of this one; it takes its share.
-        processes: how many share the work.
-
-    Raises:
-        InputError: if an image cannot be read, or a file not written.
-    """
-    every = [(index, mirror) for index in range(len(squares)) for mirror in mirrors]
-    missing = [each for each in every if not features.cache.has(features.key(*each))][process::processes]
-    with progress(len(missing), "images encoded") as advance:
-        for start in range(0, len(missing), BATCH):
-            part = missing[start : start + BATCH]
-            found = encoder(torch.stack([squares.middle(index, mirror=mirror) for index, mirror in part]))
-            for place, each in enumerate(part):
-                features.cache.save(features.key(*each), {name: value[place] for name, value in found.items()})
-                advance()

@@ -16,6 +16,7 @@ from torch import Tensor, nn
 
 from visioncore.configs import check_most
 from visioncore.devices import resolve_device
+from visioncore.diffusion.schedule import prediction_of
 from visioncore.errors import InputError
 from visioncore.files import expand_inputs, writable_folder
 from visioncore.images import IMAGE_SUFFIXES, eight_bit, on_white
@@ -32,7 +33,6 @@ from ..data.style_references import OwnReferences
 from ..data.texts import Texts
 from ..inference.bases import open_base
 from ..network.config import LEVELS, Level
-from ..network.diffusion import prediction_of
 from ..network.losses import offset_loss
 from ..network.model import ArtAdapter
 from ..network.prompts import fit_ids

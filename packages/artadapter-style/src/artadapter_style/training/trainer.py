@@ -8,17 +8,21 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
+import torch
+from torch import Tensor
+
+from visioncore.data.feature_cache import FeatureCache
+from visioncore.data.filtering import Filtered, filtered
+from visioncore.data.kept_features import KeptFeatures, Which, keep_features
+from visioncore.data.looks import Looks
+from visioncore.diffusion.schedule import prediction_of
 from visioncore.recipes import load_recipe
-from visioncore.training import FitResult, describe_run, fit, hold_out
+from visioncore.training import FitResult, describe_run, fit, hold_out, mean_losses
 from visioncore.training.accelerator import on_main, start_accelerator
 from visioncore.weights.fingerprint import fingerprint
 
 from ..data.datasets import open_items
-from ..data.feature_cache import FeatureCache
-from ..data.features import KeptFeatures
-from ..data.filtering import Filtered, filtered
 from ..data.items import Item
-from ..data.looks import Looks
 from ..data.preparation import Squares
 from ..data.samples import Drawing, StyleSamples
 from ..data.style_references import GroupReferences, OwnReferences
@@ -27,10 +31,9 @@ from ..data.texts import Texts
 from ..inference.bases import DEMO, open_base
 from ..method import METHOD, PACKAGE
 from ..network.config import LEVELS
-from ..network.diffusion import prediction_of
 from .config import TrainConfig
-from .denoising import Denoising, DenoisingStep, noise_of, share_of
-from .encoding import Encoder, calibrate, keep_features
+from .denoising import Denoising, DenoisingStep, share_of
+from .encoding import Encoder, calibrate
 from .start import initial_adapter
 
 MOST_HELD_OUT = 256
@@ -98,7 +101,7 @@ def train(
             inside,
             config=config.loop,
             out=Path(out),
-            validate=lambda network: noise_of(network, step, judged, config.loop.batch_size),
+            validate=lambda network: mean_losses(network, step, judged, config.loop.batch_size),
             parameters=[each for name, each in model.named_parameters() if not name.startswith("adapter.vgg.")],
             shares=lambda name, each: share_of(name, each, config.attention_rate, config.content_rate),
             # a batch may have no style at all
@@ -130,7 +133,7 @@ def _left(
     config: TrainConfig, items: Sequence[Item], outside: Sequence[Item], cache: str | Path, say: Callable[[str], None]
 ) -> Kept:
     looks = Looks(Path(cache) / "images.jsonl")
-    parts = list[Filtered]()
+    parts = list[Filtered[Item]]()
     for part in (items, outside):
         if part:
             parts.append(filtered(part, config.least_side, looks, keep_duplicates=config.keep_duplicates))
@@ -173,7 +176,11 @@ def _sources(
         features = KeptFeatures(FeatureCache(cache, encoder.made_with(config.side)), kept.digests, config.cache_mb)
         mirrors = tuple(mirror for mirror, share in ((False, config.flip < 1), (True, config.flip > 0)) if share)
         process = {"process": accelerator.process_index, "processes": accelerator.num_processes}
-        keep_features(features, squares, encoder, mirrors, **process)
+
+        def encoded(part: Sequence[Which]) -> dict[str, Tensor]:
+            return encoder(torch.stack([squares.middle(index, mirror=mirror) for index, mirror in part]))
+
+        keep_features(features, len(squares), encoded, mirrors, **process)
         accelerator.wait_for_everyone()
     references = OwnReferences() if config.reference == "own" else GroupReferences(kept.items, parts[0])
     side = config.side // pipeline.vae_scale_factor

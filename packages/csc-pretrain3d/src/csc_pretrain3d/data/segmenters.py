@@ -15,11 +15,11 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from visioncore.backbones.sam import read_sam
 from visioncore.devices import resolve_device
 from visioncore.errors import InputError
 from visioncore.extras import require
 from visioncore.files import check_writable
-from visioncore.weights.state_dicts import load_into, read_state_dict
 
 from .formats import write_segments
 from .frames import Frames
@@ -28,7 +28,6 @@ Segmenter = Callable[[NDArray[np.uint8]], NDArray[np.int32]]
 """From an image (H, W, 3) uint8 RGB to the segment of each pixel, (H, W) int32, 0 where there is none."""
 
 _EXTRA = 'pip install "csc-pretrain3d[segments]"'
-_VARIANTS = {768: "vit_b", 1024: "vit_l", 1280: "vit_h"}
 
 
 def slic(
@@ -76,15 +75,7 @@ class SAMSegmenter:
         Raises:
             InputError: if it is none, or segment-anything is not installed.
         """
-        registry = require("segment_anything", "sam").sam_model_registry
-        state = read_state_dict(path)
-        positions = state.get("image_encoder.pos_embed")
-        variant = _VARIANTS.get(positions.shape[-1]) if positions is not None and positions.ndim else None
-        if variant is None:
-            raise InputError(f"{path}: no checkpoint of SAM, which holds image_encoder.pos_embed of ViT-B, L or H")
-        model = registry[variant]()
-        load_into(model, state, where=str(path))
-        return cls(model, device, **options)
+        return cls(read_sam(path), device, **options)
 
     def __call__(self, image: NDArray[np.uint8]) -> NDArray[np.int32]:
         """Return the segments of an image (H, W, 3), (H, W) from 1, and 0 where there is no mask."""

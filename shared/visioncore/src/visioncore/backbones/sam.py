@@ -8,14 +8,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
 from ..errors import InputError
-from ..extras import require
-from ..weights.state_dicts import compare
+from ..extras import require, require_part
+from ..weights.state_dicts import compare, load_into, read_state_dict
 from .window_attention import run_blocks
 
 PATCH = 16
@@ -63,6 +65,17 @@ SAM_FILES: Mapping[str, str] = {
 """The checkpoints that hold them."""
 
 
+def sam_layers() -> Any:
+    """Return the module with the layers of the package segment-anything.
+
+    The package itself imports torchvision, which takes longer than all else that a prediction needs.
+
+    Raises:
+        InputError: if the package is missing.
+    """
+    return require_part("segment_anything", "modeling", "sam")
+
+
 class SAMImageEncoder(nn.Module):
     """SAM's image encoder.
 
@@ -78,10 +91,7 @@ class SAMImageEncoder(nn.Module):
         super().__init__()
         if image_size < PATCH or image_size % PATCH:
             raise InputError(f"image_size is {image_size}; it must be a positive multiple of {PATCH}")
-        require("segment_anything", "sam")
-        from segment_anything.modeling import ImageEncoderViT
-
-        published = ImageEncoderViT(
+        published = sam_layers().ImageEncoderViT(
             img_size=image_size,
             patch_size=PATCH,
             embed_dim=config.width,
@@ -117,6 +127,30 @@ class SAMImageEncoder(nn.Module):
         x = run_blocks(self.blocks, x, recompute=self.recompute and self.training and torch.is_grad_enabled())
         embedding: Tensor = self.neck(x.permute(0, 3, 1, 2))
         return embedding
+
+
+def read_sam(path: str | Path) -> Any:
+    """Return a whole ``Sam`` of the package segment-anything, on the CPU in evaluation mode.
+
+    Args:
+        path: a checkpoint of its authors.
+
+    Raises:
+        InputError: if the package is not installed, or the checkpoint cannot be read or is none.
+    """
+    registry = require("segment_anything", "sam").sam_model_registry
+    state = read_state_dict(path)
+    positions = state.get(f"{_PREFIX}pos_embed")
+    width = positions.shape[-1] if positions is not None and positions.ndim else 0
+    name = next((known for known, config in SAM_ENCODERS.items() if config.width == width), None)
+    if name is None:
+        raise InputError(
+            f"{path}: no checkpoint of SAM, which holds {_PREFIX}pos_embed of ViT-B, L or H: "
+            f"{', '.join(SAM_FILES.values())} ({SOURCE})"
+        )
+    model = registry[name]()
+    load_into(model, state, where=str(path))
+    return model.eval()
 
 
 def resize_tables(state: Mapping[str, Tensor], config: SAMEncoderConfig, image_size: int) -> dict[str, Tensor]:

@@ -16,7 +16,7 @@ from ..methods import Method
 from ..metrics.image import psnr
 from ..report import Table
 from ..timing import in_turns, write_figures
-from .info import measure
+from .description import measure
 from .networks import difference, example_inputs, network_of, tensors_of
 
 IMAGE_COLUMNS = ("path", "size", "dtype", "ms", "images_per_s", "ratio_to_reference", "extra_mb", "psnr_to_reference")

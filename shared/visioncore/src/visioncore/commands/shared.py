@@ -147,7 +147,7 @@ def convert_published(method: Method, published: str | Path, out: str | Path, **
     Raises:
         InputError: if the checkpoint cannot be read or does not fit, or ``out`` cannot be written.
     """
-    from .info import details
+    from .description import details
 
     model = method.load(method.network.model).from_published(published, **options)
     model.save_pretrained(out)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from .backoff import is_out_of_memory, with_backoff
+from .backoff import in_batches, is_out_of_memory, with_backoff
 from .machine import describe_machine
 from .memory import extra_memory, peak_memory, reset_peak_memory, return_memory
 from .precision import autocast, resolve_dtype, slow_precision, without_autocast
@@ -12,6 +12,7 @@ __all__ = [
     "autocast",
     "describe_machine",
     "extra_memory",
+    "in_batches",
     "is_out_of_memory",
     "peak_memory",
     "reset_peak_memory",

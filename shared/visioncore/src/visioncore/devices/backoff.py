@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import gc
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TypeVar
 
 import torch
 
 from ..errors import InputError
 
+Item = TypeVar("Item")
 Result = TypeVar("Result")
 
 _MEMORY_WORDS = (
@@ -68,6 +69,36 @@ def with_backoff(
         if notify is not None:
             notify(f"out of memory at size {size}, going on with {smaller}")
         size = smaller
+
+
+def in_batches(
+    run: Callable[[Sequence[Item]], Result], items: Sequence[Item], batch: int, notify: Callable[[str], None]
+) -> tuple[list[Result], int]:
+    """Return the results of items, batch by batch, and how many a batch had in the end.
+
+    Args:
+        run: items -> what is made of them; batches get smaller where memory runs out.
+        items: at least one.
+        batch: how many at a time, at most.
+        notify: receives one line for every step back.
+
+    Raises:
+        InputError: as `with_backoff`.
+    """
+    made: list[Result] = []
+    done = 0
+
+    def some(count: int) -> tuple[Result, int]:
+        return run(items[done : done + count]), count
+
+    while done < len(items):
+        wanted = min(batch, len(items) - done)
+        result, count = with_backoff(some, wanted, notify=notify)
+        made.append(result)
+        if count < wanted:
+            batch = count
+        done += count
+    return made, batch
 
 
 def _empty_cache() -> None:

@@ -18,6 +18,8 @@ from ..extras import require
 Kind = Literal["sd1", "sd2", "sdxl"]
 
 INDEX_FILE = "model_index.json"
+CHANNELS = 4
+"""That the U-Net of a text-to-image model takes; one for inpainting takes 9."""
 
 
 def kind_of(unet: nn.Module) -> Kind:
@@ -29,7 +31,7 @@ def kind_of(unet: nn.Module) -> Kind:
     return "sd2" if config.use_linear_projection or config.cross_attention_dim == 1024 else "sd1"
 
 
-def load_base(source: str | Path, dtype: torch.dtype = torch.float32) -> Any:
+def load_base(source: str | Path, dtype: torch.dtype = torch.float32, channels: int = CHANNELS) -> Any:
     """Return a base model as diffusers' text-to-image pipeline, on the CPU; nothing is downloaded, no code is run.
 
     A safety checker is there if the base has one.
@@ -37,13 +39,14 @@ def load_base(source: str | Path, dtype: torch.dtype = torch.float32) -> Any:
     Args:
         source: a folder in diffusers' layout, or for Stable Diffusion 1.x one .safetensors or .ckpt file.
         dtype: of all weights.
+        channels: that its U-Net must take; 9 for a model for inpainting, which is given as a folder.
 
     Raises:
         InputError: if it is missing or damaged, is no text-to-image model of Stable Diffusion 1.x, 2.x or XL, or what
             reads it is not installed.
     """
     path = Path(source)
-    if path.is_file():
+    if path.is_file() and channels == CHANNELS:
         from .single_file import load_single_file
 
         return load_single_file(path, dtype)
@@ -55,8 +58,10 @@ def load_base(source: str | Path, dtype: torch.dtype = torch.float32) -> Any:
         if isinstance(part, nn.Module):
             # diffusers' own warns of modules that it keeps in float32, of which there are none
             nn.Module.to(part, dtype)
-    if (channels := loaded.unet.config.in_channels) != 4:
-        raise InputError(f"{path}: its U-Net takes {channels} channels, as for inpainting; a base takes 4")
+    if (found := loaded.unet.config.in_channels) != channels:
+        told = f"its U-Net takes {found} channels{', as for inpainting' if found == 9 else ''}"
+        wanted = "a base takes 4" if channels == CHANNELS else f"one for inpainting takes {channels}"
+        raise InputError(f"{path}: {told}; {wanted}")
     return loaded
 
 

@@ -57,6 +57,30 @@ def plan_jobs(
     return jobs
 
 
+def plan_results(
+    inputs: Iterable[str | Path], suffixes: Iterable[str], out: str | Path, endings: Iterable[str], what: str
+) -> list[Job]:
+    """Return the jobs for inputs: into a folder, as `plan_jobs`, or of the only one into a file of its own name.
+
+    Args:
+        inputs: files, folders, glob patterns.
+        suffixes: those of inputs inside a folder.
+        out: the folder of results, or a file by its ending.
+        endings: those of result files, the first of which results in a folder get.
+        what: an input is called, for messages.
+
+    Raises:
+        InputError: as `plan_jobs`, or if there are several inputs for one file.
+    """
+    suffixes, out, (first, *more) = tuple(suffixes), Path(out), tuple(endings)
+    if not named_file(out, (first, *more)):
+        return plan_jobs(inputs, suffixes, out, lambda _: first)
+    places = place_inputs(inputs, out, lambda entry: expand_inputs([entry], suffixes), what)
+    source = check_one(places, out, what)
+    check_results(places, [out], what)
+    return [Job(source, out)]
+
+
 def named_file(out: str | Path, endings: Iterable[str]) -> bool:
     """Return whether ``out`` is a file for one result, by its ending, and no folder for many."""
     out = Path(out)

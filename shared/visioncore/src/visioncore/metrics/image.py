@@ -120,7 +120,7 @@ def ssim(restored: Tensor, target: Tensor, protocol: str | Protocol) -> Tensor:
     total, count = torch.zeros((), device=restored.device), 0
     for rows in _strips(x, WINDOW - 1):
         first, second = (image[:, :, rows] if whole else _values(image[:, :, rows], protocol) for image in (x, y))
-        maps = _ssim_map(first, second, protocol.peak)
+        maps = ssim_map(first, second, protocol.peak)
         total = total + maps.flatten(1).sum(dim=1)
         count += maps[0].numel()
     return total / count
@@ -206,7 +206,7 @@ def _box_mean(image: Tensor, factor: int, dim: int) -> Tensor:
     return image.movedim(dim, -1)[..., positions].mean(-1).movedim(-1, dim)
 
 
-def _ssim_map(x: Tensor, y: Tensor, peak: float) -> Tensor:
+def ssim_map(x: Tensor, y: Tensor, peak: float) -> Tensor:
     """Return the SSIM at every position where the window fits: (B, C, H, W) to (B, C, H - 10, W - 10)."""
     c1, c2 = (0.01 * peak) ** 2, (0.03 * peak) ** 2
     mean_x, mean_y = _blur(x), _blur(y)

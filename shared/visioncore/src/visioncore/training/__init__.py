@@ -11,6 +11,7 @@ from .run import FitResult, Loss, OptimizerOf, Validate
 from .run_record import describe_run
 from .sampling import SampleSource
 from .schedule import warmup_cosine
+from .validation import mean_losses
 
 __all__ = [
     "FitResult",
@@ -24,6 +25,7 @@ __all__ = [
     "describe_run",
     "fit",
     "hold_out",
+    "mean_losses",
     "tell_shared",
     "warmup_cosine",
 ]

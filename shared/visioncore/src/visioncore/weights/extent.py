@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from torch.nn.modules import module as registration
 
 from ..errors import InputError, one_line
+from .shapes_only import shapes_only
 
 _SPARE_MODULES, _SPARE_VALUES = 10_000, 10_000_000
 """Allowed beside the tensors of the weights: layers without any, and tensors that are not stored."""
@@ -28,7 +29,7 @@ def shapes_of(build: Callable[[], nn.Module], state: Mapping[str, Tensor], where
         InputError: if the configuration describes a network that is larger than the weights by far, or none.
     """
     try:
-        with torch.device("meta"), _bounded(where, state):
+        with shapes_only(), _bounded(where, state):
             return {name: tensor.shape for name, tensor in build().state_dict().items()}
     except InputError:
         raise

@@ -1,0 +1,32 @@
+"""Base models by name: the small one that a package bundles, and those in files."""
+
+from __future__ import annotations
+
+from importlib.resources import as_file, files
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from .base import load_base
+
+DEMO = "demo"
+FOLDER = "base"
+"""Where it lies in the assets of a package."""
+
+
+def open_bundled(package: str, source: str | Path, dtype: torch.dtype = torch.float32) -> Any:
+    """Return a base model as a pipeline of diffusers, on the CPU.
+
+    Args:
+        package: that bundles one.
+        source: ``demo`` for that one, unless there is a file or folder of that name; or as of `load_base`.
+        dtype: of all weights.
+
+    Raises:
+        InputError: if it cannot be read.
+    """
+    if str(source) != DEMO or Path(source).exists():
+        return load_base(source, dtype)
+    with as_file(files(package) / "assets" / FOLDER) as folder:
+        return load_base(folder, dtype)
