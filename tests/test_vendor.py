@@ -30,6 +30,7 @@ TYPES_ONLY = {"_typeshed"}
 """Modules that only type checkers have."""
 PREDICT = {
     "alt-action": ["clip.mp4"],
+    "anyscene-compose": [".", "--prompt=a {name} on the beach", "--steps=2"],
     "artadapter-style": ["striped.png", "--prompt=a cat", "--steps=2"],
     "csc-pretrain3d": ["street.bin"],
     "gazedptr-gaze": ["01.jpg", "--faces", "landmarks.json", "--camera", "camera.json"],

@@ -1,0 +1,16 @@
+from .inference.blending import Blending as Blending
+from .inference.blending import blend as blend
+from .inference.canvas import Canvas as Canvas
+from .inference.elements import Element as Element
+from .inference.pipeline import AnyScene as AnyScene
+from .inference.predictor import Predictor as Predictor
+from .inference.predictor import compose as compose
+from .inference.relighting import relight as relight
+from .inference.result import Result as Result
+from .method import __version__ as __version__
+from .network.config import VARIANTS as VARIANTS
+from .network.config import ControlConfig as ControlConfig
+from .network.config import InjectorConfig as InjectorConfig
+from .network.layout import Layout as Layout
+from .network.model import Injector as Injector
+from .network.weights import load_model as load_model

@@ -1,0 +1,1 @@
+"""Scenes with foregrounds: where they lie, and how samples are made of them."""

@@ -1,0 +1,1 @@
+"""Growth, fidelity, second copies, harmony and scenes: cut-outs x prompts x seeds, beside three baselines."""

@@ -1,0 +1,1 @@
+"""A photo in, the same bright out."""
