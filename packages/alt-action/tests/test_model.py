@@ -23,7 +23,7 @@ from alt_action.network.published import to_published
 from alt_action.network.text import CLIPTextEncoder
 from visioncore.backbones.clip_files import read_clip
 from visioncore.backbones.clip_transformer import CLIPText, CLIPTextConfig, CLIPViT, CLIPViTConfig
-from visioncore.commands.info import measure
+from visioncore.commands.description import measure
 from visioncore.testing.refusals import one_line
 from visioncore.weights.state_dicts import read_state_dict, write_state_dict
 

@@ -9,7 +9,8 @@ import pytest
 
 from clip_denoising import VARIANTS
 from clip_denoising.method import METHOD
-from visioncore.commands.info import as_text, capabilities, measure
+from visioncore.commands.description import measure
+from visioncore.commands.info import as_text, capabilities
 from visioncore.errors import InputError
 from visioncore.testing.suites.base import tells
 

@@ -18,8 +18,8 @@ from gazedptr_gaze.network.model import NETWORKS
 from gazedptr_gaze.network.published import to_published
 from gazedptr_gaze.network.trunk import Trunk, read_imagenet
 from gazedptr_gaze.network.weights import AnyGaze
+from visioncore.commands.description import measure
 from visioncore.commands.export import FORMATS
-from visioncore.commands.info import measure
 from visioncore.errors import InputError
 from visioncore.testing.suites.base import Run, refuses, tells
 

@@ -15,7 +15,8 @@ from hsam_medseg.method import METHOD
 from hsam_medseg.network.config import named_config
 from hsam_medseg.network.reference import as_reference
 from hsam_medseg.network.unused_tensors import unused_shapes
-from visioncore.commands.info import as_text, capabilities, measure
+from visioncore.commands.description import measure
+from visioncore.commands.info import as_text, capabilities
 from visioncore.commands.networks import network_of
 from visioncore.errors import InputError
 from visioncore.testing.suites.base import tells

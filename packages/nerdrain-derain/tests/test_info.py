@@ -11,7 +11,8 @@ from torch.utils.flop_counter import FlopCounterMode
 from nerdrain_derain import VARIANTS, NeRDRain
 from nerdrain_derain.method import METHOD
 from nerdrain_derain.network.reference import as_reference
-from visioncore.commands.info import as_text, capabilities, measure
+from visioncore.commands.description import measure
+from visioncore.commands.info import as_text, capabilities
 from visioncore.errors import InputError
 from visioncore.testing.suites.base import tells
 

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor
 
-from visioncore.commands.info import measure
+from visioncore.commands.description import measure
 from visioncore.commands.networks import network_of
 from visioncore.devices import resolve_device, resolve_dtype
 from visioncore.errors import InputError

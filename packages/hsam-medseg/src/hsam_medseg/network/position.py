@@ -34,8 +34,9 @@ class EmptyPrompt(nn.Module):
     @torch.no_grad()
     def _position_code(self) -> Tensor:
         """Return the sines and cosines of random projections of x and y in [-1, 1], (1, N, width)."""
-        # On the CPU: Apple's GPUs have no float64. Without values there is nothing to move there.
-        frequencies = self.frequencies if self.frequencies.is_meta else self.frequencies.cpu()
+        if self.frequencies.is_meta:
+            return self.frequencies.new_empty(1, self.grid**2, 2 * self.frequencies.shape[1])
+        frequencies = self.frequencies.cpu()  # Apple's GPUs have no float64
         centres = (torch.arange(self.grid, dtype=torch.float64, device=frequencies.device) + 0.5) / self.grid
         y, x = torch.meshgrid(centres, centres, indexing="ij")
         places = torch.stack((x, y), dim=-1).flatten(0, 1) * 2 - 1

@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from visioncore.extras import require
+from visioncore.backbones.sam import sam_layers
 
 from .decoders import Coarse
 from .two_way_transformer import HEADS
@@ -23,12 +23,10 @@ class SAMDecoder(nn.Module):
 
     def __init__(self, channels: int, width: int, hidden: int, grid: int) -> None:
         super().__init__()
-        require("segment_anything", "sam")
-        from segment_anything.modeling import MaskDecoder, TwoWayTransformer
-
+        layers = sam_layers()
         self.grid = grid
-        transformer = TwoWayTransformer(depth=2, embedding_dim=width, num_heads=HEADS, mlp_dim=hidden)
-        self.decoder: nn.Module = MaskDecoder(
+        transformer = layers.TwoWayTransformer(depth=2, embedding_dim=width, num_heads=HEADS, mlp_dim=hidden)
+        self.decoder: nn.Module = layers.MaskDecoder(
             transformer_dim=width,
             transformer=transformer,
             num_multimask_outputs=channels - 1,

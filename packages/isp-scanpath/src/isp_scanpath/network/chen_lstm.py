@@ -137,7 +137,8 @@ class ChenLSTMISP(ISP):
             raise InputError(
                 f"tasks must be ({batch},), the index of each image's target among: {', '.join(categories)}"
             )
-        wanted = [int(task) for task in tasks]
+        # where operations are counted there are no numbers, and every task has as many
+        wanted = [0] * batch if tasks.is_meta else [int(task) for task in tasks]
         if not all(0 <= task < len(categories) for task in wanted):
             raise InputError(f"tasks are {wanted}; each must lie from 0 to {len(categories) - 1}")
         folded = {task: self.head.fold(task) for task in set(wanted)}
