@@ -10,7 +10,6 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from visioncore.backbones.sam import read_sam
 from visioncore.devices import resolve_device
 from visioncore.errors import InputError
 from visioncore.extras import require
@@ -30,6 +29,9 @@ def load_sam(weights: str | Path, device: str | torch.device = "auto") -> Any:
         InputError: as `visioncore.backbones.sam.read_sam`.
     """
     predictor = require("segment_anything", "sam").SamPredictor
+    # needs what the extra brings
+    from visioncore.backbones.sam import read_sam
+
     return predictor(read_sam(weights).to(resolve_device(device)))
 
 
