@@ -72,6 +72,16 @@ def test_predict_with_its_options(run: Run, photos: Path, tiny_weights: Path, tm
     assert len(set(results)) == 4
 
 
+def test_predict_writes_small_files_on_demand(run: Run, photos: Path, tiny_weights: Path, tmp_path: Path) -> None:
+    files = []
+    for compression in ("fast", "small"):
+        more = ("--weights", tiny_weights, "--out", tmp_path / compression, "--compression", compression)
+        assert run("predict", photos / "0.png", *more)[0] == 0
+        files.append(tmp_path / compression / "0.png")
+    assert read_image(files[0]).pixels.tobytes() == read_image(files[1]).pixels.tobytes()
+    assert files[0].read_bytes() != files[1].read_bytes()
+
+
 def test_predict_ct(run: Run, slices: Path, ct_weights: Path, tmp_path: Path) -> None:
     out = tmp_path / "out"
     code, said, complaints = run("predict", slices, "--weights", ct_weights, "--out", out, "--device", "cpu")
@@ -148,7 +158,7 @@ def test_evaluate_synthetic_noise(run: Run, photos: Path, tiny_weights: Path, tm
     names = ["per_image.csv", "per_image.md", "report.json", "summary.csv", "summary.md"]
     assert sorted(path.name for path in out.iterdir()) == names
     ours = json.loads((out / "report.json").read_text())
-    assert ours["denoised_by"] == f"{tiny_weights}, tiles whole, float32"
+    assert ours["denoised_by"] == f"{tiny_weights}, tiles auto, float32"
     assert [row["noise"] for row in ours["means"]] == ["gaussian:25", "poisson:3"]
     assert run(*common, "--baseline", "--out", out)[0] == 0
     baseline = json.loads((out / "report.json").read_text())
@@ -261,7 +271,7 @@ def test_bad_input_is_one_line_and_code_two(
     for arguments, told in (
         (("predict", slices, *weights, *out), "no file with suffix"),
         (("predict", photos, "--weights", ct_weights, *out), "no CT scan in it"),
-        (("predict", photos, *weights, *out, "--tiles", "256"), "it must be whole or SIZE,OVERLAP"),
+        (("predict", photos, *weights, *out, "--tiles", "256"), "it must be auto, whole or SIZE,OVERLAP"),
         (("predict", photos, *weights, *out, "--tiles", "256,32"), "the overlap at least 64"),
         (("predict", photos, *weights, *out, "--strength", "2"), "strength is 2"),
         (("predict", photos, *weights, *out, "--suffix", ".gif"), ".gif"),

@@ -248,7 +248,7 @@ def test_tiles_as_text(tiny: CLIPDenoiser, text: str) -> None:
 
 @pytest.mark.parametrize("text", ["", "256", "256,", "256;64", "a,b", "-32,2", "official"])
 def test_text_that_is_no_tiles_is_refused(tiny: CLIPDenoiser, text: str) -> None:
-    with pytest.raises(InputError, match="it must be whole or SIZE,OVERLAP"):
+    with pytest.raises(InputError, match="it must be auto, whole or SIZE,OVERLAP"):
         Predictor(tiny, "cpu", tiles=text)
 
 

@@ -46,6 +46,16 @@ def test_predict_with_its_options(run: Run, data: Path, tiny_weights: Path, tmp_
     assert len(set(results)) == 4
 
 
+def test_predict_writes_small_files_on_demand(run: Run, data: Path, tiny_weights: Path, tmp_path: Path) -> None:
+    files = []
+    for compression in ("fast", "small"):
+        more = ("--weights", tiny_weights, "--out", tmp_path / compression, "--compression", compression)
+        assert run("predict", data / "input" / "1.png", *more)[0] == 0
+        files.append(tmp_path / compression / "1.png")
+    assert read_image(files[0]).pixels.tobytes() == read_image(files[1]).pixels.tobytes()
+    assert files[0].read_bytes() != files[1].read_bytes()
+
+
 def test_predict_a_video(run: Run, make_photo: MakePhoto, tiny_weights: Path, tmp_path: Path) -> None:
     from fractions import Fraction
 
@@ -82,7 +92,7 @@ def test_evaluate(run: Run, data: Path, tiny_weights: Path, tmp_path: Path) -> N
     out = tmp_path / "out"
     code, said, complaints = run("evaluate", "--data", data, "--weights", tiny_weights, "--out", out, "--device", "cpu")
     assert (code, complaints) == (0, "")
-    assert "3 images, restored by NeRDRain, tiles 256,32, torch.float32" in " ".join(said.split())
+    assert "3 images, restored by NeRDRain, tiles auto, torch.float32" in " ".join(said.split())
     assert "psnr_y_A" in said
     assert said.endswith(f"tables: {out}\n")
     names = ["per_image.csv", "per_image.md", "report.json", "summary.csv", "summary.md"]
@@ -131,7 +141,7 @@ def test_bad_input_is_one_line_and_code_two(run: Run, data: Path, tiny_weights: 
     weights, out = ("--weights", tiny_weights), ("--out", tmp_path / "out")
     folder = data / "input"
     for arguments, told in (
-        (("predict", folder, *weights, *out, "--tiles", "256"), "it must be official, whole or SIZE,OVERLAP"),
+        (("predict", folder, *weights, *out, "--tiles", "256"), "it must be auto, official, whole or SIZE,OVERLAP"),
         (("predict", folder, *weights, *out, "--tiles", "100,8"), "multiple of 16"),
         (("predict", folder, *weights, *out, "--suffix", ".gif"), ".gif"),
         (("predict", folder, "--weights", tmp_path / "file", *out), "not a checkpoint"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from fractions import Fraction
 from itertools import islice
 from pathlib import Path
@@ -16,6 +17,8 @@ from torch import Tensor
 from nerdrain_derain import NeRDRain, Prediction, Predictor
 from nerdrain_derain.inference.official_windows import run_windows
 from nerdrain_derain.inference.predictor import predict_files
+from nerdrain_derain.network.config import VARIANTS
+from visioncore.devices.memory import extra_memory
 from visioncore.errors import InputError
 from visioncore.images import Image, read_image, to_tensor, write_image
 from visioncore.inference.dihedral import turned, turned_back
@@ -105,7 +108,7 @@ def test_a_figure(predictor: Predictor, make_photo: MakePhoto, tmp_path: Path) -
 # cutting up
 
 
-@pytest.mark.parametrize("tiles", ["official", "whole", (32, 8), (256, 32)])
+@pytest.mark.parametrize("tiles", ["auto", "official", "whole", (32, 8), (256, 32)])
 @pytest.mark.parametrize("size", [(1, 1), (7, 300), (37, 53), (64, 80)])
 def test_every_size_in_every_mode(tiny: NeRDRain, make_photo: MakePhoto, tiles: Any, size: tuple[int, int]) -> None:
     result = Predictor(tiny, "cpu", tiles=tiles)(make_photo(*size))
@@ -134,14 +137,32 @@ def test_tiles_have_no_seams_where_windows_have(tiny: NeRDRain) -> None:
     assert 0 < float((blended - whole).abs().max()) < 0.2
 
 
-@pytest.mark.parametrize("text", ["official", "whole", " 256, 32 ", "64,0"])
+def test_small_images_are_whole_and_large_ones_few_tiles(tiny: NeRDRain, monkeypatch: pytest.MonkeyPatch) -> None:
+    image = torch.rand(1, 3, 60, 90, generator=torch.Generator().manual_seed(0))
+    predictor = Predictor(tiny, "cpu")
+    assert torch.equal(predictor.run(image), Predictor(tiny, "cpu", tiles="whole").run(image))
+    monkeypatch.setattr("visioncore.inference.restoration.MEMORY", predictor.bytes_per_pixel * 64 * 64)
+    tiled = Predictor(tiny, "cpu", tiles=(64, 16)).run(image)
+    assert torch.equal(predictor.run(image), tiled)
+
+
+@pytest.mark.parametrize("block", ["transformer", "cab"])
+def test_the_memory_of_a_pixel_is_no_less_than_it_takes(block: Any) -> None:
+    config = replace(VARIANTS["nerd-rain"], dim=16, block=block, num_blocks=(1, 1, 1))
+    predictor = Predictor(NeRDRain(config), "cpu")
+    image = torch.rand(1, 3, 256, 256)
+    taken = extra_memory(lambda: predictor.run(image), torch.device("cpu"))
+    assert 0.3 < taken / (256 * 256 * predictor.bytes_per_pixel) <= 1
+
+
+@pytest.mark.parametrize("text", ["auto", "official", "whole", " 256, 32 ", "64,0"])
 def test_tiles_as_text(tiny: NeRDRain, text: str) -> None:
     assert Predictor(tiny, "cpu", tiles=text).tiles == {" 256, 32 ": (256, 32), "64,0": (64, 0)}.get(text, text)
 
 
 @pytest.mark.parametrize("text", ["", "256", "256,", "256;32", "a,b", "-16,2", "Official"])
 def test_text_that_is_no_tiles_is_refused(tiny: NeRDRain, text: str) -> None:
-    with pytest.raises(InputError, match="it must be official, whole or SIZE,OVERLAP"):
+    with pytest.raises(InputError, match="it must be auto, official, whole or SIZE,OVERLAP"):
         Predictor(tiny, "cpu", tiles=text)
 
 
@@ -260,7 +281,11 @@ def test_out_of_memory_backs_off_and_says_so(
 
 @pytest.mark.parametrize(
     ("tiles", "told"),
-    [("whole", "out of memory for 48x32 as a whole; cut it into tiles"), ((32, 8), "even at the smallest size")],
+    [
+        ("auto", "even at the smallest size"),
+        ("whole", "out of memory for 48x32 as a whole; cut it into tiles"),
+        ((32, 8), "even at the smallest size"),
+    ],
 )
 def test_memory_that_never_suffices_is_told(
     tiny: NeRDRain, make_photo: MakePhoto, monkeypatch: pytest.MonkeyPatch, tiles: Any, told: str

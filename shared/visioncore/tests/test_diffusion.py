@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import json
 import shutil
 from collections.abc import Callable, Mapping
@@ -23,10 +24,12 @@ from torch import Tensor, nn
 from transformers import CLIPTextConfig, CLIPTextModel, CLIPTextModelWithProjection
 
 from visioncore.backbones.clip_tokens import clip_tokens
+from visioncore.diffusion import bundled, remarks
 from visioncore.diffusion.base import Kind, kind_of, load_base
 from visioncore.diffusion.kept import Kept
 from visioncore.diffusion.layers import attention_widths, cross_attention, group_of
 from visioncore.diffusion.processors import WithKeys, install
+from visioncore.diffusion.schedule import prediction_of
 from visioncore.diffusion.single_file import check_kind, clip_tokenizer, components_of
 from visioncore.errors import InputError
 from visioncore.testing.refusals import one_line, refusal
@@ -288,6 +291,7 @@ class TestFolders:
     def test_an_inpainting_base(self, copy: Path) -> None:
         UNet2DConditionModel(**{**UNET, "in_channels": 9}).save_pretrained(copy / "unet")
         assert "takes 9 channels, as for inpainting; a base takes 4" in refusal(load_base, copy)
+        assert load_base(copy, channels=(4, 9)).unet.config.in_channels == 9
 
 
 RESNET = {
@@ -372,6 +376,27 @@ class TestOneFile:
             assert state.keys() == part.state_dict().keys()
             assert all(torch.equal(state[key], value) for key, value in part.state_dict().items()), name
 
+    @pytest.mark.parametrize("channels", [4, 9])
+    def test_a_file_is_a_pipeline(
+        self, parts: dict[str, Any], channels: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """Of a width of 768, by which Stable Diffusion 1.x is known; also one for inpainting, where that is wanted."""
+        wide = {"unet": {**UNET, "cross_attention_dim": 768}, "text_encoder": {**TEXT, "hidden_size": 768}}
+        wide["text_encoder"]["vocab_size"] = 8
+        monkeypatch.setattr("visioncore.diffusion.single_file.CONFIGS", {**CONFIGS, **wide})
+        unet = UNet2DConditionModel(**wide["unet"], in_channels=channels)
+        text_encoder = CLIPTextModel(CLIPTextConfig(**wide["text_encoder"]))
+        path = tmp_path / "model.safetensors"
+        save_file(in_one_file({**parts, "unet": unet, "text_encoder": text_encoder}), path)
+        loaded = load_base(path, torch.bfloat16, channels=(4, 9))
+        assert type(loaded) is StableDiffusionPipeline
+        assert (loaded.safety_checker, loaded.tokenizer.model_max_length) == (None, 77)
+        assert (loaded.unet.config.in_channels, loaded.unet.dtype) == (channels, torch.bfloat16)
+        assert torch.equal(loaded.unet.conv_in.weight, unet.conv_in.weight.bfloat16())
+        assert prediction_of(loaded.scheduler) == "epsilon"
+        if channels == 9:
+            assert "takes 9 channels, as for inpainting; a base takes 4" in refusal(load_base, path)
+
     def test_tensors_that_lack(self, parts: dict[str, Any]) -> None:
         for name in (
             "model.diffusion_model.out.2.weight",
@@ -393,9 +418,13 @@ class TestOneFile:
         assert "a checkpoint of Stable Diffusion 2.x or XL; of one file only 1.x is read" in refusal(load_base, path)
         key = "model.diffusion_model.input_blocks.1.1.transformer_blocks.0.attn2.to_k.weight"
         first = "model.diffusion_model.input_blocks.0.0.weight"
-        check_kind(path, {key: torch.zeros(320, 768), first: torch.zeros(320, 4, 3, 3)})
-        with pytest.raises(InputError, match="takes 9 channels, as for inpainting"):
-            check_kind(path, {key: torch.zeros(320, 768), first: torch.zeros(320, 9, 3, 3)})
+        assert check_kind(path, {key: torch.zeros(320, 768), first: torch.zeros(320, 4, 3, 3)}) == 4
+        inpainting = {key: torch.zeros(320, 768), first: torch.zeros(320, 9, 3, 3)}
+        with pytest.raises(InputError, match="takes 9 channels, as for inpainting; a base takes 4"):
+            check_kind(path, inpainting)
+        assert check_kind(path, inpainting, (4, 9)) == 9
+        with pytest.raises(InputError, match="its first layer is missing"):
+            check_kind(path, {key: torch.zeros(320, 768)})
 
     def test_nothing_in_a_file_is_run(self, tmp_path: Path) -> None:
         class Harmful:
@@ -430,3 +459,39 @@ class TestOneFile:
 
 
 CONFIGS = {"unet": UNET, "vae": VAE, "text_encoder": TEXT}
+
+
+def test_the_bundled_base_is_meant_unless_another_one_has_its_name(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A folder of results that is called demo too is no base."""
+    opened: list[Path] = []
+    monkeypatch.setattr(bundled, "load_base", lambda source, *_: opened.append(Path(source)))
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "demo").mkdir()
+    bundled.open_bundled("visioncore", "demo")
+    assert opened[-1].parts[-3:] == ("visioncore", "assets", "base")
+    (tmp_path / "demo" / "model_index.json").write_text("{}")
+    bundled.open_bundled("visioncore", "demo")
+    assert opened[-1] == Path("demo")
+
+
+def test_pipelines_are_imported_without_remarks(
+    monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """As transformers remarks on torchvision where that is not there."""
+    logging = importlib.import_module("transformers.utils.logging")
+
+    class Library:
+        def __getattr__(self, name: str) -> str:
+            logging.get_logger("transformers.models").warning(f"{name} wants torchvision")
+            said.append(logging.get_verbosity())
+            return name
+
+    said: list[int] = []
+    monkeypatch.setattr(remarks, "require", lambda name, extra: Library())
+    before = logging.get_verbosity()
+    assert remarks.pipeline_class("Pipeline") == "Pipeline"
+    assert said == [logging.ERROR]
+    assert logging.get_verbosity() == before
+    assert "torchvision" not in capfd.readouterr().err

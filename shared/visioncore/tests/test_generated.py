@@ -52,6 +52,10 @@ class TestSeeds:
         assert seeds_of(3, 2) == [3, 4]
         assert seeds_of(3, None) == [3]
         assert seeds_of([5, 1], None) == [5, 1]
+        numbers: Any = np.arange(3, 5)
+        for given, images in ((numbers[0], 2), (numbers, None)):
+            assert [type(seed) for seed in seeds_of(given, images)] == [int, int]
+            assert seeds_of(given, images) == [3, 4]
         for seed, images, told in (
             (3, 0, "no image is asked for"),
             ([1, 2], 3, "2 seeds for 3 images"),

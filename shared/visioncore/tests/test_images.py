@@ -75,6 +75,17 @@ def test_lossless_formats_keep_every_bit(tmp_path: Path, suffix: str, bits: int,
         np.testing.assert_array_equal(back.alpha, image.alpha)
 
 
+@pytest.mark.parametrize("bits", [8, 16])
+def test_small_png_files_hold_the_same(tmp_path: Path, bits: int) -> None:
+    square = noise(16, 16, 3, bits=bits)
+    image = Image(square[np.arange(64) % 16][:, np.arange(96) % 16])  # which has no runs, but repeats itself
+    for compression in ("fast", "small"):
+        write_image(tmp_path / f"{compression}.png", image, compression)
+        np.testing.assert_array_equal(read_image(tmp_path / f"{compression}.png").pixels, image.pixels)
+    fast, small = ((tmp_path / f"{name}.png").stat().st_size for name in ("fast", "small"))
+    assert small < 0.9 * fast
+
+
 @pytest.mark.parametrize("suffix", [".png", ".tif"])
 @pytest.mark.parametrize("bits", [8, 16])
 def test_images_made_of_tensors_keep_every_bit(tmp_path: Path, suffix: str, bits: int) -> None:

@@ -139,6 +139,29 @@ def test_a_volume_that_was_no_nifti_gets_both_forms(tmp_path: Path) -> None:
     assert header.get_xyzt_units()[0] == "mm"
 
 
+# channels, and extensions
+
+
+def test_a_fourth_axis_may_be_channels(tmp_path: Path) -> None:
+    read = ScanReader(channels=True).read
+    for count, expected in ((3, [0, 1, 2]), (2, [0, 1, 0])):
+        array = values((5, 4, 3, count))
+        voxels = read(write(tmp_path / "scan.nii", array)).voxels
+        np.testing.assert_array_equal(voxels, array.transpose(2, 1, 0, 3)[..., expected])
+    assert read(write(tmp_path / "scan.nii", values((5, 4, 3, 1)))).voxels.shape == (3, 4, 5)
+    assert "or give 2 or 3 of them" in refusal(read, write(tmp_path / "scan.nii", values((5, 4, 3, 4))))
+
+
+def test_a_header_gets_an_extension(tmp_path: Path) -> None:
+    place = read_volume(write(tmp_path / "scan.nii", values()))
+    for content in (b"first", b"second"):
+        write_nifti(tmp_path / "labels.nii.gz", place.voxels, place, extension=(0, content))
+        (extension,) = nibabel.load(tmp_path / "labels.nii.gz").header.extensions
+        assert (extension.get_code(), extension.content.rstrip(b"\0")) == (0, content)
+        place = read_volume(tmp_path / "labels.nii.gz")
+        np.testing.assert_array_equal(place.voxels, values().transpose(2, 1, 0))
+
+
 # what is refused, and what is only told
 
 

@@ -1,4 +1,4 @@
-"""Dice and HD95 of organs: against the plain definition on whole volumes, and what the protocols make of them."""
+"""Dice, HD95 and surface Dice of organs: against plain definitions on whole volumes; what protocols make of them."""
 
 from __future__ import annotations
 
@@ -19,6 +19,7 @@ from visioncore.metrics.segmentation import (
     hd95,
     organ_metrics,
     surface,
+    surface_dice,
     surface_distances,
 )
 
@@ -203,8 +204,60 @@ def test_a_protocol_in_voxels_ignores_the_spacing_and_one_in_mm_needs_it() -> No
 def test_organs_beyond_those_asked_for_are_no_organs() -> None:
     prediction, reference = organs(np.random.default_rng(8))
     assert len(organ_metrics(prediction, reference, 1, "synapse")) == 1
-    assert organ_metrics(prediction, reference, 7, "synapse")[5:] == [(0, 0, 0, 0)] * 2
-    assert organ_metrics(prediction * 0, reference * 0, 2, "synapse") == [(0, 0, 0, 0)] * 2
+    beyond = organ_metrics(prediction, reference, 7, "synapse")[5:]
+    nothing = organ_metrics(prediction * 0, reference * 0, 2, "synapse")
+    assert [score[:4] for score in beyond] == [score[:4] for score in nothing] == [(0, 0, 0, 0)] * 2
+
+
+# the surface Dice
+
+
+def test_the_surface_dice_of_two_shifted_slabs_is_known() -> None:
+    """Voxels 2 mm long: two lines of ten, one moved by three; a sheet, and one that is three shorter."""
+    found, wanted = np.zeros(20, bool), np.zeros(20, bool)
+    found[2:12], wanted[5:15] = True, True
+    # of a line only both ends are surface: each is 6 mm from the other's
+    for tolerance, expected in ((5.9, 0), (6, 1), (100, 1)):
+        assert surface_dice(found, wanted, tolerance, (2.0,)) == expected
+    # a plane one voxel thick is all surface
+    sheet, shorter = np.zeros((3, 20, 4), bool), np.zeros((3, 20, 4), bool)
+    sheet[1, 2:12], shorter[1, 5:12] = True, True
+    for tolerance, near in ((0, 14), (1.9, 14), (2, 15), (4, 16), (6, 17)):
+        assert surface_dice(sheet, shorter, tolerance, (5.0, 2.0, 1.0)) == near / 17
+
+
+@pytest.mark.parametrize("spacing", SPACINGS)
+@pytest.mark.parametrize("tolerance", [0.0, 0.7, 1.0, 2.5])
+def test_the_surface_dice_is_what_its_definition_says(spacing: Spacing, tolerance: float) -> None:
+    rng = np.random.default_rng(3)
+    found, wanted = blobs(rng, (9, 20, 22), 0.2), blobs(rng, (9, 20, 22), 0.3)
+    distances = plain_distances(found, wanted, spacing)
+    expected = np.count_nonzero(distances <= tolerance + 1e-9) / len(distances)
+    assert surface_dice(found, wanted, tolerance, spacing) == pytest.approx(expected)
+    assert surface_dice(wanted, found, tolerance, spacing) == surface_dice(found, wanted, tolerance, spacing)
+
+
+def test_organs_have_a_surface_dice_within_their_own_tolerances() -> None:
+    prediction, reference = organs(np.random.default_rng(5))
+    spacing, tolerances = (3.0, 0.8, 0.9), (1.0, 2.0, 3.0, 4.0, 5.0)
+    for protocol in ("sound", "synapse"):
+        scores = organ_metrics(prediction, reference, 5, protocol, spacing, tolerances)
+        for organ in (1, 2):
+            expected = surface_dice(prediction == organ, reference == organ, tolerances[organ - 1], spacing)
+            assert 0 < scores[organ - 1].surface_dice == expected < 1
+        # neither has the third organ, one each of the two has the others
+        np.testing.assert_array_equal([score.surface_dice for score in scores[2:]], [np.nan, 0, 0])
+        assert [score[:4] for score in scores[:2]] == [
+            score[:4] for score in organ_metrics(prediction, reference, 5, protocol, spacing)[:2]
+        ]
+    for score in organ_metrics(prediction, reference, 5, "sound", None, tolerances):
+        assert math.isnan(score.surface_dice)
+
+
+def test_the_surface_dice_of_nothing() -> None:
+    mask = np.ones((2, 3), bool)
+    assert surface_dice(mask, ~mask, 9) == surface_dice(~mask, mask, 9) == 0
+    assert math.isnan(surface_dice(~mask, ~mask, 9))
 
 
 def test_what_cannot_be_compared_is_refused() -> None:
@@ -217,6 +270,9 @@ def test_what_cannot_be_compared_is_refused() -> None:
         (lambda: hd95(mask, mask, (1, math.nan, 1)), "3 positive lengths"),
         (lambda: organ_metrics(labels, labels[:1], 1, "sound"), "differ in shape"),
         (lambda: organ_metrics(labels, mask, 1, "sound"), "labels must be integers, got bool"),
+        (lambda: surface_dice(mask, mask, -1), "tolerance is -1; it must be a length, 0 or more"),
+        (lambda: surface_dice(mask, mask, math.nan), "tolerance is nan"),
+        (lambda: organ_metrics(labels, labels, 2, "sound", None, [1]), "1 tolerances for 2 organs"),
         (lambda: organ_metrics(labels, labels, 1, "best"), "protocol 'best'; known are synapse, sound"),
     ]
     for call, message in refused:

@@ -227,7 +227,7 @@ def test_tiles_as_text_and_numbers(given: Any, tiles: Any) -> None:
 
 @pytest.mark.parametrize("given", ["", "64", "64,", "64;16", "a,b", "-16,2", "Whole", (64, -1), (64,)])
 def test_what_is_no_tiles_is_refused(given: Any) -> None:
-    with pytest.raises(InputError, match=r"it must be own, whole or SIZE,OVERLAP such as 512,64"):
+    with pytest.raises(InputError, match=r"it must be auto, own, whole or SIZE,OVERLAP such as 512,64"):
         parse_tiles(given, ["own"], "512,64")
 
 

@@ -9,6 +9,7 @@ from torch import Tensor
 
 from visioncore.convolutions import winograd
 from visioncore.convolutions.winograd import Winograd3x3
+from visioncore.devices.memory import extra_memory
 
 
 def rand(*shape: int, dtype: torch.dtype = torch.float64, seed: int = 0) -> Tensor:
@@ -27,6 +28,7 @@ def test_winograd(
     tile: int, size: tuple[int, int, int], bias: bool, slope: float | None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(winograd, "BLOCK", 6)  # so that strips, and groups of images, come about
+    monkeypatch.setattr(winograd, "OUTPUTS", 2)
     batch, height, width = size
     weight, x = rand(5, 3, 3, 3), rand(batch, 3, height, width, seed=1)
     offset = rand(5, seed=2) if bias else None
@@ -41,3 +43,10 @@ def test_rounding_of_winograd(tile: int, bound: float) -> None:
     found = Winograd3x3(weight.float(), None, None, tile)(x.float())
     assert found.is_contiguous(memory_format=torch.channels_last)
     close(found.double(), F.conv2d(x, weight, padding=1), bound)
+
+
+@pytest.mark.parametrize(("tile", "times"), [(2, 2.0), (4, 1.5)])
+def test_filters_are_made_in_little_more_memory_than_they_take(tile: int, times: float) -> None:
+    weight = torch.rand(256, 256, 3, 3)
+    taken = extra_memory(lambda: Winograd3x3(weight, None, None, tile), torch.device("cpu"))
+    assert taken < times * (tile + 2) ** 2 * 256 * 256 * 4

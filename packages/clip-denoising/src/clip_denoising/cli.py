@@ -32,7 +32,8 @@ demo, _, export, bench, info, weights = shared_commands(METHOD)
 Tiles = Annotated[
     str,
     tyro.conf.arg(
-        help="whole, or SIZE,OVERLAP such as 512,64 for images too large for the memory; changes results a little"
+        help="auto: whole, or few tiles where memory asks for them; whole; SIZE,OVERLAP such as 512,64; tiles change "
+        "results a little"
     ),
 ]
 
@@ -40,7 +41,7 @@ Tiles = Annotated[
 class Running(options.Running, total=False):
     """Arguments of the Predictor."""
 
-    tiles: Annotated[Tiles, Default("whole")]
+    tiles: Annotated[Tiles, Default("auto")]
     batch: Annotated[options.Batch, Default(8)]
 
 
@@ -50,6 +51,7 @@ def predict(
     out: options.Out,
     strength: float = 1.0,
     suffix: options.Suffix = ".png",
+    compression: options.PngCompression = "fast",
     series: str = "",
     skip_damaged: bool = False,
     overwrite: options.Overwrite = False,
@@ -76,6 +78,7 @@ def predict(
         predictor,
         out,
         suffix=suffix,
+        compression=compression,
         series=series or None,
         skip_damaged=skip_damaged,
         overwrite=overwrite,
@@ -163,7 +166,7 @@ def evaluate(
     else:
         predictor = _predictor(weights, running)
         denoise, note = predictor.run, predictor.notice
-        how = running.get("tiles", "whole"), running.get("dtype", "float32")
+        how = running.get("tiles", "auto"), running.get("dtype", "float32")
         by = f"{weights}, tiles {how[0]}, {how[1]}{', self-ensemble' * predictor.self_ensemble}"
     evaluation = measure(
         data,

@@ -27,14 +27,17 @@ demo, convert, export, bench, info, weights = shared_commands(METHOD)
 
 Tiles = Annotated[
     str,
-    tyro.conf.arg(help="SIZE,OVERLAP for blended tiles; official for the authors' windows of 256; whole for no tiles"),
+    tyro.conf.arg(
+        help="auto: none, or few where memory asks for them; whole: none; official: the authors' windows of 256; "
+        "SIZE,OVERLAP such as 256,32"
+    ),
 ]
 
 
 class Running(options.Running, total=False):
     """Arguments of the Predictor."""
 
-    tiles: Annotated[Tiles, Default("256,32")]
+    tiles: Annotated[Tiles, Default("auto")]
     batch: Annotated[options.Batch, Default(1)]
 
 
@@ -43,6 +46,7 @@ def predict(
     weights: options.Weights,
     out: options.Out,
     suffix: options.Suffix = ".png",
+    compression: options.PngCompression = "fast",
     overwrite: options.Overwrite = False,
     **running: Unpack[Running],
 ) -> Summary:
@@ -56,7 +60,15 @@ def predict(
     """
     from .inference.predictor import predict_files
 
-    summary = predict_files(inputs, _predictor(weights, running), out, suffix=suffix, overwrite=overwrite, say=complain)
+    summary = predict_files(
+        inputs,
+        _predictor(weights, running),
+        out,
+        suffix=suffix,
+        compression=compression,
+        overwrite=overwrite,
+        say=complain,
+    )
     say(f"{summary}; results in {out}")
     return summary
 

@@ -18,6 +18,7 @@ from torch import Tensor, nn
 
 from visioncore.backbones.clip import STAGES, Bottleneck
 from visioncore.convolutions.winograd import Winograd3x3
+from visioncore.devices.memory import return_memory
 
 from .decoder import SLOPE, ConvBlock, Decoder, upsample
 from .encoder import DenseEncoder
@@ -50,9 +51,10 @@ def for_inference(
         dtype: in which precision, by default the model's. In half precision the last convolution, and what comes in
             and goes out, stay in float32.
     """
+    fast = FastDenoiser(model, _Maker(torch.device(device), dtype or model.decoder.last.weight.dtype))
     if torch.device(device).type == "cpu":
         _hold_memory()
-    return FastDenoiser(model, _Maker(torch.device(device), dtype or model.decoder.last.weight.dtype))
+    return fast
 
 
 class FastDenoiser(nn.Module):
@@ -244,7 +246,10 @@ class _Maker:
         """Return a 3x3 convolution; if it is one by `winograd`, with tiles of this side."""
         weight, bias = self._cast(weight), None if bias is None else self._cast(bias)
         if self.detours and min(weight.shape[:2]) >= WINOGRAD_CHANNELS:
-            return Winograd3x3(weight, bias, slope, tile)
+            layer = Winograd3x3(weight, bias, slope, tile)
+            # what was in between would stay with the process, and add up
+            return_memory()
+            return layer
         return Convolution(weight, bias, slope)
 
     def upsampled(self, weight: Tensor, slope: float) -> nn.Module:

@@ -20,6 +20,8 @@ from .result import Prediction
 __all__ = ["Prediction", "Predictor", "predict_files"]
 
 OFFICIAL_WINDOW = 256
+BYTES_PER_CHANNEL = 64
+"""Bytes that the network takes for a pixel and a channel of its first level: by measurement 46 to 64."""
 
 predict_files = predict_images
 
@@ -32,11 +34,11 @@ class Predictor(ImagePredictor[Prediction]):
         device: ``auto``, ``cpu``, ``cuda``, ``cuda:1``, ``mps``.
         dtype: ``float32``; ``bfloat16`` or ``float16`` for more speed at a small cost in accuracy; or such a type of
             PyTorch; ``auto`` is bfloat16 on GPUs that have it and float32 elsewhere.
-        tiles: how images are cut up: into tiles of (size, overlap), by default of the size that was trained on, blended
-            without seams; ``whole``; or ``official``, the authors' windows of 256. Statistics of attention are taken
-            over a tile, so results depend on it a little; the numbers of the paper need ``official``. An image no
-            larger than a tile is run whole, and for ``official`` so is one with a side under 256, which the authors'
-            code cannot take.
+        tiles: how images are cut up: ``auto``, whole where 2 GiB suffice, else into the fewest tiles that do, blended
+            without seams; ``whole``; tiles of (size, overlap); or ``official``, the authors' windows of 256. Statistics
+            of attention are taken over a tile, so results depend on it a little; the numbers of the paper need
+            ``official``. An image no larger than a tile is run whole, and for ``official`` so is one with a side under
+            256, which the authors' code cannot take.
         batch: images or tiles on the device at a time; fewer after memory ran out.
         self_ensemble: average over the eight rotated and flipped versions, at eight times the cost.
         compile: compile the network for the tile size first (pays off for many tiles).
@@ -48,6 +50,7 @@ class Predictor(ImagePredictor[Prediction]):
 
     multiple = MULTIPLE
     other_tiles = ("official",)
+    auto_overlap = 16  # by measurement, see docs/speed.md
     result = Prediction
 
     def __init__(
@@ -55,7 +58,7 @@ class Predictor(ImagePredictor[Prediction]):
         model: NeRDRain | str | Path,
         device: str | torch.device = "auto",
         *,
-        tiles: Tiles | str | None = (256, 32),
+        tiles: Tiles | str | None = "auto",
         batch: int = 1,
         compile: bool = False,
         **settings: Unpack[Settings],
@@ -63,6 +66,7 @@ class Predictor(ImagePredictor[Prediction]):
         model = load_model(model) if isinstance(model, str | Path) else model
         super().__init__(model, device, tiles=tiles, batch=batch, **settings)
         self.model = model.to(self.device).eval()
+        self.bytes_per_pixel = BYTES_PER_CHANNEL * model.config.dim
         self.network = in_precision(torch.compile(self.model) if compile else self.model, self.device, self.dtype)
 
     def __call__(self, image: GivenImage, *, range: Range | None = None) -> Prediction:

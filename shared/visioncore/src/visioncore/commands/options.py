@@ -21,10 +21,12 @@ __all__ = [
     "Dtype",
     "Dtypes",
     "Formats",
+    "Generating",
     "Inputs",
     "OnDevice",
     "Out",
     "Overwrite",
+    "PngCompression",
     "Positional",
     "Precision",
     "Results",
@@ -53,6 +55,9 @@ Compile = Annotated[bool, arg(help="compile the network first, which pays off fo
 SelfEnsemble = Annotated[bool, arg(help="average over eight rotated and flipped versions, at eight times the cost")]
 Suffix = Annotated[
     Literal[".png", ".jpg", ".tif", ".webp", ".bmp"], arg(help="format of images; .png and .tif keep everything")
+]
+PngCompression = Annotated[
+    Literal["fast", "small"], arg(help="of PNG files: small takes ten times as long to write, for 6 % less")
 ]
 Results = Annotated[str, arg(help="or measure what is in this folder, made by any tool, named as the inputs")]
 Tables = Annotated[Path, arg(help="folder for the tables and report.json")]
@@ -84,6 +89,15 @@ class Running(OnDevice, total=False):
 
     self_ensemble: Annotated[SelfEnsemble, Default(False)]
     compile: Annotated[Compile, Default(False)]
+
+
+class Generating(OnDevice, total=False):
+    """And how a base model of diffusers is run."""
+
+    batch: Annotated[int, arg(help="images on the device at a time"), Default(1)]
+    low_memory: Annotated[
+        bool, arg(help="self-attention in slices, the auto-encoder in tiles, for large images"), Default(False)
+    ]
 
 
 class Training(TypedDict, total=False):

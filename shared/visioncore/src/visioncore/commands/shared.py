@@ -14,6 +14,7 @@ from tyro.conf import Positional, arg
 from ..cli import Command, complain, run, say
 from ..errors import InputError, one_line
 from ..methods import Method, load
+from .done_before import skips_what_is_done
 from .early import check_early
 from .options import Compiled, Device, Dtypes, Formats, Rounds
 
@@ -169,7 +170,8 @@ def program(method: Method, *commands: Command) -> tuple[dict[str, Command], Cal
         with warnings.catch_warnings():
             warnings.showwarning = lambda message, *_: complain(f"note: {one_line(message)}")
             early = partial(check_early, method)
-            return run(method.name, named, description, argv, check=early, version=lambda: method.version)
+            ready = {name: skips_what_is_done(method, command) for name, command in named.items()}
+            return run(method.name, ready, description, argv, check=early, version=lambda: method.version)
 
     return named, main
 

@@ -20,6 +20,9 @@ from .products import Product
 BLOCK = 256
 """Tiles that are worked on at a time, so that what is in between stays in the cache."""
 
+OUTPUTS = 64
+"""Outputs whose filters are transformed at a time, for the sake of memory."""
+
 Apply = Callable[[Sequence[Tensor], Sequence[Tensor]], None]
 """Transforms the tensors of the first argument, one a place along an axis, into those of the second."""
 
@@ -101,11 +104,9 @@ class Winograd3x3(nn.Module):
 
     def __init__(self, weight: Tensor, bias: Tensor | None, slope: float | None, tile: int) -> None:
         super().__init__()
-        of_filter = torch.tensor(_TRANSFORMS[tile].of_filter, dtype=torch.float64)
-        self.products = nn.ModuleList()
-        for row in of_filter:
-            tall = torch.einsum("i,ocij->ocj", row, weight.double())
-            self.products.extend(Product(torch.einsum("j,ocj->co", each, tall).to(weight)) for each in of_filter)
+        matrices = _matrices(weight, tile)
+        # each goes as soon as it is in order
+        self.products = nn.ModuleList(Product(matrices.pop(0)) for _ in range(len(matrices)))
         self.register_buffer("bias", bias)
         self.slope, self.tile, self.outputs = slope, tile, weight.shape[0]
 
@@ -158,6 +159,21 @@ class Winograd3x3(nn.Module):
             to_output(lines[i].unbind(), results[:, :, i].unbind(3))
         if self.slope is not None:
             F.leaky_relu_(out, self.slope)
+
+
+def _matrices(weight: Tensor, tile: int) -> list[Tensor]:
+    """Return the transformed weight, a matrix (C, O) for each position, made in float64, some outputs at a time."""
+    of_filter = torch.tensor(_TRANSFORMS[tile].of_filter, dtype=torch.float64)
+    outputs, channels = weight.shape[:2]
+    matrices = [weight.new_empty(channels, outputs) for _ in range(len(of_filter) ** 2)]
+    for start in range(0, outputs, OUTPUTS):
+        chosen = slice(start, start + OUTPUTS)
+        exact = weight[chosen].double()
+        for row, transform in enumerate(of_filter):
+            tall = torch.einsum("i,ocij->ocj", transform, exact)
+            for column, each in enumerate(of_filter):
+                matrices[row * len(of_filter) + column][:, chosen] = torch.einsum("j,ocj->co", each, tall)
+    return matrices
 
 
 def _fill(padded: Tensor, x: Tensor, top: int, height: int) -> Tensor:

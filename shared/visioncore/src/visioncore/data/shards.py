@@ -13,14 +13,32 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from ..errors import InputError, damage, one_line
+from ..files import matching, natural_key
 from .stored_images import Span, StoredImage
 
+SHARD = ".tar"
 SUFFIXES = ("jpg", "jpeg", "png", "webp", "tif", "tiff", "bmp")
 """Of images."""
 MOST_TEXT = 2**20
 """Bytes of a text beside an image."""
 
 Kind = TypeVar("Kind")
+
+
+def find_shards(data: str | Path) -> list[Path]:
+    """Return the shards that data names: a pattern, one of them, or a folder of them; none for other data.
+
+    Raises:
+        InputError: if there is nothing of that name.
+    """
+    path = Path(data)
+    if path.is_dir():
+        return sorted(path.glob(f"*{SHARD}"), key=natural_key)
+    if path.exists():
+        return [path] if path.suffix == SHARD else []
+    if not (found := sorted(matching(data), key=natural_key)):
+        raise InputError(f"{data}: no such file or folder")
+    return found
 
 
 @dataclass(frozen=True)

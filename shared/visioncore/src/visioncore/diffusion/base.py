@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from importlib import import_module
 from pathlib import Path
@@ -13,13 +13,13 @@ import torch
 from torch import nn
 
 from ..errors import InputError, damage, one_line
-from ..extras import require
+from .remarks import pipeline_class
 
 Kind = Literal["sd1", "sd2", "sdxl"]
 
 INDEX_FILE = "model_index.json"
-CHANNELS = 4
-"""That the U-Net of a text-to-image model takes; one for inpainting takes 9."""
+CHANNELS, INPAINTING_CHANNELS = 4, 9
+"""That the U-Net of a text-to-image model takes, and that of one for inpainting."""
 
 
 def kind_of(unet: nn.Module) -> Kind:
@@ -31,7 +31,7 @@ def kind_of(unet: nn.Module) -> Kind:
     return "sd2" if config.use_linear_projection or config.cross_attention_dim == 1024 else "sd1"
 
 
-def load_base(source: str | Path, dtype: torch.dtype = torch.float32, channels: int = CHANNELS) -> Any:
+def load_base(source: str | Path, dtype: torch.dtype = torch.float32, channels: Collection[int] = (CHANNELS,)) -> Any:
     """Return a base model as diffusers' text-to-image pipeline, on the CPU; nothing is downloaded, no code is run.
 
     A safety checker is there if the base has one.
@@ -39,30 +39,38 @@ def load_base(source: str | Path, dtype: torch.dtype = torch.float32, channels: 
     Args:
         source: a folder in diffusers' layout, or for Stable Diffusion 1.x one .safetensors or .ckpt file.
         dtype: of all weights.
-        channels: that its U-Net must take; 9 for a model for inpainting, which is given as a folder.
+        channels: any of which its U-Net must take; 9 for a model for inpainting.
 
     Raises:
         InputError: if it is missing or damaged, is no text-to-image model of Stable Diffusion 1.x, 2.x or XL, or what
             reads it is not installed.
     """
     path = Path(source)
-    if path.is_file() and channels == CHANNELS:
+    if path.is_file():
         from .single_file import load_single_file
 
-        return load_single_file(path, dtype)
-    pipeline = getattr(require("diffusers", "diffusion"), _pipeline_class(path))
-    require("transformers", "diffusion")
+        return load_single_file(path, dtype, channels)
+    pipeline = pipeline_class(_pipeline_name(path))
     with damage(path, "the base model is incomplete or damaged", "; fetch or copy it again"), without_bars():
         loaded = pipeline.from_pretrained(path, local_files_only=True)
     for part in loaded.components.values():
         if isinstance(part, nn.Module):
             # diffusers' own warns of modules that it keeps in float32, of which there are none
             nn.Module.to(part, dtype)
-    if (found := loaded.unet.config.in_channels) != channels:
-        told = f"its U-Net takes {found} channels{', as for inpainting' if found == 9 else ''}"
-        wanted = "a base takes 4" if channels == CHANNELS else f"one for inpainting takes {channels}"
-        raise InputError(f"{path}: {told}; {wanted}")
+    check_channels(path, loaded.unet.config.in_channels, channels)
     return loaded
+
+
+def check_channels(path: Path, found: int, wanted: Collection[int]) -> None:
+    """Validate that a U-Net takes as many channels as are wanted.
+
+    Raises:
+        InputError: naming both.
+    """
+    if found not in wanted:
+        told = f"its U-Net takes {found} channels{', as for inpainting' if found == INPAINTING_CHANNELS else ''}"
+        right = "one for inpainting takes 9" if CHANNELS not in wanted else "a base takes 4"
+        raise InputError(f"{path}: {told}; {right}")
 
 
 @contextmanager
@@ -79,8 +87,8 @@ def without_bars() -> Iterator[None]:
             library.enable_progress_bar()
 
 
-def _pipeline_class(folder: Path) -> str:
-    """Return the text-to-image pipeline for the model in a folder."""
+def _pipeline_name(folder: Path) -> str:
+    """Return the name of the text-to-image pipeline for the model in a folder."""
     if not folder.is_dir():
         raise InputError(f"{folder}: no such file or folder; give a base model on the disk, such as a downloaded one")
     try:

@@ -2,31 +2,38 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from importlib.resources import as_file, files
 from pathlib import Path
 from typing import Any
 
 import torch
 
-from .base import load_base
+from .base import CHANNELS, INDEX_FILE, load_base
 
 DEMO = "demo"
 FOLDER = "base"
 """Where it lies in the assets of a package."""
 
 
-def open_bundled(package: str, source: str | Path, dtype: torch.dtype = torch.float32) -> Any:
+def open_bundled(
+    package: str,
+    source: str | Path,
+    dtype: torch.dtype = torch.float32,
+    channels: Collection[int] = (CHANNELS,),
+) -> Any:
     """Return a base model as a pipeline of diffusers, on the CPU.
 
     Args:
         package: that bundles one.
-        source: ``demo`` for that one, unless there is a file or folder of that name; or as of `load_base`.
+        source: ``demo`` for that one, unless a base of that name lies in the working folder; or as of `load_base`.
         dtype: of all weights.
+        channels: as of `load_base`.
 
     Raises:
         InputError: if it cannot be read.
     """
-    if str(source) != DEMO or Path(source).exists():
-        return load_base(source, dtype)
+    if str(source) != DEMO or Path(source).is_file() or (Path(source) / INDEX_FILE).is_file():
+        return load_base(source, dtype, channels)
     with as_file(files(package) / "assets" / FOLDER) as folder:
         return load_base(folder, dtype)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from operator import index
 from typing import Any
 
 import torch
@@ -74,9 +75,12 @@ def seeds_of(seed: int | Sequence[int], images: int | None) -> list[int]:
     Raises:
         InputError: if there are none, a seed is not what generators take, or there are not as many as images.
     """
-    seeds = (
-        [seed + number for number in range(1 if images is None else images)] if isinstance(seed, int) else list(seed)
-    )
+    try:
+        # whole numbers of any library
+        given = list(map(index, seed)) if isinstance(seed, Iterable) else index(seed)
+    except TypeError as error:
+        raise InputError(f"seeds are {seed!r}; they must be whole numbers") from error
+    seeds = given if isinstance(given, list) else [given + n for n in range(1 if images is None else images)]
     if not seeds:
         raise InputError("no image is asked for; images must be at least 1")
     if images is not None and images != len(seeds):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import gzip
 import json
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +15,8 @@ from torch import Tensor
 from ..errors import InputError, damage
 from ..extras import require
 from ..weights.state_dicts import load_into, read_state_dict
+from .base import CHANNELS, check_channels
+from .remarks import pipeline_class
 
 UNET = "model.diffusion_model."
 VAE = "first_stage_model."
@@ -47,19 +49,23 @@ CONFIGS: Mapping[str, Mapping[str, Any]] = {
 """Settings of Stable Diffusion 1.x that differ from the libraries' defaults."""
 
 
-def load_single_file(path: Path, dtype: torch.dtype) -> Any:
+def load_single_file(path: Path, dtype: torch.dtype, channels: Collection[int] = (CHANNELS,)) -> Any:
     """Return the pipeline of diffusers for a checkpoint of Stable Diffusion 1.x, on the CPU, without a safety checker.
+
+    Args:
+        path: of the file.
+        dtype: of all weights.
+        channels: any of which its U-Net must take.
 
     Raises:
         InputError: if the file cannot be read or holds something else, or open_clip, whose tokeniser is the base's, is
             not installed.
     """
-    diffusers = require("diffusers", "diffusion")
-    require("transformers", "diffusion")
+    pipeline, diffusers = pipeline_class("StableDiffusionPipeline"), require("diffusers", "diffusion")
     state = read_state_dict(path)
-    check_kind(path, state)
-    components = components_of(path, state, CONFIGS)
-    return diffusers.StableDiffusionPipeline(
+    taken = check_kind(path, state, channels)
+    components = components_of(path, state, {**CONFIGS, "unet": {**CONFIGS["unet"], "in_channels": taken}})
+    return pipeline(
         **{name: module.to(dtype).eval() for name, module in components.items()},
         tokenizer=clip_tokenizer(),
         scheduler=diffusers.PNDMScheduler(
@@ -71,8 +77,8 @@ def load_single_file(path: Path, dtype: torch.dtype) -> Any:
     )
 
 
-def check_kind(path: Path, state: Mapping[str, Tensor]) -> None:
-    """Validate that tensors are of Stable Diffusion 1.x for text to image.
+def check_kind(path: Path, state: Mapping[str, Tensor], channels: Collection[int] = (CHANNELS,)) -> int:
+    """Validate that tensors are of Stable Diffusion 1.x, and return how many channels its U-Net takes.
 
     Raises:
         InputError: naming what they are of.
@@ -85,8 +91,11 @@ def check_kind(path: Path, state: Mapping[str, Tensor]) -> None:
             f"{path}: a checkpoint of Stable Diffusion 2.x or XL; of one file only 1.x is read, so give the folder "
             "in diffusers' layout"
         )
-    if (channels := state[f"{UNET}input_blocks.0.0.weight"].shape[1]) != 4:
-        raise InputError(f"{path}: its U-Net takes {channels} channels, as for inpainting; a base takes 4")
+    first = state.get(f"{UNET}input_blocks.0.0.weight")
+    if first is None or first.ndim != 4:
+        raise InputError(f"{path}: these weights do not fit Stable Diffusion 1.x: its first layer is missing")
+    check_channels(path, first.shape[1], channels)
+    return first.shape[1]
 
 
 def components_of(path: Path, state: Mapping[str, Tensor], configs: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:

@@ -12,11 +12,13 @@ from .image import (
     write_image,
 )
 from .opaque import on_white
+from .png import Compression
 from .sixteen_bit import Pixels, eight_bit
 
 __all__ = [
     "IMAGE_SUFFIXES",
     "WRITTEN_SUFFIXES",
+    "Compression",
     "Image",
     "Pixels",
     "eight_bit",

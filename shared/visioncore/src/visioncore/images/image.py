@@ -13,9 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
-from torch import Tensor
 
 from ..errors import InputError, damage, one_line
 from ..extras import require
@@ -25,13 +23,16 @@ from .exif import SIDEWAYS, upright
 from .jpeg import rows_end_early, scans_are_missing
 from .metadata import Metadata, held, of_chunks, of_file, of_page, pillow_options
 from .opening import open_image, open_with_chunks, recognise
-from .png import PngChunks, metadata_chunks, read_header
+from .png import PACKING, Compression, PngChunks, metadata_chunks, read_header
 from .sixteen_bit import Pixels, decode_colour, eight_bit, encode_png, encode_tiff
 from .tiff import open_page, read_tiff, tiff_orientation, tiff_size
 
 if TYPE_CHECKING:
+    # slow to load, and files are read without it
+    import torch
     from PIL.Image import Image as PillowImage
     from PIL.ImageFile import ImageFile
+    from torch import Tensor
 
 WRITTEN_SUFFIXES = (".png", ".jpg", ".jpeg", ".tif", ".tiff", ".webp", ".bmp")
 """Suffixes of images that can be written."""
@@ -197,7 +198,7 @@ def image_size(path: str | Path) -> tuple[int, int]:
     return (width, height) if orientation in SIDEWAYS else (height, width)
 
 
-def write_image(path: str | Path, image: Image) -> None:
+def write_image(path: str | Path, image: Image, compression: Compression = "fast") -> None:
     """Write ``image`` whole or not at all; the suffix decides the format, and missing folders are made.
 
     - ``.png``: everything is kept.
@@ -207,6 +208,11 @@ def write_image(path: str | Path, image: Image) -> None:
     - ``.bmp``: 16 bit is rounded to 8; alpha, and metadata but the resolution, are dropped.
 
     A warning tells, once, which metadata a format cannot hold.
+
+    Args:
+        path: the file.
+        image: what is written.
+        compression: of PNG files, see `png.PACKING`.
 
     Raises:
         InputError: if the suffix is another, the format cannot hold the image, Pillow is not installed, or the
@@ -221,17 +227,19 @@ def write_image(path: str | Path, image: Image) -> None:
         # without the path, so that it is told once and not for each file
         warnings.warn(f"{name} files cannot hold all metadata; left out: {', '.join(lost)}", stacklevel=2)
     with damage(path, f"a {name} file cannot hold this image"):
-        encoded = _encode(image, metadata, name, options)
+        encoded = _encode(image, metadata, name, options | (PACKING[compression] if name == "PNG" else {}), compression)
     writable_folder(path.parent)
     with atomic_path(path) as temporary:
         temporary.write_bytes(encoded)
 
 
-def to_tensor(image: Image, dtype: torch.dtype = torch.float32) -> Tensor:
-    """Return the colours of ``image`` as (1, 3, H, W) in [0, 1], without alpha."""
+def to_tensor(image: Image, dtype: torch.dtype | None = None) -> Tensor:
+    """Return the colours of ``image`` as (1, 3, H, W) in [0, 1], without alpha, in float32 or ``dtype``."""
+    import torch
+
     exact = np.float64 if dtype == torch.float64 else np.float32
     planes = torch.from_numpy(np.ascontiguousarray(image.pixels.transpose(2, 0, 1), dtype=exact))
-    return planes.div_(2**image.bits - 1).to(dtype)[None]
+    return planes.div_(2**image.bits - 1).to(dtype or torch.float32)[None]
 
 
 def from_tensor(tensor: Tensor, like: Image | None = None) -> Image:
@@ -249,6 +257,8 @@ def from_tensor(tensor: Tensor, like: Image | None = None) -> Image:
         InputError: if the shape is another, ``like`` has alpha of another size, or there are values that are not
             numbers (a network that overflowed in half precision).
     """
+    import torch
+
     if tensor.ndim != 4 or tensor.shape[:2] != (1, 3):
         raise InputError(f"an image must be (1, 3, H, W), got {tuple(tensor.shape)}")
     values = tensor[0].detach().cpu()
@@ -303,7 +313,7 @@ def _decode(path: Path, file: ImageFile, chunks: PngChunks | None) -> tuple[Pixe
     return pixels, alpha, grey
 
 
-def _encode(image: Image, metadata: Metadata, name: str, options: dict[str, Any]) -> bytes:
+def _encode(image: Image, metadata: Metadata, name: str, options: dict[str, Any], compression: Compression) -> bytes:
     """Return ``image`` as the bytes of a file in the format that Pillow calls ``name``."""
     pixels, alpha = image.pixels, image.alpha if name in _WITH_ALPHA else None
     if image.bits == 16 and name not in _WITH_16_BIT:
@@ -319,7 +329,7 @@ def _encode(image: Image, metadata: Metadata, name: str, options: dict[str, Any]
     if name == "TIFF":
         return encode_tiff(layers, metadata)
     if layers.dtype == np.uint16:
-        return encode_png(layers.astype(np.uint16, copy=False), chunks)
+        return encode_png(layers.astype(np.uint16, copy=False), chunks, compression)
     file = io.BytesIO()
     encoded = pillow.fromarray(layers[:, :, 0] if layers.shape[2] == 1 else np.ascontiguousarray(layers))
     encoded.save(file, name, **options, **({} if name == "PNG" else pillow_options(metadata)))

@@ -7,10 +7,16 @@ import zlib
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any, Literal
 
 from ..errors import InputError
 
 SIGNATURE = b"\x89PNG\r\n\x1a\n"
+Compression = Literal["fast", "small"]
+"""How PNG files are packed, without loss either way."""
+PACKING: dict[Compression, dict[str, Any]] = {"fast": {"compress_type": zlib.Z_RLE}, "small": {"compress_level": 9}}
+"""Options of Pillow. Of photos, runs alone take a quarter of the time of zlib's usual level and 4 % more bytes; the
+highest level takes three times as long and 2 % less."""
 COLOUR = (b"cICP", b"sRGB", b"gAMA", b"cHRM")
 """Chunks that say how colours are meant, besides a profile."""
 
@@ -133,6 +139,13 @@ def read_header(path: Path) -> PngChunks:
 def chunk(name: bytes, data: bytes) -> bytes:
     """Return a chunk with its length and its checksum."""
     return struct.pack(">I", len(data)) + name + data + struct.pack(">I", zlib.crc32(data, zlib.crc32(name)))
+
+
+def packed(data: bytes | memoryview, compression: Compression) -> bytes:
+    """Return the content of the chunk of pixels for rows with their filters."""
+    fast = compression == "fast"
+    deflate = zlib.compressobj(strategy=zlib.Z_RLE) if fast else zlib.compressobj(9)
+    return deflate.compress(data) + deflate.flush()
 
 
 def metadata_chunks(

@@ -14,7 +14,7 @@ import numpy as np
 from ..errors import InputError, damage
 from ..files import atomic_path, writable_folder
 from .opening import recognise
-from .png import chunk
+from .png import PACKING, chunk
 from .sixteen_bit import Pixels, encode_png
 
 
@@ -50,7 +50,7 @@ def _eight_bit_png(pixels: Pixels, name: str, text: str) -> bytes:
     texts = PngInfo()
     texts.add_itxt(name, text)
     content = io.BytesIO()
-    Image.fromarray(pixels).save(content, "PNG", pnginfo=texts)
+    Image.fromarray(pixels).save(content, "PNG", pnginfo=texts, **PACKING["fast"])
     return content.getvalue()
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 import struct
-import zlib
 from pathlib import Path
 
 import numpy as np
@@ -13,7 +12,7 @@ from numpy.typing import NDArray
 from ..errors import InputError
 from ..extras import require
 from .metadata import Metadata
-from .png import SIGNATURE, chunk
+from .png import SIGNATURE, Compression, chunk, packed
 
 Pixels = NDArray[np.uint8] | NDArray[np.uint16]
 
@@ -44,7 +43,7 @@ def eight_bit(array: Pixels) -> NDArray[np.uint8]:
     return ((array.astype(np.uint32) + 128) // 257).astype(np.uint8)
 
 
-def encode_png(pixels: NDArray[np.uint16], chunks: bytes = b"") -> bytes:
+def encode_png(pixels: NDArray[np.uint16], chunks: bytes = b"", compression: Compression = "fast") -> bytes:
     """Return (H, W, 1 to 4) grey, grey with alpha, RGB or RGBA as a PNG file, with chunks behind its header."""
     height, width, channels = pixels.shape
     step = 2 * channels
@@ -57,7 +56,7 @@ def encode_png(pixels: NDArray[np.uint16], chunks: bytes = b"") -> bytes:
         SIGNATURE,
         chunk(b"IHDR", struct.pack(">IIBBBBB", width, height, 16, _PNG_COLOUR_TYPE[channels], 0, 0, 0)),
         chunks,
-        chunk(b"IDAT", zlib.compress(filtered.data, 4)),
+        chunk(b"IDAT", packed(filtered.data, compression)),
         chunk(b"IEND", b""),
     ]
     return b"".join(parts)

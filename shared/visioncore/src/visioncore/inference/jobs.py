@@ -13,11 +13,12 @@ from ..files import expand_inputs, once
 
 
 class Job(NamedTuple):
-    """One source and the target to make of it, with the results besides."""
+    """One source and the target to make of it, with the results besides, and the files that it names in its turn."""
 
     source: Path
     target: Path
     beside: tuple[Path, ...] = ()
+    made_of: tuple[Path, ...] = ()
 
     @property
     def results(self) -> tuple[Path, ...]:

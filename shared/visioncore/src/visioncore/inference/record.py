@@ -6,12 +6,16 @@ import json
 import os
 import time
 from collections.abc import Mapping, Sequence
+from itertools import starmap
 from pathlib import Path
 from typing import Any
 
 from ..files import writable_folder, writing
 from ..ranks import rank_and_processes
 from .jobs import Job
+
+RECORDS = "made*.jsonl"
+"""Names of the files of a record, as a pattern."""
 
 
 class BatchRecord:
@@ -34,10 +38,13 @@ class BatchRecord:
         self._path = out / (f"made-{rank}.jsonl" if rank else "made.jsonl")
         self._settings: dict[str, Any] = json.loads(json.dumps(dict(settings), default=str))
         self._made: dict[str, dict[str, Any]] = {}
+        self._calls: dict[str, dict[str, float]] = {}
         # what another process is adding meanwhile is of results that are not this one's
-        for path in out.glob("made*.jsonl"):
+        for path in out.glob(RECORDS):
             for entry in _entries(path):
-                if entry["time"] >= self._made.get(entry["result"], entry)["time"]:
+                if "call" in entry:
+                    self._calls[entry["call"]] = entry["results"]
+                elif entry["time"] >= self._made.get(entry["result"], entry)["time"]:
                     self._made[entry["result"]] = entry
         self._between = "" if _ends_whole(self._path) else "\n"
 
@@ -54,7 +61,7 @@ class BatchRecord:
         sizes = {self._name(path): _size(path) for path in job.results}
         if any(size == 0 or size < entry["sizes"].get(name, 0) for name, size in sizes.items()):
             return "it is empty or cut short"
-        if entry["source"] != self._source(job.source):
+        if entry["source"] != self._source(job.source, job.made_of):
             return "its input is another or was changed"
         if not sizes.keys() <= entry["sizes"].keys():
             return "what lies beside it is of an earlier result"
@@ -75,10 +82,42 @@ class BatchRecord:
         entry = {
             "result": self._name(job.target),
             "sizes": {self._name(path): _size(path) for path in job.results},
-            "source": self._source(job.source),
+            "source": self._source(job.source, job.made_of),
             "settings": self._settings,
             "time": time.time(),
         }
+        self._append(entry)
+
+    def remember(self, call: str, targets: Sequence[Path]) -> None:
+        """Add that all results of a call are there, unless one has no entry.
+
+        Raises:
+            InputError: if the system refuses the write.
+        """
+        made = {name: self._made.get(name) for name in map(self._name, targets)}
+        results = {name: entry["time"] for name, entry in made.items() if entry}
+        if results and len(results) == len(made) and self._calls.get(call) != results:
+            self._append({"call": call, "results": results})
+
+    def recall(self, call: str) -> int | None:
+        """Return how many results of a call are all still there, of the same inputs; None if that is not certain."""
+        results = self._calls.get(call)
+        try:
+            return len(results) if results and all(starmap(self._is_as_made, results.items())) else None
+        except OSError:  # something is not there any more
+            return None
+
+    def _is_as_made(self, name: str, time: float) -> bool:
+        entry = self._made.get(name)
+        return (
+            entry is not None
+            and entry["time"] == time
+            and all(_size(self.out / result) == size for result, size in entry["sizes"].items())
+            # of a result that was made of further files this is never so: they are not looked for
+            and entry["source"] == self._source(self.out / entry["source"][0])
+        )
+
+    def _append(self, entry: Mapping[str, object]) -> None:
         with writing(self._path), self._path.open("a", encoding="utf-8") as file:
             file.write(f"{self._between}{json.dumps(entry)}\n")
         self._between = ""
@@ -86,9 +125,12 @@ class BatchRecord:
     def _name(self, path: Path) -> str:
         return path.relative_to(self.out).as_posix()
 
-    def _source(self, source: Path) -> list[Any]:
-        """Return where an input lies, seen from the results so that both can be moved, how long it is and how old."""
-        files = _files(source)
+    def _source(self, source: Path, made_of: Sequence[Path] = ()) -> list[Any]:
+        """Return where an input lies, seen from the results so that both can be moved, how long it is and how old.
+
+        Files that it names count as well, as far as they are there.
+        """
+        files = [*_files(source), *(file for file in made_of if file.is_file())]
         try:
             place = Path(os.path.relpath(source.resolve(), self.out.resolve())).as_posix()
         except ValueError:  # on another drive
@@ -117,10 +159,13 @@ def _entries(path: Path) -> Sequence[dict[str, Any]]:
         for line in file:
             try:
                 entry = json.loads(line)
+                if isinstance(entry.get("call"), str):
+                    entries.append(entry | {"results": {**entry["results"]}})
+                    continue
                 if isinstance(entry["result"], str) and isinstance(entry["time"], float):
                     {**entry["sizes"], **entry["settings"]}
                     entries.append(entry | {"source": entry["source"]})
-            except (ValueError, TypeError, KeyError):
+            except (ValueError, TypeError, KeyError, AttributeError):
                 continue
     return entries
 

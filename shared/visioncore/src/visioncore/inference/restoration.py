@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from ..devices import autocast, is_out_of_memory, with_backoff
 from ..errors import InputError
 from ..files import expand_inputs
-from ..images import IMAGE_SUFFIXES, WRITTEN_SUFFIXES, Image, from_tensor, to_tensor, write_image
+from ..images import IMAGE_SUFFIXES, WRITTEN_SUFFIXES, Compression, Image, from_tensor, to_tensor, write_image
 from ..video import H264_SUFFIXES, VIDEO_SUFFIXES, Frame, probe_video, read_frames
 from .batch import Summary, process_files, progress, told
 from .dihedral import self_ensemble as run_all_ways
@@ -25,6 +25,7 @@ from .jobs import Job, check_one, check_results, named_file, place_inputs, plan_
 from .predictor import BasePredictor
 from .record import open_record
 from .result import ImageResult
+from .tile_planning import MEMORY, plan_tiles
 from .tiling import Network, Tiles, check_tiles, parse_tiles, run_tiled, run_whole
 from .video_segments import Segments
 
@@ -46,7 +47,8 @@ class ImagePredictor(BasePredictor, Generic[Result]):
         model: the network.
         device: ``auto``, ``cpu``, ``cuda``, ``cuda:1``, ``mps``.
         dtype: ``float32``, ``bfloat16``, ``float16`` or ``auto``, see `visioncore.devices.resolve_dtype`.
-        tiles: how images are cut up: ``whole`` (None is short for it), (size, overlap), or that as text.
+        tiles: how images are cut up: ``auto`` (see `tile_planning`), ``whole`` (None is short for it), (size, overlap),
+            or that as text.
         self_ensemble: average over the eight rotated and flipped versions, at eight times the cost.
         batch: images or tiles on the device at a time; fewer, of whole images for good, after memory ran out.
         notify: told, in one line, when the batch is halved, of a precision that is slow on the device, and that weights
@@ -67,6 +69,10 @@ class ImagePredictor(BasePredictor, Generic[Result]):
     """Names of ways to cut up images that this network alone knows."""
     example_tiles: ClassVar[str] = "256,32"
     """Tiles that messages advise."""
+    auto_overlap: ClassVar[int]
+    """Overlap of the tiles of ``auto``, in pixels: what its seams need, by measurement."""
+    bytes_per_pixel: int
+    """Bytes that the network takes for a pixel of what it is given, in float32, at most."""
 
     channels = 3
     network: Network
@@ -202,9 +208,28 @@ class ImagePredictor(BasePredictor, Generic[Result]):
 
     @torch.no_grad()
     def _run(self, images: Tensor) -> Tensor:
+        if self.tiles == "auto":
+            return self._run_planned(images)
         if not isinstance(self.tiles, tuple):
             return self._run_whole(images)
-        size, overlap = self.tiles
+        return self._run_tiled(images, *self.tiles)
+
+    def _run_planned(self, images: Tensor) -> Tensor:
+        overlap, (height, width) = self.auto_overlap, images.shape[-2:]
+
+        def run_tiles_of(pixels: int) -> Tensor:
+            size = plan_tiles(height, width, most_pixels=pixels, overlap=overlap, multiple=self.multiple)
+            if size[0] >= height and size[1] >= width:
+                return self._run_whole(images)
+            return self._run_tiled(images, size, overlap)
+
+        def notify(_: str) -> None:
+            self.notify(f"out of memory for {width}x{height}, going on with smaller tiles")
+
+        most = min(MEMORY // self.bytes_per_pixel, (height + self.multiple) * (width + self.multiple))
+        return with_backoff(run_tiles_of, most, (4 * overlap) ** 2, notify)
+
+    def _run_tiled(self, images: Tensor, size: int | tuple[int, int], overlap: int) -> Tensor:
         return run_tiled(
             self.network,
             images,
@@ -259,6 +284,7 @@ def predict_images(
     *,
     suffix: str = ".png",
     videos: bool = True,
+    compression: Compression = "fast",
     overwrite: bool = False,
     say: Callable[[str], None] = print,
 ) -> Summary:
@@ -274,6 +300,7 @@ def predict_images(
         predictor: does the work.
         out: folder for the results; for one input also a file, known by its suffix.
         suffix: format of images, such as ``.png`` (keeps everything) or ``.jpg``.
+        compression: of PNG files: ``fast``, or ``small``, which takes ten times as long for 6 % less.
         videos: whether videos in a folder are taken as well.
         overwrite: make results anew that are there already.
         say: told a line for each file that failed, and of results that are made anew.
@@ -309,7 +336,7 @@ def predict_images(
         [job for job in jobs if job.source not in films],
         predictor.read,
         lambda image: predictor.image(image).after,
-        lambda image, target: write_image(target, image),
+        lambda image, target: write_image(target, image, compression),
     )
     # a video is read, worked on and written image by image, all as its work
     return summary + share(

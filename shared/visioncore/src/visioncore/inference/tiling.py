@@ -21,12 +21,12 @@ from ..errors import InputError
 Network = Callable[[Tensor], Tensor]
 
 Tiles = str | tuple[int, int]
-"""How an image is cut up: not at all (``whole``), into tiles of (size, overlap), or in a way that a network has a name
-for."""
+"""How an image is cut up: as memory asks for (``auto``), not at all (``whole``), into tiles of (size, overlap), or in a
+way that a network has a name for."""
 
 
 def parse_tiles(tiles: Tiles | None, others: Sequence[str] = (), example: str = "256,32") -> Tiles:
-    """Parse ``whole``, ``SIZE,OVERLAP`` or one of ``others``; None stands for ``whole``.
+    """Parse ``auto``, ``whole``, ``SIZE,OVERLAP`` or one of ``others``; None stands for ``whole``.
 
     Args:
         tiles: as text, or as it is returned.
@@ -37,12 +37,12 @@ def parse_tiles(tiles: Tiles | None, others: Sequence[str] = (), example: str = 
         InputError: if it is none of these.
     """
     text = "whole" if tiles is None else tiles if isinstance(tiles, str) else ",".join(map(str, tiles))
-    if text in ("whole", *others):
+    if text in ("auto", "whole", *others):
         return text
     size, comma, overlap = text.partition(",")
     if not (comma and size.strip().isdecimal() and overlap.strip().isdecimal()):
         raise InputError(
-            f"tiles is {text!r}; it must be {', '.join([*others, 'whole'])} or SIZE,OVERLAP such as {example}"
+            f"tiles is {text!r}; it must be {', '.join(['auto', *others, 'whole'])} or SIZE,OVERLAP such as {example}"
         )
     return int(size), int(overlap)
 
@@ -90,7 +90,7 @@ def run_tiled(
     network: Network,
     image: Tensor,
     *,
-    size: int,
+    size: int | tuple[int, int],
     overlap: int,
     multiple: int = 1,
     batch: int = 1,
@@ -107,7 +107,7 @@ def run_tiled(
     Args:
         network: the network, on ``device``.
         image: (B, C, H, W), best on the CPU. Where it is shorter than a tile, the tile is as short.
-        size: height and width of a tile in pixels, a multiple of ``multiple``.
+        size: side of square tiles in pixels, or their height and width; multiples of ``multiple``.
         overlap: pixels that neighbours share at least, less than ``size``; tiles begin at multiples of ``multiple``
             where the overlap allows it, so that a network with strides sees the same grid as in the whole image.
         multiple: what the network needs the sides to be a multiple of.
@@ -124,11 +124,14 @@ def run_tiled(
         InputError: if ``size``, ``overlap``, ``multiple`` and ``batch`` do not go together, if the image is not
             (B, C, H, W) or has no pixels, or if the memory runs out for a single tile.
     """
-    _check(image, size, overlap, multiple, batch)
+    sizes = (size, size) if isinstance(size, int) else size
+    _check(image, sizes, overlap, multiple, batch)
     device = device or image.device
     padded = pad_to_multiple(image, multiple)
-    spans = spans or partial(_spans, size=size, overlap=overlap, multiple=multiple)
-    rows, columns = spans(padded.shape[-2]), spans(padded.shape[-1])
+    evenly = partial(_spans, overlap=overlap, multiple=multiple)
+    rows, columns = (
+        spans(length) if spans else evenly(length, side) for length, side in zip(padded.shape[-2:], sizes, strict=True)
+    )
     tiles = list(product(range(len(padded)), rows, columns))
     done = 0
 
@@ -196,15 +199,19 @@ def _run(network: Network, image: Tensor) -> Tensor:
     return output
 
 
-def _check(image: Tensor, size: int, overlap: int, multiple: int, batch: int) -> None:
+def _check(image: Tensor, sizes: tuple[int, int], overlap: int, multiple: int, batch: int) -> None:
     if image.ndim != 4 or not image.numel() or not image.is_floating_point():
         raise InputError(
             f"an image of shape {tuple(image.shape)} and {image.dtype}; should be (B, C, H, W), not empty, of floats"
         )
-    if multiple < 1 or size < 1 or size % multiple:
-        raise InputError(
-            f"tile size {size}: should be a multiple of {multiple}, such as {max(size // multiple, 1) * multiple}"
-        )
+    for size in sizes:
+        if multiple < 1 or size < 1 or size % multiple:
+            raise InputError(
+                f"tile size {size}: should be a multiple of {multiple}, such as {max(size // multiple, 1) * multiple}"
+            )
+    # where one tile covers a side it has no neighbours there
+    cut = [side for side, length in zip(sizes, image.shape[-2:], strict=True) if side < length]
+    size = min(cut, default=max(*sizes, overlap + 1))
     if not 0 <= overlap < size:
         raise InputError(f"tile overlap {overlap}: should be from 0 to {size - 1}, less than the tile size {size}")
     if batch < 1:

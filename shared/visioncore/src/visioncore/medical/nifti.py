@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 from dataclasses import dataclass, field
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,8 @@ from .volume import Volume, affine_fault
 
 _MILLIMETRES = {1: 1000.0, 3: 0.001}
 """Of the codes of metres and micrometres; 2 are millimetres, and others no unit of length."""
+_CHANNELS = (2, 3)
+"""How many channels a fourth axis may be."""
 _FAST, _SMALL = 1, 6
 """Levels of gzip: labels become small at any, and more costs more time than it saves."""
 # how a volume was to be shown and read does not hold for other values in its place
@@ -52,7 +55,7 @@ class NiftiFile:
         _write(path, image, _SMALL)
 
 
-def read_nifti(path: Path, *, placed: bool = True) -> Volume:
+def read_nifti(path: Path, *, placed: bool = True, channels: bool = False) -> Volume:
     """Read a NIfTI-1 or NIfTI-2 file, compressed or not, by its content; or a pair of header and voxels, Analyze too.
 
     Scaled values become float32; others keep their type. One slice, and one point in time, are fine. As nibabel has
@@ -63,13 +66,14 @@ def read_nifti(path: Path, *, placed: bool = True) -> Volume:
         path: the file; of a pair either.
         placed: an affine that is singular, or a spacing that is not above 0, is an error, and a missing affine is
             noted; else these are passed over, and the volume is not located.
+        channels: take a fourth axis of two or three for channels. Of two, the first is the third as well.
 
     Raises:
         InputError: if the file is truncated, damaged, not NIfTI, not real-valued, or a volume over time or of several
             channels; or for its affine.
     """
     with open_nifti(path) as content:
-        voxels = _voxels(path, content)
+        voxels = _voxels(path, content, channels)
     header, notes = content.header, content.notes
     placeable = located(header)
     affine = _affine(header) if placeable else steps(header)
@@ -89,13 +93,14 @@ def read_nifti(path: Path, *, placed: bool = True) -> Volume:
     return Volume(voxels, affine, placeable, path, origin, notes)
 
 
-def write_nifti(path: Path, array: NDArray[Any], place: Volume) -> None:
+def write_nifti(path: Path, array: NDArray[Any], place: Volume, *, extension: tuple[int, bytes] | None = None) -> None:
     """Write values in the place of a volume, with the header it was read with if that was of NIfTI.
 
     Args:
         path: ``.nii``, or ``.nii.gz`` for a compressed file; missing folders are made.
         array: (D, H, W), or (K, D, H, W) for K channels, of a type that NIfTI has.
         place: the volume, (D, H, W).
+        extension: code and content of one that the header gets.
 
     Raises:
         InputError: if the system refuses the write.
@@ -111,6 +116,8 @@ def write_nifti(path: Path, array: NDArray[Any], place: Volume) -> None:
             image.set_sform(affine, "scanner")
             image.set_qform(affine, "scanner")
             image.header.set_xyzt_units("mm")
+    if extension is not None:
+        image.header.extensions.append(import_module("nibabel.nifti1").Nifti1Extension(*extension))
     writable_folder(path.parent)
     _write(path, image, _FAST)
 
@@ -139,23 +146,26 @@ def _suffixes(path: Path) -> tuple[str, ...]:
     return (".nii.gz", ".nii") if path.name.lower().endswith(".gz") else (".nii", ".nii.gz")
 
 
-def _voxels(path: Path, content: Content) -> NDArray[Any]:
-    """Return the values (slice, row, column) of an open file."""
+def _voxels(path: Path, content: Content, channels: bool) -> NDArray[Any]:
+    """Return the values (slice, row, column) of an open file, with three channels behind if it may have some."""
     stored = content.voxels
     shape = stored.shape + (1,) * (3 - len(stored.shape))
-    if len(stored.shape) < 2 or any(size > 1 for size in shape[3:]):
+    several = channels and len(shape) == 4 and shape[3] in _CHANNELS
+    if len(stored.shape) < 2 or (any(size > 1 for size in shape[3:]) and not several):
+        few = f", or give {_CHANNELS[0]} or {_CHANNELS[-1]} of them" if channels else ""
         raise InputError(
             f"{path}: {len(stored.shape)}-D, {' x '.join(map(str, stored.shape))} voxels; it must be a volume of three "
-            "dimensions, so take one point in time or one channel of it"
+            f"dimensions, so take one point in time or one channel of it{few}"
         )
     if stored.dtype.kind not in "uif":
         raise InputError(
             f"{path}: holds {content.header.get_value_label('datatype')} voxels; they must be real numbers, one channel"
         )
-    voxels = np.asanyarray(stored).reshape(shape[:3], order="F")
+    voxels = np.asanyarray(stored).reshape(shape if several else shape[:3], order="F")
     if (stored.slope, stored.inter) != (1, 0):
         voxels = voxels.astype(np.float32)
-    return plain_numbers(voxels).transpose(2, 1, 0)
+    voxels = plain_numbers(voxels).swapaxes(0, 2)
+    return voxels if voxels.ndim == 3 or voxels.shape[3] == 3 else voxels[..., [0, 1, 0]]
 
 
 def _affine(header: Any) -> Affine:

@@ -29,12 +29,14 @@ class ScanReader:
         modality: of DICOM files; those of others are passed over. None for all.
         placed: a scan must have a place, or note that it has none: DICOM series that make no even stack are refused.
             Else slices are taken as they are, with a note where some are missing.
+        channels: a NIfTI file may hold two or three channels; of two, the first is the third as well.
     """
 
     what: str = "volume"
     formats: tuple[Format, ...] = FORMATS
     modality: str | None = None
     placed: bool = True
+    channels: bool = False
 
     @property
     def suffixes(self) -> tuple[str, ...]:
@@ -101,7 +103,7 @@ class ScanReader:
             case "DICOM":
                 volume = read_dicom(path, series, modality=self.modality, placed=self.placed, skip_damaged=skip_damaged)
             case "NIfTI":
-                volume = read_nifti(path, placed=self.placed)
+                volume = read_nifti(path, placed=self.placed, channels=self.channels)
             case "MetaImage" | "NRRD" as kind:
                 volume = read_with_sitk(path, kind, placed=self.placed)
             case "images":

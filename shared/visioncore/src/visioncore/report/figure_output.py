@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import sys
+import zlib
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -34,13 +35,13 @@ def save_figure(figure: Figure, path: str | Path | None) -> None:
         raise InputError(f"{path}: a figure is written as .png, .jpg, .pdf, .svg or .webp")
     Path(path).parent.mkdir(parents=True, exist_ok=True)
     with atomic_path(path) as temporary:
-        figure.savefig(temporary)
+        figure.savefig(temporary, **_packing(temporary))
 
 
 def small_png(figure: Figure) -> bytes:
     """Return a figure as a small PNG."""
     file = io.BytesIO()
-    figure.savefig(file, format="png", dpi=SMALL)
+    figure.savefig(file, format="png", dpi=SMALL, **_packing(Path(".png")))
     return file.getvalue()
 
 
@@ -58,3 +59,8 @@ def show_figure(figure: Figure) -> None:
     image = require("PIL.Image", "images").open(io.BytesIO(small_png(figure)))
     if not require("PIL.ImageShow", "images").show(image):
         raise InputError("no viewer of images is installed here; write the figure to a file: plot(path)")
+
+
+def _packing(path: Path) -> dict[str, Any]:
+    """Return options for the file: runs alone pack PNG files in a quarter of the time and about as well."""
+    return {"pil_kwargs": {"compress_type": zlib.Z_RLE}} if path.suffix.lower() == ".png" else {}

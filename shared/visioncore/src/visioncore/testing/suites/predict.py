@@ -149,7 +149,8 @@ class PredictSuite(Suite):
     def test_a_record_that_was_cut_off_is_no_record(self, predict: Run, folder: Path, tmp_path: Path) -> None:
         assert predict(folder)[0] == 0
         record = tmp_path / "out" / "made.jsonl"
-        record.write_bytes(record.read_bytes()[:-40])
+        results = [line for line in record.read_bytes().splitlines(keepends=True) if b'"result":' in line]
+        record.write_bytes(b"".join(results)[:-40])
         for said in ("1 done, 2 skipped", "0 done, 3 skipped"):
             assert predict(folder)[1].startswith(said)
 
