@@ -161,7 +161,7 @@ def test_evaluate(run: Run, data: Path, organs: Path, tiny_weights: Path, tmp_pa
     assert said.endswith(f"tables: {out}\n")
     report = json.loads((out / "report.json").read_text())
     assert "fine logits" in report["segmented_by"]
-    assert report["means"].keys() == {"dice_synapse", "hd95_synapse", "dice_sound", "hd95_sound_mm"}
+    assert report["means"].keys() == {"dice_synapse", "hd95_synapse", "dice_sound", "hd95_sound_mm", "nsd_sound"}
     for name in ("p1", "p2", "p3"):
         reference = read_labels(data / "labels" / f"{name}.nii.gz")
         mapped = np.select([reference.voxels == 6, reference.voxels == 1], [1, 2]).astype(np.uint8)
@@ -172,7 +172,7 @@ def test_evaluate(run: Run, data: Path, organs: Path, tiny_weights: Path, tmp_pa
     code, said, _ = run("evaluate", *common, "--results", tmp_path / "made", "--out", out, "--protocols", "sound")
     assert code == 0
     report = json.loads((out / "report.json").read_text())
-    assert report["means"] == {"dice_sound": 1, "hd95_sound_mm": 0}
+    assert report["means"] == {"dice_sound": 1, "hd95_sound_mm": 0, "nsd_sound": 1}
     assert report["segmented_by"] == str(tmp_path / "made")
 
 
@@ -256,7 +256,7 @@ def test_bad_input_is_one_line_and_code_two(
     weights, out, label_map = ("--weights", tiny_weights), ("--out", tmp_path / "out"), ("--label-map", organs)
     scans = data / "images"
     for arguments, told in (
-        (("predict", scans, *weights, *out, "--window", "bone"), "window is 'bone'"),
+        (("predict", scans, *weights, *out, "--window", "spine"), "window is 'spine'"),
         (("predict", scans, *weights, *out, "--window=80,0"), "the lower first"),
         (("predict", scans, *weights, *out, "--input-size", "-1"), "input_size is -1"),
         (("predict", scans, *weights, *out, "--stage", "last"), "--stage"),
@@ -270,7 +270,10 @@ def test_bad_input_is_one_line_and_code_two(
         (("evaluate", "--data", data, *weights, *out, "--protocols", "nnunet"), "protocols"),
         (("evaluate", "--data", data, *weights, *out), "outside the list: 5, 6"),
         (("evaluate", "--data", data, "--results", tmp_path / "empty", *label_map, *out), "no segmentation for 3 of 3"),
-        (("evaluate", "--data", data, "--results", tmp_path / "empty", *out), "say which classes there are"),
+        (
+            ("evaluate", "--data", data, "--results", tmp_path / "empty", *out),
+            "no segmentation for 3 of 3 cases: p1, p2, p3",
+        ),
         (("evaluate", "--data", data, "--weights", tmp_path / "empty", *out), "no config.json in this folder"),
         (("evaluate", "--data", data, *out), "give either --weights or --results"),
         (("evaluate", "--data", data, *weights, "--results", scans, *out), "give either --weights or --results"),
@@ -278,7 +281,7 @@ def test_bad_input_is_one_line_and_code_two(
         (("evaluate", "--data", tmp_path / "none", *weights, *out), "none: no such file or folder"),
         (("train", "--recipe", "demo", *out, "--set.data.kind", "folder"), "give the folder that holds them"),
         (("convert", tmp_path / "file", "--sam", tmp_path / "file", *out), "not a checkpoint"),
-        (("convert", tmp_path / "file", "--sam", tmp_path / "file", *out, "--window", "bone"), "window is 'bone'"),
+        (("convert", tmp_path / "file", "--sam", tmp_path / "file", *out, "--window", "spine"), "window is 'spine'"),
         (("bench", "--weights", "vit_x-224", "--out", tmp_path / "b.json"), "backbone is 'vit_x'"),
         (("bench", *weights, "--out", tmp_path / "b.json", "--rounds", "0"), "rounds is 0"),
     ):

@@ -11,8 +11,17 @@ from typing import Any
 import numpy as np
 import pytest
 
+from hsam_medseg.data.datasets import find_cases
+from hsam_medseg.data.dicom_segmentations import find_segmentation, read_segmentation
+from hsam_medseg.data.label_map import LabelMap
+from hsam_medseg.data.label_names import label_names
+from hsam_medseg.data.organ_colours import organ_colours
+from hsam_medseg.data.prepare import Preparation, prepare
+from hsam_medseg.data.references import read_labelled
 from hsam_medseg.data.scans import read_volume
-from hsam_medseg.inference.dicom_seg import write_dicom_seg
+from hsam_medseg.data.slices import open_slices
+from hsam_medseg.evaluation.protocols import evaluate
+from hsam_medseg.inference.dicom_seg import cielab, write_dicom_seg
 from visioncore.errors import InputError
 from visioncore.medical import Volume
 
@@ -82,6 +91,137 @@ def test_segments_are_named_and_belong_to_the_study(tmp_path: Path, scan: Volume
     assert [segment.SegmentLabel for segment in file.SegmentSequence] == list(CLASSES)
     types = [segment.SegmentedPropertyTypeCodeSequence[0].CodeMeaning for segment in file.SegmentSequence]
     assert types == ["Liver", "Kidney", "Anatomical Structure", "Aorta"]
+
+
+def test_both_kidneys_are_told_apart_by_a_modifier(tmp_path: Path, scan: Volume) -> None:
+    write_dicom_seg(tmp_path / "seg.dcm", make_labels(scan), scan, ("liver", "kidney_left", "right kidney"))
+    segments = pydicom.dcmread(tmp_path / "seg.dcm").SegmentSequence
+    kinds = [segment.SegmentedPropertyTypeCodeSequence[0] for segment in segments]
+    assert "SegmentedPropertyTypeModifierCodeSequence" not in kinds[0]
+    sides = [kind.SegmentedPropertyTypeModifierCodeSequence for kind in kinds[1:]]
+    assert [len(side) for side in sides] == [1, 1]
+    assert [side[0].CodeValue for side in sides] == ["7771000", "24028007"]
+    assert {kind.CodeMeaning for kind in kinds[1:]} == {"Kidney"}
+
+
+def test_segments_have_the_colours_of_the_preview(tmp_path: Path, scan: Volume) -> None:
+    write_dicom_seg(tmp_path / "seg.dcm", make_labels(scan), scan, CLASSES)
+    segments = pydicom.dcmread(tmp_path / "seg.dcm").SegmentSequence
+    colours = organ_colours(range(1, 5))
+    assert [list(segment.RecommendedDisplayCIELabValue) for segment in segments] == list(map(cielab, colours.values()))
+    # under D50: white has no hue, and red is L 54.29, a 80.81, b 69.89
+    assert cielab((1, 1, 1)) == [65535, 32896, 32896]
+    assert cielab((0, 0, 0)) == [0, 32896, 32896]
+    red = [65535 * part for part in (0.5429, (80.81 + 128) / 255, (69.89 + 128) / 255)]
+    np.testing.assert_allclose(cielab((1, 0, 0)), red, atol=10)
+
+
+def test_some_organs_alone_are_numbered_from_one(tmp_path: Path, scan: Volume) -> None:
+    labels = make_labels(scan)
+    write_dicom_seg(tmp_path / "seg.dcm", labels, scan, CLASSES, ("something else", "liver"))
+    file = pydicom.dcmread(tmp_path / "seg.dcm")
+    assert [segment.SegmentLabel for segment in file.SegmentSequence] == ["liver", "something else"]
+    places = label_places(labels)
+    assert segment_places(tmp_path / "seg.dcm") == {1: places[1], 2: places[3]}
+
+
+# as labels
+
+
+@pytest.fixture
+def segmentation(tmp_path: Path, scan: Volume) -> Path:
+    write_dicom_seg(tmp_path / "labels" / "p1.dcm", make_labels(scan), scan, CLASSES)
+    return tmp_path / "labels" / "p1.dcm"
+
+
+@pytest.mark.parametrize("orientation", ["LPS", "RAS", "SPL"])
+def test_a_segmentation_is_read_where_it_lies(segmentation: Path, scan: Volume, orientation: str) -> None:
+    turned = scan.oriented(orientation)
+    labels = read_segmentation(segmentation, turned)
+    np.testing.assert_array_equal(labels.voxels, make_labels(scan).oriented(orientation).voxels)
+    assert label_names(labels) == dict(enumerate(CLASSES, start=1))
+
+
+def test_a_data_set_may_have_segmentations_for_labels(tmp_path: Path, segmentation: Path, scan: Volume) -> None:
+    shutil.copytree(SERIES, tmp_path / "images" / "p1")
+    # by the names in the file, whatever the numbers
+    evaluation = evaluate(tmp_path, segmentation.parent, labels=None)
+    assert evaluation.organs == CLASSES
+    assert evaluation.scores["dice_sound"][0, :3].tolist() == [1, 1, 1]
+    (case,) = find_cases(tmp_path)
+    _, labels = read_labelled(case, ("aorta", "kidney left", "liver"))
+    assert np.unique(labels.voxels).tolist() == [0, 2, 3]
+    preparation = Preparation(LabelMap(("kidney",), {0: 0, 2: 1}, others=True), "range")
+    assert prepare(tmp_path, tmp_path / "out", preparation).exit_code == 0
+    assert sum(len(classes) for classes in open_slices(tmp_path / "out").present()) == 1
+    # a folder with this one file does as well
+    (segmentation.parent / "p1").mkdir()
+    segmentation.rename(segmentation.parent / "p1" / "seg")
+    assert evaluate(tmp_path, segmentation.parent).scores["dice_sound"][0, 0] == 1
+
+
+def test_a_map_of_all_segments_is_read(segmentation: Path, scan: Volume) -> None:
+    file = pydicom.dcmread(segmentation)
+    labels = make_labels(scan)
+    file.SegmentationType, file.BitsAllocated, file.BitsStored, file.HighBit = "LABELMAP", 8, 8, 7
+    frames = [group.PlanePositionSequence[0].ImagePositionPatient for group in file.PerFrameFunctionalGroupsSequence]
+    firsts = [frames.index(place) for place in frames]
+    kept = [number for number, first in enumerate(firsts) if number == first]
+    groups = [file.PerFrameFunctionalGroupsSequence[number] for number in kept]
+    heights = [float(group.PlanePositionSequence[0].ImagePositionPatient[2]) for group in groups]
+    slices = [int(np.rint((height - scan.affine[2, 3]) / scan.affine[2, 2])) for height in heights]
+    file.PerFrameFunctionalGroupsSequence = groups
+    file.NumberOfFrames = len(kept)
+    file.PixelData = labels.voxels[slices].tobytes()
+    file.save_as(segmentation)
+    np.testing.assert_array_equal(read_segmentation(segmentation, scan).voxels, labels.voxels)
+
+
+def test_where_segments_overlap_the_later_one_is_seen(segmentation: Path, scan: Volume) -> None:
+    file = pydicom.dcmread(segmentation)
+    for group in file.PerFrameFunctionalGroupsSequence:
+        identification = group.SegmentIdentificationSequence[0]
+        if identification.ReferencedSegmentNumber == 3:
+            group.PlanePositionSequence = file.PerFrameFunctionalGroupsSequence[0].PlanePositionSequence
+    frames = np.zeros_like(file.pixel_array)
+    frames[:, 4, 4] = 1
+    file.PixelData = np.packbits(frames.ravel(), bitorder="little").tobytes()
+    file.save_as(segmentation)
+    with pytest.warns(UserWarning, match="in 1 voxels segments overlap"):
+        labels = read_segmentation(segmentation, scan)
+    assert np.bincount(labels.voxels.ravel())[1:].tolist() == [2, 1, 1]
+
+
+def test_segmentations_that_are_no_labels_of_a_scan_are_refused(
+    tmp_path: Path, segmentation: Path, scan: Volume
+) -> None:
+    def changed(**values: Any) -> Path:
+        file = pydicom.dcmread(segmentation)
+        for name, value in values.items():
+            setattr(file, name, value)
+        file.save_as(tmp_path / "changed.dcm")
+        return tmp_path / "changed.dcm"
+
+    between = Volume(scan.voxels, scan.affine @ np.diag([1.1, 1, 1, 1]), True)
+    small = Volume(scan.voxels[:2], scan.affine, True)
+    for path, volume, complaint in (
+        (segmentation, between, "between the voxels of"),
+        (segmentation, small, "reaches outside"),
+        (segmentation, Volume(scan.voxels), "does not say where"),
+        (changed(SegmentationType="FRACTIONAL"), scan, "holds fractions"),
+    ):
+        with pytest.raises(InputError, match=complaint) as caught:
+            read_segmentation(path, volume)
+        assert "\n" not in str(caught.value)
+    with pytest.raises(InputError, match="no segments"):
+        read_segmentation(changed(SegmentSequence=[]), scan)
+    file = pydicom.dcmread(segmentation)
+    del file.PerFrameFunctionalGroupsSequence[1].PlanePositionSequence
+    file.save_as(segmentation)
+    with pytest.raises(InputError, match="frame 2 does not say where it lies"):
+        read_segmentation(segmentation, scan)
+    assert find_segmentation(next(SERIES.iterdir())) is None
+    assert find_segmentation(SERIES) is None
 
 
 def test_frames_of_one_file_are_put_where_they_lie(tmp_path: Path) -> None:

@@ -23,10 +23,11 @@ from hsam_medseg.data.label_map import LabelMap
 from hsam_medseg.data.labels import write_labels
 from hsam_medseg.data.prepare import Preparation, prepare
 from hsam_medseg.evaluation.protocols import evaluate
+from hsam_medseg.evaluation.tolerances import parse_tolerances, tolerances_of
 from hsam_medseg.inference.predictor import predict_files
 from hsam_medseg.network.config import SYNAPSE_CLASSES
 from visioncore.errors import InputError
-from visioncore.metrics.segmentation import hd95, organ_metrics, surface
+from visioncore.metrics.segmentation import hd95, organ_metrics, surface, surface_dice
 
 h5py: Any = import_module("h5py")
 
@@ -205,7 +206,7 @@ def test_every_case_by_both_protocols(predictor: Predictor, data: Path) -> None:
     result = evaluate(data, predictor, say=silent)
     assert result.cases == ["case1", "case2", "case3"]
     assert result.organs == CLASSES
-    assert list(result.scores) == ["dice_synapse", "hd95_synapse", "dice_sound", "hd95_sound_mm"]
+    assert list(result.scores) == ["dice_synapse", "hd95_synapse", "dice_sound", "hd95_sound_mm", "nsd_sound"]
     for row in range(3):
         found, there = found_and_there(row + 1)
         for protocol, unit in (("synapse", ""), ("sound", "_mm")):
@@ -216,6 +217,35 @@ def test_every_case_by_both_protocols(predictor: Predictor, data: Path) -> None:
             np.testing.assert_array_equal(result.reference_voxels[row], expected[3])
     np.testing.assert_allclose(result.voxel_ml, 3 * 0.9 * 0.8 / 1000)
     assert result.segmented_by == "Levels, fused logits, window 0,30, float32"
+
+
+def test_the_surface_dice_has_a_tolerance_for_each_organ(predictor: Predictor, data: Path, tmp_path: Path) -> None:
+    result = evaluate(data, predictor, tolerance=0.9, organ_tolerances={"liver": 2})
+    assert result.tolerances_mm == [2, 0.9, 0.9]
+    for row in range(3):
+        found, there = found_and_there(row + 1)
+        for column, (label, tolerance) in enumerate(((1, 2.0), (2, 0.9))):
+            expected = surface_dice(found == label, there == label, tolerance, (3.0, 0.9, 0.8))
+            assert result.scores["nsd_sound"][row, column] == pytest.approx(expected)
+    assert np.isnan(result.scores["nsd_sound"][:, 2]).all()
+    assert 0 < result.scores["nsd_sound"][2, 0] < 1
+    result.save(tmp_path)
+    report = json.loads((tmp_path / "report.json").read_text())
+    assert report["tolerances_mm"] == {"liver": 2, "spleen": 0.9, "aorta": 0.9}
+    assert evaluate(data, predictor).tolerances_mm == [3, 3, 3]
+
+
+def test_tolerances_on_the_command_line() -> None:
+    assert parse_tolerances(["3", "left kidney=2.5", "a=b=1"]) == (3, {"left kidney": 2.5, "a=b": 1})
+    assert parse_tolerances([]) == (3, {})
+    for texts, told in ((["wide"], "tolerance is 'wide'; it must be"), (["aorta="], "tolerance is 'aorta='")):
+        with pytest.raises(InputError, match=told):
+            parse_tolerances(texts)
+    with pytest.raises(InputError, match="a tolerance is for colon; the classes are liver, spleen, aorta"):
+        tolerances_of(CLASSES, 3, {"colon": 1})
+    for value in (-1.0, math.nan, math.inf):
+        with pytest.raises(InputError, match="must be millimetres, 0 or more"):
+            tolerances_of(CLASSES, value, {})
 
 
 def test_means_leave_out_what_is_undefined(predictor: Predictor, data: Path) -> None:
@@ -298,7 +328,7 @@ def test_some_cases(predictor: Predictor, data: Path) -> None:
 def test_a_single_case_has_no_spread(predictor: Predictor, data: Path) -> None:
     (data / "one.csv").write_text("images/case1.nii.gz,labels/case1.nii.gz\n")
     result = evaluate(data / "one.csv", predictor, protocols=["sound"])
-    assert list(result.scores) == ["dice_sound", "hd95_sound_mm"]
+    assert list(result.scores) == ["dice_sound", "hd95_sound_mm", "nsd_sound"]
     assert all(math.isnan(spread) for spread in result.spreads().values())
 
 
@@ -394,8 +424,6 @@ def test_labels_made_before_that_do_not_fit(data: Path, tmp_path: Path) -> None:
     label_map = LabelMap.of(CLASSES)
     with pytest.raises(InputError, match="no such folder of segmentations"):
         evaluate(data, made, labels=label_map)
-    with pytest.raises(InputError, match="the labels in this folder have no names; say which classes there are"):
-        evaluate(data, made)
     write(made / "case1.nii.gz", organs(1))
     with pytest.raises(InputError, match="no segmentation for 2 of 3 cases: case2, case3"):
         evaluate(data, made, labels=label_map)
@@ -403,6 +431,8 @@ def test_labels_made_before_that_do_not_fit(data: Path, tmp_path: Path) -> None:
     write(made / "case3.nii.gz", organs(3)[:, 1:])
     with pytest.raises(InputError, match=r"case2\.nii\.gz: \d+ voxels have label values outside the list: 4"):
         evaluate(data, made, labels=label_map)
+    with pytest.raises(InputError, match="the labels in this folder have no names; say which classes there are"):
+        evaluate(data, made)
     write(made / "case2.nii.gz", organs(2))
     with pytest.raises(InputError, match=r"case3\.nii\.gz: labels are 6 x 15 x 16 and their scan"):
         evaluate(data, made, labels=label_map)

@@ -23,7 +23,7 @@ from torch import Tensor, nn
 from hsam_medseg import HSAM, HSAMConfig, Output, Predictor, Preprocessing, Segmentation, Volume
 from hsam_medseg.data.labels import read_labels, write_labels
 from hsam_medseg.data.scans import read_volume
-from hsam_medseg.inference.predictor import predict_files
+from hsam_medseg.inference.predictor import predict_files, slices_at_a_time
 from hsam_medseg.inference.result import beside
 from hsam_medseg.inference.work_ahead import ahead, one_behind
 from visioncore.errors import InputError
@@ -130,6 +130,16 @@ def loop(scan: Array, logits: Callable[[Tensor], Tensor], input_size: int | None
 
 
 # one scan
+
+
+@pytest.mark.parametrize(("side", "together"), [(224, 8), (512, 1), (300, 4), (2048, 1), (32, 8)])
+def test_large_slices_go_one_by_one_on_a_cpu(side: int, together: int) -> None:
+    assert slices_at_a_time(torch.device("cpu"), side) == together
+    assert slices_at_a_time(torch.device("cuda"), side) == 8
+
+
+def test_the_batch_goes_by_the_size_unless_it_is_given() -> None:
+    assert (make(brightness()).batch, make(brightness(), batch=3).batch) == (8, 3)
 
 
 @pytest.mark.parametrize("shape", [(5, 40, 28), (3, SIDE, SIDE), (1, 9, 9), (4, 16, 30), (3, 20, 24, 3)])
@@ -392,7 +402,10 @@ def test_volumes_in_millilitres(tmp_path: Path) -> None:
     assert make(brightness())(scan).volumes_ml == {"dim": None, "bright": None}
     target = result.save(tmp_path / "labels.nii.gz")
     report = json.loads((tmp_path / "labels.json").read_text())
-    assert report["organs"]["bright"] == {"label": 2, "voxels": 20, "ml": pytest.approx(0.2)}
+    assert report["organs"]["bright"] == {
+        **{"label": 2, "voxels": 20},
+        **{"ml": pytest.approx(0.2), "mean_intensity": 1.0},
+    }
     assert report["spacing_mm"] == [5, 1, 2]
     assert report["orientation"] == "LPS"
     assert report["preprocessing"] == {"window": "unit", "orientation": "LPS", "input_size": None}
@@ -473,7 +486,7 @@ def test_the_names_beside_labels() -> None:
         ({"batch": 0}, "batch is 0"),
         ({"stage": "both"}, "stage is 'both'; it must be fused or fine or coarse"),
         ({"input_size": 0}, "input_size is 0"),
-        ({"window": "bone"}, "window is 'bone'"),
+        ({"window": "spine"}, "window is 'spine'"),
         ({"dtype": "half"}, "unknown precision 'half'"),
         ({"device": "gpu"}, "unknown device 'gpu'"),
     ],

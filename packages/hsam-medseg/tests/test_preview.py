@@ -11,7 +11,8 @@ import pytest
 from PIL import Image
 
 from hsam_medseg import Preprocessing, Segmentation, Volume
-from hsam_medseg.inference.preview import FILL, cut_planes, organ_colours, overlay, plot_preview, slices_to_show
+from hsam_medseg.data.organ_colours import organ_colours
+from hsam_medseg.inference.preview import FILL, cut_planes, overlay, plot_preview, slices_to_show
 from visioncore.errors import InputError
 
 Array = np.ndarray[Any, Any]
@@ -75,7 +76,7 @@ def test_the_order_in_which_a_scan_is_stored_does_not_matter(
     volume = scan(np.random.default_rng(0).random((4, 5, 6), np.float32))
     labels = volume.with_voxels(marked((4, 5, 6), (1, 2, 3), (3, 0, 3)))
     shown: list[Any] = []
-    monkeypatch.setattr("hsam_medseg.inference.preview._draw", lambda axes, plane: shown.append(plane))
+    monkeypatch.setattr("hsam_medseg.inference.preview._draw", lambda axes, plane, *place: shown.append(plane))
     for seen in (volume, volume.oriented(code)):
         plot_preview(seen, labels.oriented(seen.orientation), {1: "one", 2: "two"}, "0,1")
     for plane, other in zip(shown[:3], shown[3:], strict=True):

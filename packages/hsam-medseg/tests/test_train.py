@@ -370,8 +370,10 @@ def test_published_recipes(name: str) -> None:
     )
 
 
-def test_there_is_a_recipe_for_every_published_setup_and_the_demo() -> None:
-    assert set(recipe_names("hsam_medseg")) == {*PUBLISHED_RECIPES, "demo"}
+def test_there_is_a_recipe_for_every_published_setup_the_demo_and_scans_of_ones_own() -> None:
+    assert set(recipe_names("hsam_medseg")) == {*PUBLISHED_RECIPES, "demo", "small"}
+    small = load_recipe(TrainConfig, "hsam_medseg", "small")
+    assert (small.data.kind, small.data.held_out, small.model.train_encoder) == ("folder", 1, True)
     demo = load_recipe(TrainConfig, "hsam_medseg", "demo")
     assert (demo.data.kind, demo.data.slices, demo.model.backbone) == ("synthetic", 0.1, "vit_micro")
 

@@ -11,7 +11,14 @@ from visioncore.errors import InputError
 
 @pytest.mark.parametrize(
     ("window", "black", "white"),
-    [("abdomen", -125, 275), ("lung", -1350, 150), ("brain", 0, 80), ("-10,30", -10, 30), (" -10 , 30 ", -10, 30)],
+    [
+        ("abdomen", -125, 275),
+        ("lung", -1350, 150),
+        ("brain", 0, 80),
+        ("bone", -500, 1300),
+        ("-10,30", -10, 30),
+        (" -10 , 30 ", -10, 30),
+    ],
 )
 def test_hounsfield_units_are_clipped_and_scaled(window: str, black: int, white: int) -> None:
     values = np.array([[-3000, black, (black + white) / 2, white, 3000]], np.int16)

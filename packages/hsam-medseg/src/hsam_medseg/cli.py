@@ -25,7 +25,11 @@ if TYPE_CHECKING:
     from .inference.predictor import Predictor
 
 Weights = Annotated[
-    str, tyro.conf.arg(help="demo, a name of weights list, a folder, a hub id, or the authors' adapter (with --sam)")
+    str,
+    tyro.conf.arg(
+        help="demo, a name of weights list, a folder, a hub id, or the authors' adapter (with --sam); {fold} in it "
+        "stands for the numbers of all folds that are there"
+    ),
 ]
 Sam = Annotated[
     str, tyro.conf.arg(help="SAM's own checkpoint, a file or sam-vit-b; an adapter of the authors needs it beside it")
@@ -37,11 +41,22 @@ Stage = Annotated[
 Window = Annotated[
     str,
     tyro.conf.arg(
-        help="abdomen, lung, brain, mr, range, unit, or LOW,HIGH (--window=-125,275); by default as the weights"
+        help="abdomen, lung, brain, bone, mr, range, unit, or LOW,HIGH (--window=-125,275); by default as the weights"
     ),
 ]
 InputSize = Annotated[
     int, tyro.conf.arg(help="side in pixels to which slices are resized first; 0 for what the weights expect")
+]
+Smooth = Annotated[
+    float, tyro.conf.arg(help="smooth from slice to slice by a Gaussian of so many slices, such as 0.5; 0 for not")
+]
+LargestComponent = Annotated[
+    bool, tyro.conf.arg(help="keep of every organ its largest connected piece alone (26 neighbours)")
+]
+
+Batch = Annotated[
+    int | Literal["auto"],
+    tyro.conf.arg(help="slices on the device at a time; auto: eight, on a CPU fewer of large ones"),
 ]
 
 demo, _, export, _, info, weights = shared_commands(METHOD)
@@ -50,21 +65,26 @@ demo, _, export, _, info, weights = shared_commands(METHOD)
 class Running(options.Running, total=False):
     """The companion of the weights, and arguments of the Predictor."""
 
-    batch: Annotated[options.Batch, Default(8)]
+    batch: Annotated[Batch, Default("auto")]
     sam: Annotated[Sam, Default("")]
     stage: Annotated[Stage, Default("fused")]
     window: Annotated[Window, Default("")]
     input_size: Annotated[InputSize, Default(0)]
+    largest_component: Annotated[LargestComponent, Default(False)]
+    smooth: Annotated[Smooth, Default(0.0)]
 
 
 def predict(
     inputs: options.Inputs,
     weights: Weights,
     out: Path,
+    organs: tuple[str, ...] = (),
     series: str = "",
     probabilities: bool = False,
     preview: bool = True,
     dicom_seg: bool = False,
+    rtstruct: bool = False,
+    table: Path | None = None,
     skip_damaged: bool = False,
     overwrite: options.Overwrite = False,
     **running: Unpack[Running],
@@ -79,21 +99,26 @@ def predict(
         inputs: scans: files, folders, glob patterns.
         out: folder for the results: labels, volumes of the organs as JSON, and what is asked for besides; for one scan
             also a file for its labels.
+        organs: only these, under their own labels; all that the network knows by default.
         series: which series to read from DICOM folders of several.
         probabilities: write those of all classes too.
         preview: write a figure of three planes too.
         dicom_seg: write DICOM-SEG too; the scans must be DICOM.
+        rtstruct: write contours as an RT structure set too; the scans must be DICOM.
+        table: a CSV file for size and mean intensity of every organ of all scans.
         skip_damaged: go on without slices of DICOM series that are damaged; else the scan counts as failed.
     """
     from .inference.predictor import predict_files
 
     summary = predict_files(
         inputs,
-        _predictor(weights, running),
+        _predictor(weights, running, organs),
         out,
         probabilities=probabilities,
         preview=preview,
         dicom_seg=dicom_seg,
+        rtstruct=rtstruct,
+        table=table,
         series=series or None,
         skip_damaged=skip_damaged,
         overwrite=overwrite,
@@ -119,7 +144,7 @@ def prepare(
         data: a folder with images and labels, a CSV list of image,label, or the folder of Synapse, LA or PROMISE12.
         out: folder for the slices.
         label_map: what label values mean: synapse, totalsegmentator, la, promise12, or a YAML file with classes.
-        window: abdomen, lung, brain, mr, range, unit, or LOW,HIGH (--window=-125,275).
+        window: abdomen, lung, brain, bone, mr, range, unit, or LOW,HIGH (--window=-125,275).
         orientation: axes that scans are brought to first, such as LPS; stored leaves them.
         foreground: leave out slices without any class, as published for LA and PROMISE12.
         cases: only some: their names, la-train or another published list, how many, or which part (0.1); drawn by seed.
@@ -146,7 +171,7 @@ def train(
     """Train a network by a recipe; the same call resumes an interrupted run.
 
     Args:
-        recipe: a shipped recipe (synapse, synapse-10, la, promise12, demo) or a YAML file.
+        recipe: a shipped recipe (synapse, synapse-10, la, promise12, small, demo) or a YAML file.
         out: folder of the run; out/last holds the weights, out/best those that validated best.
         data: a folder that prepare wrote, or the published Synapse folder; none for synthetic volumes.
         sam: SAM's own checkpoint of the recipe's backbone, a file or sam-vit-b, to start from; none for an encoder that
@@ -165,6 +190,7 @@ def evaluate(
     protocols: tuple[Literal["synapse", "sound"], ...] = ("synapse", "sound"),
     label_map: str = "",
     cases: tuple[str, ...] = (),
+    tolerance: tuple[str, ...] = ("3",),
     **running: Unpack[Running],
 ) -> None:
     """Measure segmentations against reference labels by named protocols and write the tables.
@@ -173,19 +199,31 @@ def evaluate(
         data: scans with labels: as for prepare, or a folder that it wrote.
         protocols: synapse is the papers'; sound counts missing organs as such and measures in millimetres.
         label_map: what values of reference labels mean: synapse, totalsegmentator, la, promise12, or a YAML file; by
-            default they are numbered as the network's classes.
+            default what their files call them, or their places among the classes.
         cases: only some: their names, or synapse-test or another published list.
+        tolerance: of the surface Dice in mm; organs may have their own: 3 aorta=2.
     """
     from visioncore.report import print_table
 
     from .data.label_map import read_label_map
     from .evaluation.protocols import evaluate as measure
+    from .evaluation.tolerances import parse_tolerances
 
     check_one_given(weights=weights, results=results)
     writable_folder(out)
     labels = read_label_map(label_map) if label_map else None
+    general, own = parse_tolerances(tolerance)
     segment = results or _predictor(weights, running)
-    evaluation = measure(data, segment, protocols=protocols, labels=labels, cases=_wanted(cases), say=complain)
+    evaluation = measure(
+        data,
+        segment,
+        protocols=protocols,
+        labels=labels,
+        cases=_wanted(cases),
+        tolerance=general,
+        organ_tolerances=own,
+        say=complain,
+    )
     evaluation.save(out)
     print_table(evaluation.overview(), title=f"{len(evaluation.cases)} cases")
     say(f"tables: {out}")
@@ -259,15 +297,15 @@ def bench(
     say(f"figures: {out}")
 
 
-def _predictor(weights: str, running: Running) -> Predictor:
+def _predictor(weights: str, running: Running, organs: Sequence[str] = ()) -> Predictor:
     from .inference.predictor import Predictor
-    from .network.weights import load_model
+    from .network.weights import load_members
 
     settings: dict[str, Any] = {**running}
-    model = load_model(weights, sam=settings.pop("sam", "") or None)
+    model = load_members(weights, sam=settings.pop("sam", "") or None)
     for unsaid in ("window", "input_size"):
         settings[unsaid] = settings.get(unsaid) or None
-    return Predictor(model, **settings, notify=complain)
+    return Predictor(model, organs=organs, **settings, notify=complain)
 
 
 def _wanted(cases: Sequence[str]) -> str | Sequence[str] | int | float | None:

@@ -16,8 +16,9 @@ from visioncore.weights.loading import bundled_model
 
 from .data.datasets import Case, read_case
 from .data.intensity_windows import apply_window
+from .data.organ_colours import organ_colours
 from .inference.predictor import Predictor
-from .inference.preview import organ_colours, overlay
+from .inference.preview import overlay
 from .method import METHOD, PACKAGE
 
 if TYPE_CHECKING:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import re
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
 
@@ -16,8 +17,11 @@ from visioncore.medical import Volume, volume_name
 from visioncore.medical.arrays import SLICES_LAST
 from visioncore.medical.image_stacks import IMAGE_SUFFIXES
 
+from .case_folders import find_in_folder
+from .dicom_segmentations import find_segmentation, read_segmentation
 from .few_shot import choose_cases
 from .labels import read_labels
+from .on_grid import on_grid
 from .scans import SCANS, read_volume
 
 CASES_FILE = "cases.csv"
@@ -38,18 +42,29 @@ ARRAYS = (".npz", ".h5", ".npy")
 _LAYOUTS = (
     "a folder with images and labels (or imagesTr and labelsTr, or img and label), one with npz, h5 or npy files that "
     "hold both, the folder of Synapse or LA, one with scans and *_segmentation files such as "
-    "PROMISE12's, a folder that was prepared, or a CSV file of image,label"
+    "PROMISE12's, one with a folder for each case (image.nii.gz and label.nii.gz or segmentations), a folder that was "
+    "prepared, or a CSV file of image,label"
 )
 
+_CHANNEL = re.compile(r"_\d{4}$")
+"""How nnU-Net numbers channels, at the end of a name."""
 _ROLE = re.compile(r"(?<![a-z])(img|images?|labels?|seg|segmentation|masks?|gt)(?![a-z])")
 
 
 class Case(NamedTuple):
-    """A scan and its labels: two files or folders, or twice the same file if it holds both."""
+    """A scan and its labels: two files or folders, or twice the same file if it holds both.
+
+    Attributes:
+        name: what it is called.
+        image: the scan, or its first channel.
+        label: its labels; a folder may hold a mask for each organ.
+        channels: the files of the second and the third channel, if it has some in files of their own.
+    """
 
     name: str
     image: Path
     label: Path | None
+    channels: tuple[Path, ...] = ()
 
 
 def find_cases(
@@ -67,7 +82,10 @@ def find_cases(
             but for words such as ``label`` and nnU-Net's ``_0000``; a folder of npz, h5 or npy files that each hold
             an image and its label; the published Synapse folder (its test volumes) or that of LA (folders with
             ``mri_norm2.h5``); a folder of scans with ``*_segmentation`` files beside them, as PROMISE12 has; a folder
-            that `prepare` wrote; or a CSV file of image,label, relative to it.
+            that `prepare` wrote; a folder with a folder for each case, in it ``image.nii.gz`` or ``ct.nii.gz`` and
+            ``label.nii.gz`` or a folder ``segmentations`` with a mask for each organ, as TotalSegmentator's; or a CSV
+            file of image,label, relative to it. Of scans of several channels in nnU-Net's names (``_0000``, ``_0001``)
+            these are one case.
         labelled: every case must have labels; else those without are returned with None.
         wanted: which of them, see `fewshot.choose_cases`; None for all.
         seed: decides where cases are drawn.
@@ -92,6 +110,20 @@ def find_cases(
     return cases
 
 
+def read_scan(case: Case) -> Volume:
+    """Return the scan of a case as it is stored, with all its channels.
+
+    Raises:
+        InputError: if a file cannot be read, or a channel is of another shape or in another place than the first.
+    """
+    image = read_volume(case.image)
+    if not case.channels:
+        return image
+    others = [on_grid(read_volume(path), image, path, "voxels").voxels for path in case.channels]
+    planes = [image.voxels, *others, image.voxels][:3]
+    return image.with_voxels(np.stack(planes, axis=-1))
+
+
 def read_case(case: Case) -> tuple[Volume, Volume | None]:
     """Return a scan as it is stored, and its labels on the same voxel grid.
 
@@ -100,35 +132,13 @@ def read_case(case: Case) -> tuple[Volume, Volume | None]:
     Raises:
         InputError: if a file cannot be read, or the labels are of another shape or in another place than the scan.
     """
-    image = read_volume(case.image)
+    image = read_scan(case)
     if case.label is None:
         return image, None
-    labels = read_labels(case.label)
-    if image.located and labels.located:
-        labels = labels.oriented(image.orientation)
-    shape = image.voxels.shape[:3]
-    if labels.voxels.shape != shape:
-        raise InputError(
-            f"{case.label}: labels are {_by(labels.voxels.shape)} and their scan {case.image.name} is {_by(shape)} "
-            "(slices x rows x columns); both must have one shape"
-        )
-    if image.located and labels.located and (distance := _apart(image, labels)) > 0.5:
-        raise InputError(
-            f"{case.label}: labels lie up to {distance:.1f} voxels from their scan {case.image.name}, by their "
-            "headers; write them with the scan's affine"
-        )
-    return image, image.with_voxels(labels.voxels)
-
-
-def _by(shape: Iterable[int]) -> str:
-    return " x ".join(map(str, shape))
-
-
-def _apart(image: Volume, labels: Volume) -> float:
-    """Return the distance between the corners of two volumes, in voxels of the first."""
-    last = np.array(image.voxels.shape[2::-1]) - 1
-    corners = np.array([[*(corner * last), 1] for corner in np.ndindex(2, 2, 2)]).T
-    return float(np.abs(np.linalg.solve(image.affine, labels.affine @ corners) - corners).max())
+    if (segmentation := find_segmentation(case.label)) is not None:
+        return image, read_segmentation(segmentation, image)
+    labels = on_grid(read_labels(case.label), image, case.label)
+    return image, replace(image.with_voxels(labels.voxels), source=case.label, origin=labels.origin)
 
 
 def _one_file(path: Path) -> list[Case]:
@@ -146,6 +156,9 @@ def _search(folder: Path) -> list[Case]:
             return _pair(images, labels)
     if cases := _side_by_side(folder):
         return _unique(cases, folder)
+    cases = _folders(folder)
+    if any(case.label for case in cases):
+        return cases
     if (folder / SYNAPSE_TEST).is_dir():
         folder = folder / SYNAPSE_TEST
     files = sorted(folder.glob(f"**/{SLICES_LAST}"), key=natural_key)
@@ -154,6 +167,15 @@ def _search(folder: Path) -> list[Case]:
     if not cases:
         raise InputError(f"{folder}: no cases in it; a data set is {_LAYOUTS}")
     return _unique(cases, folder)
+
+
+def _folders(folder: Path) -> list[Case]:
+    """Return the cases of a folder with a folder for each, which the case is called after."""
+    cases = []
+    for path in _entries(folder, ()):
+        if (found := find_in_folder(path)) is not None:
+            cases.append(Case(path.name, *found))
+    return cases
 
 
 def _side_by_side(folder: Path) -> list[Case]:
@@ -189,7 +211,9 @@ def _unique(cases: list[Case], where: Path) -> list[Case]:
 
 def _pair(images: Path, labels: Path) -> list[Case]:
     """Pair scans and labels by the rule for names that leaves the fewest files without a partner."""
-    scans, files = _entries(images), _entries(labels)
+    files = _entries(labels)
+    channels = _channels(_entries(images), [volume_name(path) for path in files])
+    scans = list(channels)
     if not scans:
         raise InputError(f"{images}: no volumes in it")
     attempts = [_match(scans, files, key) for key in (volume_name, _without_role)]
@@ -200,8 +224,29 @@ def _pair(images: Path, labels: Path) -> list[Case]:
     for scan, fitting in matches.items():
         if len(fitting) > 1:
             raise InputError(f"{scan}: several labels fit it: {some([path.name for path in fitting])}")
-    cases = [Case(volume_name(scan), scan, next(iter(fitting), None)) for scan, fitting in matches.items()]
+    cases = [
+        Case(volume_name(scan), scan, next(iter(fitting), None), channels[scan]) for scan, fitting in matches.items()
+    ]
     return _unique(cases, images)
+
+
+def _channels(scans: list[Path], labels: list[str]) -> dict[Path, tuple[Path, ...]]:
+    """Return the further channels of each scan: those of ``p_0000.nii.gz`` are ``p_0001.nii.gz`` and so on.
+
+    What has labels of its own name is a scan of its own.
+    """
+    by_name = {volume_name(path): path for path in scans}
+    found: dict[Path, tuple[Path, ...]] = {}
+    for path in scans:
+        name = volume_name(path)
+        first = by_name.get(f"{name[:-5]}_0000") if _CHANNEL.search(name) else None
+        if first is None or first == path or any(label.startswith(name) for label in labels):
+            found[path] = ()
+        else:
+            found[first] = (*found.get(first, ()), path)
+            if len(found[first]) > 2:
+                raise InputError(f"{first}: a scan of more than 3 channels; leave out some of them")
+    return found
 
 
 def _match(

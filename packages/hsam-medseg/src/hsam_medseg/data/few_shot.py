@@ -50,6 +50,23 @@ def choose(items: Sequence[T], wanted: int | float, seed: int) -> list[T]:
     return [items[k] for k in sorted(np.random.default_rng(seed).permutation(len(items))[:count])]
 
 
+def deal(items: Sequence[T], parts: int, seed: int) -> list[list[T]]:
+    """Deal ``items`` at random into parts that differ in size by one at most; each is in one part.
+
+    Args:
+        items: such as cases.
+        parts: how many parts.
+        seed: the same seed deals the same items alike.
+
+    Raises:
+        InputError: if there are fewer items than parts.
+    """
+    if len(items) < parts:
+        raise InputError(f"{len(items)} cases cannot be dealt into {parts} folds; there must be one for each at least")
+    order = np.random.default_rng(seed).permutation(len(items))
+    return [[items[k] for k in sorted(order[part::parts])] for part in range(parts)]
+
+
 def choose_cases(names: Sequence[str], wanted: str | Sequence[str] | int | float, seed: int = 0) -> list[str]:
     """Choose some of the cases ``names``; their order is kept.
 

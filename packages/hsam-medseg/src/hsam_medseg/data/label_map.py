@@ -10,10 +10,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from visioncore.configs import read_text, shown
-from visioncore.errors import InputError
+from visioncore.errors import InputError, some
 from visioncore.recipes import parse_yaml
 
 from ..network.config import SYNAPSE_CLASSES, check_class_names
+from .label_names import name_words
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -51,6 +52,28 @@ class LabelMap:
         """Return the map of files in which value i is class i, and the values in ``ignore`` are background."""
         names = tuple(classes)
         return cls(names, {**dict.fromkeys(ignore, 0), **{label: label for label in range(len(names) + 1)}})
+
+    @classmethod
+    def by_names(cls, classes: Iterable[str], names: Mapping[int, str], where: str | Path) -> LabelMap:
+        """Return the map of a file that says what its labels are called; those that are no class are background.
+
+        Args:
+            classes: names of the classes; words may stand in another order and be parted otherwise.
+            names: label value -> its name.
+            where: the file, for the message.
+
+        Raises:
+            InputError: if no label of the file is called as a class.
+        """
+        known = tuple(classes)
+        wanted = {name_words(name): label for label, name in enumerate(known, start=1)}
+        values = {value: wanted[name_words(name)] for value, name in names.items() if name_words(name) in wanted}
+        if not values:
+            raise InputError(
+                f"{where}: its labels are called {some(names.values())}; none of them is {some(known)}; give a label "
+                "map to go by their values"
+            )
+        return cls(known, {0: 0, **values}, others=True)
 
     def apply(self, labels: NDArray[np.integer[Any]], where: str | Path = "labels") -> NDArray[np.uint8]:
         """Map label values of any shape to classes 0 to C.

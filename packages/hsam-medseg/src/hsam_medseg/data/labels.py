@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ from visioncore.medical.nifti import NiftiFile, write_nifti
 from visioncore.medical.nifti_files import PAIR
 from visioncore.medical.sitk_images import SITK_SUFFIXES, write_with_sitk
 
+from .label_names import names_extension
 from .scans import read_volume
 
 _ROUNDED, _MOST_ROUNDED = 1e-4, 0.25
@@ -57,7 +59,7 @@ def _rounding(volume: Volume) -> float:
     return max(_ROUNDED, min(slope / 2 * (1 + _ROUNDED), _MOST_ROUNDED))
 
 
-def write_labels(path: str | Path, volume: Volume) -> None:
+def write_labels(path: str | Path, volume: Volume, names: Mapping[int, str] | None = None) -> None:
     """Write labels with the geometry of the volume they were made from; missing folders are made.
 
     Args:
@@ -65,6 +67,7 @@ def write_labels(path: str | Path, volume: Volume) -> None:
             units); ``.mha``, ``.mhd``, ``.nrrd`` or ``.nhdr``, if SimpleITK is installed; ``.npz`` (array ``label``);
             ``.png`` for a volume of one slice; or no suffix, for a folder with a PNG file for each slice.
         volume: (D, H, W) of whole numbers from 0 to 65535, written with 8 bit if that is enough, or 16.
+        names: what labels are called; NIfTI files say so in their header, others have no place for it.
 
     Raises:
         InputError: if the suffix is another, the values are, or the file cannot be written.
@@ -75,7 +78,7 @@ def write_labels(path: str | Path, volume: Volume) -> None:
     volume = volume.with_voxels(labels.astype(np.uint8 if labels.max() < 256 else np.uint16))
     name = path.name.lower()
     if name.endswith((".nii", ".nii.gz", PAIR[0])):
-        write_nifti(path, volume.voxels, volume)
+        write_nifti(path, volume.voxels, volume, extension=names_extension(names) if names else None)
     elif name.endswith((*SITK_SUFFIXES["MetaImage"], *SITK_SUFFIXES["NRRD"])):
         write_with_sitk(path, volume, compress=True)
     elif path.suffix == ".npz":

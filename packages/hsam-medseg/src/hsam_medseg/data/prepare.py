@@ -19,9 +19,10 @@ from visioncore.files import atomic_path, clear_partials, writable_folder, write
 from visioncore.inference.batch import Summary, progress, told
 from visioncore.medical import check_orientation
 
-from .datasets import CASES_FILE, Case, find_cases, read_case
+from .datasets import CASES_FILE, Case, find_cases
 from .intensity_windows import apply_window, parse_window
 from .label_map import LabelMap
+from .references import read_labelled
 from .slices import CASES, SETTINGS_FILE, SLICES, classes_on, read_settings, slice_name
 
 THREADS = 2
@@ -143,10 +144,8 @@ def _prepare_case(case: Case, out: Path, preparation: Preparation) -> str | None
     if _newer(record, case):
         return None
     record.unlink(missing_ok=True)
-    image, labels = read_case(case)
-    assert labels is not None  # find_cases was asked for cases with labels
-    known = preparation.label_map.apply(labels.voxels, str(case.label))
-    image, mapped = (v.oriented(preparation.orientation) for v in (image, labels.with_voxels(known)))
+    labelled = read_labelled(case, preparation.label_map.classes, preparation.label_map)
+    image, mapped = (volume.oriented(preparation.orientation) for volume in labelled)
     windowed = apply_window(image.voxels, preparation.window)
     present: dict[str, list[int]] = {}
     for number, (pixels, classes) in enumerate(zip(windowed, mapped.voxels, strict=True)):
@@ -171,7 +170,8 @@ def _prepare_case(case: Case, out: Path, preparation: Preparation) -> str | None
 
 def _newer(record: Path, case: Case) -> bool:
     """Whether the slices are newer than the scan and its labels."""
-    sources = {case.image, case.label or case.image}
+    sources = {case.image, case.label or case.image, *case.channels}
+    sources |= {file for folder in sources if folder.is_dir() for file in folder.iterdir()}
     return record.is_file() and record.stat().st_mtime >= max(path.stat().st_mtime for path in sources)
 
 

@@ -9,7 +9,7 @@ from visioncore.medical import ScanReader, Volume
 
 __all__ = ["SCANS", "Volume", "read_volume"]
 
-SCANS = ScanReader()
+SCANS = ScanReader(channels=True)
 """Finds scans and reads them."""
 
 

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import math
 import warnings
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -14,24 +15,26 @@ import numpy as np
 from visioncore.errors import InputError
 from visioncore.inference.batch import progress
 from visioncore.medical import volume_name
+from visioncore.medical.dicom_files import DICOM_SUFFIXES
 from visioncore.medical.image_stacks import IMAGE_SUFFIXES
 from visioncore.metrics.evaluation import check_protocols, find_results
 from visioncore.metrics.segmentation import PROTOCOLS, Score, organ_metrics
 from visioncore.report import Cell, Table, save_tables
 
-from ..data.datasets import Case, find_cases, read_case
+from ..data.datasets import Case, find_cases
 from ..data.label_map import LabelMap
+from ..data.references import names_in, read_labelled
 from ..data.scans import SCANS
 from ..data.slices import SETTINGS_FILE, read_settings
 from ..inference.predictor import Predictor
+from .tolerances import TOLERANCE, tolerances_of
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     Values = NDArray[np.float64]
-    Labels = NDArray[np.integer[Any]]
 
-_SUFFIXES = (*SCANS.suffixes, *IMAGE_SUFFIXES, "")
+_SUFFIXES = (*SCANS.suffixes, *DICOM_SUFFIXES, *IMAGE_SUFFIXES, "")
 """Of label volumes; folders of slices last, and images after what they may be previews of."""
 
 
@@ -42,10 +45,11 @@ class Evaluation:
     Attributes:
         cases: their names.
         organs: names of the classes.
-        scores: metric -> values: ``dice_synapse`` (0 to 1), ``hd95_synapse`` in voxels, ``dice_sound`` and
-            ``hd95_sound_mm``.
+        scores: metric -> values: ``dice_synapse`` (0 to 1), ``hd95_synapse`` in voxels, ``dice_sound``,
+            ``hd95_sound_mm``, and the surface Dice ``nsd_sound`` (0 to 1).
         voxels: how large each organ was found to be.
         reference_voxels: how large it is.
+        tolerances_mm: of the surface Dice, for each organ.
         voxel_ml: (cases,) size of a voxel in millilitres, NaN where it is unknown.
         segmented_by: what made the labels: network and settings, or the folder they came from.
         note: what is to be known of the weights that made them; empty for nothing.
@@ -56,6 +60,7 @@ class Evaluation:
     scores: dict[str, Values]
     voxels: NDArray[np.int64]
     reference_voxels: NDArray[np.int64]
+    tolerances_mm: list[float]
     voxel_ml: Values
     segmented_by: str
     note: str = ""
@@ -118,6 +123,7 @@ class Evaluation:
             "segmented_by": self.segmented_by,
             "note": self.note or None,
             "cases_of_unknown_voxel_size": int(np.isnan(self.voxel_ml).sum()),
+            "tolerances_mm": dict(zip(self.organs, self.tolerances_mm, strict=True)),
             "means": self.means(),
             "spreads": self.spreads(),
             "organs": {str(row[0]): dict(zip(summary.columns[1:], row[1:], strict=True)) for row in summary.rows[:-1]},
@@ -133,6 +139,8 @@ def evaluate(
     protocols: Iterable[str] = tuple(PROTOCOLS),
     labels: LabelMap | None = None,
     cases: str | Sequence[str] | int | float | None = None,
+    tolerance: float = TOLERANCE,
+    organ_tolerances: Mapping[str, float] = MappingProxyType({}),
     say: Callable[[str], None] = warnings.warn,
 ) -> Evaluation:
     """Evaluate segmentations against reference labels, at the scans' own resolution.
@@ -140,10 +148,13 @@ def evaluate(
     Args:
         data: scans with labels, as `find_cases` takes them.
         segment: what segments the scans; or a folder of label volumes that were made before, by whatever method,
-            each under the name of its case, with values 0 to C.
+            each under the name of its case, with values 0 to C unless the file itself names its labels.
         protocols: what to measure, of `visioncore.metrics.segmentation.PROTOCOLS`.
-        labels: what the values of the reference labels mean; by default 0 to C in the order of the network's classes.
+        labels: what the values of the reference labels mean; by default what their files call them, or where these do
+            not say, 0 to C in the order of the classes.
         cases: which of them, see `fewshot.choose_cases`; None for all.
+        tolerance: of the surface Dice, in mm; only under protocols in mm.
+        organ_tolerances: those of organs that have one of their own.
         say: told how many cases have voxels of unknown size, where a protocol needs it.
 
     Raises:
@@ -151,23 +162,25 @@ def evaluate(
             network's, or segmentations are missing or do not fit their scans.
     """
     protocols = check_protocols(protocols, PROTOCOLS)
-    label_map = _label_map(data, segment, labels)
     chosen = find_cases(data, wanted=cases)
     made = {} if isinstance(segment, Predictor) else _find_made(Path(segment), chosen)
+    label_map = _label_map(data, labels)
+    classes = _classes(segment, made, label_map)
+    tolerances = tolerances_of(classes, tolerance, organ_tolerances)
     scores: dict[str, list[list[Score]]] = {protocol: [] for protocol in protocols}
     voxel_ml: list[float] = []
     with progress(len(chosen), "cases") as advance:
         for case in chosen:
-            scan, reference = read_case(case)
-            assert reference is not None  # find_cases was asked for cases with labels
-            wanted = label_map.apply(reference.voxels, str(case.label))
+            scan, reference = read_labelled(case, classes, label_map)
             if isinstance(segment, Predictor):
-                found: Labels = segment(scan).labels.voxels
+                found = segment(scan).labels
             else:
-                found = _read_made(case, made[case.name], label_map.classes)
+                _, found = read_labelled(case._replace(label=made[case.name]), classes)
             spacing = scan.spacing if scan.located else None
             for protocol in protocols:
-                scores[protocol].append(organ_metrics(found, wanted, len(label_map.classes), protocol, spacing))
+                near = tolerances if PROTOCOLS[protocol].millimetres else None
+                pair = found.voxels, reference.voxels
+                scores[protocol].append(organ_metrics(*pair, len(classes), protocol, spacing, near))
             voxel_ml.append(math.nan if scan.voxel_ml is None else scan.voxel_ml)
             advance()
     unsized = sum(map(math.isnan, voxel_ml))
@@ -175,41 +188,53 @@ def evaluate(
         say(
             f"{data}: {unsized} of {len(chosen)} cases do not say how large voxels are; what is in mm or ml stays empty"
         )
-    columns = {protocol: np.array(rows).transpose(2, 0, 1) for protocol, rows in scores.items()}
-    *_, voxels, reference_voxels = columns[protocols[0]]
+    columns = {protocol: Score(*np.array(rows).transpose(2, 0, 1)) for protocol, rows in scores.items()}
+    sizes = columns[protocols[0]]
     return Evaluation(
         cases=[case.name for case in chosen],
-        organs=label_map.classes,
-        scores={
-            name: values
-            for protocol, (dice, hd95, *_) in columns.items()
-            for name, values in ((f"dice_{protocol}", dice), (_hd95_name(protocol), hd95))
-        },
-        voxels=voxels.astype(np.int64),
-        reference_voxels=reference_voxels.astype(np.int64),
+        organs=classes,
+        scores={name: values for protocol, all_ in columns.items() for name, values in _named(protocol, all_).items()},
+        voxels=np.asarray(sizes.voxels, np.int64),
+        reference_voxels=np.asarray(sizes.reference_voxels, np.int64),
+        tolerances_mm=tolerances,
         voxel_ml=np.array(voxel_ml),
         segmented_by=_describe(segment),
         note=segment.notice if isinstance(segment, Predictor) else "",
     )
 
 
-def _hd95_name(protocol: str) -> str:
-    return f"hd95_{protocol}_mm" if PROTOCOLS[protocol].millimetres else f"hd95_{protocol}"
+def _named(protocol: str, scores: Any) -> dict[str, Values]:
+    """Return the metrics of a protocol, each (cases, organs), by their names."""
+    named = {f"dice_{protocol}": scores.dice}
+    if not PROTOCOLS[protocol].millimetres:
+        return named | {f"hd95_{protocol}": scores.hd95}
+    return named | {f"hd95_{protocol}_mm": scores.hd95, f"nsd_{protocol}": scores.surface_dice}
 
 
-def _label_map(data: str | Path, segment: Predictor | str | Path, labels: LabelMap | None) -> LabelMap:
-    """Return the label map of the reference labels: the given one, that of the prepared data, or values 0 to C."""
+def _label_map(data: str | Path, labels: LabelMap | None) -> LabelMap | None:
+    """Return the label map of the reference labels: the given one, or that of the prepared data."""
     if labels is None and (Path(data) / SETTINGS_FILE).is_file():
         settings = read_settings(Path(data))
-        labels = LabelMap(tuple(settings["classes"]), settings["values"], settings["others"])
-    if not isinstance(segment, Predictor):
-        if labels is None:
-            raise InputError(f"{segment}: the labels in this folder have no names; say which classes there are")
-        return labels
-    classes = segment.model.config.classes
-    if labels is not None and labels.classes != classes:
-        raise InputError(f"labels are of {', '.join(labels.classes)}; the network's classes are {', '.join(classes)}")
-    return labels or LabelMap.of(classes)
+        return LabelMap(tuple(settings["classes"]), settings["values"], settings["others"])
+    return labels
+
+
+def _classes(segment: Predictor | str | Path, made: Mapping[str, Path], label_map: LabelMap | None) -> tuple[str, ...]:
+    """Return the classes to measure: those of the network, of the label map, or those that the first file names."""
+    if isinstance(segment, Predictor):
+        classes = segment.model.config.classes
+        if label_map is not None and label_map.classes != classes:
+            raise InputError(
+                f"labels are of {', '.join(label_map.classes)}; the network's classes are {', '.join(classes)}"
+            )
+        return classes
+    if label_map is not None:
+        return label_map.classes
+    first = next(iter(made.values()))
+    names = names_in(first)
+    if not names:
+        raise InputError(f"{segment}: the labels in this folder have no names; say which classes there are")
+    return tuple(name for _, name in sorted(names.items()))
 
 
 def _find_made(folder: Path, cases: Sequence[Case]) -> dict[str, Path]:
@@ -223,19 +248,14 @@ def _find_made(folder: Path, cases: Sequence[Case]) -> dict[str, Path]:
     return find_results(folder, options, "segmentation", "case")
 
 
-def _read_made(case: Case, path: Path, classes: tuple[str, ...]) -> Labels:
-    _, labels = read_case(case._replace(label=path))
-    assert labels is not None
-    return LabelMap.of(classes).apply(labels.voxels, path)
-
-
 def _describe(segment: Predictor | str | Path) -> str:
     if not isinstance(segment, Predictor):
         return str(segment)
     done = segment.preprocessing
     through = f", slices resized to {done.input_size} first" if done.input_size else ""
+    members = f"ensemble of {segment.members} " if segment.members > 1 else ""
     return (
-        f"{type(segment.model).__name__}, {segment.segmenter.stage} logits, window {done.window}{through}, "
+        f"{members}{type(segment.model).__name__}, {segment.segmenter.stage} logits, window {done.window}{through}, "
         f"{str(segment.dtype).removeprefix('torch.')}{', self-ensemble' * segment.segmenter.self_ensemble}"
     )
 

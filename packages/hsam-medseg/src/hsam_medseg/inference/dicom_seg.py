@@ -17,6 +17,8 @@ from visioncore.medical import Volume
 from visioncore.medical.dicom_geometry import LPS_TO_RAS
 from visioncore.medical.dicom_series import DicomSeries
 
+from ..data.label_names import name_words
+from ..data.organ_colours import organ_colours
 from ..method import METHOD
 
 # attributes that must be in a file but may be empty; whoever makes data anonymous takes them out all the same
@@ -28,13 +30,20 @@ _NEEDED = ("SOPClassUID", "SOPInstanceUID", "StudyInstanceUID", "SeriesInstanceU
 _SQUARE = 1e-4
 """How far from right angles axes may be for highdicom, as a cosine."""
 _SERIES_NUMBER = 900
+_TO_XYZ = np.array(
+    [[0.4360747, 0.3850649, 0.1430804], [0.2225045, 0.7168786, 0.0606169], [0.0139322, 0.0971045, 0.7141733]]
+)
+"""Of linear sRGB to XYZ under D50, the white that DICOM's colours are relative to."""
 
 
-def write_dicom_seg(path: str | Path, labels: Volume, source: Volume, classes: Sequence[str]) -> None:
+def write_dicom_seg(
+    path: str | Path, labels: Volume, source: Volume, classes: Sequence[str], organs: Sequence[str] = ()
+) -> None:
     """Write labels as a DICOM segmentation (binary, one segment for each class) in the study of ``source``.
 
-    Segments are called by their class; those whose name is a SNOMED term that DICOM uses carry its code, a side left
-    out, and others that of an anatomical structure.
+    Segments are called by their class; those whose name is a SNOMED term that DICOM uses carry its code, and others
+    that of an anatomical structure. A side, as in left kidney, is a modifier of the code. The recommended colours are
+    those of the preview.
 
     Args:
         path: the file, usually ``.dcm``.
@@ -42,6 +51,7 @@ def write_dicom_seg(path: str | Path, labels: Volume, source: Volume, classes: S
             orientation.
         source: a volume that was read from DICOM and says where it lies.
         classes: names of labels 1, 2, ...
+        organs: those of them that get a segment, numbered from 1; none for all.
 
     Raises:
         InputError: if highdicom is not installed; if ``source`` is not from DICOM, does not say where it lies, or
@@ -50,16 +60,16 @@ def write_dicom_seg(path: str | Path, labels: Volume, source: Volume, classes: S
     path = Path(path)
     highdicom, concepts = libraries()
     datasets = check_source(source)
-    placed = labels.oriented(source.orientation)
-    if placed.voxels.shape != source.voxels.shape[:3] or not np.allclose(placed.affine, source.affine, atol=1e-3):
-        raise InputError(f"{path}: the labels do not lie where {source.source} does; they must be of this very scan")
-    if (highest := int(placed.voxels.max())) > len(classes):
-        raise InputError(f"{path}: label {highest} among the labels, but there are {len(classes)} classes")
+    placed = place_labels(path, labels, source, classes)
     method = highdicom.AlgorithmIdentificationSequence(
         name=METHOD.title, version=METHOD.version, family=concepts.DCM.ArtificialIntelligence
     )
-    segments = [
-        highdicom.seg.SegmentDescription(
+    chosen = [label for label, name in enumerate(classes, start=1) if name in organs or not organs]
+    colours = organ_colours(chosen)
+    segments = []
+    for number, label in enumerate(chosen, start=1):
+        name = classes[label - 1]
+        segment = highdicom.seg.SegmentDescription(
             segment_number=number,
             segment_label=name[:64],
             segmented_property_category=concepts.SCT.AnatomicalStructure,
@@ -67,8 +77,16 @@ def write_dicom_seg(path: str | Path, labels: Volume, source: Volume, classes: S
             algorithm_type="AUTOMATIC",
             algorithm_identification=method,
         )
-        for number, name in enumerate(classes, 1)
-    ]
+        segment.RecommendedDisplayCIELabValue = cielab(colours[label])
+        if sides := [side for side in ("Left", "Right") if side.lower() in name_words(name)]:
+            (kind,) = segment.SegmentedPropertyTypeCodeSequence
+            kind.SegmentedPropertyTypeModifierCodeSequence = [
+                highdicom.sr.CodedConcept.from_code(getattr(concepts.SCT, side)) for side in sides
+            ]
+        segments.append(segment)
+    numbers = np.zeros(len(classes) + 1, placed.voxels.dtype)
+    numbers[chosen] = np.arange(1, len(chosen) + 1)
+    placed = placed.with_voxels(numbers[placed.voxels])
     try:
         with warnings.catch_warnings():
             # of values in the source that are not as the standard has them, which readers forgive
@@ -97,21 +115,33 @@ def write_dicom_seg(path: str | Path, labels: Volume, source: Volume, classes: S
         segmentation.save_as(temporary)
 
 
-def check_source(source: Volume) -> Sequence[Any]:
-    """Return the data sets of a scan that a segmentation can refer to.
+def place_labels(path: Path, labels: Volume, source: Volume, classes: Sequence[str]) -> Volume:
+    """Return labels in the orientation of their scan.
+
+    Raises:
+        InputError: if they lie elsewhere, or have values beyond the classes.
+    """
+    placed = labels.oriented(source.orientation)
+    if placed.voxels.shape != source.voxels.shape[:3] or not np.allclose(placed.affine, source.affine, atol=1e-3):
+        raise InputError(f"{path}: the labels do not lie where {source.source} does; they must be of this very scan")
+    if (highest := int(placed.voxels.max())) > len(classes):
+        raise InputError(f"{path}: label {highest} among the labels, but there are {len(classes)} classes")
+    return placed
+
+
+def check_source(source: Volume, what: str = "a DICOM segmentation", option: str = "--dicom-seg") -> Sequence[Any]:
+    """Return the data sets of a scan that a segmentation, or what else is named, can refer to.
 
     Raises:
         InputError: if it is not from DICOM, or does not say where it lies, or what it is called.
     """
     if not isinstance(source.origin, DicomSeries):
-        raise InputError(
-            f"{source.name}: a DICOM segmentation refers to DICOM files, and this scan is none; leave out --dicom-seg"
-        )
+        raise InputError(f"{source.name}: {what} refers to DICOM files, and this scan is none; leave out {option}")
     datasets = source.origin.headers
     missing = next((name for name in _NEEDED for dataset in datasets if name not in dataset), None)
     if missing or not source.located:
         lacks = missing or "the place of its slices"
-        raise InputError(f"{source.name}: the headers lack {lacks}, which a DICOM segmentation refers to")
+        raise InputError(f"{source.name}: the headers lack {lacks}, which {what} refers to")
     return datasets
 
 
@@ -127,6 +157,16 @@ def libraries() -> tuple[Any, Any]:
         raise InputError(
             f'a DICOM segmentation needs {error.name}; run: pip install "{METHOD.name}[dicom-seg]"'
         ) from error
+
+
+def cielab(colour: tuple[float, float, float]) -> list[int]:
+    """Return a colour, sRGB (red, green, blue) in [0, 1], as DICOM stores it: CIELab under D50 in 16 bit each."""
+    stored = np.asarray(colour, np.float64)
+    linear = np.where(stored <= 0.04045, stored / 12.92, ((stored + 0.055) / 1.055) ** 2.4)
+    x, y, z = _TO_XYZ @ linear / _TO_XYZ.sum(axis=1)  # relative to white
+    fx, fy, fz = (np.cbrt(t) if t > (6 / 29) ** 3 else t / (3 * (6 / 29) ** 2) + 4 / 29 for t in (x, y, z))
+    parts = ((116 * fy - 16) / 100, (500 * (fx - fy) + 128) / 255, (200 * (fy - fz) + 128) / 255)
+    return [round(65535 * min(max(float(part), 0.0), 1.0)) for part in parts]
 
 
 def _concept(concepts: Any, name: str) -> Any:

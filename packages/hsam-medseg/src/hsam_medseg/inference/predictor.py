@@ -7,32 +7,40 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, get_args
+from typing import TYPE_CHECKING, Any, Literal, get_args
 
 import numpy as np
 import torch
 from torch import Tensor
 
+from visioncore.devices import resolve_device
 from visioncore.errors import InputError
 from visioncore.inference.batch import Summary, process_files
 from visioncore.inference.predictor import BasePredictor
 from visioncore.inference.record import open_record
 from visioncore.inference.scan_planning import plan_scans
 from visioncore.medical import Volume, as_volume
+from visioncore.weights.fingerprint import fingerprint
 
-from ..data.intensity_windows import apply_window, parse_window
+from ..data.intensity_windows import parse_window, scaled
 from ..data.scans import SCANS, read_volume
 from ..network.fast import for_inference
 from ..network.model import HSAM
-from ..network.weights import load_model
+from ..network.weights import check_members, load_members
 from .dicom_seg import check_source, libraries, write_dicom_seg
-from .result import DICOM_SEG, PREVIEW, PROBABILITIES, REPORT, Segmentation, beside, labels_suffix
+from .organ_table import check_table, write_table
+from .result import DICOM_SEG, PREVIEW, PROBABILITIES, REPORT, RTSTRUCT, Segmentation, beside, labels_suffix
+from .rtstruct import contouring, write_rtstruct
 from .slice_by_slice import SliceSegmenter, Stage
+from .tidying import choose_organs, keep_labels, keep_largest
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from .slice_by_slice import Labels
+
+MOST_SMOOTH = 10.0
+"""Slices; beyond them little is left of what lies on one alone."""
 
 __all__ = ["Predictor", "Segmentation", "Stage", "predict_files"]
 
@@ -41,12 +49,14 @@ class Predictor(BasePredictor):
     """Segments organs in scans of any size.
 
     Args:
-        model: the weights that `load_model` takes, or the network: it is moved to the device, put into evaluation mode
-            and folded (`HSAM.unfold` takes that back); a copy of it runs in half precision.
+        model: the weights that `load_members` takes, or the network: it is moved to the device, put into evaluation
+            mode and folded (`HSAM.unfold` takes that back); a copy of it runs in half precision. Or several networks:
+            the mean of their probabilities decides.
         device: ``auto``, ``cpu``, ``cuda``, ``cuda:1``, ``mps``.
         dtype: ``float32``; ``bfloat16`` or ``float16`` for more speed at a small cost in accuracy; or such a type of
             PyTorch; ``auto`` is bfloat16 on GPUs that have it and float32 elsewhere.
-        batch: slices on the device at a time; halved, for good, when memory runs out.
+        batch: slices on the device at a time; halved, for good, when memory runs out. ``auto``: eight, but on a CPU
+            only as many as have together the pixels of eight at 224.
         stage: whose logits decide, see `Stage`.
         input_size: side in pixels to which slices are resized before the network's own size; by default what the
             weights expect. The network's own size means that they go there directly.
@@ -55,33 +65,52 @@ class Predictor(BasePredictor):
         self_ensemble: average over the eight rotated and flipped versions of each slice, at eight times the cost; not
             published.
         compile: compile the network first (pays off for many slices).
+        organs: names of the classes that stay, under their own labels; what is another is background. None named: all.
+        largest_component: keep of every organ its largest connected piece alone; voxels that share a face, an edge or a
+            corner are connected.
+        smooth: smooth probabilities from slice to slice by a Gaussian of this standard deviation in slices; 0 for not.
         notify: told, in one line, when the batch is halved, of a scan in which nothing was found, and that weights are
             demo weights; default: a warning.
 
     Raises:
-        InputError: if an option is not what it should be, or ``fine`` is asked of a network without second decoder.
+        InputError: if an option is not what it should be, there is no such organ, or ``fine`` is asked of a network
+            without second decoder.
     """
 
     def __init__(
         self,
-        model: HSAM | str | Path,
+        model: HSAM | str | Path | Sequence[HSAM],
         device: str | torch.device = "auto",
         *,
         dtype: str | torch.dtype = "float32",
-        batch: int = 8,
+        batch: int | Literal["auto"] = "auto",
         stage: Stage = "fused",
         input_size: int | None = None,
         window: str | None = None,
         self_ensemble: bool = False,
         compile: bool = False,
+        organs: Sequence[str] = (),
+        largest_component: bool = False,
+        smooth: float = 0.0,
         notify: Callable[[str], None] = warnings.warn,
     ) -> None:
-        model = load_model(model) if isinstance(model, str | Path) else model
+        members = load_members(model) if isinstance(model, str | Path) else model
+        model, *others = members if isinstance(members, Sequence) else [members]
+        check_members([model, *others])
+        if batch == "auto":
+            batch = slices_at_a_time(resolve_device(device), model.config.image_size)
         super().__init__(model, device, dtype=dtype, batch=batch, self_ensemble=self_ensemble, notify=notify)
         if stage not in get_args(Stage):
             raise InputError(f"stage is {stage!r}; it must be {' or '.join(get_args(Stage))}")
-        if stage == "fine" and model.config.decoder != "hierarchical":
-            raise InputError(f"stage is fine, but this network ({model.config.decoder}) has one decoder; use fused")
+        for each in (model, *others):
+            if stage == "fine" and each.config.decoder != "hierarchical":
+                raise InputError(f"stage is fine, but this network ({each.config.decoder}) has one decoder; use fused")
+        self.members = 1 + len(others)
+        self.weights = "+".join([self.weights, *map(fingerprint, others)])
+        if not 0 <= smooth <= MOST_SMOOTH:
+            raise InputError(f"smooth is {smooth:g}; it must be a number of slices from 0 to {MOST_SMOOTH:g}")
+        self.organs = choose_organs(model.config.classes, organs)
+        self.largest_component, self.smooth = largest_component, smooth
         expected = model.config.preprocessing
         self.preprocessing = replace(
             expected,
@@ -99,7 +128,9 @@ class Predictor(BasePredictor):
             input_size=self.preprocessing.input_size,
             self_ensemble=self_ensemble,
             compile=compile,
+            smooth=smooth,
             notify=notify,
+            others=[for_inference(other, self.device, self.dtype) for other in others],
         )
 
     def settings(self) -> dict[str, Any]:
@@ -107,6 +138,9 @@ class Predictor(BasePredictor):
             "stage": self.segmenter.stage,
             "window": self.preprocessing.window,
             "input_size": self.preprocessing.input_size,
+            "organs": self.organs,
+            "largest_component": self.largest_component,
+            "smooth": self.smooth,
         }
 
     def __call__(
@@ -148,14 +182,13 @@ class Predictor(BasePredictor):
             low, high = self.window.bounds(seen.voxels)
         except InputError as error:
             raise InputError(f"{volume.source or 'the scan'}: {error}") from error
-        if not low < high:  # a constant volume, which becomes 0
-            high = low + max(1.0, abs(low))
         labels, likely = self.segmenter(
             seen.voxels,
-            partial(apply_window, window=f"{low},{high}"),
+            partial(scaled, low=low, high=high),
             probabilities=probabilities,
             show_progress=show_progress,
         )
+        self._tidy(labels)
 
         def back(voxels: NDArray[Any]) -> NDArray[Any]:
             return seen.with_voxels(voxels).oriented(volume.orientation).voxels
@@ -175,6 +208,7 @@ class Predictor(BasePredictor):
             stage=self.segmenter.stage,
             probabilities=likely,
             notice=self.notice,
+            organs=self.organs,
         )
         if result.note:
             self.notify(result.note)
@@ -196,7 +230,17 @@ class Predictor(BasePredictor):
         volume = Volume(slices)
         volume.check_finite()
         self.tell_notice()
-        return self.segmenter(volume.voxels, lambda piece: piece)[0]
+        labels, _ = self.segmenter(volume.voxels, lambda piece: piece)
+        self._tidy(labels)
+        return labels
+
+    def _tidy(self, labels: Labels) -> None:
+        """Leave out of labels, in place, what was not asked for."""
+        classes = self.model.config.classes
+        if self.organs != classes:
+            keep_labels(labels, [classes.index(name) + 1 for name in self.organs])
+        if self.largest_component:
+            keep_largest(labels)
 
     def run(self, images: Tensor) -> Tensor:
         """Return the final logits, (B, K, S, S) in float32 or better, on the device where the images were.
@@ -221,6 +265,11 @@ class Predictor(BasePredictor):
         return self.segmenter.run(images)
 
 
+def slices_at_a_time(device: torch.device, side: int) -> int:
+    """Return how many slices of a side are fastest together, by measurement (docs/speed.md)."""
+    return 8 if device.type != "cpu" else min(8, max(1, 8 * 224**2 // side**2))
+
+
 def predict_files(
     inputs: Sequence[str | Path],
     predictor: Predictor,
@@ -229,6 +278,8 @@ def predict_files(
     probabilities: bool = False,
     preview: bool = True,
     dicom_seg: bool = False,
+    rtstruct: bool = False,
+    table: str | Path | None = None,
     series: str | None = None,
     skip_damaged: bool = False,
     overwrite: bool = False,
@@ -249,6 +300,9 @@ def predict_files(
         probabilities: write ``<name>_probabilities.nii.gz`` too, (columns, rows, slices, K).
         preview: write ``<name>.png`` too, a figure.
         dicom_seg: write ``<name>.dcm`` too, DICOM-SEG; for scans that are DICOM.
+        rtstruct: write ``<name>_rtstruct.dcm`` too, contours as an RT structure set; for scans that are DICOM.
+        table: write a CSV file too, with size and mean intensity of every organ of all scans, also of those that were
+            skipped; of several processes each writes one, named after it.
         series: which series to read from DICOM folders of several.
         skip_damaged: go on without slices of DICOM series that are damaged; else the scan counts as failed.
         overwrite: make results anew that are there already.
@@ -259,11 +313,14 @@ def predict_files(
 
     Raises:
         InputError: if an input is missing or holds no scan, a result would be written over an input or another result,
-            ``out`` cannot be written, or what DICOM-SEG needs is not installed.
+            ``out`` or the table cannot be written, or what DICOM-SEG or contours need is not installed.
     """
+    table_path = None if table is None else check_table(Path(table))
     if dicom_seg:
         libraries()  # told now, not of each scan when the work is done
-    wanted = {REPORT: True, PROBABILITIES: probabilities, PREVIEW: preview, DICOM_SEG: dicom_seg}
+    if rtstruct:
+        contouring()
+    wanted = {REPORT: True, PROBABILITIES: probabilities, PREVIEW: preview, DICOM_SEG: dicom_seg, RTSTRUCT: rtstruct}
     others = [ending for ending, asked in wanted.items() if asked]
     jobs = plan_scans(inputs, Path(out), SCANS.find, lambda source: (labels_suffix(source), *others))
     record = open_record(out, jobs, predictor.recorded() | {"series": series, "skip_damaged": skip_damaged})
@@ -273,6 +330,8 @@ def predict_files(
         volume = read_volume(source, series=series, skip_damaged=skip_damaged)
         if dicom_seg:
             check_source(volume)  # before the work, not after it
+        if rtstruct:
+            check_source(volume, "an RT structure set", "--rtstruct")
         return targets[source], volume
 
     def work(task: tuple[Path, Volume]) -> Segmentation:
@@ -284,12 +343,14 @@ def predict_files(
 
     def write(result: Segmentation, target: Path) -> None:
         if dicom_seg:
-            write_dicom_seg(beside(target, DICOM_SEG), result.labels, result.scan, result.classes)
+            write_dicom_seg(beside(target, DICOM_SEG), result.labels, result.scan, result.classes, result.organs)
+        if rtstruct:
+            write_rtstruct(beside(target, RTSTRUCT), result.labels, result.scan, result.classes, result.organs)
         if preview:
             result.plot(beside(target, PREVIEW))
         result.save(target)
 
-    return process_files(
+    summary = process_files(
         jobs,
         read,
         work,
@@ -298,3 +359,7 @@ def predict_files(
         overwrite=overwrite,
         say=say,
     )
+    if table_path is not None:
+        made = {*summary.done, *summary.skipped}
+        write_table(table_path, [beside(job.target, REPORT) for job in jobs if job.target in made])
+    return summary

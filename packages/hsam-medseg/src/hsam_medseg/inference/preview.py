@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import colorsys
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -15,6 +14,7 @@ from visioncore.medical import Volume
 from visioncore.report import new_figure
 
 from ..data.intensity_windows import apply_window
+from ..data.organ_colours import organ_colours
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 
 WIDTH, HEIGHT, GAP = 12.0, 6.0, 0.1
 """Inches: the most that the planes take up, and what is left between them."""
+ENTRY, LINE = 2.4, 0.22
+"""Inches: width and height of an entry of the legend."""
 
 FILL = 0.35
 """How strongly organs are coloured inside their outlines."""
@@ -61,38 +63,33 @@ def plot_preview(scan: Volume, labels: Volume, legend: Mapping[int, str], window
     Raises:
         InputError: if matplotlib is missing.
     """
-    patches = require("matplotlib.patches", "images")
+    rectangle = require("matplotlib.patches", "images").Rectangle
     colours = organ_colours(legend)
     planes = cut_planes(scan.oriented("LPS"), labels.oriented("LPS"), colours, window)
     scale = min(WIDTH / sum(plane.millimetres[1] for plane in planes), HEIGHT / max(p.millimetres[0] for p in planes))
     sizes = [(plane.millimetres[0] * scale, plane.millimetres[1] * scale) for plane in planes]
     taken = sum(size[1] for size in sizes) + GAP * (len(sizes) - 1)
-    width, height = max(taken, WIDTH / 2), max(size[0] for size in sizes)
-    columns = max(1, min(len(legend), int(width / 2.4)))
-    below, above = 0.3 + 0.22 * math.ceil(len(legend) / columns), 0.3
-    figure = new_figure(width, height + below + above, "black")
+    width, tallest = max(taken, WIDTH / 2), max(size[0] for size in sizes)
+    columns = max(1, min(len(legend), int(width / ENTRY)))
+    below, above = 0.3 + LINE * math.ceil(len(legend) / columns), 0.3
+    height = tallest + below + above
+    figure = new_figure(width, height, "black")
+    # one frame for all, in inches: those of matplotlib, and its legend, take most of its time
+    axes = figure.add_axes((0, 0, 1, 1))
+    axes.set_axis_off()
     left = (width - taken) / 2
     for plane, (tall, wide) in zip(planes, sizes, strict=True):
-        bottom = below + (height - tall) / 2
-        place = (left / width, bottom / (height + below + above), wide / width, tall / (height + below + above))
-        _draw(figure.add_axes(place), plane)
+        _draw(axes, plane, left, below + (tallest - tall) / 2, tall, wide)
         left += wide + GAP
-    handles = [patches.Patch(color=colours[label], label=text) for label, text in legend.items()]
-    if handles:
-        figure.legend(handles=handles, loc="lower center", ncols=columns, frameon=False, labelcolor="white", fontsize=9)
-    else:
-        figure.text(0.5, 0.02, "nothing found", color="white", fontsize=9, ha="center")
+    axes.set(xlim=(0, width), ylim=(0, height), aspect="auto")
+    start = (width - columns * ENTRY) / 2
+    for number, (label, text) in enumerate(legend.items()):
+        x, y = start + number % columns * ENTRY, below - 0.15 - LINE * (number // columns + 0.5)
+        axes.add_patch(rectangle((x, y - 0.05), 0.25, 0.1, color=colours[label]))
+        axes.text(x + 0.33, y, text, color="white", fontsize=9, va="center_baseline")
+    if not legend:
+        axes.text(width / 2, 0.1, "nothing found", color="white", fontsize=9, ha="center")
     return figure
-
-
-def organ_colours(labels: Iterable[int]) -> dict[int, tuple[float, float, float]]:
-    """Return the colour of each label, (red, green, blue) in [0, 1]; it is the same in every scan.
-
-    Hues go round by the golden ratio, so that any number of them lie well apart; those of the closest hues are 5, 8
-    or 13 labels apart, and differ in saturation or brightness, of which there are three.
-    """
-    golden, shades = (math.sqrt(5) - 1) / 2, ((0.9, 1.0), (0.5, 1.0), (0.9, 0.7))
-    return {label: colorsys.hsv_to_rgb((0.4 + label * golden) % 1, *shades[(label - 1) % 3]) for label in labels}
 
 
 def cut_planes(
@@ -126,9 +123,14 @@ def slices_to_show(labels: NDArray[Any], wanted: list[int]) -> tuple[int, int, i
     scores = [np.zeros((len(wanted) + 1, length)) for length in labels.shape]
     numbers = np.zeros(max([int(labels.max()), *wanted]) + 1, np.intp)
     numbers[wanted] = np.arange(1, len(wanted) + 1)
-    for index, plane in enumerate(labels):  # one at a time, for the sake of memory
+    for index, whole in enumerate(labels):  # one at a time, for the sake of memory
+        inside = np.flatnonzero(whole.any(axis=1))
+        if not inside.size:
+            continue
+        plane = whole[inside[0] : inside[-1] + 1]
         rows, columns = np.nonzero(plane)
         found = numbers[plane[rows, columns]]
+        rows += inside[0]
         for score, places in zip(scores, (index, rows, columns), strict=True):
             score += np.bincount(found * score.shape[1] + places, minlength=score.size).reshape(score.shape)
     indices = []
@@ -154,14 +156,14 @@ def overlay(shown: Floats, organs: NDArray[Any], colours: Mapping[int, tuple[flo
     return image
 
 
-def _draw(axes: Any, plane: Plane) -> None:
-    """Draw a plane with its true aspect ratio."""
-    axes.imshow(plane.image, aspect="auto", interpolation="nearest")
-    axes.set_title(plane.name, color="white", fontsize=10)
-    axes.axis("off")
+def _draw(axes: Any, plane: Plane, left: float, bottom: float, tall: float, wide: float) -> None:
+    """Draw a plane at its place, in inches."""
+    axes.imshow(plane.image, extent=(left, left + wide, bottom, bottom + tall), interpolation="nearest")
+    axes.text(left + wide / 2, bottom + tall + 0.08, plane.name, color="white", fontsize=10, ha="center")
     places = (
         *((0.5, 0.97, "center", "top"), (0.5, 0.03, "center", "bottom")),
         *((0.02, 0.5, "left", "center"), (0.98, 0.5, "right", "center")),
     )
     for letter, (x, y, horizontal, vertical) in zip(plane.letters, places, strict=False):
-        axes.text(x, y, letter, color="yellow", fontsize=11, ha=horizontal, va=vertical, transform=axes.transAxes)
+        place = left + x * wide, bottom + y * tall
+        axes.text(*place, letter, color="yellow", fontsize=11, ha=horizontal, va=vertical)

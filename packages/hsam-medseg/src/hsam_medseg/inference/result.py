@@ -16,6 +16,7 @@ from visioncore.medical.nifti_files import PAIR
 from visioncore.medical.sitk_images import SITK_SUFFIXES
 from visioncore.report import save_figure, write_json
 
+from ..data.intensity_windows import Level
 from ..data.labels import write_labels, write_probabilities
 from ..network.config import Preprocessing
 from .preview import plot_preview
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 LABELS, REPORT, PREVIEW = ".nii.gz", ".json", ".png"
-PROBABILITIES, DICOM_SEG = "_probabilities.nii.gz", ".dcm"
+PROBABILITIES, DICOM_SEG, RTSTRUCT = "_probabilities.nii.gz", ".dcm", "_rtstruct.dcm"
 """How the names of results end; labels, where the scan's format cannot hold them."""
 _OWN = (PAIR[0], *SITK_SUFFIXES["MetaImage"], *SITK_SUFFIXES["NRRD"])
 """Suffixes of scans whose labels are written in the same format."""
@@ -41,20 +42,22 @@ class Segmentation(BaseResult):
             background, 1 to C are the classes.
         classes: names of labels 1 to C.
         preprocessing: what was done to the scan first.
-        intensities: what the window made black and white, in the scan's own unit.
+        intensities: what the window made black and white, in the scan's own unit; by channel where it goes by them.
         stage: whose logits decided: ``fused``, ``fine`` or ``coarse``.
         probabilities: (K, D, H, W) float16 with K = C + 1, background first, if they were asked for.
         notice: what is to be known of the weights, such as that they are demo weights; empty for nothing.
+        organs: the classes that were asked for; none for all.
     """
 
     scan: Volume
     labels: Volume
     classes: tuple[str, ...]
     preprocessing: Preprocessing
-    intensities: tuple[float, float]
+    intensities: tuple[Level, Level]
     stage: str
     probabilities: NDArray[np.float16] | None = None
     notice: str = ""
+    organs: tuple[str, ...] = ()
 
     @property
     def source(self) -> Path | None:  # type: ignore[override]
@@ -66,21 +69,43 @@ class Segmentation(BaseResult):
         return self.labels.voxels
 
     def __str__(self) -> str:
-        found = [f"{name} {self._size(name)}" for name in self.classes if self.voxels[name]]
+        found = [f"{name} {self._size(name)}" for name in self.numbers if self.voxels[name]]
         slices, rows, columns = self.labels.voxels.shape
         return f"{slices} slices of {columns} x {rows}: {some(found) or 'nothing found'}"
 
+    @property
+    def numbers(self) -> dict[str, int]:
+        """Label of each organ."""
+        wanted = set(self.organs or self.classes)
+        return {name: label for label, name in enumerate(self.classes, start=1) if name in wanted}
+
     @cached_property
     def voxels(self) -> dict[str, int]:
-        """Number of voxels of each class."""
+        """Number of voxels of each organ."""
         counts = np.zeros(len(self.classes) + 1, np.int64)
         for labels in self.labels.voxels:  # one slice at a time: counting needs eight bytes a voxel
             counts += np.bincount(labels.ravel(), minlength=len(counts))
-        return dict(zip(self.classes, counts[1:].tolist(), strict=True))
+        return {name: int(counts[label]) for name, label in self.numbers.items()}
+
+    @cached_property
+    def mean_intensities(self) -> dict[str, float | None]:
+        """Mean of the scan in each organ, in the scan's own unit: Hounsfield units for CT; None where there is none.
+
+        That is where the organ was not found, and for scans in colour or of several channels.
+        """
+        if self.scan.voxels.ndim == 4:
+            return dict.fromkeys(self.numbers)
+        sums = np.zeros(len(self.classes) + 1)
+        for labels, values in zip(self.labels.voxels, self.scan.voxels, strict=True):
+            sums += np.bincount(labels.ravel(), values.ravel(), minlength=len(sums))
+        counts = self.voxels
+        return {
+            name: float(sums[label]) / counts[name] if counts[name] else None for name, label in self.numbers.items()
+        }
 
     @property
     def volumes_ml(self) -> dict[str, float | None]:
-        """Size of each class in millilitres; None where the spacing is unknown."""
+        """Size of each organ in millilitres; None where the spacing is unknown."""
         unit = self.labels.voxel_ml
         return {name: None if unit is None else unit * count for name, count in self.voxels.items()}
 
@@ -89,7 +114,7 @@ class Segmentation(BaseResult):
         """A one-line note if no organ was found, else None."""
         if any(self.voxels.values()):
             return None
-        low, high = self.intensities
+        (low, *_), (high, *_) = map(np.atleast_1d, self.intensities)
         return (
             f"{self.scan.source or 'the scan'}: nothing found, every voxel is background; check that the window "
             f"{self.preprocessing.window} ({low:g} to {high:g}) and the weights suit it"
@@ -98,10 +123,10 @@ class Segmentation(BaseResult):
     @property
     def report(self) -> dict[str, Any]:
         """The result as plain values for JSON."""
-        located, volumes = self.scan.located, self.volumes_ml
+        located, volumes, means = self.scan.located, self.volumes_ml, self.mean_intensities
         organs = {
-            name: {"label": label, "voxels": self.voxels[name], "ml": volumes[name]}
-            for label, name in enumerate(self.classes, start=1)
+            name: {"label": label, "voxels": self.voxels[name], "ml": volumes[name], "mean_intensity": means[name]}
+            for name, label in self.numbers.items()
         }
         return {
             "scan": self.scan.source,
@@ -116,7 +141,7 @@ class Segmentation(BaseResult):
         }
 
     def save(self, target: str | Path) -> Path:
-        """Write the labels, and beside them the `report` and the probabilities if there are any.
+        """Write the labels, named in the header of NIfTI, and beside them the `report` and any probabilities.
 
         Args:
             target: a file such as ``labels.nii.gz``, or a folder, in which the name is that of the scan.
@@ -132,7 +157,7 @@ class Segmentation(BaseResult):
         path = result_path(target, name, self.scan.source, "scan")
         self.save_probabilities(path)
         write_json(beside(path, REPORT), self.report)
-        write_labels(path, self.labels)
+        write_labels(path, self.labels, {label: name for name, label in self.numbers.items()})
         return path
 
     def as_given(self) -> Any:
@@ -160,13 +185,11 @@ class Segmentation(BaseResult):
         Raises:
             InputError: if it cannot be written.
         """
-        legend = {
-            label: f"{name}  {self._size(name)}"
-            for label, name in enumerate(self.classes, start=1)
-            if self.voxels[name]
-        }
-        low, high = self.intensities
-        figure = plot_preview(self.scan, self.labels, legend, f"{low},{high}")
+        legend = {label: f"{name}  {self._size(name)}" for name, label in self.numbers.items() if self.voxels[name]}
+        (low, *others), (high, *_) = map(np.atleast_1d, self.intensities)
+        # of channels with windows of their own, the first is shown
+        shown = self.scan.with_voxels(self.scan.voxels[..., 0]) if others else self.scan
+        figure = plot_preview(shown, self.labels, legend, f"{low},{high if low < high else low + max(1.0, abs(low))}")
         save_figure(figure, path)
         return figure
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import nullcontext
 from functools import partial
@@ -21,6 +22,7 @@ from visioncore.weights.pretrained import Pretrained
 
 from ..data.resizing import resize_image, resize_labels
 from ..network.output import Output
+from .across_slices import smoothed
 from .work_ahead import ahead, one_behind
 
 if TYPE_CHECKING:
@@ -45,7 +47,10 @@ class SliceSegmenter:
         input_size: side in pixels to which slices are resized first; None to go to the network's size directly.
         self_ensemble: average the logits over the eight rotated and flipped versions of each slice.
         compile: compile the network first.
+        smooth: standard deviation, in slices, of the Gaussian by which probabilities are smoothed from slice to
+            slice; 0 for none.
         notify: told, in one line, when the batch is halved.
+        others: further networks, of the same classes and size; the mean of all probabilities then decides.
     """
 
     def __init__(
@@ -59,11 +64,15 @@ class SliceSegmenter:
         input_size: int | None,
         self_ensemble: bool,
         compile: bool,
+        smooth: float,
         notify: Callable[[str], None],
+        others: Sequence[Pretrained] = (),
     ) -> None:
         self.model, self.device, self.dtype, self.self_ensemble = model, device, dtype, self_ensemble
         self.network: Callable[[Tensor], Output] = torch.compile(model) if compile else model
+        self.others: list[Callable[[Tensor], Output]] = [torch.compile(other) if compile else other for other in others]
         self.batch, self.stage, self.input_size, self.notify = batch, stage, input_size, notify
+        self.smooth = smooth
         self._weights_dtype = next(model.parameters()).dtype
 
     @torch.no_grad()
@@ -91,19 +100,20 @@ class SliceSegmenter:
         likely = np.empty((channels, *shape), np.float16) if probabilities else None
         decide = partial(self._decide, places=self._places(shape[1], shape[2]), probabilities=probabilities)
 
-        def batches() -> Iterator[Sequence[Tensor]]:
+        def batches() -> Iterator[Tensor]:
             ready = ahead(lambda index: self._prepare(scale(slices[index])), len(slices), 2 * self.batch)
             while pieces := list(islice(ready, self.batch)):
-                yield self._in_parts(decide, torch.from_numpy(np.stack(pieces)))
+                yield torch.from_numpy(np.stack(pieces))
 
+        if self.smooth:
+            means = smoothed(self._likely(batches()), self.smooth)
+            decided = (decide(likely.log()) for likely in means)
+        else:
+            decided = (self._in_parts(lambda part: decide(self._logits(part)), images) for images in batches())
         done = 0
         with progress(len(slices), "slices") if show_progress else nullcontext(lambda: None) as advance:
-            for chosen, finite, *more in one_behind(batches()):
-                if not finite.all():
-                    raise InputError(
-                        f"slice {done + int(finite.int().argmin())}: the network's output is not finite; use weights "
-                        "that are, or a higher precision (float32)"
-                    )
+            for chosen, finite, *more in one_behind(decided):
+                _check_finite(finite, done)
                 here = slice(done, done + len(chosen))
                 labels[here] = chosen.cpu().numpy()
                 if likely is not None:
@@ -133,17 +143,25 @@ class SliceSegmenter:
         numbers = np.arange(1, side * side + 1).reshape(side, side)
         return torch.from_numpy(resize_labels(numbers, (height, width))).to(self.device)
 
-    def _decide(self, images: Tensor, *, places: Tensor | None, probabilities: bool) -> Sequence[Tensor]:
-        """Return the labels of images (B, 1 or 3, S, S), on the device.
+    def _likely(self, batches: Iterator[Tensor]) -> Iterator[Tensor]:
+        """Yield the probabilities of batches of images, all finite: a mean would spread what is not to other slices."""
+        done = 0
+        for images in batches:
+            (logits,) = self._in_parts(lambda part: [self._logits(part)], images)
+            _check_finite(_finite(logits.amax(dim=1)), done)
+            done += len(logits)
+            yield logits.softmax(dim=1)
+
+    def _decide(self, logits: Tensor, *, places: Tensor | None, probabilities: bool) -> Sequence[Tensor]:
+        """Return the labels of final logits (B, K, S, S), on the device.
 
         Returns:
             Labels (B, H, W); whether the logits of each slice are finite (B,); and, if asked for, probabilities
             (B, K, H, W) in half precision.
         """
-        logits = self._logits(images)
         highest, chosen = logits.max(dim=1)
         chosen = chosen.to(torch.uint8 if logits.shape[1] <= 256 else torch.int32)
-        found = [_taken(chosen, places), highest.isfinite().flatten(1).all(dim=1)]
+        found = [_taken(chosen, places), _finite(highest)]
         if probabilities:
             likely = _taken(logits.softmax(dim=1).half(), places)
             if places is not None:
@@ -157,8 +175,15 @@ class SliceSegmenter:
         return run_all_ways(self._logits_once, images) if self.self_ensemble else self._logits_once(images)
 
     def _logits_once(self, images: Tensor) -> Tensor:
+        logits = self._logits_of(self.network, images)
+        if not self.others:
+            return logits
+        every = [logits, *(self._logits_of(other, images) for other in self.others)]
+        return torch.stack([each.log_softmax(dim=1) for each in every]).logsumexp(dim=0) - math.log(len(every))
+
+    def _logits_of(self, network: Callable[[Tensor], Output], images: Tensor) -> Tensor:
         with autocast(self.device, self.dtype):
-            output = self.network(images.expand(-1, 3, -1, -1))
+            output = network(images.expand(-1, 3, -1, -1))
         coarse, fine = _exact(output.coarse_logits), output.fine_logits
         if fine is None or self.stage == "coarse":
             return Output(coarse, None).logits
@@ -173,6 +198,19 @@ class SliceSegmenter:
             return parts[0] if len(parts) == 1 else [torch.cat(pieces) for pieces in zip(*parts, strict=True)]
 
         return with_backoff(run, self.batch, notify=self.notify)
+
+
+def _finite(highest: Tensor) -> Tensor:
+    """Return for each slice (B,) whether the highest logits of its pixels (B, S, S) are all finite."""
+    return highest.isfinite().flatten(1).all(dim=1)
+
+
+def _check_finite(finite: Tensor, first: int) -> None:
+    if not finite.all():
+        raise InputError(
+            f"slice {first + int(finite.int().argmin())}: the network's output is not finite; use weights that are, or "
+            "a higher precision (float32)"
+        )
 
 
 def _exact(logits: Tensor) -> Tensor:

@@ -29,6 +29,8 @@ class DataConfig:
         balanced: draw slices so that every class is seen about as often; else each is drawn once an epoch.
         augmented: how often a slice is turned, cropped or bent at random, from 0 to 1, which is published.
         held_out: volumes that are validated on instead of trained on; 0 for none, as published.
+        folds: deal the cases into so many parts, see `few_shot.deal`, and hold out one of them instead; 0 for not.
+        fold: which part, from 0.
         volumes: how many synthetic volumes there are to train on.
         seed: decides which slices and volumes are drawn, and the synthetic volumes themselves.
     """
@@ -41,6 +43,8 @@ class DataConfig:
     balanced: bool = False
     augmented: float = 1.0
     held_out: int = 0
+    folds: int = 0
+    fold: int = 0
     volumes: int = 100
     seed: int = 0
 
@@ -52,6 +56,14 @@ class DataConfig:
         for name, least in (("held_out", 0), ("seed", 0), ("volumes", 1)):
             if getattr(self, name) < least:
                 raise InputError(f"data.{name} is {getattr(self, name)}; it must be at least {least}")
+        if self.folds < 0 or self.folds == 1 or not 0 <= self.fold < max(self.folds, 1):
+            raise InputError(
+                f"data.fold is {self.fold} of data.folds {self.folds}; there must be 2 folds or more, counted from 0"
+            )
+        if self.folds and self.kind == "synthetic":
+            raise InputError(
+                f"data.folds is {self.folds}; of synthetic volumes there are none, set data.kind to folder"
+            )
         seeds = HELD_OUT_SEED // VOLUMES_PER_SEED
         if self.kind == "synthetic" and (self.volumes > VOLUMES_PER_SEED or self.seed >= seeds):
             raise InputError(

@@ -12,12 +12,13 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from visioncore.errors import InputError
+from visioncore.errors import InputError, some
+from visioncore.ranks import rank_and_processes
 from visioncore.recipes import load_recipe
 from visioncore.training import FitResult, describe_run, fit, tell_shared, warmup_cosine
 from visioncore.weights.state_dicts import load_into
 
-from ..data.few_shot import choose
+from ..data.few_shot import choose, deal
 from ..data.samples import Slices, SliceSamples, to_sample
 from ..data.slices import SETTINGS_FILE, SliceFiles, open_slices, read_settings
 from ..data.synthetic import SYNTHETIC_CLASSES, synthetic_slices, synthetic_volume
@@ -27,6 +28,7 @@ from ..network.losses import training_losses
 from ..network.model import HSAM
 from ..network.weights import load_model
 from .config import HELD_OUT_SEED, VOLUMES_PER_SEED, TrainConfig
+from .curve import LOG, draw_curve
 from .schedule import published_learning_rate
 
 if TYPE_CHECKING:
@@ -80,7 +82,7 @@ def train(
     )
     say(f"{len(slices)} slices to train on, {len(volumes)} volumes held out; classes {', '.join(config.model.classes)}")
     epoch_steps = math.ceil(len(source) / config.loop.batch_size)
-    return fit(
+    result = fit(
         model,
         lambda network, batch: step_losses(network, batch, epoch_steps),
         source,
@@ -100,6 +102,9 @@ def train(
         memory_advice="recompute true, loop.precision bfloat16, loop.accumulate up to loop.batch_size (the Dice loss "
         "is then of fewer slices at a time), a smaller model.image_size",
     )
+    if rank_and_processes()[0] == 0 and (Path(out) / LOG).is_file():
+        draw_curve(Path(out))
+    return result
 
 
 def step_losses(network: nn.Module, batch: Mapping[str, Tensor], epoch_steps: int) -> dict[str, Tensor]:
@@ -176,6 +181,8 @@ def _open(
     config: TrainConfig, data: str | Path | None, validation: str | Path | None, say: Callable[[str], None]
 ) -> tuple[TrainConfig, Slices, list[LabelledVolume]]:
     """Return the recipe as the data complete it, the slices to train on, and the volumes to validate on."""
+    if validation is not None and config.data.folds:
+        raise InputError(f"{validation}: given to validate on, but data.folds is {config.data.folds}; leave out one")
     if config.data.kind == "synthetic":
         for name, given in (("data", data), ("validation", validation)):
             if given is not None:
@@ -210,7 +217,11 @@ def _scans(
     if validation is None:
         if wanted.held_out >= len(cases):
             raise InputError(f"data.held_out is {wanted.held_out}, of {len(cases)} cases; one at least must be left")
-        held_out = choose(cases, wanted.held_out, wanted.seed) if wanted.held_out else []
+        if wanted.folds:
+            held_out = deal(cases, wanted.folds, wanted.seed)[wanted.fold]
+            say(f"fold {wanted.fold} of {wanted.folds} is held out: {some(held_out)}")
+        else:
+            held_out = choose(cases, wanted.held_out, wanted.seed) if wanted.held_out else []
         volumes = [slices.volume(case) for case in held_out]
         for case, (_, labels) in zip(held_out, volumes, strict=True):
             if not labels.any():

@@ -1,0 +1,116 @@
+"""RT structure sets: contours where the labels are, in the study of the scan."""
+
+from __future__ import annotations
+
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from matplotlib.path import Path as Polygon
+
+from hsam_medseg import Predictor, Volume
+from hsam_medseg.data.organ_colours import organ_colours
+from hsam_medseg.data.scans import read_volume
+from hsam_medseg.inference.predictor import predict_files
+from hsam_medseg.inference.rtstruct import outlines, write_rtstruct
+from visioncore.errors import InputError
+from visioncore.testing.suites.base import files_in
+
+pydicom: Any = import_module("pydicom")
+SERIES = Path(pydicom.__file__).parent / "data" / "test_files" / "dicomdirtests" / "98892001" / "CT5N"
+CLASSES = ("liver", "left kidney", "nothing")
+
+
+@pytest.fixture(scope="module")
+def scan() -> Volume:
+    return read_volume(SERIES)
+
+
+def make_labels(scan: Volume) -> Volume:
+    """A blob with a hole, an island in it and a corner that touches; and one at the edge of the slices."""
+    voxels = np.zeros(scan.voxels.shape, np.uint8)
+    voxels[1:4, 2:9, 3:12] = 1
+    voxels[2, 4:8, 5:10] = 0
+    voxels[2, 5, 6] = voxels[2, 9, 12] = 1
+    voxels[4, 13:, 11:] = 2
+    return scan.with_voxels(voxels)
+
+
+def inside(contours: Any, scan: Volume) -> np.ndarray[Any, Any]:
+    """Return which voxels (D, H, W) an odd number of contours goes round."""
+    found = np.zeros(scan.voxels.shape[:3], bool)
+    to_index = np.linalg.inv(np.diag([-1, -1, 1, 1]) @ scan.affine)
+    rows, columns = np.indices(found.shape[1:])
+    centres = np.column_stack([columns.ravel(), rows.ravel()])
+    for contour in contours:
+        points = np.array(contour.ContourData, float).reshape(-1, 3)
+        assert len(points) == contour.NumberOfContourPoints
+        assert contour.ContourGeometricType == "CLOSED_PLANAR"
+        column, row, index = (to_index @ np.column_stack([points, np.ones(len(points))]).T)[:3]
+        np.testing.assert_allclose(index, index.round()[0], atol=1e-3)
+        number = int(index.round()[0])
+        origin: Any = scan.origin
+        uid = origin.frames[number].header.SOPInstanceUID
+        assert contour.ContourImageSequence[0].ReferencedSOPInstanceUID == uid
+        odd = Polygon(np.column_stack([column, row])).contains_points(centres)
+        found[number] ^= odd.reshape(found.shape[1:])
+    return found
+
+
+@pytest.mark.parametrize("orientation", ["LPS", "RAS", "SPL"])
+def test_contours_hold_the_voxels_of_the_labels(tmp_path: Path, scan: Volume, orientation: str) -> None:
+    labels = make_labels(scan)
+    write_rtstruct(tmp_path / "out" / "rt.dcm", labels.oriented(orientation), scan, CLASSES)
+    file = pydicom.dcmread(tmp_path / "out" / "rt.dcm")
+    assert [roi.ROIName for roi in file.StructureSetROISequence] == list(CLASSES)
+    for label, roi in enumerate(file.ROIContourSequence, start=1):
+        np.testing.assert_array_equal(inside(roi.ContourSequence, scan), labels.voxels == label)
+        assert [part / 255 for part in roi.ROIDisplayColor] == pytest.approx(organ_colours([label])[label], abs=0.003)
+
+
+def test_the_set_belongs_to_the_study(tmp_path: Path, scan: Volume) -> None:
+    write_rtstruct(tmp_path / "rt.dcm", make_labels(scan), scan, CLASSES, ("left kidney",))
+    file, source = pydicom.dcmread(tmp_path / "rt.dcm"), pydicom.dcmread(next(SERIES.iterdir()))
+    assert (file.Modality, file.SOPClassUID.name) == ("RTSTRUCT", "RT Structure Set Storage")
+    for name in ("StudyInstanceUID", "FrameOfReferenceUID", "PatientID", "PatientName"):
+        assert file[name].value == source[name].value
+    assert file.SeriesInstanceUID != source.SeriesInstanceUID
+    assert [roi.ROIName for roi in file.StructureSetROISequence] == ["left kidney"]
+    assert file.RTROIObservationsSequence[0].ReferencedROINumber == 1
+    study = file.ReferencedFrameOfReferenceSequence[0].RTReferencedStudySequence[0]
+    images = study.RTReferencedSeriesSequence[0].ContourImageSequence
+    assert {image.ReferencedSOPInstanceUID for image in images} == {
+        pydicom.dcmread(path).SOPInstanceUID for path in SERIES.iterdir()
+    }
+
+
+def test_outlines_have_no_points_on_straight_lines() -> None:
+    (square,) = outlines(np.ones((5, 9), bool))
+    assert len(square) == 8  # corners are cut, for a contour runs midway between voxels
+    assert outlines(np.zeros((3, 3), bool)) == []
+
+
+def test_the_command_writes_contours_of_dicom_alone(tmp_path: Path, tiny: Any) -> None:
+    predictor = Predictor(tiny, "cpu", window="range", notify=print)
+    predict_files([SERIES], predictor, tmp_path / "out", preview=False, rtstruct=True, say=print)
+    assert files_in(tmp_path / "out") == ["CT5N.json", "CT5N.nii.gz", "CT5N_rtstruct.dcm"]
+    np.save(tmp_path / "scan.npy", np.zeros((2, 8, 8), np.float32))
+    said: list[str] = []
+    summary = predict_files([tmp_path / "scan.npy"], predictor, tmp_path / "o", rtstruct=True, say=said.append)
+    assert summary.exit_code == 1
+    assert said[0].endswith("an RT structure set refers to DICOM files, and this scan is none; leave out --rtstruct")
+
+
+def test_without_contourpy_nothing_is_begun(tmp_path: Path, tiny: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    def missing(name: str) -> Any:
+        if name == "contourpy":
+            raise ModuleNotFoundError("No module named 'contourpy'", name="contourpy")
+        return import_module(name)
+
+    monkeypatch.setattr("hsam_medseg.inference.rtstruct.import_module", missing)
+    predictor = Predictor(tiny, "cpu", window="range", notify=print)
+    with pytest.raises(InputError, match=r'needs contourpy; run: pip install "hsam-medseg\[rtstruct\]"'):
+        predict_files([SERIES], predictor, tmp_path / "out", rtstruct=True)
+    assert not (tmp_path / "out").exists()
