@@ -32,18 +32,21 @@ def motions() -> tuple[torch.Tensor, torch.Tensor]:
     found, tokens = [], []
     for clip in make_clips(8, FRAMES, frequencies=FREQUENCIES, all_moves=True):
         shifts = -2 * torch.from_numpy(clip.source.shifts).float() / clip.source.size  # type: ignore[attr-defined]
-        grid = identity_grid(SIZE, SIZE, shifts)
+        grid = identity_grid(SIZE, SIZE, like=shifts)
         flow = (grid + shifts[:, None, None]).permute(3, 0, 1, 2)
         found.append(torch.cat((flow, torch.ones_like(flow[:1]))))
         tokens.append(functional.one_hot(torch.tensor([int(clip.label or 1) - 1]), len(FREQUENCIES)).float())
-    return torch.stack(found), torch.stack(tokens)
+    # as tall as prompts are in tokens of regions, where 1 was hardly followed
+    return torch.stack(found), 8 * torch.stack(tokens)
 
 
 def main() -> None:
     """Train, draw and print."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--steps", type=int, default=600)
-    steps = parser.parse_args().steps
+    parser.add_argument("--draw-steps", type=int, default=100, help="of the sampler")
+    args = parser.parse_args()
+    steps = args.steps
     torch.manual_seed(0)
     unet = MotionUNetConfig(width=16, multiples=(1, 2), context=len(FREQUENCIES), heads=2)
     pipeline = AnimationPipeline(AnimationConfig(autoencoder=SMALL, motion=unet, frames=FRAMES, keep=8, size=SIZE))
@@ -62,9 +65,10 @@ def main() -> None:
         loss.backward()
         optimizer.step()
         schedule.step()
-        if (step + 1) % 100 == 0:
+        if (step + 1) % 20 == 0:
             say(f"step {step + 1}: {loss.item():.3f}")
-    drawn = sample(pipeline.eval(), tokens.repeat(8, 1, 1), steps=100, generator=[generator_of(i) for i in range(64)])
+    seeds = [generator_of(seed) for seed in range(64)]
+    drawn = sample(pipeline.eval(), tokens.repeat(8, 1, 1), steps=args.draw_steps, generator=seeds)
     sums = pipeline.representation.sums(drawn)
     energy = sums[:, [0, 1, 3, 4], 1:].square().sum(dim=(1, 3, 4))
     peaks = energy.argmax(dim=1)

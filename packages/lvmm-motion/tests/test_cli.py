@@ -129,6 +129,8 @@ def test_convert_and_transfer_by_a_published_file(run: Run, given: Path, tmp_pat
 def test_bad_input_is_one_line(run: Run, given: Path, tiny_weights: Path, tmp_path: Path) -> None:
     torch.save({"diffusion": {"denoise_fn.a": torch.ones(1)}}, tmp_path / "flowdiff.pth")
     write_video(tmp_path / "one.mp4", [Frame(PHOTO)], Fraction(25))
+    FlowAutoencoder(TINY.autoencoder).save_pretrained(tmp_path / "alone")
+    np.save(tmp_path / "wide.npy", np.ones((1, 17), np.float32))
     photos, weights, out = given / "photos", ("--weights", tiny_weights), ("--out", tmp_path / "out")
     animate, driven = ("animate", photos), ("transfer", given / "driving.mkv", photos)
     for words, told in (
@@ -143,6 +145,23 @@ def test_bad_input_is_one_line(run: Run, given: Path, tiny_weights: Path, tmp_pa
             ("transfer", tmp_path / "one.mp4", photos, *weights, *out),
             "one.mp4: 1 frame; a driving video needs at least",
         ),
+        # what is wrong for every photo is told once, before one is read
+        ((*animate, *weights, *out, "--strength", "nan"), "strength is nan; it must be from 0 to 10"),
+        ((*driven, *weights, *out, "--strength", 11), "strength is 11.0; it must be from 0 to 10"),
+        ((*animate, *weights, *out, "--speed", 0), "speed is 0.0; it must be above 0 and at most 6"),
+        ((*animate, *weights, *out, "--frames", -3), "frames is -3; it must be from 1 to 10000"),
+        ((*animate, *weights, *out, "--fps", "nan"), "fps is nan; it must be from 0.001 to 1000"),
+        ((*animate, *weights, *out, "--steps", 1000), "steps is 1000; it must be from 1 to 999"),
+        ((*animate, *weights, *out, "--guidance", "nan"), "guidance is nan; it must be from 0 to 100"),
+        ((*driven, *weights, *out, "--refine", -1), "refine is -1; it must be from 0 to 999 steps"),
+        ((*animate, *weights, *out, "--prompt", "a"), "a prompt is not read by the embedder zeros"),
+        ((*animate, *weights, *out, "--prompt", "a", "--motion", "a.npz"), "a prompt is for a motion that is drawn"),
+        ((*animate, *weights, *out, "--motion", tmp_path / "none.npz"), "none.npz: cannot be read as a motion"),
+        ((*animate, *weights, *out, "--mask", tmp_path / "none.png"), "none.png"),
+        ((*animate, "--weights", tmp_path / "alone", *out), "of an auto-encoder, which draws no motion"),
+        ((*animate, *weights, "--out", tmp_path / "a.avi"), "a.avi: cannot be written as '.avi'; use .mp4, "),
+        ((*animate, *weights, *out, "--embedder", "given", "--embedder-weights", tmp_path / "wide.npy"), "takes 16"),
+        ((*driven[:2], photos / "0.png", *weights, "--out", given / "driving.mkv"), "is the driving video itself"),
         (("transfer", tmp_path / "none.mp4", photos, *weights, *out), "none.mp4"),
         (("transfer", given / "mask.png", photos, *weights, *out), "cannot be read as a video"),
     ):

@@ -65,6 +65,13 @@ def test_folders_of_frames(tmp_path: Path) -> None:
     assert (itself.name, itself.label, itself.fps, numbers(itself)) == ("two", None, None, [1, 2])
 
 
+def test_frames_with_alpha_are_put_on_white(tmp_path: Path) -> None:
+    for number, alpha in enumerate((255, 0, 51)):
+        Image.new("RGBA", (32, 32), (0, 100, 0, alpha)).save(tmp_path / f"{number}.png")
+    (clip,) = open_clips(tmp_path)
+    assert [tuple(frame[0, 0]) for frame in clip.frames(range(3))] == [(0, 100, 0), (255, 255, 255), (204, 224, 204)]
+
+
 def test_one_video(tmp_path: Path) -> None:
     (clip,) = open_clips(film(tmp_path / "a.mp4", 5))
     assert (clip.name, clip.length, numbers(clip)) == ("a.mp4", 5, [0, 1, 2, 3, 4])
@@ -137,6 +144,8 @@ def test_sheets(tmp_path: Path) -> None:
         ({"columns": True}, "entry 1, columns is True"),
         ({"file": ""}, "entry 1: file is ''"),
         ({"person": [1]}, "entry 1: group is [1]"),
+        ({"fps": 0}, "entry 1: fps is 0; it should be a number from 0.001 to 1000"),
+        ({"fps": "25"}, "entry 1: fps is '25'"),
     ],
 )
 def test_wrong_entries_of_sheets(tmp_path: Path, changed: dict[str, object], told: str) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import json
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import open_clip
@@ -187,6 +188,19 @@ def test_prompts_of_drawn_motion(predictor: Predictor, clips: list[Clip], monkey
         settings = Settings(frames=17, size=32, drawn=True, prompt=prompt)
         evaluate(clips[1:2], predictor, protocols=["temporal"], settings=settings)
     assert asked == [None, "a ball that swings 2 times", "2"]
+    bare = [*clips, Clip("bare", clips[0].source)]
+    for prompt in ("text", "label"):
+        settings = Settings(frames=17, size=32, drawn=True, prompt=prompt)  # type: ignore[arg-type]
+        with pytest.raises(InputError, match=f"bare: has no {prompt}, which should be the prompt"):
+            evaluate(bare, predictor, protocols=["temporal"], settings=settings)
+    assert len(asked) == 3
+
+
+@pytest.mark.parametrize("given", [{"prompt": "label"}, {"steps": 3}])
+def test_what_is_for_drawn_motion(given: dict[str, Any]) -> None:
+    assert Settings(drawn=True, **given).drawn
+    with pytest.raises(InputError, match="is for motion that is drawn; set drawn, or leave it out"):
+        Settings(**given)
 
 
 def test_frames_against_their_text(clips: list[Clip], tmp_path: Path) -> None:
@@ -366,6 +380,24 @@ def test_clips_that_cannot_be_reconstructed(predictor: Predictor, clips: list[Cl
         reconstruct_clips(open_clips(tmp_path), predictor, tmp_path / "out", settings=SMALL)
     with pytest.raises(InputError, match=r"a\.mp4: this clip would be written over"):
         reconstruct_clips(open_clips(tmp_path / "a.mp4"), predictor, tmp_path, settings=SMALL)
+
+
+@pytest.mark.parametrize("name", ["{}/videos/a.mp4", "../videos/a.mp4"])
+def test_results_of_clips_elsewhere_stay_in_their_folder(predictor: Predictor, tmp_path: Path, name: str) -> None:
+    """And the clip itself is not taken for what was made of it."""
+    film(tmp_path / "videos" / "a.mp4", 3)
+    (tmp_path / "lists").mkdir()
+    (tmp_path / "lists" / "list.csv").write_text(f"path\n{name.format(tmp_path)}\n")
+    clips, out, settings = open_clips(tmp_path / "lists" / "list.csv"), tmp_path / "out", Settings(frames=3, size=32)
+    assert len(clips[0].frames([0])) == 1
+    with pytest.raises(InputError, match="no video for 1 of 1 clips"):
+        evaluate(clips, tmp_path / "lists", settings=settings)
+    summary = reconstruct_clips(clips, predictor, out, settings=settings, suffix=".mkv", figure=False)
+    (made,) = summary.done
+    assert made.is_relative_to(out)
+    assert ".." not in made.parts
+    assert [path.name for path in (tmp_path / "videos").iterdir()] == ["a.mp4"]
+    assert evaluate(clips, out, settings=settings).clips[0].frames == 2
 
 
 def test_which_clips_are_measured(tmp_path: Path) -> None:

@@ -114,6 +114,17 @@ class TestMotion:
         drawn = predictor(PHOTO, motion=tmp_path / "new" / "drawn.npz", frames=4, speed=3)
         np.testing.assert_array_equal(np.asarray(drawn), np.asarray(predictor(PHOTO, steps=3))[::3])
 
+    def test_a_kept_motion_on_a_photo_of_another_size(self, predictor: Predictor, tmp_path: Path) -> None:
+        """What it moves, and how far, is a share of the photo's size."""
+        motion = read_motion(predictor.transfer(CLIP, PHOTO).save_motion(tmp_path / "motion.npz"))
+        found = []
+        for given in (PHOTO, photo(120, 200, seed=3)):
+            shot: Any = predictor(given, motion=motion).render.__self__  # type: ignore[attr-defined]
+            flow = torch.cat([each.flow for each in shot.changed(motion)])
+            found.append(flow - shot.still((flow.shape[1], flow.shape[2])))
+        torch.testing.assert_close(found[1], found[0], rtol=0, atol=1e-6)
+        assert float(found[0].abs().max()) > 1e-3
+
     def test_what_a_given_motion_does_not_take(self, predictor: Predictor) -> None:
         drawn, taken = predictor(PHOTO, frames=2).motion, predictor.transfer(CLIP, PHOTO).motion
         with pytest.raises(InputError, match="a prompt is for a motion that is drawn, and this one is given"):
@@ -159,6 +170,14 @@ class TestMask:
         with pytest.raises(InputError, match="black everywhere, so nothing would move"):
             predictor(PHOTO, steps=1, mask=np.zeros((45, 61), np.uint8))
 
+    def test_what_is_transparent_in_a_mask_stays(self, predictor: Predictor) -> None:
+        """As masks are that were painted on a layer of their own."""
+        white = Image(np.full((45, 61, 3), 255, np.uint8), alpha=self.MASK)
+        whole, layer = (np.asarray(predictor(PHOTO, steps=1, frames=2, mask=each)) for each in (self.MASK, white))
+        np.testing.assert_array_equal(layer, whole)
+        with pytest.raises(InputError, match="black everywhere"):
+            predictor(PHOTO, steps=1, mask=Image(white.pixels, alpha=np.zeros_like(self.MASK)))
+
 
 class TestTransfer:
     @pytest.mark.parametrize("mode", MODES)
@@ -195,6 +214,23 @@ class TestTransfer:
         np.testing.assert_array_equal(np.asarray(listed), np.asarray(whole))
         assert whole.rate == 25
         assert float(listed.rate) == 12.5
+
+    def test_a_few_pixels_drive_a_long_photo(self, predictor: Predictor) -> None:
+        frames = np.asarray(predictor.transfer(CLIP[:2, :4, :4], photo(32, 300, seed=1)))
+        assert frames.shape == (2, 32, 300, 3)
+
+    @pytest.mark.filterwarnings("error")
+    def test_frames_that_cannot_be_written_and_that_run_backwards(self, predictor: Predictor) -> None:
+        expected = np.asarray(predictor.transfer(CLIP[:2], PHOTO))
+        back = CLIP[:2, ::-1, ::-1].copy()[:, ::-1, ::-1]
+        fixed = CLIP[:2].copy()
+        fixed.flags.writeable = False
+        for clip in (back, fixed):
+            np.testing.assert_array_equal(np.asarray(predictor.transfer(clip, PHOTO)), expected)
+        np.testing.assert_array_equal(
+            np.asarray(predictor(PHOTO[::-1].copy()[::-1], steps=1, frames=2)),
+            np.asarray(predictor(PHOTO, steps=1, frames=2)),
+        )
 
     def test_driving_clips_that_will_not_do(self, predictor: Predictor) -> None:
         for clip, told in (
@@ -249,6 +285,9 @@ class TestRefinement:
         shots: Any = [result.render.__self__ for result in made.values()]  # type: ignore[attr-defined]
         assert [shot.refinement().previous for shot in shots] == ["warped", "refined"]
         assert made["warped"].padding == (3, 3)
+        # one of them alone too is made after those before it
+        (last,) = made["refined"].frames([2])
+        np.testing.assert_array_equal(last, refined[2])
         np.testing.assert_array_equal(warped, np.stack(list(made["warped"].frames())))
 
 
@@ -294,8 +333,11 @@ class TestBadInput:
             ({"strength": -1}, "strength is -1; it must be from 0 to 10"),
             ({"speed": 0}, "speed is 0; it must be above 0 and at most 6"),
             ({"frames": 0}, "frames is 0; it must be from 1 to 10000"),
-            ({"fps": 0}, "fps is 0; it must be above 0 and at most 1000"),
+            ({"fps": 0}, "fps is 0; it must be from 0.001 to 1000"),
+            ({"fps": 1e-4}, "fps is 0.0001; it must be from 0.001 to 1000"),
             ({"steps": 0}, "steps is 0"),
+            ({"seed": -1}, r"seed is -1; it must be from 0 to 2\^63 - 1"),
+            ({"seed": 2**63}, "seed is 9223372036854775808; it must be from 0"),
             ({"refine": 1000}, "refine is 1000; it must be from 0 to 999 steps"),
             ({"refine": 2, "previous": "next"}, "previous is 'next'; it must be one of warped, refined"),
             (
@@ -334,7 +376,16 @@ class TestBadInput:
         (tmp_path / "text.npz").write_text("no motion")
         np.savez(tmp_path / "still.npz", sums=np.zeros((6, 0, 4, 4)), period=np.array(0), times=np.zeros(1))
         np.savez(tmp_path / "two.npz", sums=np.zeros((6, 1, 4, 4)), period=np.array([4, 4]), times=np.zeros(1))
-        told_of = {"other": r"it holds \{'a': \(3,\)\}", "nan": "not finite", "text": "cannot be read"}
-        for name, told in (told_of | dict.fromkeys(("still", "two"), "no motion that was kept")).items():
+        np.savez(tmp_path / "half.npz", sums=np.zeros((6, 1, 4, 4)), period=np.array(4.5), times=np.zeros(1))
+        np.savez(tmp_path / "complex.npz", maps=np.zeros((2, 4, 4, 3), np.complex64), size=np.array([64, 64]))
+        np.savez(tmp_path / "flat.npz", maps=np.zeros((2, 4, 4, 3), np.float32), size=np.array([64, 1]))
+        np.savez_compressed(tmp_path / "spoilt.npz", maps=np.random.default_rng(0).random((2, 9, 9, 3), np.float32))
+        spoilt = bytearray((tmp_path / "spoilt.npz").read_bytes())
+        spoilt[200:260] = bytes(60)
+        (tmp_path / "spoilt.npz").write_bytes(spoilt)
+        told_of = {"other": r"it holds \{'a': \(3,\)\}", "nan": "not finite"}
+        told_of |= dict.fromkeys(("text", "spoilt"), "cannot be read")
+        none = dict.fromkeys(("still", "two", "half", "complex", "flat"), "no motion that was kept")
+        for name, told in (told_of | none).items():
             with pytest.raises(InputError, match=told):
                 read_motion(tmp_path / f"{name}.npz")

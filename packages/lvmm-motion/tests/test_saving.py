@@ -19,6 +19,7 @@ from lvmm_motion.inference.shot import Shot
 from visioncore.errors import InputError
 from visioncore.images import Image, read_image, write_image
 from visioncore.testing.photos import photo
+from visioncore.testing.videos import film, rotated
 from visioncore.video import Frame, probe_video, read_frames, write_video
 
 PHOTO = photo(45, 61, seed=0)
@@ -89,8 +90,10 @@ def test_names(predictor: Predictor, result: Result, tmp_path: Path) -> None:
 def test_a_shorter_animation_leaves_none_of_a_longer_one(predictor: Predictor, tmp_path: Path) -> None:
     for frames in (4, 2):
         folder = predictor(PHOTO, frames=frames).save(tmp_path / "a.png")
-        (folder / "notes.png").touch()
-    assert sorted(path.name for path in folder.iterdir()) == ["000000.png", "000001.png", "notes.png"]
+        if frames == 4:
+            for other in ("notes.png", "2024.png"):
+                (folder / other).touch()
+    assert sorted(path.name for path in folder.iterdir()) == ["000000.png", "000001.png", "2024.png", "notes.png"]
 
 
 def with_sound(path: Path, times: list[Fraction]) -> Path:
@@ -140,6 +143,13 @@ def test_a_video_of_one_frame_drives_nothing(predictor: Predictor, tmp_path: Pat
     write_video(tmp_path / "one.mp4", [Frame(PHOTO)], RATE)
     with pytest.raises(InputError, match=r"one\.mp4: 1 frame; a driving video needs at least two$"):
         predictor.transfer(tmp_path / "one.mp4", PHOTO)
+
+
+def test_a_rotated_video_drives_upright(tmp_path: Path) -> None:
+    """It is 48 pixels wide and 64 high, as it is shown."""
+    given = driving.Driving(rotated(film(tmp_path / "a.mp4", 3)), RATE)
+    assert given.first.shape == (64, 48, 3)
+    assert {pixels.shape for pixels in given.pixels()} == {(64, 48, 3)}
 
 
 @pytest.mark.parametrize(

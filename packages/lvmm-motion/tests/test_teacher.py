@@ -12,16 +12,20 @@ import torch
 from torch import Tensor
 from torch.utils.flop_counter import FlopCounterMode
 
+from lvmm_motion.data.datasets import open_clips
 from lvmm_motion.data.motion_cache import MotionCache
 from lvmm_motion.data.samples import PreparedFrames
 from lvmm_motion.inference.embedders import Given, Zeros
+from lvmm_motion.inference.region_tokens import RegionTokens
 from lvmm_motion.network.autoencoder import FlowAutoencoder
 from lvmm_motion.network.config import AnimationConfig
 from lvmm_motion.network.grids import identity_grid, resize
 from lvmm_motion.training import teacher as teaching
 from lvmm_motion.training.teacher import Teacher, Window, keep_motion, motion_settings, windows_of
 from visioncore.errors import InputError
+from visioncore.images import Image, write_image
 from visioncore.testing.processes import load_script
+from visioncore.testing.videos import film
 
 TINY: ModuleType = load_script(Path(__file__).with_name("tiny_runs.py"))
 CPU = torch.device("cpu")
@@ -143,3 +147,49 @@ def test_motion_that_another_auto_encoder_saw_is_refused(kept: tuple[MotionCache
         MotionCache(cache.folder, motion_settings(TINY.autoencoder(seed=1), TINY.recipe("motion")))
     with pytest.raises(InputError, match="stride 1, not 2"):
         MotionCache(cache.folder, motion_settings(TINY.autoencoder(), TINY.recipe("motion", stride=2)))
+
+
+def test_motion_of_other_clips_of_the_same_name_is_not_taken(
+    kept: tuple[MotionCache, list[Window]], tmp_path: Path
+) -> None:
+    names = []
+    for frames in (12, 20):
+        for number in range(2):
+            film(tmp_path / str(frames) / f"{number}.mkv", frames)
+        names += [Window(clip, range(8)).name for clip in open_clips(tmp_path / str(frames))]
+    assert len(set(names)) == 4
+    write_image(tmp_path / "frames" / "0.png", Image(np.zeros((16, 16, 3), np.uint8)))
+    one = Window(open_clips(tmp_path / "frames")[0], range(1)).name
+    write_image(tmp_path / "frames" / "1.png", Image(np.zeros((16, 16, 3), np.uint8)))
+    assert Window(open_clips(tmp_path / "frames")[0], range(1)).name != one
+    cache, _ = kept
+    cache.save(names[0], np.zeros((6, 3, 8, 8)))
+    assert [cache.has(name) for name in names] == [True, False, False, False]
+
+
+def test_prompts_of_clips(kept: tuple[MotionCache, list[Window]]) -> None:
+    """Told before any motion is found."""
+    cache, windows = kept
+    network = TINY.autoencoder()
+    teacher = Teacher(network, replace(TINY.MODEL, motion=replace(TINY.MODEL.motion, context=20)), CPU)
+
+    def keep(clips: list[Window], *prompts: str) -> None:
+        keep_motion(cache, clips, teacher, PreparedFrames(16), RegionTokens(network, prompts, 20))
+
+    with pytest.raises(InputError, match="made-up 1: prompt is 'a ball that swings 2 times'; these weights know once"):
+        keep([replace(windows[0], clip=replace(windows[0].clip, texts=(("once",),))), windows[1]], "once")
+    bare = [replace(each, clip=replace(each.clip, label=None, texts=())) for each in windows]
+    with pytest.raises(
+        InputError, match="none of 3 clips has a text or a class, which should be one of the prompts a, b"
+    ):
+        keep(bare, "a", "b")
+    assert not list(cache.folder.glob("*.npz"))
+    keep([bare[0], replace(bare[1], clip=replace(bare[1].clip, label="a"))], "a", "b")
+    assert cache.load(windows[1].clip.name)["tokens"][1, 15] == 8
+
+
+def test_tokens_of_another_width(kept: tuple[MotionCache, list[Window]]) -> None:
+    cache, windows = kept
+    teacher = Teacher(TINY.autoencoder(), TINY.MODEL, CPU)
+    with pytest.raises(InputError, match=r"tokens have 7 numbers each; with model\.motion\.context 6 the"):
+        keep_motion(cache, windows, teacher, PreparedFrames(16), Given(torch.ones(2, 7)))

@@ -15,6 +15,7 @@ import yaml
 
 from lvmm_motion.data.augmentation import AugmentationConfig, augment
 from lvmm_motion.data.samples import FramePairs, PreparedFrames
+from lvmm_motion.inference.embedders import Zeros
 from lvmm_motion.method import PACKAGE
 from lvmm_motion.network.autoencoder import FlowAutoencoder
 from lvmm_motion.network.config import (
@@ -253,6 +254,15 @@ def test_options_of_other_stages(recipe_file: Callable[..., Path], tmp_path: Pat
     ):
         with pytest.raises(InputError, match=told):
             trainer.train(recipe_file(stage), None, tmp_path / "run", **option)
+
+
+def test_prompts_and_an_embedder(tmp_path: Path) -> None:
+    """At inference prompts stand beside tokens of regions, so that nothing else may be trained with."""
+    config = TINY.recipe("motion", model=replace(TINY.MODEL, prompts=("a", "b")))
+    start = Start("random", TINY.autoencoder())
+    with pytest.raises(InputError, match=r"model\.prompts are a, b, which stand beside tokens of regions; an embedder"):
+        stages.train_motion(config, TINY.CLIPS[:2], TINY.CLIPS[2:4], tmp_path / "run", start, embedder=Zeros(6))
+    assert not (tmp_path / "run").exists()
 
 
 def test_published_recipes() -> None:

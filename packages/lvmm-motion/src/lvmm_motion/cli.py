@@ -56,7 +56,9 @@ class Rendering(Running, total=False):
     """How a motion is rendered, and what is written."""
 
     strength: Annotated[float, arg(help="how far things move: 0 not at all, 1 as they do"), Default(1.0)]
-    mask: Annotated[str, arg(help="image of the photo's size: white may move, black stays bit by bit"), Default("")]
+    mask: Annotated[
+        str, arg(help="image of the photo's size: white may move, black or transparent stays bit by bit"), Default("")
+    ]
     seed: Annotated[int, arg(help="of the noise; the same one gives the same animation"), Default(0)]
     refine: Annotated[int, arg(help="steps of the frame denoiser for each frame; 0 for none"), Default(0)]
     previous: Annotated[

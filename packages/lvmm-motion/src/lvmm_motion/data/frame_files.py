@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from visioncore.errors import InputError
-from visioncore.images import read_image
+from visioncore.images import on_white, read_image
 from visioncore.images.sixteen_bit import eight_bit
 
 from .clips import Pixels
@@ -41,13 +41,13 @@ class FrameFolder:
         return self.rate
 
     def read(self, numbers: Sequence[int]) -> Iterator[Pixels]:
-        """Yield frames (H, W, 3) by number.
+        """Yield frames (H, W, 3) by number, on white where they are transparent.
 
         Raises:
             InputError: if one cannot be read.
         """
         for number in numbers:
-            yield eight_bit(read_image(self.paths[number]).pixels)
+            yield eight_bit(on_white(read_image(self.paths[number])).pixels)
 
 
 @dataclass(frozen=True)

@@ -74,7 +74,10 @@ def sheet_clips(path: Path, fps: float | None) -> Iterator[Clip]:
                 ("tile", sides[1]),
             )
         )
-        rate = fps or (float(entry["fps"]) if isinstance(entry.get("fps"), int | float) else None)
+        own = entry.get("fps")
+        if own is not None and not (isinstance(own, int | float) and 0.001 <= own <= 1000):
+            raise InputError(f"{where}: fps is {own!r}; it should be a number from 0.001 to 1000")
+        rate = fps or (None if own is None else float(own))
         sheet = Sheet(path.parent / name, frames, columns, width, height, rate)
         yield _clip(name, sheet, entry, where)
 

@@ -131,7 +131,16 @@ def _loaded(name: str, given: str | Path | Network, device: torch.device | str) 
 
 
 def _prompt(clip: Clip, how: Settings) -> str | None:
-    return {"none": None, "text": clip.text(), "label": clip.label}[how.prompt]
+    """Return the prompt that a motion is drawn for, if there is to be one.
+
+    Raises:
+        InputError: if the clip has none.
+    """
+    if how.prompt == "none":
+        return None
+    if not (prompt := clip.text() if how.prompt == "text" else clip.label):
+        raise InputError(f"{clip.name}: has no {how.prompt}, which should be the prompt; a list can name them")
+    return prompt
 
 
 def to_frames(pixels: Pixels) -> Tensor:
@@ -183,6 +192,9 @@ def _check_possible(
     if "clip" in wanted:
         for clip in clips:
             text_of(clip)
+    if isinstance(make, Predictor):
+        for clip in clips:
+            _prompt(clip, how)
     if how.drawn and (paired := sorted(_OF_PAIRS & set(wanted))):
         raise InputError(f"{some(paired)}: says nothing of drawn motion, which need not be that of the clip")
     if "flow" in wanted:

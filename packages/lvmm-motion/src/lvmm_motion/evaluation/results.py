@@ -16,10 +16,16 @@ from ..data.videos import CLIP_SUFFIXES
 
 def place_of(clip: Clip) -> Path:
     """Return where results of a clip lie in their folder, without a suffix."""
-    name = Path(clip.name)
+    name = _inside(clip)
     # names of folders may have dots in them
     kept_in_a_file = clip.source.path is None or not clip.source.path.is_dir()
     return name.with_suffix("") if kept_in_a_file else name
+
+
+def _inside(clip: Clip) -> Path:
+    """Return the name of a clip as a place in a folder; a list may name files outside of its own."""
+    name = Path(clip.name)
+    return Path(*(part for part in name.parts if part not in ("..", name.anchor)))
 
 
 def find_made(folder: str | Path, clips: Iterable[Clip]) -> Mapping[str, Path]:
@@ -31,7 +37,7 @@ def find_made(folder: str | Path, clips: Iterable[Clip]) -> Mapping[str, Path]:
     places = {}
     for clip in clips:
         place = place_of(clip)
-        stems = dict.fromkeys([clip.name, place.as_posix()])
+        stems = dict.fromkeys([_inside(clip).as_posix(), place.as_posix()])
         places[clip.name] = [stem + suffix for stem in stems for suffix in (*CLIP_SUFFIXES, "")]
     return find_results(folder, places, "video", "clip")
 

@@ -32,7 +32,7 @@ class Settings:
         prompt: for which it is drawn: the clip's text, its label, or none.
 
     Raises:
-        InputError: if a number is out of its range.
+        InputError: if a number is out of its range, or steps or a prompt are given and nothing is drawn.
     """
 
     frames: int = 64
@@ -48,6 +48,9 @@ class Settings:
             raise InputError(f"frames is {self.frames} and stride {self.stride}; they must be at least 2 and 1")
         if self.size and not 32 <= self.size <= 4096:
             raise InputError(f"size is {self.size}; it must be from 32 to 4096 pixels, or 0 for frames as they are")
+        for name, given in (("steps", self.steps), ("prompt", self.prompt != "none")):
+            if given and not self.drawn:
+                raise InputError(f"{name}: is for motion that is drawn; set drawn, or leave it out")
 
 
 def measured_clips(

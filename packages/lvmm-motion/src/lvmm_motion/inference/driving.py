@@ -30,10 +30,10 @@ def as_rate(fps: float | Fraction) -> Fraction:
     """Return frames per second as a fraction.
 
     Raises:
-        InputError: if they are not above 0 and at most 1000.
+        InputError: if they are not from 0.001 to 1000.
     """
-    if not 0 < fps <= 1000:
-        raise InputError(f"fps is {fps}; it must be above 0 and at most 1000")
+    if not 0.001 <= fps <= 1000:
+        raise InputError(f"fps is {fps}; it must be from 0.001 to 1000")
     return Fraction(fps).limit_denominator(1001)
 
 
@@ -109,8 +109,11 @@ def fitted(pixels: Pixels, like: tuple[int, int], multiple: int, size: tuple[int
     """
     height, width = pixels.shape[:2]
     scale = min(height / like[0], width / like[1])
-    rows, columns = (min(side, round(scale * wanted)) for side, wanted in zip((height, width), like, strict=True))
+    rows, columns = (
+        min(side, max(1, round(scale * wanted))) for side, wanted in zip((height, width), like, strict=True)
+    )
     top, left = (height - rows) // 2, (width - columns) // 2
-    cut = np.ascontiguousarray(pixels[top : top + rows, left : left + columns])
+    # PyTorch warns of arrays that cannot be written
+    cut = np.require(pixels[top : top + rows, left : left + columns], requirements=["C", "W"])
     frame = torch.from_numpy(cut).permute(2, 0, 1)[None].float() / 255
     return downsampled(pad(downsampled(frame, like), multiple)[0], size)

@@ -12,7 +12,7 @@ from torch.nn import functional
 
 from visioncore.backbones.clip_files import read_clip
 from visioncore.backbones.clip_tokens import clip_tokens
-from visioncore.errors import InputError, one_line
+from visioncore.errors import InputError, damage
 from visioncore.weights.fetched import backbone_file
 from visioncore.weights.state_dicts import check_fit, read_state_dict
 
@@ -49,8 +49,16 @@ class Zeros:
         Raises:
             InputError: if there is a text, which nothing would read.
         """
-        check_no_prompt(prompt, "zeros")
+        self.check(prompt)
         return torch.zeros(1, 1, self.width)
+
+    def check(self, prompt: str | None) -> None:
+        """Validate that there is no text.
+
+        Raises:
+            InputError: if there is one, which nothing would read.
+        """
+        check_no_prompt(prompt, "zeros")
 
     def __repr__(self) -> str:
         return "zeros"
@@ -70,10 +78,8 @@ class Given:
         self.where = "tokens"
         if not isinstance(tokens, Tensor):
             self.where = str(tokens)
-            try:
+            with damage(Path(tokens), "cannot be read as tokens, a .npy file"):
                 tokens = torch.from_numpy(np.load(tokens))
-            except (OSError, ValueError, TypeError, EOFError) as error:
-                raise InputError(f"{self.where}: cannot be read as tokens, a .npy file ({one_line(error)})") from error
         tokens = tokens[None] if tokens.ndim == 2 else tokens
         if tokens.ndim != 3 or len(tokens) != 1 or 0 in tokens.shape or not tokens.is_floating_point():
             raise InputError(
@@ -89,8 +95,16 @@ class Given:
         Raises:
             InputError: if there is a text, which nothing would read.
         """
-        check_no_prompt(prompt, "given")
+        self.check(prompt)
         return self.tokens
+
+    def check(self, prompt: str | None) -> None:
+        """Validate that there is no text.
+
+        Raises:
+            InputError: if there is one, which nothing would read.
+        """
+        check_no_prompt(prompt, "given")
 
     def __repr__(self) -> str:
         return f"given, {tuple(self.tokens.shape[1:])}, sum {float(self.tokens.double().sum()):.6g}"
@@ -197,7 +211,10 @@ def make_embedder(name: Named, file: str | Path | None, width: int, device: str 
         what = "a .npy file of tokens" if name == "given" else "the file of its weights"
         raise InputError(f"the embedder {name} needs {what}")
     if name == "given":
-        return Given(file)
+        given = Given(file)
+        if (found := given.tokens.shape[2]) != width:
+            raise InputError(f"{file}: tokens have {found} numbers each; the denoiser takes {width}")
+        return given
     if name == "imagebind":
         return ImageBindTokens(backbone_file(METHOD, file), device)
     return OpenClipTokens(file, device)

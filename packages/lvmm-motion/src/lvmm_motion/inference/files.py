@@ -6,19 +6,25 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from visioncore.errors import InputError
 from visioncore.files import atomic_path, expand_inputs, writable_folder
-from visioncore.images import IMAGE_SUFFIXES
+from visioncore.images import IMAGE_SUFFIXES, read_image
 from visioncore.inference.batch import Summary, process_files, progress
 from visioncore.inference.jobs import Job, check_one, check_results, named_file, place_inputs, plan_jobs
 from visioncore.inference.record import open_record
+from visioncore.inference.result import keep_source
+from visioncore.video import VIDEO_SUFFIXES
 
 from .driving import Driving
 from .motions import write_motion
-from .predictor import FPS, Predictor
+from .options import FPS, Drawing, Rendering
+from .predictor import Predictor
 from .result import Result
 from .saving import SUFFIXES, check_output, saved_at
 
 MOTION = ".npz"
+_OTHER = {*VIDEO_SUFFIXES, *IMAGE_SUFFIXES}
+"""Suffixes that no folder is meant by."""
 
 
 def animate_files(
@@ -54,17 +60,19 @@ def animate_files(
         What was done, skipped and failed; its ``exit_code`` is 1 if a photo failed.
 
     Raises:
-        InputError: if an input is missing or empty, a result would be written over an input, ``out`` cannot be
-            written or is one file for several photos, or the container does not hold the codec.
+        InputError: if an option is not what it should be, an input is missing or empty, a result would be written over
+            an input, ``out`` cannot be written or is one file for several photos, or the container does not hold the
+            codec.
     """
     options = dict(options or {})
+    _check(predictor, Drawing(**options))
 
     def animate(source: Path, shown: bool) -> Result:
         with progress((options.get("steps") or predictor.steps) if shown else 0, "steps") as advance:
             return predictor.animate(source, **options, advance=advance)
 
     settings = predictor.recorded() | recorded(options)
-    return _write_all(inputs, out, animate, settings, suffix, codec, keep_motion, overwrite, say)
+    return _write_all(inputs, out, animate, settings, None, suffix, codec, keep_motion, overwrite, say)
 
 
 def transfer_files(
@@ -97,14 +105,28 @@ def transfer_files(
     Raises:
         InputError: as `animate_files`; if the video cannot be read, or has fewer than two frames.
     """
-    Driving(driving, FPS)
     options = dict(options or {})
+    _check(predictor, Rendering(**{name: value for name, value in options.items() if name not in ("mode", "fps")}))
+    Driving(driving, FPS)
 
     def transfer(source: Path, shown: bool) -> Result:
         return predictor.transfer(driving, source, **options)
 
     settings = predictor.recorded() | recorded({"driving": Path(driving), **options})
-    return _write_all(inputs, out, transfer, settings, suffix, codec, keep_motion, overwrite, say)
+    return _write_all(inputs, out, transfer, settings, Path(driving), suffix, codec, keep_motion, overwrite, say)
+
+
+def _check(predictor: Predictor, how: Rendering) -> None:
+    """Validate all that would fail for every photo.
+
+    Raises:
+        InputError: if a value is out of its range, the weights lack what it needs, or a file cannot be read.
+    """
+    predictor.check(how)
+    if isinstance(how.mask, str | Path):
+        read_image(how.mask)
+    if isinstance(how, Drawing):
+        how.given()
 
 
 def recorded(options: Mapping[str, Any]) -> dict[str, Any]:
@@ -125,6 +147,7 @@ def _write_all(
     out: str | Path,
     make: Callable[[Path, bool], Result],
     settings: Mapping[str, Any],
+    driving: Path | None,
     suffix: str,
     codec: str,
     keep_motion: bool,
@@ -137,12 +160,16 @@ def _write_all(
         places = place_inputs(inputs, out, lambda entry: expand_inputs([entry], IMAGE_SUFFIXES), "photo")
         planned = [Job(check_one(places, out, "photo"), out)]
         suffix = out.suffix
+    elif out.suffix.lower() in _OTHER and not out.is_dir():
+        raise InputError(f"{out}: cannot be written as {out.suffix!r}; use {', '.join(SUFFIXES)}, or name a folder")
     else:
         planned = plan_jobs(inputs, IMAGE_SUFFIXES, out, lambda _: suffix)
     check_output(Path(f"animation{suffix}"), codec)
     beside = [(job.target.with_suffix(MOTION),) if keep_motion else () for job in planned]
     jobs = [Job(job.source, saved_at(job.target), motion) for job, motion in zip(planned, beside, strict=True)]
     check_results([job.source for job in jobs], [path for job in jobs for path in job.results], "photo")
+    for job in jobs:
+        keep_source(job.target, driving, "driving video")
     targets = {job.source: (plan.target, job.beside) for plan, job in zip(planned, jobs, strict=True)}
     record = open_record(saved_at(out) if single else out, jobs, {**settings, "codec": codec, "motion": keep_motion})
 

@@ -5,17 +5,17 @@ from __future__ import annotations
 import itertools
 import math
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
-from zipfile import ZIP_DEFLATED, BadZipFile, ZipFile
+from zipfile import ZIP_DEFLATED, ZipFile
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from visioncore.errors import InputError, one_line
+from visioncore.errors import InputError, damage
 from visioncore.files import atomic_path, writable_folder
 
 from ..network.config import MOST_FRAMES
@@ -25,6 +25,8 @@ from ..network.representation import unpacked
 
 Size = tuple[int, int]
 """Height and width."""
+_NUMBERS = (torch.float16, torch.float32, torch.float64, torch.int32, torch.int64)
+"""Types of the arrays of a motion that is kept."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -74,11 +76,13 @@ class ClipMotion:
     Attributes:
         find: yields it, any number of frames at a time, as maps (n, h, w, 2) and (n, 1, h, w).
         length: frames.
+        size: of the photo that it was found for, with its padding; its maps are where things are in that.
         numbers: of the frames that are shown; default: all.
     """
 
     find: Callable[[], Iterator[Motion]]
     length: int
+    size: Size
     numbers: tuple[int, ...] | None = None
 
     def __len__(self) -> int:
@@ -100,7 +104,7 @@ class ClipMotion:
 
     def only(self, numbers: Sequence[int]) -> ClipMotion:
         """Return the motion of some of the frames, in their order."""
-        return ClipMotion(self.find, self.length, tuple(sorted(numbers)))
+        return replace(self, numbers=tuple(sorted(numbers)))
 
     def maps(self) -> Iterator[NDArray[np.float32]]:
         """Yield flow and, where there is one, occlusion of some frames after the other, (n, h, w, 2 or 3)."""
@@ -157,13 +161,16 @@ def write_motion(path: Path, motion: Motions) -> None:
             arrays: dict[str, Any] = motion.arrays()
             np.savez_compressed(file, **arrays)
             return
-        with ZipFile(file, "w", ZIP_DEFLATED) as kept, kept.open("maps.npy", "w", force_zip64=True) as array:
-            maps = motion.maps()
-            first = next(maps)
-            about = {"descr": "<f4", "fortran_order": False, "shape": (motion.length, *first.shape[1:])}
-            np.lib.format.write_array_header_2_0(array, about)
-            for some in itertools.chain([first], maps):
-                array.write(some.astype("<f4").tobytes())
+        with ZipFile(file, "w", ZIP_DEFLATED) as kept:
+            with kept.open("size.npy", "w") as array:
+                np.lib.format.write_array(array, np.array(motion.size))
+            with kept.open("maps.npy", "w", force_zip64=True) as array:
+                maps = motion.maps()
+                first = next(maps)
+                about = {"descr": "<f4", "fortran_order": False, "shape": (motion.length, *first.shape[1:])}
+                np.lib.format.write_array_header_2_0(array, about)
+                for some in itertools.chain([first], maps):
+                    array.write(some.astype("<f4").tobytes())
 
 
 def read_motion(path: str | Path) -> Motions:
@@ -172,23 +179,23 @@ def read_motion(path: str | Path) -> Motions:
     Raises:
         InputError: if it cannot be read, or holds something else.
     """
-    try:
-        with np.load(path) as arrays:
-            kept = {name: torch.from_numpy(np.array(arrays[name])) for name in arrays.files}
-    except (OSError, ValueError, TypeError, EOFError, AttributeError, BadZipFile) as error:
-        raise InputError(f"{path}: cannot be read as a motion ({one_line(error)})") from error
+    with damage(Path(path), "cannot be read as a motion"), np.load(path) as arrays:
+        kept = {name: torch.from_numpy(np.array(arrays[name])) for name in arrays.files}
     shapes = {name: tuple(value.shape) for name, value in kept.items()}
     if not all(value.isfinite().all() for value in kept.values() if value.is_floating_point()):
         raise InputError(f"{path}: the motion holds values that are not finite")
     sums = shapes.get("sums", ())
     timed = shapes.get("period") == () and len(shapes.get("times", ())) == 1 and 0 not in shapes["times"]
-    if timed and len(sums) == 4 and sums[0] == 6 and 0 not in sums:
+    numbers = all(value.dtype in _NUMBERS for value in kept.values())
+    if numbers and timed and len(sums) == 4 and sums[0] == 6 and 0 not in sums:
         period = int(kept["period"])
-        if 2 * sums[1] <= period <= MOST_FRAMES:
+        if period == kept["period"] and 2 * sums[1] <= period <= MOST_FRAMES:
             return PeriodicMotion(kept["sums"].float(), period, kept["times"].double())
     maps = shapes.get("maps", ())
-    if len(maps) == 4 and maps[3] in (2, 3) and 0 not in maps:
+    sized = shapes.get("size") == (2,) and bool((kept["size"] > 1).all())
+    if numbers and sized and len(maps) == 4 and maps[3] in (2, 3) and 0 not in maps:
         flow, occlusion = kept["maps"][..., :2].float(), kept["maps"][..., 2:].float().permute(0, 3, 1, 2)
         whole = Motion(flow, occlusion if maps[3] == 3 else None)
-        return ClipMotion(lambda: iter([whole]), maps[0])
+        height, width = (int(side) for side in kept["size"])
+        return ClipMotion(lambda: iter([whole]), maps[0], (height, width))
     raise InputError(f"{path}: no motion that was kept by this program; it holds {shapes}")

@@ -88,7 +88,7 @@ def downsampled(pixels: Tensor, size: tuple[int, int]) -> Tensor:
 
 
 def read_mask(given: GivenImage | Tensor, photo: Photo) -> Tensor:
-    """Return a mask (1, 1, H, W) in [0, 1]: white may move, black stays.
+    """Return a mask (1, 1, H, W) in [0, 1]: white may move; what is black or transparent stays.
 
     Args:
         given: an image as of `read_photo`; an array may be bool; a tensor (H, W) is taken as it is.
@@ -104,7 +104,10 @@ def read_mask(given: GivenImage | Tensor, photo: Photo) -> Tensor:
         array: Any = given
         if isinstance(array, np.ndarray) and array.dtype == np.bool_:
             array = array.astype(np.uint8) * 255
-        mask = to_tensor(as_image(array))[0].mean(dim=0)
+        image = as_image(array)
+        mask = to_tensor(image)[0].mean(dim=0)
+        if image.alpha is not None:
+            mask = mask * torch.from_numpy(image.alpha / np.iinfo(image.alpha.dtype).max).float()
     height, width = photo.size
     if tuple(mask.shape) != photo.size:
         shown = " x ".join(map(str, reversed(mask.shape)))

@@ -25,18 +25,16 @@ from ..network.fast import for_inference
 from ..network.flow import Motion
 from ..network.weights import load_model
 from .driving import Driving, GivenVideo, as_rate, fitted
-from .embedders import Embedder, Named, Zeros, make_embedder
-from .motions import ClipMotion, Motions, PeriodicMotion, frame_times, read_motion
+from .embedders import Embedder, Given, Named, Zeros, make_embedder
+from .motions import ClipMotion, Motions, PeriodicMotion, frame_times
+from .options import FPS, NO_MOTION, Drawing, Rendering
 from .photos import Photo, read_mask, read_photo
-from .refinement import Previous, Refinement, check_refinement
+from .refinement import Previous, Refinement
 from .region_tokens import RegionTokens
 from .result import Result
-from .sampling import Sampler, check_sampler, generator_of, noise_of, sample
+from .sampling import Sampler, generator_of, noise_of, sample
 from .shot import Running, Shot
 from .transfer import Mode, check_mode, transferred
-
-FPS = Fraction(25)
-"""Frames per second of an animation, unless other ones are asked for."""
 
 
 class Predictor(BasePredictor):
@@ -112,6 +110,19 @@ class Predictor(BasePredictor):
             return
         self.embedder = make_embedder(name, file, self._drawing().config.motion.context, self.device)
 
+    def check(self, how: Rendering) -> None:
+        """Validate what is asked for, as far as no photo is needed; `animate` and `transfer` do so too.
+
+        Args:
+            how: a `Drawing`, or of `transfer` a `Rendering`.
+
+        Raises:
+            InputError: if a value is out of its range, the weights lack what it needs, or no one reads the prompt.
+        """
+        how.check(self.pipeline)
+        if isinstance(how, Drawing) and isinstance(self.embedder, Zeros | Given | RegionTokens):
+            self.embedder.check(how.prompt)
+
     def __call__(self, photo: GivenImage, prompt: str | None = None, **options: Any) -> Result:
         """Animate a photo: see `animate`."""
         return self.animate(photo, prompt, **options)
@@ -151,7 +162,7 @@ class Predictor(BasePredictor):
             strength: how far things move: 0 not at all, 1 as drawn.
             speed: 2 is twice as fast.
             loop: let the last frame lead to the first, by a speed that is only near to ``speed``.
-            mask: an image of the photo's size: white may move, black stays as it is, bit by bit.
+            mask: an image of the photo's size: white may move, what is black or transparent stays as it is, bit by bit.
             refine: steps of the frame denoiser for each frame; 0 for none.
             previous: what the frame denoiser is shown of the frame before, see `Refinement`.
             advance: called after each step of the sampler.
@@ -159,32 +170,22 @@ class Predictor(BasePredictor):
         Raises:
             InputError: if something given is not what it should be, or numbers are not finite.
         """
-        steps = self.steps if steps is None else steps
-        check_sampler(sampler, steps, guidance)
-        rate = as_rate(fps)
-        kept = read_motion(motion) if isinstance(motion, str | Path) else motion
-        resampled = frames is not None or speed != 1 or loop
-        if kept is not None and prompt:
-            raise InputError("a prompt is for a motion that is drawn, and this one is given")
-        if isinstance(kept, ClipMotion) and resampled:
-            raise InputError("frames, speed and loop are for a motion that was drawn; this one is of a video")
-        if kept is None:
-            config = self._drawing().config
-            times = frame_times(config.frames, frames, speed, loop)
-        shot = self._shot(photo, strength, mask, refine, previous, seed)
-        if kept is None:
-            condition = self._condition(shot.photo, prompt)
-            generator = generator_of(seed)
-            drawn = sample(
-                self._drawing(), condition, sampler, steps, generator, guidance, dtype=self.dtype, advance=advance
-            )
-            sums = self._drawing().representation.sums(drawn)[0]
-            kept = PeriodicMotion(sums.float().cpu(), config.frames, times)
-        elif resampled:
-            assert isinstance(kept, PeriodicMotion)
-            kept = PeriodicMotion(kept.sums, kept.period, frame_times(kept.period, frames, speed, loop))
+        how = Drawing(
+            strength, mask, refine, previous, seed, prompt, frames, fps, motion, sampler, steps, guidance, speed, loop
+        )
+        self.check(how)
+        given = how.given()
+        shot = self._shot(photo, how)
+        drawn = self._drawn(shot.photo, how, advance) if given is None else given
         return Result(
-            shot.photo.image, kept, rate, shot.photo.padding, shot.frames, shot.photo.source, notice=self.notice
+            shot.photo.image,
+            drawn,
+            as_rate(fps),
+            shot.photo.padding,
+            shot.frames,
+            shot.photo.source,
+            in_turn=bool(refine),
+            notice=self.notice,
         )
 
     def transfer(
@@ -220,9 +221,11 @@ class Predictor(BasePredictor):
             InputError: if something given is not what it should be.
         """
         check_mode(mode)
+        how = Rendering(strength, mask, refine, previous, seed)
+        self.check(how)
         driving = Driving(video, as_rate(fps))
-        shot = self._shot(photo, strength, mask, refine, previous, seed)
-        small, multiple = shot.source.small, self._multiple(refine)
+        shot = self._shot(photo, how)
+        small, whole, multiple = shot.source.small, shot.source.photo, self._multiple(refine)
         size = small.shape[2], small.shape[3]
 
         def find() -> Iterator[Motion]:
@@ -232,17 +235,18 @@ class Predictor(BasePredictor):
                     motion = transferred(self.running.network, shot.source, first, frames.to(small), mode)
                     maps = motion.flow.shape[1], motion.flow.shape[2]
                     # found in a small photo, and rendered with a large one
-                    yield Motion(motion.flow + (shot.still(maps) - shot.still(maps, small)), motion.occlusion)
+                    yield Motion(motion.flow + (shot.still(maps) - shot.still(maps, size)), motion.occlusion)
 
         return Result(
             photo=shot.photo.image,
-            motion=ClipMotion(find, driving.length),
+            motion=ClipMotion(find, driving.length, (whole.shape[2], whole.shape[3])),
             rate=driving.rate,
             padding=shot.photo.padding,
             render=shot.frames,
             source=shot.photo.source,
             audio=driving.source,
             times=driving.times,
+            in_turn=bool(refine),
             notice=self.notice,
         )
 
@@ -276,10 +280,7 @@ class Predictor(BasePredictor):
 
     def _drawing(self) -> AnimationPipeline:
         if self.pipeline is None:
-            raise InputError(
-                "these weights are of an auto-encoder, which draws no motion; give those of an AnimationPipeline, a "
-                "motion that was kept, or a driving video (transfer)"
-            )
+            raise InputError(NO_MOTION)
         return self.pipeline
 
     def _multiple(self, refine: int) -> int:
@@ -288,37 +289,36 @@ class Predictor(BasePredictor):
             return halvings
         return halvings * self.pipeline.refiner.config.multiple
 
-    def _shot(
-        self,
-        photo: GivenImage,
-        strength: float,
-        mask: GivenImage | Tensor | None,
-        refine: int,
-        previous: Previous,
-        seed: int,
-    ) -> Shot:
+    def _shot(self, photo: GivenImage, how: Rendering) -> Shot:
         """Return a photo, ready to be rendered."""
-        check_refinement(refine, previous, there=self.pipeline is not None and self.pipeline.refiner is not None)
         self.tell_notice()
-        read = read_photo(photo, self._multiple(refine), self.notify)
-        checked = None if mask is None else read_mask(mask, read)
+        read = read_photo(photo, self._multiple(how.refine), self.notify)
+        mask = None if how.mask is None else read_mask(how.mask, read)
 
         def refinement() -> Refinement | None:
             pipeline = self.pipeline
-            if not refine or pipeline is None or pipeline.refiner is None:
+            if not how.refine or pipeline is None or pipeline.refiner is None:
                 return None
-            generator = generator_of(seed)
+            generator = generator_of(how.seed)
             return Refinement(
                 pipeline.refiner,
                 pipeline.autoencoder.generator,
                 lambda shape, like: noise_of([generator], shape, like),
-                steps=refine,
-                previous=previous,
+                steps=how.refine,
+                previous=how.previous,
                 threshold=pipeline.config.representation == "official",
                 dtype=self.dtype,
             )
 
-        return Shot(self.running, read, self.side, strength=strength, mask=checked, refinement=refinement)
+        return Shot(self.running, read, self.side, strength=how.strength, mask=mask, refinement=refinement)
+
+    def _drawn(self, photo: Photo, how: Drawing, advance: Callable[[], object]) -> PeriodicMotion:
+        pipeline, condition = self._drawing(), self._condition(photo, how.prompt)
+        config, steps = pipeline.config, self.steps if how.steps is None else how.steps
+        noise = generator_of(how.seed)
+        drawn = sample(pipeline, condition, how.sampler, steps, noise, how.guidance, dtype=self.dtype, advance=advance)
+        sums = pipeline.representation.sums(drawn)[0].float().cpu()
+        return PeriodicMotion(sums, config.frames, frame_times(config.frames, how.frames, how.speed, how.loop))
 
     @torch.inference_mode()
     def _condition(self, photo: Photo, prompt: str | None) -> Tensor:

@@ -44,14 +44,22 @@ class RegionTokens:
     def __repr__(self) -> str:
         return f"regions, then {_PROMPT:g} for one of {', '.join(self.prompts)}"
 
+    def check(self, prompt: str | None) -> None:
+        """Validate a prompt.
+
+        Raises:
+            InputError: if there is one that is none of those that there are.
+        """
+        if prompt is not None and prompt not in self.prompts:
+            raise InputError(f"prompt is {prompt!r}; these weights know {some(self.prompts, 8)}")
+
     def __call__(self, photo: Tensor, prompt: str | None) -> Tensor:
         """(1, 3, H, W) in [0, 1] and one of the prompts, or none -> tokens (1, 2, width).
 
         Raises:
             InputError: if the prompt is another.
         """
-        if prompt is not None and prompt not in self.prompts:
-            raise InputError(f"prompt is {prompt!r}; these weights know {some(self.prompts, 8)}")
+        self.check(prompt)
         config = self.network.config
         small = downsampled(photo, small_size(photo.shape[2], photo.shape[3], config.side, config.multiple))
         regions = self.network.region_predictor(small.to(next(self.network.parameters())))

@@ -44,6 +44,7 @@ class Result(BaseResult):
         source: the photo's file, if it came from one.
         audio: the video whose sound goes with it, if there is one.
         times: of the frames in seconds, where they are not evenly apart.
+        in_turn: whether a frame depends on the one before, so that none is made without those before it.
         notice: what is to be known of the weights.
     """
 
@@ -55,6 +56,7 @@ class Result(BaseResult):
     source: Path | None = None
     audio: Path | None = None
     times: tuple[Fraction | None, ...] | None = None
+    in_turn: bool = False
     notice: str = ""
 
     def __len__(self) -> int:
@@ -72,7 +74,12 @@ class Result(BaseResult):
         Raises:
             InputError: if memory does not suffice for one, or it is not finite.
         """
-        return self.render(self.motion if numbers is None else self.motion.only(numbers))
+        if numbers is None:
+            return self.render(self.motion)
+        if not self.in_turn:
+            return self.render(self.motion.only(numbers))
+        until = self.render(self.motion.only(range(max(numbers) + 1)))
+        return (frame for number, frame in enumerate(until) if number in numbers)
 
     @cached_property
     def values(self) -> NDArray[Any]:

@@ -19,6 +19,8 @@ from .schedulers import scheduled
 Sampler = Literal["official-ddim", "ddim", "ddpm", "dpm++"]
 SAMPLERS: tuple[str, ...] = get_args(Sampler)
 """The authors' own, and those of diffusers."""
+MOST_SEED = 2**63 - 1
+"""Largest seed that generators take on every machine."""
 LIMIT = 5.0
 """Standard deviations beyond which no coefficient is taken to lie while it is drawn."""
 
@@ -129,7 +131,13 @@ def noise_of(generators: Sequence[torch.Generator | None], shape: tuple[int, ...
 
 
 def generator_of(seed: int) -> torch.Generator:
-    """Return a generator on the CPU, which draws the same on every machine."""
+    """Return a generator on the CPU, which draws the same on every machine.
+
+    Raises:
+        InputError: if the seed is not what generators take.
+    """
+    if not 0 <= seed <= MOST_SEED:
+        raise InputError(f"seed is {seed}; it must be from 0 to 2^63 - 1")
     return torch.Generator().manual_seed(seed)
 
 

@@ -73,7 +73,7 @@ def save_frames(
             for number, pixels in enumerate(frames):
                 write_image(temporary / f"{number:06d}{IMAGES}", Image(pixels))
         for left in folder.glob(f"[0-9]*{IMAGES}"):  # of an earlier animation that was longer
-            if left.stem.isdecimal() and int(left.stem) > number:
+            if left.stem.isdecimal() and f"{int(left.stem):06d}" == left.stem and int(left.stem) > number:
                 left.unlink()
         kept = False
     else:

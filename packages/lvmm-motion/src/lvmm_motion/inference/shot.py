@@ -18,7 +18,7 @@ from ..network.animation import Source
 from ..network.autoencoder import FlowAutoencoder
 from ..network.flow import Motion
 from .controls import from_photo, pasted, still_grid, strengthened, within
-from .motions import Motions, PeriodicMotion
+from .motions import ClipMotion, Motions, PeriodicMotion, Size
 from .photos import Photo, downsampled, small_size
 from .refinement import Refinement
 
@@ -64,8 +64,6 @@ class Shot:
         mask: Tensor | None = None,
         refinement: Callable[[], Refinement | None] = lambda: None,
     ) -> None:
-        if not 0 <= strength <= 10:
-            raise InputError(f"strength is {strength}; it must be from 0 to 10")
         self.running, self.photo, self.strength, self.mask = running, photo, strength, mask
         self.refinement = refinement
         self.source = look(running, photo, side)
@@ -77,16 +75,16 @@ class Shot:
         height, width = self.source.photo.shape[2:]
         return round(height * scale), round(width * scale)
 
-    def still(self, size: tuple[int, int], of: Tensor | None = None) -> Tensor:
+    def still(self, size: Size, of: Size | None = None) -> Tensor:
         """Return the grid (h, w, 2) with which nothing moves.
 
         Args:
             size: of maps, h and w.
-            of: what is sampled, (1, C, H, W); default: the photo with its padding.
+            of: height and width of what is sampled; default: those of the photo with its padding.
         """
-        sampled = self.source.photo if of is None else of
-        shape = sampled.shape[2], sampled.shape[3]
-        return still_grid(size, shape, sampled, align_corners=self.running.network.config.align_corners)
+        photo = self.source.photo
+        sampled = (photo.shape[2], photo.shape[3]) if of is None else of
+        return still_grid(size, sampled, photo, align_corners=self.running.network.config.align_corners)
 
     def frames(self, motions: Motions) -> Iterator[NDArray[np.uint8]]:
         """Yield the frames (H, W, 3) of a motion, without the padding of the photo.
@@ -108,12 +106,16 @@ class Shot:
         if self.mask is not None:
             below, right = self.photo.padding
             mask = functional.pad(self.mask, (0, right, 0, below), mode="replicate").to(device)
+        found_for = motions.size if isinstance(motions, ClipMotion) else None
         for motion in motions.chunks(self.running.batch, self.size, device):
-            yield self._motion(motion, first, mask)
+            yield self._motion(motion, first, mask, found_for)
 
-    def _motion(self, motion: Motion, first: Motion | None, mask: Tensor | None) -> Motion:
-        still = self.still((motion.flow.shape[1], motion.flow.shape[2]))
+    def _motion(self, motion: Motion, first: Motion | None, mask: Tensor | None, found_for: Size | None) -> Motion:
+        maps = motion.flow.shape[1], motion.flow.shape[2]
+        still = self.still(maps)
         changed = motion if first is None else from_photo(motion, first, still)
+        if found_for is not None:
+            changed = Motion(changed.flow + (still - self.still(maps, found_for)), changed.occlusion)
         changed = strengthened(changed, self.strength, still)
         return changed if mask is None else within(changed, mask, still)
 

@@ -53,7 +53,8 @@ def read_published(path: str | Path) -> tuple[Config, dict[str, Tensor]]:
     if "time_mlp.1.weight" in tensors and "init_conv.weight" in tensors:
         return _unet(tensors, str(path))
     raise InputError(
-        f"{path}: not a checkpoint of LVMM's networks, nor of LFDM's or MRAA's auto-encoder; it holds {some(tensors)}"
+        f"{path}: not a checkpoint of LVMM's networks, nor of LFDM's or MRAA's auto-encoder; it holds "
+        f"{some(tensors) or 'no tensors'}"
     )
 
 

@@ -49,7 +49,7 @@ class KeptMotion:
         Raises:
             InputError: if they are not there, or damaged.
         """
-        found = self.cache.load(self.windows[index].clip.name, self.windows[index].numbers.start)
+        found = self.cache.load(self.windows[index].name, self.windows[index].numbers.start)
         tokens = found.get("tokens", np.zeros((1, self.context), np.float16))
         return tuple(torch.from_numpy(each.astype(np.float32)) for each in (found["coefficients"], tokens))  # type: ignore[return-value]
 

@@ -10,6 +10,7 @@ from typing import Any
 import torch
 from torch import nn
 
+from visioncore.errors import InputError, some
 from visioncore.training import FitResult, Loss, SampleSource, describe_run, fit
 from visioncore.training.accelerator import start_accelerator
 from visioncore.training.processes import share_norms
@@ -98,12 +99,20 @@ def train_motion(
         motion: the folder in which the motion of clips is kept.
         embedder: makes the tokens of clips; default: of their regions, where the recipe names prompts.
         resume: as for `train`.
+
+    Raises:
+        InputError: if there is an embedder and there are prompts, or as `train`.
     """
     autoencoder, given = start.autoencoder, start.network
     settings = replace(config.model, autoencoder=autoencoder.config, frame=None)
     config = replace(config, model=given.config if isinstance(given, AnimationPipeline) else settings)
-    if embedder is None and config.model.prompts:
-        embedder = RegionTokens(autoencoder, config.model.prompts, config.model.motion.context)
+    if prompts := config.model.prompts:
+        if embedder is not None:
+            raise InputError(
+                f"model.prompts are {some(prompts)}, which stand beside tokens of regions; an embedder is for a model "
+                "without prompts"
+            )
+        embedder = RegionTokens(autoencoder, prompts, config.model.motion.context)
     kept, judged = _kept(config, autoencoder, clips, held_out, motion or Path(out) / "motion", embedder)
     torch.manual_seed(config.loop.seed)
     if isinstance(given, AnimationPipeline):

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import torch
 from torch import Tensor
 
 from visioncore.devices import with_backoff
+from visioncore.errors import InputError, some
 from visioncore.inference.batch import progress
 from visioncore.weights.fingerprint import fingerprint
 
@@ -17,6 +19,7 @@ from ..data.motion_cache import MotionCache, MotionSettings
 from ..data.samples import PreparedFrames
 from ..data.sampling import generator, window
 from ..inference.embedders import Embedder, Given, Zeros
+from ..inference.region_tokens import RegionTokens
 from ..network.autoencoder import FlowAutoencoder
 from ..network.config import AnimationConfig
 from ..network.fast import for_inference
@@ -33,6 +36,15 @@ class Window:
 
     clip: Clip
     numbers: range
+
+    @cached_property
+    def name(self) -> str:
+        """Of the clip, and how long its files are: other data may have clips of its name."""
+        path = self.clip.source.path
+        if path is None:
+            return self.clip.name
+        files = path.iterdir() if path.is_dir() else [path]
+        return f"{self.clip.name}, {sum(file.stat().st_size for file in files if file.is_file())} bytes"
 
 
 def windows_of(clips: Sequence[Clip], config: TrainConfig) -> list[Window]:
@@ -110,19 +122,51 @@ def keep_motion(
         processes: how many share the work.
 
     Raises:
-        InputError: if frames cannot be read or a file cannot be written.
+        InputError: if frames cannot be read, a file cannot be written, a clip's prompt is none of those that there are,
+            or tokens are of another width than the denoiser takes.
     """
-    missing = [each for each in windows if not cache.has(each.clip.name, each.numbers.start)]
+    if isinstance(embed, RegionTokens):
+        check_prompts(windows, embed)
+    missing = [each for each in windows if not cache.has(each.name, each.numbers.start)]
     with progress(len(missing[process::processes]), "motion of clips") as advance:
         for each in missing[process::processes]:
             frames = read(each.clip, each.numbers)
             tokens = None
             if embed is not None:
-                prompt = None if isinstance(embed, Zeros | Given) else each.clip.text() or each.clip.label
+                prompt = None if isinstance(embed, Zeros | Given) else prompt_of(each.clip)
                 with torch.no_grad():
                     tokens = embed(frames[:1].float() / 255, prompt)[0].float().cpu().numpy()
-            cache.save(each.clip.name, teacher(frames).cpu().numpy(), each.numbers.start, tokens)
+                if tokens.shape[1] != (width := teacher.config.motion.context):
+                    raise InputError(
+                        f"the embedder's tokens have {tokens.shape[1]} numbers each; with model.motion.context {width} "
+                        "the denoiser takes others: set it alike"
+                    )
+            cache.save(each.name, teacher(frames).cpu().numpy(), each.numbers.start, tokens)
             advance()
+
+
+def prompt_of(clip: Clip) -> str | None:
+    """Return the text of a clip, or else its class."""
+    return clip.text() or clip.label
+
+
+def check_prompts(windows: Sequence[Window], tokens: RegionTokens) -> None:
+    """Validate that clips have prompts that there are.
+
+    Raises:
+        InputError: naming the first clip that has another one, or if none has any.
+    """
+    clips = {each.clip.name: each.clip for each in windows}
+    for name, clip in clips.items():
+        try:
+            tokens.check(prompt_of(clip))
+        except InputError as error:
+            raise InputError(f"{name}: {error}") from error
+    if not any(prompt_of(clip) for clip in clips.values()):
+        raise InputError(
+            f"none of {len(clips)} clips has a text or a class, which should be one of the prompts "
+            f"{some(tokens.prompts)}; folders or a list can name them"
+        )
 
 
 def motion_settings(autoencoder: FlowAutoencoder, config: TrainConfig, embedder: str = "") -> MotionSettings:
