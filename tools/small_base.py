@@ -256,9 +256,16 @@ def without_places(text: CLIPTextModel) -> CLIPTextModel:
     return text
 
 
-def start_from(both: Both, folder: Path) -> None:
-    """Fill text encoder and U-Net with those of an earlier training."""
-    both.text.load_state_dict(CLIPTextModel.from_pretrained(folder / "text_encoder").float().state_dict())
+def start_from(both: Both, tokenizer: CLIPTokenizer, folder: Path) -> None:
+    """Fill text encoder and U-Net with those of an earlier training; words that it did not have stay untrained."""
+    earlier = CLIPTextModel.from_pretrained(folder / "text_encoder").float().state_dict()
+    words = CLIPTokenizer.from_pretrained(folder / "tokenizer").get_vocab()
+    name = next(name for name in earlier if name.endswith("token_embedding.weight"))
+    rows = both.text.state_dict()[name].clone()
+    for token, number in tokenizer.get_vocab().items():
+        if token in words:
+            rows[number] = earlier[name][words[token]]
+    both.text.load_state_dict(earlier | {name: rows})
     both.unet.load_state_dict(UNet2DConditionModel.from_pretrained(folder / "unet").float().state_dict())
 
 

@@ -56,7 +56,7 @@ def main() -> None:
     words = small_base.Words(tokenizer, [scene.caption for scene in drawn])
     both = small_base.Both(small_base.make_text_encoder(tokenizer), small_base.make_unet(CHANNELS))
     if args.start is not None:
-        small_base.start_from(both, args.start)
+        small_base.start_from(both, tokenizer, args.start)
     shown = None
     if args.inpainting:
         both.unet = _widened(both.unet)

@@ -17,10 +17,12 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from emoji_tiles import read_tiles
+from emoji_tiles import STYLES, WORDS, read_tiles
 
 from artadapter_style import ArtAdapterPipeline
 from artadapter_style.evaluation.judges import Judge
+
+ALONE, TOLD = "base alone", "base told the style"
 
 
 def main() -> None:
@@ -41,15 +43,15 @@ def main() -> None:
     references = np.array([rng.choice(np.flatnonzero(~tiles.held_out[:, style])) for _, style in pairs])
     styles, things = (Judge.from_pretrained(args.judges / name).float() for name in ("styles", "things"))
     found: dict[str, dict[str, float]] = {}
-    for adapter in (None, *args.adapters):
+    for name, adapter in [(ALONE, None), (TOLD, None), *((adapter.name, adapter) for adapter in args.adapters)]:
         pipe = ArtAdapterPipeline.from_base(args.base, None if adapter is None else adapter / "last", batch=16)
         options: dict[str, Any] = {"steps": args.steps, "guidance": args.guidance, "sampler": "ddim"}
         made = []
         for number, ((thing, style), reference) in enumerate(zip(pairs, references, strict=True)):
             given = None if adapter is None else tiles.pixels[reference, style]
-            made.append(pipe(tiles.names[thing], given, scale=args.scale, seed=number, **options).images[0])
+            prompt = f"{WORDS[STYLES[style]]} {tiles.names[thing]}" if name == TOLD else tiles.names[thing]
+            made.append(pipe(prompt, given, scale=args.scale, seed=number, **options).images[0])
         images = np.stack(made)
-        name = "base alone" if adapter is None else adapter.name
         found[name] = {
             "style": 100 * styles.accuracy(images, pairs[:, 1].tolist()),
             "thing": 100 * things.accuracy(images, pairs[:, 0].tolist()),

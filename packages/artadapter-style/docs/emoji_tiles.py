@@ -16,6 +16,15 @@ from PIL import Image
 STYLES = ("noto", "twemoji", "fluent-emoji", "fluent-emoji-flat", "openmoji")
 """The styles that have every thing."""
 
+WORDS = {
+    "noto": "shaded",
+    "twemoji": "simple",
+    "fluent-emoji": "glossy",
+    "fluent-emoji-flat": "flat",
+    "openmoji": "outlined",
+}
+"""By which the demo's base knows the styles."""
+
 
 @dataclass(frozen=True)
 class Tiles:

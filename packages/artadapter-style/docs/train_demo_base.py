@@ -2,8 +2,9 @@
 
     PYTHONPATH=../../tools python docs/train_demo_base.py --emoji emoji_styles/ --out runs/base
 
-It learns the things that are named by one word, each in four of five styles, at 64x64 pixels; the prompt is the name,
-and says nothing of the style.
+It learns the things that are named by one word, each in four of five styles, at 64x64 pixels. The prompt is the name,
+and in half of the cases a word for the style stands before it: as Stable Diffusion does, the base knows styles by
+words, and an adapter calls up what the base knows.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from pathlib import Path
 import numpy as np
 import torch
 from diffusers import AutoencoderKL
-from emoji_tiles import read_tiles
+from emoji_tiles import STYLES, WORDS, read_tiles
 
 import small_base
 
@@ -46,14 +47,16 @@ def main() -> None:
         autoencoder = small_base.train_autoencoder(small_base.make_autoencoder(), images, args.autoencoder_steps)
     latents = small_base.latents_of(autoencoder, images)
     autoencoder.save_pretrained(kept)
-    tokenizer = small_base.make_tokenizer(tiles.names, args.out / "tokenizer")
-    words = small_base.Words(tokenizer, [tiles.names[each] for each in thing], MOST_BEFORE)
+    names = [tiles.names[each] for each in thing]
+    names += [f"{WORDS[STYLES[which]]} {name}" for which, name in zip(style, names, strict=True)]
+    tokenizer = small_base.make_tokenizer(names, args.out / "tokenizer")
+    words = small_base.Words(tokenizer, names, MOST_BEFORE)
     both = small_base.Both(small_base.make_text_encoder(tokenizer), small_base.make_unet(CHANNELS))
     if args.start is not None:
-        small_base.start_from(both, args.start)
+        small_base.start_from(both, tokenizer, args.start)
     # style tokens move the words
     small_base.without_places(both.text)
-    both = small_base.train_diffusion(both, latents, words, args.steps, args.batch)
+    both = small_base.train_diffusion(both, latents.repeat(2, 1, 1, 1), words, args.steps, args.batch)
     small_base.save(both, autoencoder, tokenizer, args.out)
 
 

@@ -4,6 +4,7 @@
 
 Random weights, batch 1, latents of 64x64, float32. The three are timed in turns, in processor time of one thread, so
 that other work on the machine counts little; and so are the sixteen cross-attention layers alone, where they differ.
+Memory is that of the tensors that one call makes, at most at a time; weights come on top.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ from torch import Tensor
 from artadapter_style import ArtAdapter, ArtAdapterConfig
 from visioncore.cli import say
 from visioncore.diffusion.layers import attention_widths, cross_attention
+from visioncore.testing.memory import LiveTensors
 
 SIDE = 64
 """Of the latents."""
@@ -63,25 +65,25 @@ def ip_adapter(unet: Any) -> dict[str, dict[str, Tensor]]:
     return {"image_proj": projection, "ip_adapter": attention}
 
 
-def in_turns(works: Mapping[str, Callable[[], object]], rounds: int) -> dict[str, list[float]]:
-    """Return the processor time of each piece of work in each round, after one to warm up."""
+def in_turns(what: str, works: Mapping[str, Callable[[], object]], rounds: int) -> None:
+    """Print the processor time of each piece of work, after a round to warm up, in which memory is counted.
+
+    After each round the medians so far are printed, and those of the ratios to ArtAdapter in the same round.
+    """
     seconds: dict[str, list[float]] = {name: [] for name in works}
-    for number in range(rounds + 1 if rounds else 0):
+    for name, work in works.items() if rounds else ():
+        with LiveTensors() as live:
+            work()
+        say(f"{what}, {name}: {live.most / 1e6:.1f} MB of tensors at most")
+    for number in range(1, rounds + 1):
         for name, work in works.items():
             start = time.process_time()
             work()
-            if number:
-                seconds[name].append(time.process_time() - start)
-    return seconds
-
-
-def report(what: str, seconds: Mapping[str, list[float]]) -> None:
-    """Print medians, and the medians of ratios to ArtAdapter in the same round; nothing of no rounds."""
-    if not all(seconds.values()):
-        return
-    for name, times in seconds.items():
-        ratio = statistics.median(ours / other for ours, other in zip(seconds["ArtAdapter"], times, strict=True))
-        say(f"{what}, {name}: {statistics.median(times):.3f} s; ArtAdapter takes {ratio:.3f} of that")
+            seconds[name].append(time.process_time() - start)
+        for name, times in seconds.items():
+            ratio = statistics.median(ours / other for ours, other in zip(seconds["ArtAdapter"], times, strict=True))
+            told = f"{statistics.median(times):.3f} s; ArtAdapter takes {ratio:.3f} of that"
+            say(f"{what}, {name}, {number} of {rounds} rounds: {told}")
 
 
 def main() -> None:
@@ -122,7 +124,7 @@ def main() -> None:
     with torch.inference_mode(), handle.acting():
         for what, work, rounds in (("cross-attention", attend, options.layers), ("a call", call, options.calls)):
             works = {name: lambda way=way, work=work: work(way) for name, way in ways.items()}
-            report(what, in_turns(works, rounds))
+            in_turns(what, works, rounds)
 
 
 def side_of(path: str) -> int:

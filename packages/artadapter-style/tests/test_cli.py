@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -14,7 +16,7 @@ from tiny_adapter import tiny_adapter
 from artadapter_style import ArtAdapterPipeline, Strengths
 from artadapter_style.inference.bases import open_base
 from visioncore.images import Image, read_image, write_image
-from visioncore.images.png_settings import read_settings
+from visioncore.images.png_settings import read_settings, write_png
 from visioncore.testing.photos import photo
 from visioncore.testing.suites.base import Run, files_in, refuses
 
@@ -135,8 +137,25 @@ def test_what_a_file_holds(run: Run, how: tuple[object, ...], styles: Path, base
     assert "a cat\n" in said
 
 
-def test_bad_input_is_one_line(run: Run, how: tuple[object, ...], styles: Path, tmp_path: Path) -> None:
-    ink, out = styles / "ink.png", ("--out", tmp_path / "out")
+def test_settings_are_told_without_torch(tmp_path: Path) -> None:
+    write_png(tmp_path / "made.png", photo(8, 8, seed=0), {"prompt": "a cat"}, NAME)
+    lines = (
+        "import sys",
+        "from artadapter_style.cli import main",
+        f"main(['style', 'info', {str(tmp_path / 'made.png')!r}])",
+        "print('torch' in sys.modules)",
+    )
+    done = subprocess.run([sys.executable, "-c", "\n".join(lines)], capture_output=True, text=True, check=False)
+    assert (done.stdout, done.stderr) == ("prompt  a cat\nFalse\n", "")
+
+
+def test_bad_input_is_one_line(
+    run: Run, how: tuple[object, ...], styles: Path, base: Path, adapter: Path, tmp_path: Path
+) -> None:
+    ink, out, brushwork = styles / "ink.png", ("--out", tmp_path / "out"), tmp_path / "brushwork.safetensors"
+    read = ArtAdapterPipeline.from_base(base, adapter, "cpu").style(ink)
+    assert read is not None
+    read.style.only(["low"]).save(brushwork)
     write_image(tmp_path / "out.jpg", Image(photo(20, 20, seed=0)))
     for words, told in (
         (("generate", *how, *out), "inputs: at least one is needed"),
@@ -144,6 +163,10 @@ def test_bad_input_is_one_line(run: Run, how: tuple[object, ...], styles: Path, 
         (("generate", ink, *how, *out, "--scale", "11"), "the strength of low is 11; it must be from 0 to 10"),
         (("generate", ink, *how, *out, "--style-steps", "1", "0"), "steps are from 1 to 0"),
         (("generate", ink, *how, *out, "--shares", "1"), "weights are for references that are taken together"),
+        (("generate", styles, *how, *out, "--together", "--shares", "1"), "1 weights for 2 references"),
+        (("generate", ink, *how, *out, "--images", "-1"), "images must be at least 1"),
+        (("generate", ink, *how, *out, "--prompt", "a \udcff"), r"the text 'a \udcff' has bytes that are no UTF-8"),
+        (("generate", ink, *how, *out, "--high", brushwork), "brushwork.safetensors: has no high level"),
         (("generate", ink, *how, *out, "--sampler", "pndm"), "pndm"),
         (("generate", styles, *how, *out, "--strength", "0.5"), "strength is for an image"),
         (("generate", styles, *how, *out, "--size", "64", "9000"), "width is 9000"),

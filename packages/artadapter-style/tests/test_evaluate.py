@@ -374,6 +374,10 @@ def test_the_command(run: Run, base: Path, styles: Path, made: Path, adapter: Pa
     assert again["measured"]["gram_distance"].keys() == {"by", MADE, PLAIN}
 
     out = ("--out", tmp_path / "none")
+    refuses(run, "evaluate", *making, *out, "--scale", 11, told="the strength of low is 11")
+    refuses(run, "evaluate", *making, *out, "--against", styles, told="no image for 4 of 4 images")
+    # what was refused stands in no way
+    assert list((tmp_path / "none").rglob("*")) == []
     for words, told in (
         ((*common, *out), "give either --weights or --results"),
         ((*common, *out, "--results", made, "--protocols", "colour"), "protocols"),

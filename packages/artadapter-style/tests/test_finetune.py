@@ -10,6 +10,7 @@ import adapter_runs
 import numpy as np
 import pytest
 import torch
+from diffusers import StableDiffusionPipeline, UNet2DConditionModel
 
 from artadapter_style.data.synthetic import drawn, make_images
 from artadapter_style.network.style import Style
@@ -118,7 +119,7 @@ class TestStyle:
             images = [torch.from_numpy(image).permute(2, 0, 1).float() / 255 for image in references]
             style = TunedStyle(adapter, [adapter.style_statistics(image) for image in images])
         samples = finetuning._samples(
-            [finetuning._Loaded(image) for image in references], "", pipeline, adapter, tuning
+            [finetuning._Loaded(image) for image in references], "", pipeline, adapter, tuning, lambda _: None
         )
         model = TunedDenoising(adapter, pipeline, style)
         step = DenoisingStep(Encoder(pipeline.vae, adapter, torch.device("cpu")), statistics=False)
@@ -154,6 +155,9 @@ class TestCommand:
             (("finetune", image, *common[:-1], tmp_path / "a.png"), "a style file is a .safetensors file"),
             (("finetune", image, *common, "--steps", 0), "steps is 0; it must be at least 1"),
             (("finetune", image, *common, "--side", 30), "side is 30; it must be a multiple of 8"),
+            (("finetune", image, *common, "--rate", "nan"), "rate is nan; it must be at least 0"),
+            (("finetune", image, *common, "--seed", "-1"), "seed is -1; it must be at least 0"),
+            (("finetune", image, *common, "--caption", "a \udcff"), "has bytes that are no UTF-8"),
         ):
             code, _, told = run(*given)
             assert code == 2, told
@@ -167,6 +171,26 @@ class TestCommand:
         assert code == 1
         assert "the loss is NaN or infinite; a lower rate may help" in told
         assert not out.exists()
+
+
+def test_a_long_caption_is_cut_and_the_words_told(pipeline: Any, references: list[Any]) -> None:
+    told, words = list[str](), "a cat " * 32
+    adapter = adapter_runs.tiny_adapter(pipeline)
+    quick: dict[str, Any] = {"tuning": Tuning(**{**QUICK, "steps": 1}), "device": "cpu", "say": told.append}
+    cut = finetune(references, pipeline, adapter, caption=f"{words} a dog red boat", **quick)
+    assert told[0] == "the caption is too long, what is cut off beside the style: red boat"
+    fits = finetune(references, pipeline, adapter, caption=f"{words} a dog", **quick)
+    assert len(told) == 3
+    assert torch.equal(cut.tokens(), fits.tokens())
+
+
+def test_a_model_for_inpainting_is_no_base_to_tune_on(pipeline: Any, references: list[Any]) -> None:
+    unet = UNet2DConditionModel.from_config({**pipeline.unet.config, "in_channels": 9})
+    base = StableDiffusionPipeline(**{**pipeline.components, "unet": unet}, requires_safety_checker=False)
+    with pytest.raises(
+        InputError, match="the base's U-Net takes 9 channels; an adapter is trained on one that takes 4"
+    ):
+        finetune(references, base, adapter_runs.tiny_adapter(pipeline), tuning=Tuning(**QUICK), device="cpu")
 
 
 def test_no_references(pipeline: Any) -> None:

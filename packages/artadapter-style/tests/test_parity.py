@@ -13,9 +13,10 @@ from transformers import CLIPTextConfig, CLIPTextModel
 
 from artadapter_style.network import reference
 from artadapter_style.network.acting import Acting, SameEverywhere
-from artadapter_style.network.attention import DecoupledAttention, ExplicitAttention, StyleProjections, Switch
-from artadapter_style.network.config import LEVELS, ArtAdapterConfig
+from artadapter_style.network.attention import DecoupledAttention, ExplicitAttention, StyleProjections
+from artadapter_style.network.config import LEVELS, VARIANTS, ArtAdapterConfig
 from artadapter_style.network.content import ContentAdapter
+from artadapter_style.network.examples import facts
 from artadapter_style.network.fast import for_inference
 from artadapter_style.network.model import ArtAdapter
 from artadapter_style.network.prompts import encode_prompt
@@ -25,6 +26,7 @@ from artadapter_style.network.statistics import adain_distance, gram, mean_std
 from visioncore.backbones.vgg import VGG19
 from visioncore.diffusion import schedule as diffusion
 from visioncore.diffusion.losses import denoising_loss
+from visioncore.diffusion.switch import Switch
 from visioncore.testing.golden import GoldenCase
 from visioncore.weights.state_dicts import load_into
 
@@ -140,7 +142,7 @@ class TestAttention:
         text, style = given["text"], given["style"]
 
         def run(form: type[ExplicitAttention], scales: Any, before: Any = None) -> Tensor:
-            switch = Switch()
+            switch: Switch[Acting] = Switch()
             layer.set_processor(form(PATH, projections, switch, before or AttnProcessor2_0()))
             prompt = text
             if scales is not None:
@@ -221,6 +223,14 @@ class TestLayouts:
         assert found == layouts["t2i-adapter-full-sd15"]
         assert sum(parameter.numel() for parameter in content.parameters()) == pytest.approx(77.37e6, rel=1e-4)
         assert to_t2i_adapter(ContentAdapter((4, 8))).keys() < layouts["t2i-adapter-full-sd15"].keys()
+
+    def test_info_tells_of_it_in_words(self) -> None:
+        for name, config in VARIANTS.items():
+            told = facts(config)
+            assert told["network"] == name
+            assert told["base"] == "16 cross-attention layers"
+            assert not any("attn2" in text for text in told.values())
+        assert facts(ArtAdapterConfig(hidden=16))["network"] == "no published variant"
 
     def test_sizes_of_the_trained_parts(self) -> None:
         with torch.device("meta"):

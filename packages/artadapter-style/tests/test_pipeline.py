@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -76,6 +77,11 @@ class TestLoading:
         first = pipe("a cat", REFERENCE, **QUICK)
         pipe.load(tmp_path / "adapter")
         assert apart(first, pipe("a cat", REFERENCE, **QUICK)) > 2
+        # one that does not fit leaves it where it is
+        styled = pipe("a cat", REFERENCE, **QUICK)
+        with pytest.raises(InputError, match="on tokens of 48"):
+            pipe.load(ArtAdapter(replace(tiny_adapter(opened).config, width=48)))
+        np.testing.assert_array_equal(pipe("a cat", REFERENCE, **QUICK).images, styled.images)
         pipe.unload()
         pipe.unload()
         assert processors(opened) == before
@@ -298,6 +304,8 @@ class TestStrengths:
             ({"size": (64, 9000)}, "width is 9000"),
             ({"seed": -1}, "seed is -1; it must be from 0"),
             ({"images": 0}, "images must be at least 1"),
+            ({"images": -2}, "images must be at least 1"),
+            ({"negative": "\udcff"}, r"the text '\\udcff' has bytes that are no UTF-8"),
             ({"seed": [1, 2], "images": 3}, "2 seeds for 3 images"),
             ({"strength": 0.5}, "strength is for an image that is changed"),
             ({"mask": REFERENCE}, "a mask is for an image that is changed"),
@@ -310,9 +318,12 @@ class TestStrengths:
         with pytest.raises(InputError, match=told):
             pipe("a cat", REFERENCE, **options)
 
-    def test_no_prompt(self, pipe: ArtAdapterPipeline) -> None:
-        with pytest.raises(InputError, match="no prompt is given"):
-            pipe([], REFERENCE)
+    def test_prompts_that_will_not_do(self, pipe: ArtAdapterPipeline) -> None:
+        for call in (pipe, pipe.prompt_embeds):
+            with pytest.raises(InputError, match="no prompt is given"):
+                call([], REFERENCE)
+            with pytest.raises(InputError, match="no UTF-8"):
+                call(["a cat", "a \udcff"], REFERENCE)
 
 
 class TestChangedImages:
@@ -368,16 +379,20 @@ class TestChangedImages:
         assert pipe("", image=tmp_path / "grey.png", **QUICK).images.shape == (1, 40, 40, 3)
         assert pipe("", image=tmp_path / "grey.png", size=(64, 48), **QUICK).images.shape == (1, 64, 48, 3)
 
-    def test_an_inpainting_model(self, pipe: ArtAdapterPipeline) -> None:
+    def test_an_inpainting_model(self, pipe: ArtAdapterPipeline, tmp_path: Path) -> None:
         """Its U-Net takes mask and image beside the latents."""
         torch.manual_seed(0)
         unet = diffusers.UNet2DConditionModel.from_config({**pipe.base.unet.config, "in_channels": 9}).eval()
         parts = {**pipe.base.components, "unet": unet}
         base = diffusers.StableDiffusionInpaintPipeline(**parts, requires_safety_checker=False)
-        inpainting = ArtAdapterPipeline(base, tiny_adapter(base))
-        with pytest.raises(InputError, match="the base is an inpainting model; give it an image and a mask"):
-            inpainting("a cat", REFERENCE)
+        base.save_pretrained(tmp_path / "base")
+        inpainting = ArtAdapterPipeline.from_base(tmp_path / "base", tiny_adapter(base), "cpu")
+        unet = inpainting.base.unet
         image, mask = photo(64, 64, seed=3), np.zeros((64, 64), np.uint8)
+        for given in (None, image):
+            for call in (inpainting, inpainting.check):
+                with pytest.raises(InputError, match="the base is an inpainting model; give it an image and a mask"):
+                    call("a cat", image=given)
         mask[32:] = 255
         seen: list[Tensor] = []
         unet.register_forward_pre_hook(lambda _, given: seen.append(given[0]))
@@ -661,6 +676,13 @@ class TestStyles:
         assert apart(alone, one) > 0.2
         with pytest.raises(InputError, match="no level is called 'colour'"):
             made(colour=REFERENCE)
+
+    def test_a_level_from_a_style_that_lacks_it(self, pipe: ArtAdapterPipeline, tmp_path: Path) -> None:
+        read = pipe.style(REFERENCE)
+        assert read is not None
+        read.style.only(["low"]).save(tmp_path / "brushwork.safetensors")
+        with pytest.raises(InputError, match=r"brushwork\.safetensors: has no high level, which it is given for"):
+            pipe("a cat", REFERENCE, mix={"high": tmp_path / "brushwork.safetensors"})
 
     def test_style_files(self, pipe: ArtAdapterPipeline, base: Path, tmp_path: Path) -> None:
         read = pipe.style(REFERENCE)

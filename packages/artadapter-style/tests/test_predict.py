@@ -94,6 +94,8 @@ class TestReferences:
             (np.zeros((20, 20, 3)), "an array of float64 may mean any range"),
             (torch.zeros(1, 3, 20, 20), r"must be \(3, H, W\)"),
             (torch.full((3, 20, 20), float("nan")), "NaN or infinite"),
+            (torch.full((3, 20, 20), 255.0), r"values from 255 to 255; as a tensor it must be in \[0, 1\]"),
+            (torch.full((3, 20, 20), -1.0), "values from -1 to -1"),
         ):
             with pytest.raises(InputError, match=told):
                 predictor(given, **QUICK)

@@ -36,6 +36,7 @@ from visioncore.errors import InputError
 from visioncore.images import Image, write_image
 from visioncore.recipes import load_recipe, recipe_names
 from visioncore.testing.memory import LiveTensors
+from visioncore.testing.photos import photo
 from visioncore.testing.processes import run_scripts
 from visioncore.training import LoopConfig, TrainingDiverged
 
@@ -352,6 +353,20 @@ class TestSamples:
 
 
 class TestBadInput:
+    def test_copies_are_dropped_and_told(self, base: Path, tmp_path: Path) -> None:
+        for number, seed in enumerate((0, 1, 2, 0)):
+            write_image(tmp_path / "images" / f"{number}.png", Image(photo(32, 32, seed=seed)))
+            (tmp_path / "images" / f"{number}.txt").write_text("a cat\n")
+        told: list[str] = []
+        overrides = {"keep_duplicates": "false", "loop__steps": 1}
+        adapter_runs.run(
+            base, tmp_path / "run", data=tmp_path / "images", cache=None, say=told.append, overrides=overrides
+        )
+        assert told == [
+            "1 images are nearly equal to others and are dropped; the first: 3.png",
+            "2 images to train on, 1 to validate on",
+        ]
+
     def test_a_broken_image_in_the_middle_is_skipped(self, base: Path, tmp_path: Path) -> None:
         data = make_images(tmp_path / "images")
         (data / "images" / "square-dotted.png").write_bytes(b"broken")
@@ -367,10 +382,14 @@ class TestBadInput:
         from diffusers import UNet2DConditionModel
 
         other = shutil.copytree(base, tmp_path / "base")
-        config = {**UNet2DConditionModel.load_config(other / "unet"), "use_linear_projection": True}
-        UNet2DConditionModel.from_config(config).save_pretrained(other / "unet")
-        with pytest.raises(InputError, match=r"Stable Diffusion 2\.x"):
-            adapter_runs.run(other, tmp_path / "run")
+        config = UNet2DConditionModel.load_config(other / "unet")
+        for change, told in (
+            ({"use_linear_projection": True}, r"Stable Diffusion 2\.x"),
+            ({"in_channels": 9}, "takes 9 channels; an adapter is trained on one that takes 4"),
+        ):
+            UNet2DConditionModel.from_config({**config, **change}).save_pretrained(other / "unet")
+            with pytest.raises(InputError, match=told):
+                adapter_runs.run(other, tmp_path / "run")
         with pytest.raises(InputError, match="no such file or folder"):
             adapter_runs.run(base, tmp_path / "run", data=tmp_path / "none")
         assert not (tmp_path / "run").exists()

@@ -6,7 +6,7 @@ import sys
 from collections.abc import Mapping
 from functools import wraps
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal, TypedDict, Unpack
+from typing import TYPE_CHECKING, Annotated, Any, Literal, Unpack
 
 from tyro.conf import Positional, arg
 
@@ -29,16 +29,10 @@ demo, convert, export, bench, info, weights = shared_commands(METHOD)
 Base = Annotated[str, arg(help="Stable Diffusion 1.x: a folder of diffusers, a .safetensors or .ckpt file, or demo")]
 
 
-class Running(TypedDict, total=False):
+class Running(options.Generating, total=False):
     """Arguments of the Predictor."""
 
     base: Annotated[Base, Default("demo")]
-    device: Annotated[options.Device, Default("auto")]
-    dtype: Annotated[options.Dtype, Default("float32")]
-    batch: Annotated[int, arg(help="images on the device at a time"), Default(1)]
-    low_memory: Annotated[
-        bool, arg(help="self-attention in slices, the auto-encoder in tiles, for large images"), Default(False)
-    ]
 
 
 class Drawing(Running, total=False):
@@ -240,7 +234,7 @@ def evaluate(
     from visioncore.diffusion.prompt_files import read_prompts
     from visioncore.report import print_table
 
-    from .evaluation.pairs import export_pairs
+    from .evaluation.pairs import export_pairs, find_pairs
     from .evaluation.plan import Plan, Sampling
     from .evaluation.prompts import PROMPTS
     from .evaluation.protocols import evaluate as measure
@@ -248,9 +242,11 @@ def evaluate(
     from .evaluation.styles import read_styles
 
     check_one_given(weights=weights, results=results)
-    writable_folder(out)
     sampling = Sampling(steps, guidance, scale, size if any(size) else None)
     plan = Plan(read_styles(data), read_prompts(prompts) if prompts else PROMPTS, seeds, sampling)
+    if against:
+        find_pairs(plan, against, out / "pairs")
+    writable_folder(out)
     make, images = (results, Path(results)) if results else (_predictor(weights, running), out / "images")
     evaluation = measure(plan, make, images, protocols=protocols, clip=clip, vgg=vgg, device=running["device"])
     evaluation.save(out)

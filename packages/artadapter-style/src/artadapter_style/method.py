@@ -7,6 +7,9 @@ from visioncore.methods import Checkpoint, Method, Network
 PACKAGE = __name__.rpartition(".")[0]
 """Under which name this package was imported; another one where its folder was copied into a larger package."""
 
+STYLE_SUFFIX = ".safetensors"
+"""Of style files."""
+
 _CHECKPOINTS = (
     Checkpoint(
         name="vgg19",

@@ -4,15 +4,13 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from visioncore.data.shards import SHARD, find_shards
 from visioncore.errors import InputError
-from visioncore.files import matching, natural_key
 
 from .captions import LISTS, listed, own_folder
 from .items import Item
 from .shards import shard_items
 from .wikiart import is_wikiart, wikiart
-
-SHARD = ".tar"
 
 
 def open_items(data: str | Path, part: str = "train") -> list[Item]:
@@ -29,19 +27,13 @@ def open_items(data: str | Path, part: str = "train") -> list[Item]:
     Raises:
         InputError: if there are none, or something is not as it should be.
     """
-    path = Path(data)
-    if not path.exists() and (shards := sorted(matching(data), key=natural_key)):
+    path, shards = Path(data), find_shards(data)
+    if path.is_dir() and is_wikiart(path):
+        return wikiart(path, part)
+    if shards:
         return shard_items(shards)
-    if not path.exists():
-        raise InputError(f"{data}: no such file or folder")
     if path.is_file():
-        if path.suffix == SHARD:
-            return shard_items([path])
         if path.name not in LISTS and path.suffix not in (".csv", ".jsonl"):
             raise InputError(f"{data}: should be a folder of images, a list of captions, or a {SHARD} shard")
         return listed(path)
-    if is_wikiart(path):
-        return wikiart(path, part)
-    if shards := sorted(path.glob(f"*{SHARD}"), key=natural_key):
-        return shard_items(shards)
     return own_folder(path)

@@ -17,6 +17,9 @@ LONGEST = 512
 LEAST = 16
 """Pixels of either side of a reference at least: below, there is nothing to take statistics of."""
 
+BEYOND = 0.1
+"""How far values of a tensor may lie outside of [0, 1], as they do a little after resizing."""
+
 GivenReference: TypeAlias = "GivenImage | Tensor"
 """An image as every predictor takes it, or a tensor (3, H, W) in [0, 1]."""
 
@@ -57,4 +60,7 @@ def _checked(pixels: Tensor) -> Tensor:
         )
     if not pixels.isfinite().all():
         raise InputError("a reference holds NaN or infinite values; give them a value")
+    low, high = float(pixels.min()), float(pixels.max())
+    if low < -BEYOND or high > 1 + BEYOND:
+        raise InputError(f"a reference has values from {low:g} to {high:g}; as a tensor it must be in [0, 1]")
     return pixels

@@ -25,9 +25,10 @@ def make_images(predictor: Predictor, plan: Plan, folder: str | Path) -> None:
         folder: for the images, see `Cell.file`.
 
     Raises:
-        InputError: if the folder holds images that were made otherwise, a reference cannot be read, or it cannot be
-            written.
+        InputError: if the plan cannot be made, the folder holds images that were made otherwise, a reference cannot be
+            read, or it cannot be written.
     """
+    predictor.pipeline.check(plan.prompts, seed=plan.seeds, **vars(plan.sampling))
     folder = writable_folder(folder)
     _record(folder, plan, predictor)
     missing = {

@@ -14,11 +14,27 @@ from visioncore.metrics.evaluation import find_image_results
 from visioncore.report import Table
 
 from .measures import read_pixels
-from .plan import Plan
+from .plan import Cell, Plan
 
 ANSWERS = "answers.csv"
 COLUMNS = ("pair", "style", "prompt", "better")
 SIDES = ("a", "b")
+
+
+def find_pairs(plan: Plan, images: str | Path, out: Path) -> dict[str, Path]:
+    """Return the files of a maker's images for pairs, by `Cell.file`.
+
+    Args:
+        plan: which images there are; those of the first seed are shown.
+        images: folder of them.
+        out: folder of the pairs.
+
+    Raises:
+        InputError: if an image is missing, or there is something in ``out`` already.
+    """
+    if out.exists() and any(out.iterdir()):
+        raise InputError(f"{out}: there are files in it, answers perhaps; name another folder")
+    return find_image_results(images, [cell.file for cell in _cells(plan)], "image")
 
 
 def export_pairs(plan: Plan, ours: str | Path, theirs: str | Path, out: str | Path, seed: int = 0) -> int:
@@ -39,11 +55,8 @@ def export_pairs(plan: Plan, ours: str | Path, theirs: str | Path, out: str | Pa
         InputError: if an image is missing, or the folder is there already or cannot be written.
     """
     out = Path(out)
-    if out.exists() and any(out.iterdir()):
-        raise InputError(f"{out}: there are files in it, answers perhaps; name another folder")
-    cells = [cell for style in plan.styles for cell in plan.cells(style.name) if cell.seed == plan.seeds[0]]
-    names = [cell.file for cell in cells]
-    found = {str(folder): find_image_results(folder, names, "image") for folder in (ours, theirs)}
+    cells = _cells(plan)
+    found = {str(folder): find_pairs(plan, folder, out) for folder in (ours, theirs)}
     if len(found) < 2:
         raise InputError(f"{ours}: the images would be compared with themselves; name another folder")
     drawn = np.random.default_rng(seed)
@@ -63,6 +76,10 @@ def export_pairs(plan: Plan, ours: str | Path, theirs: str | Path, out: str | Pa
         (folder / ANSWERS).write_text(answers.csv(), encoding="utf-8")
     write_text(key_of(out), key.csv())
     return len(cells)
+
+
+def _cells(plan: Plan) -> list[Cell]:
+    return [cell for style in plan.styles for cell in plan.cells(style.name) if cell.seed == plan.seeds[0]]
 
 
 def key_of(out: Path) -> Path:

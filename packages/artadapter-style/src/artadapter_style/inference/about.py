@@ -7,9 +7,7 @@ from typing import Any
 
 from visioncore.images.png_settings import read_settings
 
-from ..method import METHOD
-from ..network.style import Style
-from .styles import STYLE_SUFFIX
+from ..method import METHOD, STYLE_SUFFIX
 
 
 def about_file(path: Path) -> str:
@@ -20,6 +18,9 @@ def about_file(path: Path) -> str:
     """
     if path.suffix.lower() != STYLE_SUFFIX:
         return _as_lines(read_settings(path, METHOD.name))
+    # it brings torch, which is slow to load and which settings do without
+    from ..network.style import Style
+
     style = Style.load(path)
     told: dict[str, Any] = {"name": style.name or "none", "adapter": style.base or "any"}
     for level, tokens in style.levels.items():

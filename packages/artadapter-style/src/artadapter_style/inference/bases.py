@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from functools import partial
 
+from visioncore.diffusion.base import CHANNELS, INPAINTING_CHANNELS
 from visioncore.diffusion.bundled import DEMO as DEMO
 from visioncore.diffusion.bundled import open_bundled
 
 from ..method import PACKAGE
 
-open_base = partial(open_bundled, PACKAGE)
+open_base = partial(open_bundled, PACKAGE, channels=(CHANNELS, INPAINTING_CHANNELS))

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from visioncore.diffusion.latents import seeds_of
 from visioncore.errors import InputError
 from visioncore.files import expand_inputs
 from visioncore.images import IMAGE_SUFFIXES
@@ -15,11 +16,12 @@ from visioncore.inference.jobs import Job, check_results, named_file, plan_resul
 from visioncore.inference.record import open_record
 from visioncore.inference.run_record import write_run
 
-from ..method import METHOD
+from ..method import METHOD, STYLE_SUFFIX
+from ..network.style import shares_of
 from .predictor import Predictor
+from .prompts import prompts_of
 from .result import Result
 from .strengths import as_strengths
-from .styles import STYLE_SUFFIX
 
 SEARCHED = (*IMAGE_SUFFIXES, STYLE_SUFFIX)
 """Suffixes of what has a style: images and style files."""
@@ -68,6 +70,7 @@ def generate_files(
     sources = expand_inputs(inputs or list(mix.values())[:1], SEARCHED)
     if options.get("weights") is not None and not together:
         raise InputError("weights are for references that are taken together")
+    shares_of(options.get("weights"), len(sources))
     if together or alone:
         target = out if named_file(out, (SUFFIX,)) else out / f"{sources[0].stem}{SUFFIX}"
         planned = [Job(sources[0], target)]
@@ -106,7 +109,9 @@ def checked(predictor: Predictor, options: Mapping[str, Any]) -> dict[str, Any]:
     """
     shared = {name: value for name, value in options.items() if name not in ("weights", "mix")}
     predictor.pipeline.check(**shared)
-    mix = {level: predictor.pipeline.style(given) for level, given in (options.get("mix") or {}).items()}
+    given = (options.get("mix") or {}).items()
+    mix = {level: read for level, each in given if (read := predictor.pipeline.style(each)) is not None}
+    predictor.pipeline.style(None, mix=mix)
     return {**options, "mix": mix}
 
 
@@ -130,9 +135,8 @@ def recorded(options: Mapping[str, Any]) -> dict[str, Any]:
 
 def _count(options: Mapping[str, Any]) -> int:
     """Return how many images a style has."""
-    prompt, seed = options.get("prompt", ""), options.get("seed", 0)
-    prompts = 1 if isinstance(prompt, str) else len(prompt)
-    return prompts * int(options.get("images") or (1 if isinstance(seed, int) else len(seed)))
+    seeds = seeds_of(options.get("seed", 0), options.get("images"))
+    return len(prompts_of(options.get("prompt", ""))) * len(seeds)
 
 
 def _results(target: Path, count: int) -> tuple[Path, tuple[Path, ...]]:

@@ -13,10 +13,10 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional
 
+from visioncore.diffusion.base import INPAINTING_CHANNELS
 from visioncore.diffusion.latents import decode, encode, factor_of, noise_of
 from visioncore.diffusion.samplers import Sampler, make_scheduler
 from visioncore.diffusion.sampling import Callback
-from visioncore.errors import InputError
 
 from ..network.acting import Acting
 from .canvas import Canvas
@@ -24,9 +24,6 @@ from .denoising import Guidance, Kept, denoise
 from .prompts import PromptEncoder
 from .strengths import Strengths
 from .styles import ReadStyle
-
-INPAINTING_CHANNELS = 9
-"""Channels that the U-Net of an inpainting model takes: latents, mask, and latents of what stays."""
 
 
 class Wanted(NamedTuple):
@@ -77,9 +74,6 @@ class Generation:
         request: what is asked for.
         acting: (styled parts of a batch) -> the context in which the style acts.
         notify: told what of a prompt is cut off.
-
-    Raises:
-        InputError: if the base is an inpainting model and there is no mask.
     """
 
     def __init__(
@@ -134,9 +128,6 @@ class Generation:
     def _kept(self) -> Kept | None:
         """Return the image that is changed as latents, if there is one."""
         canvas, unet, vae = self.request.canvas, self.base.unet, self.base.vae
-        shows = unet.config.in_channels == INPAINTING_CHANNELS
-        if shows and canvas.mask is None:
-            raise InputError("the base is an inpainting model; give it an image and a mask")
         if canvas.pixels is None:
             return None
         dtype = torch.promote_types(unet.dtype, torch.float32)
@@ -145,7 +136,7 @@ class Generation:
             return Kept(clean)
         whole = canvas.mask.to(unet.device)
         mask = functional.interpolate(whole, clean.shape[2:], mode="nearest").to(dtype)
-        if not shows:
+        if unet.config.in_channels != INPAINTING_CHANNELS:
             return Kept(clean, mask)
         # grey in the middle of the range of values, as these models were trained
         grey = torch.where(whole > 0.5, 0.5, canvas.pixels.to(whole))

@@ -24,10 +24,9 @@ from visioncore.inference.jobs import Job, check_results
 from visioncore.inference.record import BatchRecord
 from visioncore.inference.run_record import write_run
 
-from ..method import METHOD
+from ..method import METHOD, STYLE_SUFFIX
 from .files import SEARCHED, checked, recorded
 from .predictor import Predictor
-from .styles import STYLE_SUFFIX
 
 SHEET = "sheet.png"
 

@@ -15,6 +15,7 @@ import torch
 from numpy.typing import NDArray
 
 from visioncore.devices import in_batches, resolve_device, resolve_dtype
+from visioncore.diffusion.base import INPAINTING_CHANNELS
 from visioncore.diffusion.latents import factor_of, own_size, seeds_of
 from visioncore.diffusion.low_memory import low_memory
 from visioncore.diffusion.safety import run_checker
@@ -27,14 +28,15 @@ from visioncore.weights.fingerprint import fingerprint
 from ..method import METHOD
 from ..network.acting import Acting
 from ..network.config import Level
-from ..network.handle import Handle
+from ..network.handle import Handle, check_base
 from ..network.model import ArtAdapter
+from ..network.prompts import check_text
 from ..network.weights import load_model
 from .bases import open_base
 from .canvas import make_canvas
 from .denoising import Guidance
 from .generation import Generation, Request, Wanted
-from .prompts import PromptEncoder, StyledPrompts
+from .prompts import PromptEncoder, StyledPrompts, prompts_of
 from .result import Result
 from .strengths import GivenStrengths, Strengths, as_strengths
 from .styles import GivenStyle, ReadStyle, mix_styles, read_style
@@ -112,6 +114,8 @@ class ArtAdapterPipeline:
             InputError: if it cannot be read, or is for a base of another kind or shape.
         """
         model = load_model(adapter) if isinstance(adapter, str | Path) else adapter
+        # before the one that is there is taken off
+        check_base(self.base.unet, model.config)
         self.unload()
         model.to(self.device)
         self._handle = model.install(self.base.unet)
@@ -181,8 +185,7 @@ class ArtAdapterPipeline:
         """
         read = self.style(style, weights, mix)
         encoder = PromptEncoder(self.base, read.style if read else None, self._tell_once)
-        prompts = [prompt] if isinstance(prompt, str) else list(prompt)
-        embeds = torch.cat([encoder(text, styled=True) for text in prompts])
+        embeds = torch.cat([encoder(text, styled=True) for text in prompts_of(prompt)])
         negatives = encoder(negative, styled=False).expand_as(embeds)
         # as normal tensors: pipelines of diffusers may compute on them outside of inference mode
         return StyledPrompts(embeds.clone(), negatives.clone(), encoder.style)
@@ -318,12 +321,14 @@ class ArtAdapterPipeline:
     ) -> tuple[Request, list[Wanted]]:
         """Return a request without its style, and its images."""
         check_sampling(sampler, steps)
-        prompts = [prompt] if isinstance(prompt, str) else list(prompt)
-        if not prompts:
-            raise InputError("no prompt is given; give at least one, which may be empty")
+        prompts = prompts_of(prompt)
+        for text in (*prompts, negative):
+            check_text(text)
         wanted = [Wanted(text, number) for text in prompts for number in seeds_of(seed, images)]
         multiple = factor_of(self.base.vae)
         canvas = make_canvas(size, image, mask, strength, multiple=multiple, own=self.own_size)
+        if canvas.mask is None and self.base.unet.config.in_channels == INPAINTING_CHANNELS:
+            raise InputError("the base is an inpainting model; give it an image and a mask")
         both = Guidance(guidance, style_guidance)
         return Request(None, as_strengths(scale), both, canvas, negative, steps, sampler, callback), wanted
 

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import torch
 from torch import Tensor
 
-from visioncore.errors import one_line
+from visioncore.errors import InputError, one_line
 
 from ..network.prompts import encode_prompt, fit_ids
 from ..network.style import Style
@@ -33,6 +33,18 @@ class StyledPrompts:
     def embeds(self) -> dict[str, Tensor]:
         """The two as arguments of a pipeline's call."""
         return {"prompt_embeds": self.prompt_embeds, "negative_prompt_embeds": self.negative_prompt_embeds}
+
+
+def prompts_of(prompt: str | Sequence[str]) -> list[str]:
+    """Return one or several prompts as a list.
+
+    Raises:
+        InputError: if there is none.
+    """
+    prompts = [prompt] if isinstance(prompt, str) else list(prompt)
+    if not prompts:
+        raise InputError("no prompt is given; give at least one, which may be empty")
+    return prompts
 
 
 class PromptEncoder:

@@ -15,11 +15,10 @@ from visioncore.images import from_tensor
 from visioncore.weights.digests import digest_of
 
 from ..data.reading import GivenReference, read_reference
+from ..method import STYLE_SUFFIX
 from ..network.config import LEVELS
 from ..network.model import ArtAdapter
-from ..network.style import Style
-
-STYLE_SUFFIX = ".safetensors"
+from ..network.style import Style, shares_of
 
 OneStyle: TypeAlias = "GivenReference | Style | ReadStyle"
 """A reference image, a `Style`, the path of either, or what was read of it before."""
@@ -62,7 +61,7 @@ def read_style(adapter: ArtAdapter, given: GivenStyle, weights: Sequence[float] 
     if len(read) == 1 and weights is None:
         return read[0]
     style = Style.mean([each.style for each in read], weights)
-    shares = [1.0] * len(read) if weights is None else [float(weight) for weight in weights]
+    shares = shares_of(weights, len(read))
     told = [each.told | {"weight": share} for each, share in zip(read, shares, strict=True)]
     references = tuple(reference for each in read for reference in each.references)
     return ReadStyle(style, told, references, read[0].source if len(read) == 1 else None)
@@ -77,11 +76,15 @@ def mix_styles(adapter: ArtAdapter, rest: ReadStyle | None, mix: Mapping[str, Gi
         mix: {level: style}.
 
     Raises:
-        InputError: if a level has another name, or as `read_style`.
+        InputError: if a level has another name, a style lacks the level that it is given for, or as `read_style`.
     """
     if unknown := sorted(set(mix) - set(LEVELS)):
         raise InputError(f"no level is called {unknown[0]!r}; they are {', '.join(LEVELS)}")
     read: dict[str, ReadStyle] = {level: read_style(adapter, given) for level, given in mix.items()}
+    for level, found in read.items():
+        if level not in found.style.levels:
+            where = found.source or f"style {found.style.name!r}"
+            raise InputError(f"{where}: has no {level} level, which it is given for; give another one")
     if rest is not None:
         read = dict.fromkeys(rest.style.levels, rest) | read
     by_level = {level: read[level] for level in LEVELS if level in read}

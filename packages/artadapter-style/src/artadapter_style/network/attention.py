@@ -14,6 +14,7 @@ from torch.nn import functional
 
 from visioncore.diffusion.layers import group_of
 from visioncore.diffusion.processors import Processor, WithKeys
+from visioncore.diffusion.switch import Switch
 from visioncore.errors import InputError
 
 from .acting import Acting, every_row
@@ -42,13 +43,6 @@ class StyleProjections(nn.Module):
         return self.to_k_style(tokens).to(style), self.to_v_style(tokens).to(style)
 
 
-class Switch:
-    """Whether an installed adapter acts: shared by its processors."""
-
-    def __init__(self) -> None:
-        self.acting: Acting | None = None
-
-
 class ExplicitAttention:
     """Attention processor of diffusers with explicit adaptation.
 
@@ -62,7 +56,7 @@ class ExplicitAttention:
         before: the processor that was there.
     """
 
-    def __init__(self, path: str, projections: StyleProjections, switch: Switch, before: Processor) -> None:
+    def __init__(self, path: str, projections: StyleProjections, switch: Switch[Acting], before: Processor) -> None:
         from diffusers.models.attention_processor import AttnProcessor2_0
 
         self.path, self.group = path, group_of(path)

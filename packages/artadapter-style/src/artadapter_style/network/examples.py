@@ -6,9 +6,10 @@ import torch
 from torch import Tensor, nn
 from torch.export import Dim
 
+from visioncore.commands.description import NO_VARIANT
 from visioncore.commands.export import Exported, float32_copy
 
-from .config import ArtAdapterConfig
+from .config import VARIANTS, ArtAdapterConfig
 from .model import ArtAdapter
 
 SIDE = 512
@@ -21,13 +22,15 @@ def inputs(config: ArtAdapterConfig) -> dict[str, Tensor]:
 
 
 def facts(config: ArtAdapterConfig) -> dict[str, str]:
-    """Return the settings as text."""
+    """Return the settings as text, without the list of the base's layers."""
+    known = next((name for name, variant in VARIANTS.items() if variant == config), NO_VARIANT)
     forms = {"explicit": "one softmax over style and text", "decoupled": "two softmaxes, for comparison"}
     vgg = "published weights" if config.vgg_seed is None else f"weights drawn from {config.vgg_seed}"
     levels = "; ".join(f"{level} {', '.join(names)}" for level, names in config.by_level.items())
     return {
+        "network": known,
         "form": forms[config.form],
-        "style": f"{config.tokens} tokens of width {config.width} for each level: {levels}",
+        "style": f"{config.tokens} tokens of width {config.width} for each level, {config.hidden} inside: {levels}",
         "base": f"{len(config.attention)} cross-attention layers",
         "VGG-19": f"{config.vgg_width} channels, {vgg}",
     }

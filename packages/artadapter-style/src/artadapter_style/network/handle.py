@@ -2,36 +2,37 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager
 
 from torch import nn
 
 from visioncore.diffusion.base import kind_of
-from visioncore.diffusion.layers import attention_widths, cross_attention
+from visioncore.diffusion.layers import attention_widths
 from visioncore.diffusion.processors import Installed, install
+from visioncore.diffusion.switch import Switch, Switched, check_free
 from visioncore.errors import InputError
 
 from .acting import Acting, SameEverywhere, Scales
-from .attention import DecoupledAttention, ExplicitAttention, StyleProjections, Switch
+from .attention import DecoupledAttention, ExplicitAttention, StyleProjections
 from .config import LEVELS, ArtAdapterConfig, Level
 
 FORMS = {"explicit": ExplicitAttention, "decoupled": DecoupledAttention}
 
 
-class Handle:
+class Handle(Switched[Acting]):
     """An adapter that is on a U-Net; outside of `acting` the U-Net computes as without it."""
 
-    def __init__(self, installed: Installed, switch: Switch, tokens: int) -> None:
-        self._installed, self._switch, self._tokens = installed, switch, tokens
+    def __init__(self, installed: Installed, switch: Switch[Acting], tokens: int) -> None:
+        super().__init__(installed, switch, "adapter")
+        self._tokens = tokens
 
-    @contextmanager
     def acting(
         self,
         styled: Sequence[bool] = (True,),
         scale: float | Mapping[str, float] | Scales = 1.0,
         levels: Sequence[Level] = LEVELS,
-    ) -> Iterator[Acting]:
+    ) -> AbstractContextManager[Acting]:
         """Let the U-Net take style from prompts inside this context.
 
         Keys and values of a prompt are computed once inside it, as long as the same tensor is given; what changes the
@@ -47,19 +48,8 @@ class Handle:
         Raises:
             InputError: if something else has replaced the processors since, or a value is not what it should be.
         """
-        if not self._installed.in_place:
-            raise InputError("the U-Net's attention processors were replaced since; install the adapter after that")
         scales = SameEverywhere(scale) if isinstance(scale, int | float | Mapping) else scale
-        before, self._switch.acting = self._switch.acting, Acting(styled, scales, levels, self._tokens)
-        try:
-            yield self._switch.acting
-        finally:
-            self._switch.acting = before
-
-    def uninstall(self) -> None:
-        """Take the adapter off: the processors that were there are there again."""
-        self._installed.uninstall()
-        self._switch.acting = None
+        return self._on(Acting(styled, scales, levels, self._tokens))
 
 
 def put_on(unet: nn.Module, projections: Mapping[str, StyleProjections], config: ArtAdapterConfig) -> Handle:
@@ -69,10 +59,9 @@ def put_on(unet: nn.Module, projections: Mapping[str, StyleProjections], config:
         InputError: if the U-Net is of another kind or shape, or has such an adapter on it.
     """
     check_base(unet, config)
-    for path, layer in cross_attention(unet).items():
-        if isinstance(layer.processor, ExplicitAttention):
-            raise InputError(f"{path}: an adapter is on this U-Net already; uninstall it first")
-    switch, form = Switch(), FORMS[config.form]
+    check_free(unet, ExplicitAttention, "an adapter")
+    switch: Switch[Acting] = Switch()
+    form = FORMS[config.form]
     installed = install(unet, projections, lambda path, before: form(path, projections[path], switch, before))
     return Handle(installed, switch, config.tokens)
 

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor, nn
 
-from visioncore.errors import InputError
+from visioncore.errors import InputError, one_line
 
 from .style import Style
 
@@ -26,6 +26,20 @@ class FittedText(NamedTuple):
     cut: str
 
 
+def check_text(text: str) -> None:
+    """Validate that a text is Unicode, which bytes of a command line or of a file that are no UTF-8 are not.
+
+    Raises:
+        InputError: if it is not.
+    """
+    try:
+        text.encode()
+    except UnicodeEncodeError as error:
+        raise InputError(
+            f"the text {one_line(ascii(text), 100)} has bytes that are no UTF-8; write it in UTF-8"
+        ) from error
+
+
 def fit_ids(tokenizer: Any, text: str, style_tokens: int = 0) -> FittedText:
     """Return a text as the token numbers that leave places for style tokens.
 
@@ -33,7 +47,11 @@ def fit_ids(tokenizer: Any, text: str, style_tokens: int = 0) -> FittedText:
         tokenizer: of the base, for a context of 77.
         text: any; what goes beyond 77 - 2 - style_tokens tokens is cut.
         style_tokens: how many there will be, 0 for a plain prompt.
+
+    Raises:
+        InputError: as `check_text`.
     """
+    check_text(text)
     length = tokenizer.model_max_length - style_tokens
     options = {"truncation": True, "max_length": length, "padding": "max_length"}
     ids: Tensor = tokenizer(text, return_tensors="pt", **options).input_ids

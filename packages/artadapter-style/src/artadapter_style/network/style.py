@@ -89,12 +89,7 @@ class Style:
         """
         if not styles:
             raise InputError("no style to take the mean of")
-        shares = [1.0] * len(styles) if weights is None else [float(weight) for weight in weights]
-        if len(shares) != len(styles):
-            raise InputError(f"{len(shares)} weights for {len(styles)} references; there must be one for each")
-        total = sum(shares)
-        if not (total > 0 and min(shares) >= 0 and total < float("inf")):
-            raise InputError(f"weights are {', '.join(f'{w:g}' for w in shares)}; none may be below 0, nor all be 0")
+        shares = shares_of(weights, len(styles))
         if len({tuple(style.levels) for style in styles}) > 1:
             raise InputError("the styles have different levels on; take those that all have, by only()")
         levels = {level: _mean([style.levels[level] for style in styles], shares) for level in styles[0].levels}
@@ -138,6 +133,22 @@ class Style:
             return Style(levels, metadata.get("base", ""), metadata.get("name", ""))
         except InputError as error:
             raise InputError(f"{path}: {error}") from error
+
+
+def shares_of(weights: Sequence[float] | None, references: int) -> list[float]:
+    """Return the weight of each of several references; by default all the same.
+
+    Raises:
+        InputError: if there is not one for each, one is below 0, or their sum is 0 or not finite.
+    """
+    if weights is None:
+        return [1.0] * references
+    shares = [float(weight) for weight in weights]
+    if len(shares) != references:
+        raise InputError(f"{len(shares)} weights for {references} references; there must be one for each")
+    if not (0 < sum(shares) < float("inf") and min(shares) >= 0):
+        raise InputError(f"weights are {', '.join(f'{w:g}' for w in shares)}; none may be below 0, nor all be 0")
+    return shares
 
 
 def _known(levels: Iterable[str]) -> list[Level]:

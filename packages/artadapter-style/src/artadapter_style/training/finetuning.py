@@ -17,7 +17,7 @@ from torch import Tensor, nn
 from visioncore.configs import check_most
 from visioncore.devices import resolve_device
 from visioncore.diffusion.schedule import prediction_of
-from visioncore.errors import InputError
+from visioncore.errors import InputError, one_line
 from visioncore.files import expand_inputs, writable_folder
 from visioncore.images import IMAGE_SUFFIXES, eight_bit, on_white
 from visioncore.inference.batch import progress
@@ -32,6 +32,7 @@ from ..data.samples import Drawing, StyleSamples
 from ..data.style_references import OwnReferences
 from ..data.texts import Texts
 from ..inference.bases import open_base
+from ..method import STYLE_SUFFIX
 from ..network.config import LEVELS, Level
 from ..network.losses import offset_loss
 from ..network.model import ArtAdapter
@@ -39,10 +40,7 @@ from ..network.prompts import fit_ids
 from ..network.style import Style
 from .denoising import Denoising, DenoisingStep
 from .encoding import Encoder
-from .start import load_whole
-
-SUFFIX = ".safetensors"
-"""Of style files."""
+from .start import check_trainable, load_whole
 
 
 @dataclass(frozen=True)
@@ -77,9 +75,10 @@ class Tuning:
     seed: int = 0
 
     def __post_init__(self) -> None:
-        for name, least in (("steps", 1), ("batch", 1), ("rate", 0), ("layer_rate", 0), ("pull", 0), ("side", 0)):
-            if getattr(self, name) < least:
-                raise InputError(f"{name} is {getattr(self, name)}; it must be at least {least}")
+        least = {"steps": 1, "batch": 1, "rate": 0, "layer_rate": 0, "pull": 0, "side": 0, "seed": 0}
+        for name, bound in least.items():
+            if not bound <= getattr(self, name) < math.inf:
+                raise InputError(f"{name} is {getattr(self, name)}; it must be at least {bound}")
         for name in ("flip", "drop"):
             if not 0 <= getattr(self, name) <= 1:
                 raise InputError(f"{name} is {getattr(self, name)}; it must be from 0 to 1")
@@ -179,6 +178,7 @@ def finetune(
     images = [_Loaded(eight_bit(on_white(as_image(each)).pixels)) for each in references]
     adapter = weights if isinstance(weights, ArtAdapter) else load_whole(weights)
     pipeline = open_base(base) if isinstance(base, str | Path) else base
+    check_trainable(pipeline)
     if adapter.aca is None:
         say("these weights have no content adapter, as a run leaves it in its folder: content may get into the style")
     where = resolve_device(device)
@@ -188,7 +188,7 @@ def finetune(
     style = TunedStyle(adapter, statistics)
     model = TunedDenoising(adapter, pipeline, style)
     try:
-        _train(model, _samples(images, caption, pipeline, adapter, tuning), tuning, say)
+        _train(model, _samples(images, caption, pipeline, adapter, tuning, say), tuning, say)
     finally:
         model.take_off()
     return Style({level: tokens.detach().cpu() for level, tokens in style().items()}, adapter.fingerprint(), name)
@@ -221,8 +221,8 @@ def finetune_files(
         InputError: as `finetune`, or if the file has another suffix or cannot be written.
         visioncore.training.TrainingDiverged: if the loss is no longer finite.
     """
-    if out.suffix != SUFFIX:
-        raise InputError(f"{out}: a style file is a {SUFFIX} file")
+    if out.suffix != STYLE_SUFFIX:
+        raise InputError(f"{out}: a style file is a {STYLE_SUFFIX} file")
     references = expand_inputs(inputs, IMAGE_SUFFIXES)
     writable_folder(out.parent)
     style = finetune(references, base, weights, caption=caption, name=out.stem, tuning=tuning, device=device, say=say)
@@ -257,16 +257,21 @@ def _train(model: TunedDenoising, samples: StyleSamples, tuning: Tuning, say: Ca
 
 
 def _samples(
-    images: Sequence[_Loaded], caption: str, pipeline: Any, adapter: ArtAdapter, tuning: Tuning
+    images: Sequence[_Loaded],
+    caption: str,
+    pipeline: Any,
+    adapter: ArtAdapter,
+    tuning: Tuning,
+    say: Callable[[str], None],
 ) -> StyleSamples:
     factor = pipeline.vae_scale_factor
     side = tuning.side or pipeline.unet.config.sample_size * factor
     if side % factor:
         raise InputError(f"side is {side}; it must be a multiple of {factor}")
-    plain, styled = (
-        fit_ids(pipeline.tokenizer, caption, count).ids.expand(len(images) + 1, -1)
-        for count in (0, adapter.config.style_tokens)
-    )
+    fitted = [fit_ids(pipeline.tokenizer, caption, count) for count in (0, adapter.config.style_tokens)]
+    if cut := fitted[-1].cut:
+        say(f"the caption is too long, what is cut off beside the style: {one_line(cut)}")
+    plain, styled = (each.ids.expand(len(images) + 1, -1) for each in fitted)
     how = Drawing(
         (pipeline.unet.config.in_channels, side // factor, side // factor),
         tuning.flip,

@@ -8,6 +8,8 @@ from typing import Any
 
 import torch
 
+from visioncore.diffusion.base import CHANNELS
+from visioncore.errors import InputError
 from visioncore.weights.fetched import backbone_file
 from visioncore.weights.state_dicts import load_into
 
@@ -16,6 +18,19 @@ from ..network.model import ArtAdapter
 from ..network.weights import load_model
 from .config import TrainConfig
 from .denoising import WHOLE
+
+
+def check_trainable(base: Any) -> None:
+    """Validate that an adapter can be trained on a base.
+
+    Raises:
+        InputError: if it is a model for inpainting.
+    """
+    if (found := base.unet.config.in_channels) != CHANNELS:
+        raise InputError(
+            f"the base's U-Net takes {found} channels; an adapter is trained on one that takes {CHANNELS}, and can be "
+            "used on a model for inpainting then"
+        )
 
 
 def initial_adapter(config: TrainConfig, base: Any, weights: str | Path | None = None) -> ArtAdapter:
@@ -29,6 +44,7 @@ def initial_adapter(config: TrainConfig, base: Any, weights: str | Path | None =
     Raises:
         InputError: if the base is of another kind, VGG-19 is missing, or the weights do not fit.
     """
+    check_trainable(base)
     settings = asdict(config.model)
     vgg = None
     if config.model.vgg_seed is None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -12,12 +11,12 @@ import torch
 from torch import Tensor
 
 from visioncore.data.feature_cache import FeatureCache
-from visioncore.data.filtering import Filtered, filtered
 from visioncore.data.kept_features import KeptFeatures, Which, keep_features
 from visioncore.data.looks import Looks
+from visioncore.data.splits import Split, split
 from visioncore.diffusion.schedule import prediction_of
 from visioncore.recipes import load_recipe
-from visioncore.training import FitResult, describe_run, fit, hold_out, mean_losses
+from visioncore.training import FitResult, describe_run, fit, mean_losses
 from visioncore.training.accelerator import on_main, start_accelerator
 from visioncore.weights.fingerprint import fingerprint
 
@@ -35,9 +34,6 @@ from .config import TrainConfig
 from .denoising import Denoising, DenoisingStep, share_of
 from .encoding import Encoder, calibrate
 from .start import initial_adapter
-
-MOST_HELD_OUT = 256
-"""Images; more would make every validation long."""
 
 
 def train(
@@ -83,8 +79,10 @@ def train(
     pipeline = open_base(base)
     adapter = initial_adapter(config, pipeline, weights)
     accelerator = start_accelerator(config.loop)
-    kept = on_main(accelerator, lambda: _left(config, items, outside, cache or Path(out) / "features", say))
-    parts = _parts(config, kept, len(outside) > 0, str(data))
+    known = Path(cache or Path(out) / "features") / "images.jsonl"
+    how: dict[str, Any] = {"keep_duplicates": config.keep_duplicates, "say": say}
+    kept = on_main(accelerator, lambda: split(items, outside, config.least_side, Looks(known), **how))
+    parts = kept.parts(config.held_out, seed=config.loop.seed, where=f"{data}: images")
     pipeline.to(accelerator.device)
     model = Denoising(adapter.to(accelerator.device), pipeline, config.recompute)
     try:
@@ -120,43 +118,9 @@ def train(
         model.take_off()
 
 
-@dataclass(frozen=True)
-class Kept:
-    """Images that are left of those to train on and of those to validate on, in this order."""
-
-    items: tuple[Item, ...]
-    digests: tuple[str, ...]
-    training: int
-
-
-def _left(
-    config: TrainConfig, items: Sequence[Item], outside: Sequence[Item], cache: str | Path, say: Callable[[str], None]
-) -> Kept:
-    looks = Looks(Path(cache) / "images.jsonl")
-    parts = list[Filtered[Item]]()
-    for part in (items, outside):
-        if part:
-            parts.append(filtered(part, config.least_side, looks, keep_duplicates=config.keep_duplicates))
-            for line in parts[-1].lines(config.least_side):
-                say(line)
-    return Kept(
-        tuple(item for part in parts for item in part.items),
-        tuple(digest for part in parts for digest in part.digests),
-        len(parts[0].items),
-    )
-
-
-def _parts(config: TrainConfig, kept: Kept, validation: bool, where: str) -> tuple[list[int], list[int]]:
-    """Return the indices of images to train and to validate on."""
-    inside = list(range(kept.training))
-    if validation:
-        return inside, list(range(kept.training, len(kept.items)))
-    return hold_out(inside, config.held_out, most=MOST_HELD_OUT, seed=config.loop.seed, where=f"{where}: images")
-
-
 def _sources(
     config: TrainConfig,
-    kept: Kept,
+    kept: Split[Item],
     parts: tuple[list[int], list[int]],
     encoder: Encoder,
     pipeline: Any,
