@@ -214,6 +214,7 @@ def test_work_is_linear_in_pixels(monkeypatch: pytest.MonkeyPatch) -> None:
         ({"alpha": np.ones((24, 20))}, "alpha has 20 x 24 pixels and the foreground 24 x 20; they must be alike"),
         ({"alpha": np.full((20, 24), 255.0)}, r"outside of \[0, 1\]"),
         ({"alpha": np.ones((20, 24), np.int64)}, "alpha is of int64"),
+        ({"alpha": np.ones((20, 24), np.uint8)}, "the mask is at most 1 of 255; multiply it by that"),
         ({"scene": photo(20, 20)}, "the foreground has 24 x 20 pixels and the scene 20 x 20; they must be alike"),
         ({"scene": photo(20, 24) / 255}, r"the scene is \(20, 24, 3\) float64"),
         ({"harmony": 1.5}, "harmony is 1.5"),

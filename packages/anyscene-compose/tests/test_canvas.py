@@ -72,6 +72,7 @@ class TestElements:
                 "alpha has 40 x 30 pixels and the image 30 x 40; they must be alike",
             ),
             (photo(40, 40), {"mask": np.full((40, 40), 2.0)}, r"alpha has values outside of \[0, 1\]"),
+            (photo(40, 40), {"mask": np.ones((40, 40), np.uint8)}, "the mask is at most 1 of 255; multiply it by that"),
             (torch.zeros(3, 8, 8), {}, r"it must be \(4, H, W\) RGBA in \[0, 1\]"),
             (cut_out(), {"premultiplied": True}, "pixels have a colour above their alpha"),
         ],
@@ -192,6 +193,18 @@ class TestCanvas:
         made = composite({"given": front, "box": (5, 10, 45, 50)}, {"given": back, "box": (5, 4, 45, 44)})
         assert made.pixels[25, 25, 0] == 100
 
+    def test_what_looks_alike_is_told_apart(self) -> None:
+        """Of elements in one place, of the same pixels, words and shapes decide, not which was placed first."""
+        glass = np.full((8, 8, 4), 90, np.uint8)
+        places = [{"given": glass, "box": (0, 0, 8, 8), "words": word} for word in ("red mug", "cup", [(0, 3)])]
+        for each in itertools.permutations(places):
+            placed = composite(*each).placed
+            assert [each.element.words for each in placed] == [((0, 3),), ("cup",), ("red mug",)]
+        tall, wide = np.full((8, 4, 4), 90, np.uint8), np.full((4, 8, 4), 90, np.uint8)
+        several = [{"given": tall, "box": (2, 0, 6, 8)}, {"given": wide, "box": (2, -4, 10, 8)}]
+        shapes = {tuple(e.element.size for e in composite(*each).placed) for each in itertools.permutations(several)}
+        assert len(shapes) == 1
+
     def test_soft_edges_over_each_other(self) -> None:
         top, under = np.full((64, 64, 4), 200, np.uint8), np.full((64, 64, 4), 100, np.uint8)
         top[..., 3], under[..., 3] = 51, 102
@@ -221,8 +234,13 @@ class TestCanvas:
             ({"box": (70, 0, 110, 40)}, r"its box \(70, 0, 110, 40\) lies outside of the canvas of 64 x 64"),
             ({"box": (60, 60, 100, 100)}, "lies outside of the canvas of 64 x 64, or all it shows does"),
             ({"box": (20, 0, 20, 40)}, "holds nothing"),
-            ({"box": (0, 0, float("nan"), 40)}, "holds nothing"),
-            ({"box": (0, 0, 40)}, "a box has 3 numbers"),
+            ({"box": (0, 0, float("nan"), 40)}, "it must be four numbers"),
+            ({"box": (0, 0, 40)}, r"its box is \(0, 0, 40\); it must be four numbers"),
+            ({"box": ("0", 0, 9, 9)}, "it must be four numbers"),
+            ({"rotation": float("inf")}, "its rotation is inf; it must be a number"),
+            ({"order": float("nan")}, "its order is nan; it must be a number"),
+            ({"words": [5]}, "words has 5; each is text of the prompt"),
+            ({"words": [(1, 2, 3)]}, r"words has \(1, 2, 3\)"),
         ],
     )
     def test_boxes_that_will_not_do(self, place: dict[str, Any], told: str) -> None:

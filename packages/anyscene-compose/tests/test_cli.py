@@ -144,7 +144,13 @@ def test_bad_input_is_one_line(run: Run, how: tuple[object, ...], cutouts: Path,
         (("compose", cat, *how, *out, "--points", "3", "4"), "points and around are for Segment Anything"),
         (("compose", cat, *how, *out, "--in-place", "--box", "1", "1", "9", "9"), "in-place keeps an element"),
         (("compose", cat, *how[:2], *how[4:], *out, "--base", tmp_path / "none"), "no such file or folder"),
+        (("compose", cat, *how, *out, "--size", "0", "64"), "width of the canvas is 0"),
+        (("compose", cat, *how, *out, "--rotation", "nan"), "its rotation is nan; it must be a number"),
+        (("compose", cat, *how, *out, "--box", "9", "0", "3", "9"), r"its box (9, 0, 3, 9) holds nothing"),
         (("relight", cat, "--scene", tmp_path / "none.png", *out), "none.png: no such file or folder"),
+        (("relight", cat, "--scene", cat, "--levels", "1", *out), "levels is 1"),
+        (("relight", cat, "--scene", cat, "--box", "9", "0", "3", "9", *out), "holds nothing"),
+        (("relight", cat, "--scene", cat, "--out", tmp_path / "out.jpg"), "images are written as .png, .tif, .tiff"),
     ):
         refuses(run, *words, told=told)
     code, _, complaints = run("compose", tmp_path / "photo.png", *how, *out, "--prompt", "a photo")

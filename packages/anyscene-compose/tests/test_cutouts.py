@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -234,6 +235,12 @@ class TestScenes:
         whole = self.read(cut, in_place=True).canvas.composite()
         np.testing.assert_array_equal(whole.alpha, cut_out(72)[..., 3])
         assert self.read(cut, in_place=True, size=(48, 48)).canvas.composite().alpha[24, 24] == 255
+        # a side that is rounded costs pixels at the edges, and none is changed
+        odd = self.read(write_cut_out(tmp_path / "odd.png", side=75), in_place=True).canvas.composite()
+        larger = self.read(write_cut_out(tmp_path / "even.png", side=70), in_place=True).canvas.composite()
+        there = odd.alpha > 0
+        np.testing.assert_array_equal(odd.pixels[there], cut_out(75)[2:74, 2:74, :3][there])
+        np.testing.assert_array_equal(larger.alpha, np.pad(cut_out(70)[..., 3], 1))
         with pytest.raises(InputError, match="in-place keeps an element where it is"):
             Placing(in_place=True, box=(0, 0, 8, 8))
 
@@ -264,9 +271,20 @@ class TestScenes:
             ([], "no layout; it is an object of JSON"),
             ({"elements": [{}]}, r"bad\.json: element 1 has no image"),
             ({"elements": [{"image": "mug.png", "place": 1}]}, r"bad\.json: unknown place; a layout has image"),
-            ({"elements": [{"image": "mug.png", "box": "all"}]}, "box"),
-            ({"elements": [{"image": "mug.png", "rotation": "x"}]}, "box, rotation and order must be numbers"),
-            ({"elements": [{"image": "none.png"}]}, r"none\.png"),
+            ({"elements": [{"image": "mug.png", "box": "all!"}]}, "its box is 'all!'; it must be four numbers"),
+            ({"elements": [{"image": "mug.png", "box": [0, 0, "a", 9]}]}, "four numbers: left, top, right, bottom"),
+            ({"elements": [{"image": "mug.png", "box": 5}]}, "its box is 5; it must be four numbers"),
+            ({"elements": [{"image": "mug.png", "rotation": "x"}]}, "its rotation is 'x'; it must be a number"),
+            ({"elements": [{"image": "mug.png", "rotation": math.nan}]}, "its rotation is nan"),
+            ({"elements": [{"image": "mug.png"}, {"image": "mug.png", "order": "a"}]}, "element 2: .*its order is 'a'"),
+            ({"elements": [{"image": "mug.png", "words": 5}]}, "words are 5; they are a list"),
+            ({"elements": [{"image": "mug.png", "words": [[0]]}]}, r"words has \[0\]; each is text of the prompt, or"),
+            ({"elements": [{"image": "mug.png", "words": ["a", ""]}]}, "words has ''"),
+            ({"elements": [{"image": "mug.png", "mask": None}]}, "element 1: mask is None; it must be text"),
+            ({"elements": [{"image": 5}]}, "image is 5; it must be text"),
+            ({"elements": [{"image": "mug.png"}], "prompt": 5}, "prompt is 5; it must be text"),
+            ({"elements": [{"image": "mug.png"}], "prompt": "a {name}"}, "stands for one cut-out; write what"),
+            ({"elements": [{"image": "none.png"}]}, r"bad\.json: element 1: .*none\.png"),
             ({"width": "a", "elements": []}, "they must be whole numbers"),
         ],
     )
@@ -275,6 +293,34 @@ class TestScenes:
         (tmp_path / "bad.json").write_text(json.dumps(layout))
         with pytest.raises(InputError, match=told):
             self.read(tmp_path / "bad.json")
+
+    def test_words_of_a_layout_may_be_one(self, tmp_path: Path) -> None:
+        write_cut_out(tmp_path / "mug.png")
+        (tmp_path / "one.json").write_text(json.dumps({"elements": [{"image": "mug.png", "words": "red mug"}]}))
+        assert self.read(tmp_path / "one.json").canvas.placed[0].element.words == ("red mug",)
+
+    def test_settings_of_one_cut_out_are_not_for_layouts(self, tmp_path: Path) -> None:
+        write_cut_out(tmp_path / "mug.png")
+        (tmp_path / "one.json").write_text(json.dumps({"elements": [{"image": "mug.png"}]}))
+        for given in ({"box": (0, 0, 9, 9)}, {"rotation": 5}, {"in_place": True}, {"name": "mug"}, {"words": ("mug",)}):
+            with pytest.raises(InputError, match=f"{next(iter(given))} would be of one cut-out; a layout says so"):
+                self.read(tmp_path / "one.json", **given)
+
+    def test_what_a_scene_is_made_of_besides(self, tmp_path: Path) -> None:
+        folder = tmp_path / "masks"
+        write_cut_out(folder / "mug.png")
+        layout, mug = tmp_path / "one.json", tmp_path / "mug.png"
+        elements = [{"image": "mug.png"}, {"image": "boat.png", "mask": "boat_mask.png"}]
+        layout.write_text(json.dumps({"elements": elements}))
+        named = tuple(tmp_path / name for name in ("mug.png", "boat.png", "boat_mask.png"))
+        assert Placing().files(layout) == named
+        masked = Placing(cutting=Cutting(folder))
+        assert masked.files(layout) == (*named, folder / "mug.png")
+        assert masked.files(mug) == (folder / "mug.png",)
+        assert masked.files(tmp_path / "cup.png") == Placing().files(mug) == ()
+        for broken in ("{", "[]", '{"elements": 5}', '{"elements": [{"image": 5}]}'):
+            layout.write_text(broken)
+            assert masked.files(layout) == ()
 
 
 class TestRelight:
@@ -296,6 +342,19 @@ class TestRelight:
     def test_all_of_it_is_covered(self) -> None:
         with pytest.raises(InputError, match="the mask covers everything: nothing of the canvas of 9 x 7"):
             relight(np.full((7, 9, 4), 255, np.uint8), photo(7, 9))
+
+    def test_nothing_that_is_needed_is_written_over(self, tmp_path: Path) -> None:
+        for place in ("cuts/mug.png", "scenes/mug.png"):
+            write_cut_out(tmp_path / place)
+        before = (tmp_path / "scenes" / "mug.png").read_bytes()
+        for scene, out, how in (
+            ("scenes", "scenes", Cutting()),
+            ("scenes/mug.png", "scenes/mug.png", Cutting()),
+            ("cuts/mug.png", "scenes", Cutting(tmp_path / "scenes")),
+        ):
+            with pytest.raises(InputError, match=r"scenes/mug\.png: this file would be written over"):
+                relight_files([tmp_path / "cuts" / "mug.png"], tmp_path / scene, tmp_path / out, cutting=how)
+        assert (tmp_path / "scenes" / "mug.png").read_bytes() == before
 
     def test_files(self, tmp_path: Path) -> None:
         for seed, name in enumerate(("mug", "cup")):

@@ -106,6 +106,7 @@ class TestFolder:
             (np.full((24, 32), 255, np.uint8), r"a\.png: the foreground covers everything; there should be a scene"),
             (a_mask(32, 24), r"masks.a\.png: 24 x 32 pixels; its scene has 32 x 24, and both should have the same"),
             (scene(), r"masks.a\.png: a mask in colours; it should be grey"),
+            (a_mask(24, 32) // 255, r"masks.a\.png: the mask is at most 1 of 255; multiply it by that"),
         ],
     )
     def test_masks_that_will_not_do(self, tmp_path: Path, mask: Pixels, told: str) -> None:

@@ -151,8 +151,24 @@ def test_plans(plan: Plan, folder: Path) -> None:
     ):
         with pytest.raises(InputError, match=told):
             Plan(*given)
-    with pytest.raises(InputError, match="share is 1"):
-        Sampling(share=1)
+    for settings, wrong in (
+        ({"share": 1}, "share is 1"),
+        ({"size": (64, 100)}, "size is 100 x 64; sides must be multiples of 8"),
+        ({"size": (64, 0)}, "size is 0 x 64"),
+        ({"steps": 0}, "steps is 0"),
+        ({"guidance": -1}, "guidance is -1"),
+        ({"sampler": "none"}, "unknown sampler"),
+    ):
+        with pytest.raises(InputError, match=wrong):
+            Sampling(**settings)
+
+
+def test_a_cut_out_that_will_not_do_is_told_before_any_image_is_made(plan: Plan, folder: Path, tmp_path: Path) -> None:
+    write_image(folder / "zebra.png", Image(np.zeros((8, 8, 3), np.uint8)))
+    broken = Plan(read_cutouts(folder), plan.prompts, plan.seeds, plan.sampling)
+    with pytest.raises(InputError, match=r"zebra\.png: it has no alpha"):
+        make_images([Drawn()], broken, tmp_path / "images")
+    assert not (tmp_path / "images").exists()
 
 
 def test_images_are_made_once(plan: Plan, tmp_path: Path) -> None:

@@ -16,7 +16,7 @@ from torch import Tensor
 
 from anyscene_compose.method import METHOD
 from anyscene_compose.network.acting import Acting
-from anyscene_compose.network.attention import ForegroundProjections, InjectedAttention, Switch
+from anyscene_compose.network.attention import ForegroundProjections, InjectedAttention
 from anyscene_compose.network.config import VARIANTS, fitting
 from anyscene_compose.network.examples import exported, facts
 from anyscene_compose.network.examples import inputs as inputs_of
@@ -25,6 +25,7 @@ from anyscene_compose.network.layout import Layout
 from anyscene_compose.network.model import Injector
 from anyscene_compose.network.reference import as_reference, injected_attention
 from visioncore.diffusion.base import Kind
+from visioncore.diffusion.switch import Switch
 from visioncore.errors import InputError
 
 PATH = "mid_block.attentions.0.transformer_blocks.0.attn2"
@@ -54,7 +55,7 @@ class TestAttention:
         torch.nn.init.normal_(projections.to_v.weight)
 
         def run(before: Any, named: bool, scale: float) -> tuple[Tensor, dict[str, Tensor]]:
-            switch = Switch()
+            switch: Switch[Acting] = Switch()
             layer.set_processor(InjectedAttention(PATH, projections, switch, before))
             layout = Layout(given["masks"], given["named"] if named else None)
             switch.acting = Acting(layout, given["tokens"], scale, (True,))

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import itertools
+import json
+import logging
 from pathlib import Path
 from typing import Any
 
@@ -142,6 +144,10 @@ class TestExactness:
             # products of matrices of another size may round otherwise
             assert np.abs(many.images.astype(int) - alone).max() <= (0 if batch == 1 else 1), batch
         assert [settings["seed"] for settings in many.settings] == [3, 8, 4]
+        of_numpy: dict[str, Any] = {"seeds": np.array([3, 8]), "scale": np.float32(1)}
+        numbers = scene.compose(canvas("cat"), PROMPT, **of_numpy, **QUICK)
+        np.testing.assert_array_equal(numbers.images, alone[:2])
+        assert json.dumps(numbers.settings)
 
     def test_elements_in_any_order_of_drawing(self, scene: AnyScene) -> None:
         places = [
@@ -259,13 +265,23 @@ class TestRunning:
         assert {name: type(each) for name, each in base.unet.attn_processors.items()} == processors
         assert not base.vae.use_tiling
 
-    def test_half_precision(self, bases: dict[Kind, Path], scene: AnyScene) -> None:
+    @pytest.mark.parametrize("dtype", ["bfloat16", "float16"])
+    def test_half_precision(
+        self,
+        bases: dict[Kind, Path],
+        scene: AnyScene,
+        dtype: str,
+        caplog: pytest.LogCaptureFixture,
+        monkeypatch: pytest.MonkeyPatch,
+    ) -> None:
+        monkeypatch.setattr(logging.getLogger("diffusers"), "propagate", True)
         injector = tiny_injector(load_base(bases["sd1"]))
-        half = AnyScene.from_base(bases["sd1"], injector, "cpu", "bfloat16")
+        half = AnyScene.from_base(bases["sd1"], injector, "cpu", dtype)
         assert next(injector.parameters()).dtype == torch.float32
         coarse, exact = (each.compose(canvas("cat"), PROMPT, **QUICK) for each in (half, scene))
         assert 0 < apart(coarse.scenes, exact.scenes) < 12
-        assert coarse.settings[0]["dtype"] == "bfloat16"
+        assert "cannot run" not in caplog.text
+        assert coarse.settings[0]["dtype"] == dtype
         assert coarse.settings[0]["injector"] == exact.settings[0]["injector"]
 
     def test_less_memory_less_batch(self, bases: dict[Kind, Path], monkeypatch: pytest.MonkeyPatch) -> None:
@@ -325,6 +341,7 @@ class TestBadInput:
             ({"band": -1}, "band is -1"),
             ({"harmony": 2}, "harmony is 2"),
             ({"seeds": []}, "no image is asked for"),
+            ({"seeds": 1.5}, r"seeds are 1\.5; they must be whole numbers"),
         ],
     )
     def test_settings_outside_of_their_range(self, scene: AnyScene, options: dict[str, Any], told: str) -> None:
@@ -411,6 +428,9 @@ class TestWords:
         elements = [Element(cut_out(), words=["cat"])]
         assert without_names("A cat with a red Cat on the sea", elements) == "with a red on the sea"
         assert without_names("the sea", [Element(cut_out())]) == "the sea"
+        both = [Element(cut_out(), words=words) for words in (["red mug"], ["mug"], ["mug", "a red"])]
+        assert without_names("a red mug on a big table", both) == "on a big table"
+        assert without_names("two mug on a table", [both[1]] * 2) == "two on a table"
         request = scene._request(canvas("cat"), "a cat with a dog", "blue")
         whole = Generation(scene.base, scene.injector, scene._handle, request, print)
         first, behind = whole.prompts.embeds.split(77, dim=1)
@@ -419,6 +439,11 @@ class TestWords:
         assert torch.equal(behind, encode(scene.base, "with a dog", "blue", **told).embeds)
         assert whole.layout.named is not None
         assert whole.layout.named[0, 0].tolist() == [True] * 77 + [False] * 77
+        two = canvas("cat").place(cut_out(), box=(0, 0, 12, 12))
+        request = scene._request(two, "a cat with a dog", "")
+        named = Generation(scene.base, scene.injector, scene._handle, request, print).layout.named
+        assert named is not None
+        assert named.any(dim=2).tolist() == [[False, True]], "an element without a name sees no names of others"
         plain = Generation(scene.base, scene.injector, scene._handle, scene._request(canvas(), "a cat", ""), print)
         assert plain.prompts.embeds.shape[1] == 77
 
@@ -432,7 +457,13 @@ class TestWords:
     def test_long_prompts_are_told(self, bases: dict[Kind, Path], capfd: pytest.CaptureFixture[str]) -> None:
         told: list[str] = []
         AnyScene(load_base(bases["sd1"]), notify=told.append).compose(canvas(), "a cat " * 38 + "red dog", steps=1)
-        assert told == ["a prompt is too long, there is room for 75 tokens; what is cut off: cat red dog"]
+        cut = ["a prompt is too long, there is room for 75 tokens; what is cut off: cat red dog"]
+        assert told == cut
+        told.clear()
+        base = load_base(bases["sd1"])
+        scene = AnyScene(base, tiny_injector(base), notify=told.append)
+        scene.compose(canvas("blue house"), "blue house " + "a cat " * 37 + "red dog", steps=1)
+        assert [line.rpartition(": ")[2] for line in told] == ["cat red dog"], "once, and not of the rest of a prompt"
         assert "truncated" not in capfd.readouterr().err
 
 

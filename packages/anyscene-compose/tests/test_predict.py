@@ -15,6 +15,7 @@ from cutouts_on_disk import cut_out, write_cut_out
 from tiny_injector import tiny_injector
 
 from anyscene_compose import Canvas, Predictor, cli, compose
+from anyscene_compose.inference.cutouts import Cutting
 from anyscene_compose.inference.files import compose_files
 from anyscene_compose.inference.scenes import Placing
 from visioncore.diffusion.base import load_base
@@ -140,6 +141,32 @@ class TestManyFiles:
         assert summary.done == [tmp_path / "both.png"]
         assert read_image(tmp_path / "both.png").pixels.shape == (64, 72, 3)
         assert len(read_settings(tmp_path / "both.png", NAME)["elements"]) == 2
+
+    def test_a_layout_whose_image_has_changed_is_made_anew(
+        self, predictor: Predictor, cut_outs: Path, tmp_path: Path
+    ) -> None:
+        (cut_outs / "one.json").write_text(json.dumps({"elements": [{"image": "cat.png"}]}))
+        said: list[str] = []
+        again = partial(compose_files, [cut_outs / "one.json"], predictor, tmp_path / "out", options=QUICK)
+        assert len(again(say=said.append).done) == 1
+        assert len(again(say=said.append).skipped) == 1
+        write_cut_out(cut_outs / "cat.png", seed=77, side=41)
+        assert len(again(say=said.append).done) == 1
+        assert "its input is another or was changed" in said[0]
+
+    def test_nothing_that_is_needed_is_written_over(self, predictor: Predictor, cut_outs: Path, tmp_path: Path) -> None:
+        write_cut_out(tmp_path / "masks" / "cat-1.png")
+        layout = cut_outs / "cat.json"
+        layout.write_text(json.dumps({"elements": [{"image": "cat.png"}]}))
+        before = {path: path.read_bytes() for path in (tmp_path / "masks" / "cat-1.png", cut_outs / "cat.png")}
+        for source, out, seeds, mask in (
+            (layout, cut_outs, [1], None),
+            (cut_outs / "cat.png", tmp_path / "masks", [1, 2], tmp_path / "masks" / "cat-1.png"),
+        ):
+            placing = Placing(cutting=Cutting(mask))
+            with pytest.raises(InputError, match="this file would be written over; name another folder"):
+                compose_files([source], predictor, out, "", placing, options={**QUICK, "seeds": seeds})
+        assert {path: path.read_bytes() for path in before} == before
 
     def test_what_will_not_do_at_all(self, predictor: Predictor, cut_outs: Path, tmp_path: Path) -> None:
         for out, options, told in (

@@ -31,16 +31,10 @@ demo, convert, export, bench, info, weights = shared_commands(METHOD)
 Base = Annotated[str, arg(help="Stable Diffusion 1.x, 2.x or XL: a folder of diffusers, a single file, or demo")]
 
 
-class Running(TypedDict, total=False):
+class Running(options.Generating, total=False):
     """Arguments of the Predictor."""
 
     base: Annotated[Base, Default("demo")]
-    device: Annotated[options.Device, Default("auto")]
-    dtype: Annotated[options.Dtype, Default("float32")]
-    batch: Annotated[int, arg(help="images on the device at a time"), Default(1)]
-    low_memory: Annotated[
-        bool, arg(help="self-attention in slices, the auto-encoder in tiles, for large images"), Default(False)
-    ]
 
 
 # the commands of composing: compose, predict, relight

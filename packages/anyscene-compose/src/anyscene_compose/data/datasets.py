@@ -4,15 +4,13 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from visioncore.data.shards import SHARD, find_shards
 from visioncore.errors import InputError
-from visioncore.files import matching, natural_key
 
 from .coco import coco, find_instances
 from .folders import own_folder
 from .items import Item
 from .shards import shard_items
-
-SHARD = ".tar"
 
 
 def open_items(data: str | Path, part: str = "train") -> list[Item]:
@@ -29,23 +27,15 @@ def open_items(data: str | Path, part: str = "train") -> list[Item]:
     Raises:
         InputError: if there are none, or something is not as it should be.
     """
-    path = Path(data)
-    if not path.exists() and (shards := sorted(matching(data), key=natural_key)):
-        return shard_items(shards)
-    if not path.exists():
-        raise InputError(f"{data}: no such file or folder")
-    if path.is_file():
-        if path.suffix == SHARD:
-            return shard_items([path])
-        if path.suffix == ".json":
-            return coco(path)
-        if path.suffix not in (".csv", ".jsonl"):
-            raise InputError(
-                f"{data}: should be a folder of images, a list of captions, annotations of COCO, or a {SHARD} shard"
-            )
-        return own_folder(path)
-    if instances := find_instances(path, part):
+    path, shards = Path(data), find_shards(data)
+    if path.is_dir() and (instances := find_instances(path, part)):
         return coco(instances)
-    if shards := sorted(path.glob(f"*{SHARD}"), key=natural_key):
+    if shards:
         return shard_items(shards)
+    if path.suffix == ".json" and path.is_file():
+        return coco(path)
+    if path.is_file() and path.suffix not in (".csv", ".jsonl"):
+        raise InputError(
+            f"{data}: should be a folder of images, a list of captions, annotations of COCO, or a {SHARD} shard"
+        )
     return own_folder(path)

@@ -14,7 +14,7 @@ from visioncore.data.stored_images import StoredImage
 from visioncore.errors import InputError
 from visioncore.images import Image, eight_bit
 
-from .regions import polygon_mask, run_mask
+from .regions import check_white, polygon_mask, run_mask
 
 Pixels = NDArray[np.uint8]
 
@@ -47,6 +47,7 @@ class MaskFile:
         _check_size(self.file, mask, scene)
         if not mask.grey and not (mask.pixels == mask.pixels[..., :1]).all():
             raise InputError(f"{self.file.path}: a mask in colours; it should be grey, white for the foreground")
+        check_white(mask.pixels, f"{self.file.path}: ")
         return _with_alpha(scene, eight_bit(mask.pixels)[..., 0])
 
     def content(self) -> bytes:

@@ -79,3 +79,14 @@ def _unpacked(text: str) -> list[int]:
     if shift:
         raise InputError("runs packed as text end in the middle of a number")
     return found
+
+
+def check_white(mask: NDArray[np.generic], where: str = "") -> None:
+    """Check that a mask (H, W) of whole numbers is not meant as truth values.
+
+    Raises:
+        InputError: if it is at most 1.
+    """
+    if mask.dtype in (np.uint8, np.uint16) and mask.max(initial=0) == 1:
+        white = 255 if mask.dtype == np.uint8 else 65535
+        raise InputError(f"{where}the mask is at most 1 of {white}; multiply it by that, or give truth values")

@@ -12,8 +12,9 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from visioncore.diffusion.base import load_base, without_bars
+from visioncore.diffusion.base import INPAINTING_CHANNELS, load_base, without_bars
 from visioncore.diffusion.latents import factor_of, noise_of
+from visioncore.diffusion.remarks import pipeline_class
 from visioncore.diffusion.samplers import make_scheduler
 from visioncore.errors import InputError, damage
 from visioncore.extras import require
@@ -26,9 +27,6 @@ from ..network.weights import load_model
 from .areas import Pixels
 from .cutouts import foreground_of, pasted
 from .plan import Sampling
-
-INPAINTING_CHANNELS = 9
-"""That the U-Net of an inpainting model takes: latents, those of the image, and the mask."""
 
 
 @dataclass(frozen=True)
@@ -98,7 +96,7 @@ class Inpainting:
 
     def __init__(self, base: Any, model: str | Path = "", batch: int = 1) -> None:
         if model:
-            loaded = load_base(model, base.unet.dtype, channels=INPAINTING_CHANNELS)
+            loaded = load_base(model, base.unet.dtype, channels=(INPAINTING_CHANNELS,))
             base = loaded.to(base.device)
         self._pipe = _from(base, "AutoPipelineForInpainting")
         self._batch = batch
@@ -226,5 +224,6 @@ def run(
 
 def _from(base: Any, name: str, **more: Any) -> Any:
     """Return another pipeline of diffusers on the parts of a base, which is not changed."""
+    pipeline = pipeline_class(name)
     with without_bars():
-        return getattr(require("diffusers", "diffusion"), name).from_pipe(base, **more)
+        return pipeline.from_pipe(base, **more)

@@ -13,7 +13,9 @@ from visioncore.images import Image, write_image
 from visioncore.inference.batch import progress
 from visioncore.ranks import rank_and_processes
 
+from ..inference.canvas import Canvas
 from .baselines import Asked, Maker
+from .cutouts import Cutout
 from .plan import Cell, Plan
 
 
@@ -29,6 +31,9 @@ def make_images(makers: Sequence[Maker], plan: Plan, folder: str | Path) -> int:
         InputError: if the folder holds images that were made otherwise, a cut-out cannot be read, or an image cannot be
             made or written.
     """
+    for cutout in plan.cutouts:
+        # before any of them is made
+        _canvas(plan, cutout).composite()
     folder = writable_folder(folder)
     _record(folder, plan, makers)
     names = {maker.name: maker for maker in makers}
@@ -57,9 +62,12 @@ def asked_of(plan: Plan, cell: Cell) -> Asked:
     Raises:
         InputError: if the cut-out cannot be read.
     """
+    return Asked(_canvas(plan, plan.cutout(cell)), plan.prompt(cell), plan.scene(cell))
+
+
+def _canvas(plan: Plan, cutout: Cutout) -> Canvas:
     height, width = plan.sampling.size
-    canvas = plan.cutout(cell).canvas(width, height, plan.sampling.share)
-    return Asked(canvas, plan.prompt(cell), plan.scene(cell))
+    return cutout.canvas(width, height, plan.sampling.share)
 
 
 def _record(folder: Path, plan: Plan, makers: Sequence[Maker]) -> None:

@@ -6,9 +6,11 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from visioncore.diffusion.samplers import Sampler
+from visioncore.diffusion.samplers import Sampler, check_sampling
+from visioncore.diffusion.sampling import check_guidance
 from visioncore.errors import InputError
 
+from ..inference.canvas import LEAST, MOST, MULTIPLE
 from .cutouts import SHARE, Cutout
 from .prompts import PROMPTS, check_prompts, prompt_of, scene_of
 
@@ -48,7 +50,7 @@ class Sampling:
         share: part of the canvas's sides that a cut-out's box takes.
 
     Raises:
-        InputError: if the share is not between 0 and 1.
+        InputError: if something is outside of its range, or the sides are no multiples of 8.
     """
 
     steps: int = 30
@@ -59,6 +61,13 @@ class Sampling:
     share: float = SHARE
 
     def __post_init__(self) -> None:
+        check_sampling(self.sampler, self.steps)
+        check_guidance(guidance=self.guidance)
+        height, width = self.size
+        if any(side % MULTIPLE or not LEAST <= side <= MOST for side in self.size):
+            raise InputError(
+                f"size is {width} x {height}; sides must be multiples of {MULTIPLE}, from {LEAST} to {MOST} pixels"
+            )
         if not 0 < self.share < 1:
             raise InputError(f"share is {self.share}; it must be between 0 and 1, the part of a side that a box takes")
 

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from visioncore.errors import InputError
 from visioncore.images.sixteen_bit import Pixels
 
+from ..data.regions import check_white
 from .pyramids import Floats, Rows, down_by_strips, grow, grow_rows, inward, mask_levels, spread_levels, strips
 
 MOST_LEVELS = 16
@@ -78,8 +79,8 @@ def blend(
         keep_low: as of `Blending`.
 
     Raises:
-        InputError: if images and alpha are of different sizes or of another type, alpha is empty, or a setting is
-            outside its range.
+        InputError: if images and alpha are of different sizes or of another type, alpha is empty or of 0 and 1 in whole
+            numbers, or a setting is outside its range.
     """
     return blend_as_shown(foreground, scene, _checked(foreground, scene, alpha), Blending(harmony, levels, keep_low))
 
@@ -209,6 +210,7 @@ def _checked(foreground: Pixels, scene: Pixels, alpha: NDArray[np.generic]) -> F
             f"alpha has {_size(alpha) if alpha.ndim > 1 else alpha.shape} pixels and the foreground "
             f"{_size(foreground)}; they must be alike"
         )
+    check_white(alpha)
     share = shares(alpha)
     if not share.any():
         raise InputError("alpha is 0 everywhere, so there is no foreground; it must be above 0 where there is one")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, Self
 
@@ -55,7 +55,8 @@ class Placed:
         """Sorts elements in the order of drawing: of one order, those that end lower are nearer; then pixels decide."""
         assert self.image.alpha is not None
         digest = hashlib.sha256(self.image.pixels.tobytes() + self.image.alpha.tobytes()).digest()
-        return self.order, self.box[3], self.corner, digest, self.element.name
+        named = self.element.name, tuple(map(str, self.element.words))
+        return self.order, self.box[3], self.corner, self.image.pixels.shape, digest, named
 
     def frame(self, size: tuple[int, int]) -> tuple[tuple[slice, slice], tuple[slice, slice]]:
         """Return the part of a canvas of a height and width that it covers, and the part of the image on it."""
@@ -93,6 +94,17 @@ class Composite:
         return shares(self.alpha)
 
 
+def check_size(width: int, height: int) -> None:
+    """Check the sides of a canvas, before they are rounded.
+
+    Raises:
+        InputError: if one is outside of 8 to 8192 pixels.
+    """
+    for name, side in (("width", width), ("height", height)):
+        if not _is_number(side) or not LEAST <= side <= MOST:
+            raise InputError(f"{name} of the canvas is {side!r}; it must be from {LEAST} to {MOST} pixels")
+
+
 class Canvas:
     """A canvas to place elements on.
 
@@ -109,11 +121,8 @@ class Canvas:
     """
 
     def __init__(self, width: int, height: int, notify: Callable[[str], None] = warnings.warn) -> None:
-        sides = {"width": width, "height": height}
-        for name, side in sides.items():
-            if not LEAST <= side <= MOST:
-                raise InputError(f"{name} of the canvas is {side}; it must be from {LEAST} to {MOST} pixels")
-        self.width, self.height = (max(1, round(side / MULTIPLE)) * MULTIPLE for side in sides.values())
+        check_size(width, height)
+        self.width, self.height = (max(1, round(side / MULTIPLE)) * MULTIPLE for side in (width, height))
         self.placed: list[Placed] = []
         if (self.width, self.height) != (width, height):
             notify(
@@ -133,7 +142,7 @@ class Canvas:
         rotation: float = 0,
         order: float = 0,
         name: str | None = None,
-        words: Sequence[Word] | None = None,
+        words: str | Sequence[Word] | None = None,
     ) -> Self:
         """Place an element, and return the canvas.
 
@@ -151,7 +160,7 @@ class Canvas:
             words: in place of the element's own.
 
         Raises:
-            InputError: if it cannot be read, or its box is empty or outside of the canvas.
+            InputError: if it cannot be read, its box is empty or outside of the canvas, or something is no number.
         """
         element = as_element(given)
         if name is not None or words is not None:
@@ -181,19 +190,39 @@ def put(
     Raises:
         InputError: as there.
     """
-    whole = _box_of(element, size, box)
-    left, top, right, bottom = whole
-    told = f"{element.where}its box ({', '.join(f'{side:g}' for side in whole)})"
-    if not (np.isfinite(whole).all() and left < right and top < bottom):
-        raise InputError(f"{told} holds nothing; it is left, top, right, bottom, with left < right, top < bottom")
-    if max(right - left, bottom - top) > 4 * MOST:
-        raise InputError(f"{told} is too large; its sides are at most {4 * MOST} pixels")
+    whole = check_place(box, rotation, order, element.where) or _own_box(element, size)
     image, corner = drawn(element.image, whole, rotation)
     placed = Placed(element, whole, rotation, order, image, corner)
     assert image.alpha is not None
     if not image.alpha[placed.frame(size)[1]].any():
-        raise InputError(f"{told} lies outside of the canvas of {size[1]} x {size[0]}, or all it shows does")
+        raise InputError(
+            f"{element.where}{_told(whole)} lies outside of the canvas of {size[1]} x {size[0]}, or all it shows does"
+        )
     return placed
+
+
+def check_place(box: Sequence[float] | None, rotation: float, order: float = 0, where: str = "") -> Box | None:
+    """Return a box as it is, checked as far as that can be done without an element and a canvas.
+
+    Raises:
+        InputError: if something is no number, or the box holds nothing or too much.
+    """
+    for name, value in (("rotation", rotation), ("order", order)):
+        if not _is_number(value):
+            raise InputError(f"{where}its {name} is {value!r}; it must be a number")
+    if box is None:
+        return None
+    sides = tuple(box) if isinstance(box, Iterable) and not isinstance(box, str) else (box,)
+    if len(sides) != 4 or not all(map(_is_number, sides)):
+        raise InputError(f"{where}its box is {box!r}; it must be four numbers: left, top, right, bottom")
+    left, top, right, bottom = whole = float(sides[0]), float(sides[1]), float(sides[2]), float(sides[3])
+    if not (left < right and top < bottom):
+        raise InputError(
+            f"{where}{_told(whole)} holds nothing; it is left, top, right, bottom, with left < right, top < bottom"
+        )
+    if max(right - left, bottom - top) > 4 * MOST:
+        raise InputError(f"{where}{_told(whole)} is too large; its sides are at most {4 * MOST} pixels")
+    return whole
 
 
 def composited(several: Sequence[Placed], size: tuple[int, int]) -> Composite:
@@ -322,12 +351,17 @@ def _over(over: Pixels, over_alpha: Pixels, under: Pixels, under_alpha: Pixels) 
     return colours, alpha
 
 
-def _box_of(element: Element, size: tuple[int, int], box: Sequence[float] | None) -> Box:
-    if box is not None:
-        if len(box) != 4:
-            raise InputError(f"{element.where}a box has {len(box)} numbers; it is left, top, right, bottom")
-        left, top, right, bottom = map(float, box)
-        return left, top, right, bottom
+def _is_number(value: object) -> bool:
+    """Return whether a value is a finite number; numbers of NumPy are."""
+    return isinstance(value, int | float | np.number) and bool(np.isfinite(value))
+
+
+def _told(box: Box) -> str:
+    return f"its box ({', '.join(f'{side:g}' for side in box)})"
+
+
+def _own_box(element: Element, size: tuple[int, int]) -> Box:
+    """Return the box of an element that is given none."""
     height, width = size
     if element.size == size:
         return 0, 0, width, height

@@ -43,7 +43,9 @@ class Cutting:
             InputError: as `Element`; naming the mask that is missing; or if nothing is found to cut out.
         """
         given: GivenImage = path
-        mask: Any = self._mask(path)
+        mask: Any = self.mask_of(path)
+        if mask is None and self.mask is not None:
+            raise InputError(f"{path}: no mask of that name in {self.mask}; name it {path.stem}.png")
         if mask is None and self.sam is not None:
             photo = read_image(path)
             if photo.alpha is None:
@@ -59,14 +61,9 @@ class Cutting:
             return soft
         return element
 
-    def _mask(self, path: Path) -> Path | None:
+    def mask_of(self, path: Path) -> Path | None:
         """Return the file of a photo's mask, if there is one."""
-        if self.mask is None or not self.mask.is_dir():
-            return self.mask
-        for suffix in (path.suffix, *IMAGE_SUFFIXES):
-            if (found := self.mask / f"{path.stem}{suffix}").is_file():
-                return found
-        raise InputError(f"{path}: no mask of that name in {self.mask}; name it {path.stem}.png")
+        return self.mask if self.mask is None or not self.mask.is_dir() else named_as(path, self.mask)
 
 
 def cutting_of(
@@ -113,6 +110,14 @@ def cutting_of(
         Matting(matting, device) if matting else None,
     )
     return cutting, files | {name: value for name, value in told.items() if value}
+
+
+def named_as(path: Path, folder: Path) -> Path | None:
+    """Return the image in a folder that is named as a file, of its own suffix rather than of others; None for none."""
+    for suffix in (path.suffix, *IMAGE_SUFFIXES):
+        if (found := folder / f"{path.stem}{suffix}").is_file():
+            return found
+    return None
 
 
 def stamp(path: Path) -> list[Any]:

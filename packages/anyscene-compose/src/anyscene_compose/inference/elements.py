@@ -16,6 +16,7 @@ from visioncore.images import Image
 from visioncore.images.sixteen_bit import Pixels
 from visioncore.inference.image_inputs import GivenImage, as_image
 
+from ..data.regions import check_white
 from .blending import extent, shares, white_of
 from .pyramids import Floats, spread
 
@@ -40,7 +41,7 @@ class Element:
         premultiplied: whether its colours are multiplied by alpha. False takes them as straight, and None too, unless
             they look multiplied.
         name: what it shows, for messages; where there are no words, the words that mean it if a prompt has them.
-        words: of the prompt that mean it: it is kept from being drawn again from them elsewhere.
+        words: of the prompt that mean it, one or several: it is kept from being drawn again from them elsewhere.
 
     Attributes:
         image: 8 or 16 bit, with straight alpha.
@@ -48,7 +49,8 @@ class Element:
 
     Raises:
         InputError: if it cannot be read; if there is neither alpha nor a mask, or it is 0 everywhere or of another
-            size; if colours are multiplied by alpha and are said not to be, or the other way round.
+            size; if colours are multiplied by alpha and are said not to be, or the other way round; if words are
+            neither text nor two numbers.
 
     Example:
         >>> Element("mug.png", name="mug", words=["red mug"])  # doctest: +SKIP
@@ -62,10 +64,11 @@ class Element:
         mask: GivenImage | None = None,
         premultiplied: bool | None = None,
         name: str = "",
-        words: Sequence[Word] = (),
+        words: str | Sequence[Word] = (),
     ) -> None:
         self.source = Path(given) if isinstance(given, str | Path) else None
-        self.name, self.words = name, (words,) if isinstance(words, str) else tuple(words)
+        self.name = name
+        self.words = _checked_words(words, self.where)
         image = _read(given)
         if mask is not None:
             image = replace(image, alpha=_read_mask(mask, image, self.where))
@@ -100,10 +103,15 @@ class Element:
         frame = extent(self.alpha > 0)
         return self._with(replace(self.image, pixels=self.image.pixels[frame], alpha=self.alpha[frame]))
 
-    def renamed(self, name: str, words: Sequence[Word]) -> Element:
-        """Return the element with another name and other words."""
+    def renamed(self, name: str, words: str | Sequence[Word]) -> Element:
+        """Return the element with another name and other words.
+
+        Raises:
+            InputError: if words are neither text nor two numbers.
+        """
         other = self._with(self.image)
-        other.name, other.words = name, tuple(words)
+        other.name = name
+        other.words = _checked_words(words, other.where)
         return other
 
     def __repr__(self) -> str:
@@ -188,6 +196,25 @@ def premultiplied(image: Image) -> Floats:
     return np.concatenate([colours, share], axis=2)
 
 
+def _checked_words(words: str | Sequence[Word], where: str) -> tuple[Word, ...]:
+    """Return words as they were given, one as several."""
+    if not isinstance(words, str | Sequence):
+        raise InputError(f"{where}words are {words!r}; they are a list, of text of the prompt or of pairs of letters")
+    several: Sequence[Any] = (words,) if isinstance(words, str) else words
+    checked: list[Word] = []
+    for word in several:
+        if isinstance(word, str) and word.strip():
+            checked.append(word)
+        elif isinstance(word, list | tuple) and len(word) == 2 and all(type(letter) is int for letter in word):
+            checked.append((word[0], word[1]))
+        else:
+            raise InputError(
+                f"{where}words has {word!r}; each is text of the prompt, or the number of its first letter and of the "
+                "one behind the last"
+            )
+    return tuple(checked)
+
+
 def _read(given: GivenImage | Tensor) -> Image:
     """Return an image from a file or from memory."""
     if isinstance(given, Tensor):
@@ -214,6 +241,7 @@ def _read_mask(given: GivenImage, image: Image, where: str) -> Pixels:
             f"{told}alpha has {mask.shape[1]} x {mask.shape[0]} pixels and the image {image.width} x {image.height}; "
             "they must be alike"
         )
+    check_white(mask, told)
     if mask.dtype == image.pixels.dtype:
         return mask
     whole = np.rint(shares(mask) * white_of(image.pixels))

@@ -10,7 +10,7 @@ from visioncore.diffusion.latents import seeds_of
 from visioncore.images import IMAGE_SUFFIXES
 from visioncore.inference.batch import Summary, process_files, progress
 from visioncore.inference.generated import SUFFIX, check_png, numbered
-from visioncore.inference.jobs import Job, named_file, plan_results
+from visioncore.inference.jobs import Job, check_results, named_file, plan_results
 from visioncore.inference.record import open_record
 from visioncore.inference.run_record import write_run
 
@@ -62,7 +62,10 @@ def compose_files(
     planned = plan_results(inputs, IMAGE_SUFFIXES, out, (SUFFIX,), "cut-out")
     count = len(seeds_of(options.get("seeds", 0), None))
     targets = {job.source: job.target for job in planned}
-    jobs = [Job(job.source, *_results(job.target, count)) for job in planned]
+    jobs = [Job(job.source, *_results(job.target, count), placing.files(job.source)) for job in planned]
+    check_results(
+        [file for job in jobs for file in job.made_of], [path for job in jobs for path in job.results], "file"
+    )
     settings = predictor.recorded() | {"prompt": prompt} | options | dict(recorded or {})
     predictor.pipeline.check(**options)
     height, width = predictor.pipeline.own_size

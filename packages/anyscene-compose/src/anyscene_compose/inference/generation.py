@@ -42,17 +42,17 @@ class Request:
     """
 
     composite: Composite
-    prompt: str
-    negative: str
-    steps: int
-    guidance: float
-    sampler: Sampler
-    spatial: float
-    semantic: float
-    layout: bool
-    tau: float
-    band: int
-    blending: Blending
+    prompt: str = ""
+    negative: str = ""
+    steps: int = 30
+    guidance: float = 7.5
+    sampler: Sampler = "dpm++"
+    spatial: float = 1.0
+    semantic: float = 1.0
+    layout: bool = True
+    tau: float = 0.8
+    band: int = 1
+    blending: Blending = field(default_factory=Blending)
     callback: Callback | None = None
     told: dict[str, Any] = field(init=False)
 
@@ -106,9 +106,12 @@ class Generation:
         told: dict[str, Any] = {"size": composite.size, "guided": len(self.parts) == 2, "notify": notify}
         self.prompts = encode(base, request.prompt, request.negative, **told)
         if named is not None and handle is not None:
-            # all tokens behind a word know of it, so elsewhere the prompt is read without the words
+            # all tokens behind a word know of it, so elsewhere the prompt is read without the words; what is cut off
+            # of it was told already
+            told["notify"] = lambda _: None
             elsewhere = encode(base, without_names(request.prompt, elements), request.negative, **told)
-            named = torch.cat((torch.ones_like(named), torch.zeros_like(named)), dim=1)
+            whole = named.any(dim=1, keepdim=True).expand_as(named)
+            named = torch.cat((whole, torch.zeros_like(named)), dim=1)
             self.prompts = self.prompts.beside(elsewhere)
         foreground = Foreground.of(composite, unet.device)
         if request.layout:
@@ -200,7 +203,7 @@ def as_scales(scale: float | Mapping[str, float]) -> tuple[float, float]:
     Raises:
         InputError: if a name is unknown or a scale is below 0.
     """
-    given = dict.fromkeys(ROUTES, scale) if isinstance(scale, int | float) else dict(scale)
+    given = dict(scale) if isinstance(scale, Mapping) else dict.fromkeys(ROUTES, scale)
     if unknown := set(given) - set(ROUTES):
         raise InputError(f"scale names {', '.join(sorted(unknown))}; routes are {' and '.join(ROUTES)}")
     spatial, semantic = (float(given.get(name, 1)) for name in ROUTES)

@@ -29,7 +29,7 @@ from ..method import METHOD
 from ..network.handle import Handle, check_base
 from ..network.model import Injector
 from ..network.weights import load_model
-from .bases import DEMO, open_base
+from .bases import DEMO, open_base, put_on_device
 from .blending import Blending
 from .canvas import Canvas
 from .elements import GivenElement
@@ -107,7 +107,7 @@ class AnyScene:
             InputError: if the base cannot be read, or as the class.
         """
         place = resolve_device(device)
-        return cls(open_base(base, resolve_dtype(dtype, place)).to(place), injector, **options)
+        return cls(put_on_device(open_base(base, resolve_dtype(dtype, place)), place), injector, **options)
 
     @classmethod
     def from_pretrained(
@@ -313,17 +313,11 @@ class AnyScene:
         prompt: str,
         negative: str,
         *,
-        steps: int = 30,
-        guidance: float = 7.5,
-        sampler: Sampler = "dpm++",
         scale: float | Mapping[str, float] = 1.0,
-        layout: bool = True,
-        tau: float = 0.8,
-        band: int = 1,
         harmony: float = 0.5,
         levels: int | None = None,
         keep_low: int = 2,
-        callback: Callback | None = None,
+        **settings: Any,
     ) -> Request:
         factor = factor_of(self.base.vae)
         if canvas.width % factor or canvas.height % factor:
@@ -332,21 +326,8 @@ class AnyScene:
             )
         spatial, semantic = as_scales(scale)
         blending = Blending(harmony, levels, keep_low)
-        return Request(
-            canvas.composite(),
-            prompt,
-            negative,
-            steps,
-            guidance,
-            sampler,
-            spatial,
-            semantic,
-            layout,
-            tau,
-            band,
-            blending,
-            callback,
-        )
+        given: dict[str, Any] = {"spatial": spatial, "semantic": semantic, "blending": blending, **settings}
+        return Request(canvas.composite(), prompt, negative, **given)
 
     def _checked(self, images: Pixels, seeds: Sequence[int]) -> tuple[Pixels, list[bool]]:
         """Return images (n, H, W, 3) with those black that the base's safety checker flags, and which these are."""

@@ -17,7 +17,7 @@ from visioncore.inference.predictor import BasePredictor
 
 from ..network.model import Injector
 from ..network.weights import load_model
-from .bases import DEMO, open_base
+from .bases import DEMO, open_base, put_on_device
 from .canvas import Canvas
 from .elements import GivenElement
 from .pipeline import AnyScene
@@ -67,7 +67,7 @@ class Predictor(BasePredictor):
         opened = open_base(base, self.dtype) if isinstance(base, str | Path) else base.to(dtype=self.dtype)
         self.base = str(base) if isinstance(base, str | Path) else type(base).__name__
         self.pipeline = AnyScene(
-            opened.to(self.device), injector, clip=clip, batch=batch, low_memory=low_memory, notify=notify
+            put_on_device(opened, self.device), injector, clip=clip, batch=batch, low_memory=low_memory, notify=notify
         )
 
     def settings(self) -> dict[str, Any]:

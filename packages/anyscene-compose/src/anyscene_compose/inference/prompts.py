@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass
-from importlib import import_module
 from typing import Any
 
 import torch
 from torch import Tensor
 
 from visioncore.diffusion.base import kind_of
+from visioncore.diffusion.remarks import without_remarks
 from visioncore.errors import InputError, one_line
 
 
@@ -69,7 +68,8 @@ def encode(
     """
     for text in (prompt, negative) if guided else (prompt,):
         _tell_cut(base.tokenizer, text, notify)
-    with quiet():
+    # what is cut off is told already
+    with without_remarks():
         found = base.encode_prompt(
             prompt=prompt,
             device=base.unet.device,
@@ -95,17 +95,3 @@ def _tell_cut(tokenizer: Any, text: str, notify: Callable[[str], None]) -> None:
     if len(tokens) > room:
         cut = tokenizer.decode(tokenizer.convert_tokens_to_ids(tokens[room:]))
         notify(f"a prompt is too long, there is room for {room} tokens; what is cut off: {one_line(cut)}")
-
-
-@contextmanager
-def quiet() -> Iterator[None]:
-    """Keep diffusers and transformers from remarking on prompts that are cut, which is told already."""
-    libraries = [import_module(f"{name}.utils.logging") for name in ("diffusers", "transformers")]
-    before = [library.get_verbosity() for library in libraries]
-    try:
-        for library in libraries:
-            library.set_verbosity_error()
-        yield
-    finally:
-        for library, verbosity in zip(libraries, before, strict=True):
-            library.set_verbosity(verbosity)

@@ -12,17 +12,20 @@ from visioncore.images import IMAGE_SUFFIXES, read_image
 from visioncore.inference.batch import Summary, process_files
 from visioncore.inference.generated import SUFFIX
 from visioncore.inference.image_inputs import GivenImage, as_image
-from visioncore.inference.jobs import plan_results
+from visioncore.inference.jobs import check_results, named_file, plan_results
 from visioncore.inference.record import open_record
 from visioncore.inference.result import ImageResult
 from visioncore.inference.run_record import write_run
 
 from ..method import METHOD
 from .blending import Blending, blend_as_shown
-from .canvas import composited, put
-from .cutouts import Cutting, stamp
+from .canvas import check_place, composited, put
+from .cutouts import Cutting, named_as, stamp
 from .elements import GivenElement, as_element
 from .light import lit
+
+ENDINGS = (SUFFIX, ".tif", ".tiff")
+"""Of files that are written: those that keep 16 bit."""
 
 
 class Relit(ImageResult):
@@ -93,17 +96,26 @@ def relight_files(
         say: told a line for each file that failed, and of results that are made anew.
 
     Raises:
-        InputError: as `compose_files`.
+        InputError: as `compose_files`, or if the scene is missing.
     """
     out, scene, cutting, options = Path(out), Path(scene), cutting or Cutting(), dict(options or {})
-    jobs = plan_results(inputs, IMAGE_SUFFIXES, out, (SUFFIX, ".tif", ".tiff"), "cut-out")
+    Blending(**{name: options[name] for name in ("harmony", "levels", "keep_low") if name in options})
+    check_place(options.get("box"), options.get("rotation", 0))
+    if named_file(out, IMAGE_SUFFIXES) and not named_file(out, ENDINGS):
+        raise InputError(f"{out}: images are written as {', '.join(ENDINGS)}; name such a file, or a folder")
+    jobs = plan_results(inputs, IMAGE_SUFFIXES, out, ENDINGS, "cut-out")
     if not scene.exists():
         raise InputError(f"{scene}: no such file or folder; name the scene")
+    needed = [file for job in jobs for file in (_scene_of(scene, job.source), cutting.mask_of(job.source)) if file]
+    check_results(needed, [job.target for job in jobs], "file")
     settings = {"scene": stamp(scene), "version": METHOD.version} | options | dict(recorded or {})
     record = open_record(out, jobs, settings)
 
     def work(source: Path) -> Relit:
-        element, behind = cutting.read(source), read_image(_scene_of(scene, source))
+        found = _scene_of(scene, source)
+        if found is None:
+            raise InputError(f"{source}: no scene of that name in {scene}; name it {source.stem}.png")
+        element, behind = cutting.read(source), read_image(found)
         if element.size != (behind.height, behind.width):
             element = element.trimmed()
         return relight(element, behind, **options)
@@ -117,11 +129,6 @@ def relight_files(
     return summary
 
 
-def _scene_of(scene: Path, source: Path) -> Path:
-    """Return the scene for a cut-out."""
-    if not scene.is_dir():
-        return scene
-    for suffix in (source.suffix, *IMAGE_SUFFIXES):
-        if (found := scene / f"{source.stem}{suffix}").is_file():
-            return found
-    raise InputError(f"{source}: no scene of that name in {scene}; name it {source.stem}.png")
+def _scene_of(scene: Path, source: Path) -> Path | None:
+    """Return the scene for a cut-out, if there is one."""
+    return named_as(source, scene) if scene.is_dir() else scene

@@ -12,7 +12,7 @@ from torch import Tensor
 from visioncore.errors import InputError, one_line
 
 from ..data.words import Span, places_of
-from .elements import Element, Word
+from .elements import Element
 
 
 def spans_of(prompt: str, element: Element, notify: Callable[[str], None]) -> list[Span]:
@@ -80,8 +80,8 @@ def without_names(prompt: str, elements: Sequence[Element]) -> str:
     Raises:
         InputError: as `spans_of`.
     """
-    spans = sorted(span for element in elements for span in spans_of(prompt, element, lambda _: None))
-    for first, behind in reversed(spans):
+    spans = [span for element in elements for span in spans_of(prompt, element, lambda _: None)]
+    for first, behind in reversed(_joined(spans)):
         prompt = re.sub(r"(?<!\w)(a|an|the)\s+$", "", prompt[:first], flags=re.IGNORECASE) + prompt[behind:]
     return " ".join(prompt.split())
 
@@ -93,9 +93,20 @@ def tokens_of(tokenizer: Any, prompt: str, span: Span) -> tuple[int, int]:
     return begin, end
 
 
-def _whole_words(prompt: str, span: Word, element: Element) -> Span:
+def _joined(spans: Sequence[Span]) -> list[Span]:
+    """Return spans in their order, those that overlap as one: elements may share words."""
+    joined: list[Span] = []
+    for first, behind in sorted(spans):
+        if joined and first < joined[-1][1]:
+            joined[-1] = joined[-1][0], max(joined[-1][1], behind)
+        else:
+            joined.append((first, behind))
+    return joined
+
+
+def _whole_words(prompt: str, span: Span, element: Element) -> Span:
     """Return a span widened to whole words."""
-    first, behind = int(span[0]), int(span[1])
+    first, behind = span
     if not 0 <= first < behind <= len(prompt):
         raise InputError(
             f"{element.where}its words are letters {first} to {behind} of a prompt of {len(prompt)}; the first is "

@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from visioncore.diffusion.processors import Processor
+from visioncore.diffusion.switch import Switch
 from visioncore.errors import InputError
 
 from .acting import Acting, Plan
@@ -40,13 +41,6 @@ class ForegroundProjections(nn.Module):
         return self.to_k(tokens), self.to_v(tokens)
 
 
-class Switch:
-    """Whether an installed injector acts: shared by its processors."""
-
-    def __init__(self) -> None:
-        self.acting: Acting | None = None
-
-
 class InjectedAttention:
     """Attention processor of diffusers with a foreground part beside that of the text.
 
@@ -60,7 +54,9 @@ class InjectedAttention:
         before: the processor that was there.
     """
 
-    def __init__(self, path: str, projections: ForegroundProjections, switch: Switch, before: Processor) -> None:
+    def __init__(
+        self, path: str, projections: ForegroundProjections, switch: Switch[Acting], before: Processor
+    ) -> None:
         from diffusers.models.attention_processor import AttnProcessor2_0
 
         self.path, self.projections, self.switch, self.before = path, projections, switch, before

@@ -3,31 +3,27 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager
 
 from torch import Tensor, nn
 
-from visioncore.diffusion.layers import cross_attention
-from visioncore.diffusion.processors import Installed, install
+from visioncore.diffusion.processors import install
+from visioncore.diffusion.switch import Switch, Switched, check_free
 from visioncore.errors import InputError
 
 from .acting import Acting
-from .attention import ForegroundProjections, InjectedAttention, Switch
+from .attention import ForegroundProjections, InjectedAttention
 from .config import InjectorConfig, fitting
 from .layout import Layout
 
 
-class Handle:
+class Handle(Switched[Acting]):
     """An injector that is on a U-Net; outside of `acting` the U-Net computes as without it."""
 
-    def __init__(self, installed: Installed, switch: Switch) -> None:
-        self._installed, self._switch = installed, switch
-
-    @contextmanager
     def acting(
         self, layout: Layout, tokens: Tensor, *, scale: float = 1.0, parts: Sequence[bool] = (True,)
-    ) -> Iterator[Acting]:
+    ) -> AbstractContextManager[Acting]:
         """Let the U-Net attend to a foreground, and by its layout, inside this context.
 
         Keys and values are computed once inside it, as long as the same prompt is given; what changes weights belongs
@@ -43,18 +39,7 @@ class Handle:
         Raises:
             InputError: if something else has replaced the processors since, or a value is not what it should be.
         """
-        if not self._installed.in_place:
-            raise InputError("the U-Net's attention processors were replaced since; install the injector after that")
-        before, self._switch.acting = self._switch.acting, Acting(layout, tokens, scale, parts)
-        try:
-            yield self._switch.acting
-        finally:
-            self._switch.acting = before
-
-    def uninstall(self) -> None:
-        """Take the injector off: the processors that were there are there again."""
-        self._installed.uninstall()
-        self._switch.acting = None
+        return self._on(Acting(layout, tokens, scale, parts))
 
 
 def put_on(unet: nn.Module, projections: Mapping[str, ForegroundProjections], config: InjectorConfig) -> Handle:
@@ -64,14 +49,12 @@ def put_on(unet: nn.Module, projections: Mapping[str, ForegroundProjections], co
         InputError: if the U-Net is of another kind or shape, or has such an injector on it.
     """
     check_base(unet, config)
-    for path, layer in cross_attention(unet).items():
-        if isinstance(layer.processor, InjectedAttention):
-            raise InputError(f"{path}: an injector is on this U-Net already; uninstall it first")
-    switch = Switch()
+    check_free(unet, InjectedAttention, "an injector")
+    switch: Switch[Acting] = Switch()
     installed = install(
         unet, projections, lambda path, before: InjectedAttention(path, projections[path], switch, before)
     )
-    return Handle(installed, switch)
+    return Handle(installed, switch, "injector")
 
 
 def check_base(unet: nn.Module, config: InjectorConfig) -> None:

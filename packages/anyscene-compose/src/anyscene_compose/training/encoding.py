@@ -11,6 +11,7 @@ from torch import Tensor
 from visioncore.data.kept_features import BATCH, Which
 from visioncore.devices import with_backoff
 from visioncore.diffusion.latents import encoded_distribution
+from visioncore.diffusion.remarks import without_remarks
 from visioncore.errors import some
 from visioncore.inference.batch import progress
 from visioncore.weights.fingerprint import fingerprint
@@ -19,7 +20,7 @@ from ..data.preparation import Squares
 from ..data.samples import SceneSamples, planes
 from ..data.texts import Texts
 from ..data.words import places_of
-from ..inference.prompts import check_encoders, quiet
+from ..inference.prompts import check_encoders
 from ..inference.words import tokens_of
 from ..network.model import Injector
 
@@ -149,7 +150,7 @@ def keep_texts(texts: Texts, captions: Sequence[str], encoder: TextEncoder) -> s
         InputError: if one cannot be written.
     """
     missing = texts.missing(captions)
-    with progress(len(missing), "captions encoded") as advance, quiet():
+    with progress(len(missing), "captions encoded") as advance, without_remarks():
         # the empty one by itself, which comes first
         begin = int(missing[:1] == [""])
         parts = [missing[:begin], *(missing[start : start + TEXTS] for start in range(begin, len(missing), TEXTS))]

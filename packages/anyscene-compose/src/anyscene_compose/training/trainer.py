@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -11,14 +11,14 @@ from typing import Any
 from torch import Tensor
 
 from visioncore.data.feature_cache import FeatureCache
-from visioncore.data.filtering import filtered
 from visioncore.data.kept_features import KeptFeatures, Which, keep_features
 from visioncore.data.looks import Looks
+from visioncore.data.splits import Split, split
 from visioncore.diffusion.latents import factor_of
 from visioncore.diffusion.schedule import bars_of, prediction_of
 from visioncore.errors import InputError
 from visioncore.recipes import load_recipe
-from visioncore.training import FitResult, describe_run, fit, hold_out, mean_losses
+from visioncore.training import FitResult, describe_run, fit, mean_losses
 from visioncore.training.accelerator import on_main, start_accelerator
 from visioncore.weights.fingerprint import fingerprint
 
@@ -36,9 +36,6 @@ from .config import TrainConfig
 from .denoising import Denoising, DenoisingStep, share_of
 from .encoding import SceneEncoder, TextEncoder, TokenNames, element_features, keep_texts
 from .start import initial_injector
-
-MOST_HELD_OUT = 256
-"""Images; more would make every validation long."""
 
 
 def train(
@@ -85,8 +82,10 @@ def train(
     _check_side(config, pipeline)
     injector = initial_injector(config, pipeline, weights)
     accelerator = start_accelerator(config.loop)
-    kept = on_main(accelerator, lambda: _left(config, items, outside, cache or Path(out) / "features", say))
-    parts = _parts(config, kept, len(outside) > 0, str(data))
+    known = Path(cache or Path(out) / "features") / "images.jsonl"
+    how: dict[str, Any] = {"keep_duplicates": config.keep_duplicates, "say": say}
+    kept = on_main(accelerator, lambda: split(items, outside, config.least_side, Looks(known), **how))
+    parts = kept.parts(config.held_out, seed=config.loop.seed, where=f"{data}: scenes")
     pipeline.to(accelerator.device)
     model = Denoising(injector.to(accelerator.device), pipeline, config.recompute)
     try:
@@ -128,42 +127,9 @@ def _check_side(config: TrainConfig, pipeline: Any) -> None:
         raise InputError(f"side is {config.side}; it must be a multiple of {multiple} for this base")
 
 
-@dataclass(frozen=True)
-class Kept:
-    """Scenes that are left of those to train on and of those to validate on, in this order."""
-
-    items: tuple[Item, ...]
-    digests: tuple[str, ...]
-    training: int
-
-
-def _left(
-    config: TrainConfig, items: Sequence[Item], outside: Sequence[Item], cache: str | Path, say: Callable[[str], None]
-) -> Kept:
-    looks, parts = Looks(Path(cache) / "images.jsonl"), []
-    for part in (items, outside):
-        if part:
-            parts.append(filtered(part, config.least_side, looks, keep_duplicates=config.keep_duplicates))
-            for line in parts[-1].lines(config.least_side):
-                say(line)
-    return Kept(
-        tuple(item for part in parts for item in part.items),
-        tuple(digest for part in parts for digest in part.digests),
-        len(parts[0].items),
-    )
-
-
-def _parts(config: TrainConfig, kept: Kept, validation: bool, where: str) -> tuple[list[int], list[int]]:
-    """Return the indices of scenes to train and to validate on."""
-    inside = list(range(kept.training))
-    if validation:
-        return inside, list(range(kept.training, len(kept.items)))
-    return hold_out(inside, config.held_out, most=MOST_HELD_OUT, seed=config.loop.seed, where=f"{where}: scenes")
-
-
 def _sources(
     config: TrainConfig,
-    kept: Kept,
+    kept: Split[Item],
     parts: tuple[list[int], list[int]],
     encoder: SceneEncoder,
     injector: Injector,
@@ -211,7 +177,7 @@ def _sources(
     return inside, judged
 
 
-def _seen(config: TrainConfig, kept: Kept, injector: Injector, cache: Path) -> SeenLooks:
+def _seen(config: TrainConfig, kept: Split[Item], injector: Injector, cache: Path) -> SeenLooks:
     looks = KeptLooks(kept.items, kept.digests, config.kept_looks, config.looks)
     made_with = {
         "encoder": injector.encoder_name,
@@ -223,7 +189,7 @@ def _seen(config: TrainConfig, kept: Kept, injector: Injector, cache: Path) -> S
 
 
 def _texts(
-    config: TrainConfig, kept: Kept, pipeline: Any, cache: Path, accelerator: Any, say: Callable[[str], None]
+    config: TrainConfig, kept: Split[Item], pipeline: Any, cache: Path, accelerator: Any, say: Callable[[str], None]
 ) -> Texts:
     encoder = TextEncoder(pipeline, accelerator.device, half=config.loop.precision != "float32")
     names = TokenNames(pipeline.tokenizer)
