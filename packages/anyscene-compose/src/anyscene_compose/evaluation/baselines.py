@@ -12,7 +12,8 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from visioncore.diffusion.base import INPAINTING_CHANNELS, load_base, without_bars
+from visioncore.diffusion.base import load_base, without_bars
+from visioncore.diffusion.channels import INPAINTING_CHANNELS
 from visioncore.diffusion.latents import factor_of, noise_of
 from visioncore.diffusion.remarks import pipeline_class
 from visioncore.diffusion.samplers import make_scheduler

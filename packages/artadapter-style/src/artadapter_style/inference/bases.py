@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from functools import partial
 
-from visioncore.diffusion.base import CHANNELS, INPAINTING_CHANNELS
 from visioncore.diffusion.bundled import DEMO as DEMO
 from visioncore.diffusion.bundled import open_bundled
+from visioncore.diffusion.channels import CHANNELS, INPAINTING_CHANNELS
 
 from ..method import PACKAGE
 

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional
 
-from visioncore.diffusion.base import INPAINTING_CHANNELS
+from visioncore.diffusion.channels import INPAINTING_CHANNELS
 from visioncore.diffusion.latents import decode, encode, factor_of, noise_of
 from visioncore.diffusion.samplers import Sampler, make_scheduler
 from visioncore.diffusion.sampling import Callback

@@ -15,7 +15,7 @@ import torch
 from numpy.typing import NDArray
 
 from visioncore.devices import in_batches, resolve_device, resolve_dtype
-from visioncore.diffusion.base import INPAINTING_CHANNELS
+from visioncore.diffusion.channels import INPAINTING_CHANNELS
 from visioncore.diffusion.latents import factor_of, own_size, seeds_of
 from visioncore.diffusion.low_memory import low_memory
 from visioncore.diffusion.safety import run_checker

@@ -8,7 +8,7 @@ from typing import Any
 
 import torch
 
-from visioncore.diffusion.base import CHANNELS
+from visioncore.diffusion.channels import CHANNELS
 from visioncore.errors import InputError
 from visioncore.weights.fetched import backbone_file
 from visioncore.weights.state_dicts import load_into

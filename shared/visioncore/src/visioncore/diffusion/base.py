@@ -13,13 +13,12 @@ import torch
 from torch import nn
 
 from ..errors import InputError, damage, one_line
+from .channels import CHANNELS, check_channels
 from .remarks import pipeline_class
 
 Kind = Literal["sd1", "sd2", "sdxl"]
 
 INDEX_FILE = "model_index.json"
-CHANNELS, INPAINTING_CHANNELS = 4, 9
-"""That the U-Net of a text-to-image model takes, and that of one for inpainting."""
 
 
 def kind_of(unet: nn.Module) -> Kind:
@@ -59,18 +58,6 @@ def load_base(source: str | Path, dtype: torch.dtype = torch.float32, channels: 
             nn.Module.to(part, dtype)
     check_channels(path, loaded.unet.config.in_channels, channels)
     return loaded
-
-
-def check_channels(path: Path, found: int, wanted: Collection[int]) -> None:
-    """Validate that a U-Net takes as many channels as are wanted.
-
-    Raises:
-        InputError: naming both.
-    """
-    if found not in wanted:
-        told = f"its U-Net takes {found} channels{', as for inpainting' if found == INPAINTING_CHANNELS else ''}"
-        right = "one for inpainting takes 9" if CHANNELS not in wanted else "a base takes 4"
-        raise InputError(f"{path}: {told}; {right}")
 
 
 @contextmanager

@@ -9,7 +9,8 @@ from typing import Any
 
 import torch
 
-from .base import CHANNELS, INDEX_FILE, load_base
+from .base import INDEX_FILE, load_base
+from .channels import CHANNELS
 
 DEMO = "demo"
 FOLDER = "base"

@@ -15,7 +15,7 @@ from torch import Tensor
 from ..errors import InputError, damage
 from ..extras import require
 from ..weights.state_dicts import load_into, read_state_dict
-from .base import CHANNELS, check_channels
+from .channels import CHANNELS, check_channels
 from .remarks import pipeline_class
 
 UNET = "model.diffusion_model."
