@@ -15,11 +15,13 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import torch
-from diffusers import AutoencoderKL, DDIMScheduler, StableDiffusionPipeline, UNet2DConditionModel
+from diffusers import AutoencoderKL, StableDiffusionPipeline, UNet2DConditionModel
 from tokenizers import Tokenizer, decoders, models, normalizers, pre_tokenizers, trainers
 from torch import Tensor, nn
 from torch.nn import functional
 from transformers import CLIPTextConfig, CLIPTextModel, CLIPTokenizer
+
+from visioncore.diffusion.schedule import Prediction, ddim_scheduler
 
 CROP = 32
 """Side of the pieces that the image auto-encoder learns from."""
@@ -27,6 +29,8 @@ WIDTH = 64
 """Of the text encoder."""
 DROP = 0.1
 """Share of the prompts that are left out, for guidance."""
+PREDICTION: Prediction = "v_prediction"
+"""Trained so briefly, a network that predicts noise has no notion of the image where all is noise."""
 
 
 def say(line: str) -> None:
@@ -147,22 +151,6 @@ def make_unet(channels: tuple[int, int], inputs: int = 4) -> UNet2DConditionMode
     return network.to(memory_format=torch.channels_last)  # a sixth faster on a CPU
 
 
-def make_scheduler() -> DDIMScheduler:
-    """Return the noise schedule of Stable Diffusion, for velocity.
-
-    Trained so briefly, a network that predicts noise has no notion of the image where all is noise.
-    """
-    return DDIMScheduler(
-        beta_start=0.00085,
-        beta_end=0.012,
-        beta_schedule="scaled_linear",
-        clip_sample=False,
-        set_alpha_to_one=False,
-        steps_offset=1,
-        prediction_type="v_prediction",
-    )
-
-
 class Both(nn.Module):
     """Text encoder and U-Net."""
 
@@ -219,7 +207,7 @@ def train_diffusion(
         batch: images in a step.
         shown: (n, c, 16, 16) what the U-Net sees beside the noise, as inpainting models do.
     """
-    schedule = make_scheduler()
+    schedule = ddim_scheduler(PREDICTION)
     mean = torch.optim.swa_utils.AveragedModel(both, multi_avg_fn=torch.optim.swa_utils.get_ema_multi_avg_fn(0.998))
     optimiser = torch.optim.AdamW(both.parameters(), 1.2e-3, betas=(0.9, 0.99), weight_decay=1e-3)
     rate, generator = decreasing(optimiser, steps), torch.Generator().manual_seed(3)
@@ -276,7 +264,7 @@ def save(both: Both, autoencoder: AutoencoderKL, tokenizer: CLIPTokenizer, out: 
         text_encoder=both.text,
         tokenizer=tokenizer,
         unet=both.unet,
-        scheduler=make_scheduler(),
+        scheduler=ddim_scheduler(PREDICTION),
         safety_checker=None,
         feature_extractor=None,
         requires_safety_checker=False,

@@ -57,7 +57,7 @@ Suffix = Annotated[
     Literal[".png", ".jpg", ".tif", ".webp", ".bmp"], arg(help="format of images; .png and .tif keep everything")
 ]
 PngCompression = Annotated[
-    Literal["fast", "small"], arg(help="of PNG files: small takes ten times as long to write, for 6 % less")
+    Literal["fast", "small"], arg(help="of PNG files: small takes ten times as long or more, for 5 to 8 % less")
 ]
 Results = Annotated[str, arg(help="or measure what is in this folder, made by any tool, named as the inputs")]
 Tables = Annotated[Path, arg(help="folder for the tables and report.json")]

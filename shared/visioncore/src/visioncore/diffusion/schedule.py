@@ -2,16 +2,25 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any, Literal
 
 import torch
 from torch import Tensor
 
 from ..errors import InputError
+from ..extras import require
 
 STEPS = 1000
 """Of training."""
 FIRST_BETA, LAST_BETA = 0.00085, 0.012
+OPTIONS: Mapping[str, Any] = {
+    "beta_start": FIRST_BETA,
+    "beta_end": LAST_BETA,
+    "beta_schedule": "scaled_linear",
+    "steps_offset": 1,
+}
+"""Of diffusers' schedulers, for the noise schedule of Stable Diffusion."""
 Prediction = Literal["epsilon", "v_prediction"]
 """Kinds of prediction of a U-Net, noise or velocity, as diffusers calls them."""
 
@@ -20,6 +29,16 @@ def alpha_bars() -> Tensor:
     """Return the share of the image's variance that is left at each of the 1000 timesteps, (1000,) float64."""
     betas = torch.linspace(FIRST_BETA**0.5, LAST_BETA**0.5, STEPS, dtype=torch.float64).square()
     return (1 - betas).cumprod(dim=0)
+
+
+def ddim_scheduler(prediction: Prediction) -> Any:
+    """Return diffusers' scheduler of DDIM with the noise schedule of Stable Diffusion.
+
+    Raises:
+        InputError: if diffusers is not installed.
+    """
+    scheduler = require("diffusers", "diffusion").DDIMScheduler
+    return scheduler(**OPTIONS, clip_sample=False, set_alpha_to_one=False, prediction_type=prediction)
 
 
 def bars_of(scheduler: Any) -> Tensor:

@@ -17,6 +17,7 @@ from ..extras import require
 from ..weights.state_dicts import load_into, read_state_dict
 from .channels import CHANNELS, check_channels
 from .remarks import pipeline_class
+from .schedule import OPTIONS
 
 UNET = "model.diffusion_model."
 VAE = "first_stage_model."
@@ -68,9 +69,7 @@ def load_single_file(path: Path, dtype: torch.dtype, channels: Collection[int] =
     return pipeline(
         **{name: module.to(dtype).eval() for name, module in components.items()},
         tokenizer=clip_tokenizer(),
-        scheduler=diffusers.PNDMScheduler(
-            beta_start=0.00085, beta_end=0.012, beta_schedule="scaled_linear", skip_prk_steps=True, steps_offset=1
-        ),
+        scheduler=diffusers.PNDMScheduler(**OPTIONS, skip_prk_steps=True),
         safety_checker=None,
         feature_extractor=None,
         requires_safety_checker=False,

@@ -16,7 +16,7 @@ Compression = Literal["fast", "small"]
 """How PNG files are packed, without loss either way."""
 PACKING: dict[Compression, dict[str, Any]] = {"fast": {"compress_type": zlib.Z_RLE}, "small": {"compress_level": 9}}
 """Options of Pillow. Of photos, runs alone take a quarter of the time of zlib's usual level and 4 % more bytes; the
-highest level takes three times as long and 2 % less."""
+highest level takes three to six times as long as the usual one and saves 1 to 4 %. See `docs/speed.md`."""
 COLOUR = (b"cICP", b"sRGB", b"gAMA", b"cHRM")
 """Chunks that say how colours are meant, besides a profile."""
 

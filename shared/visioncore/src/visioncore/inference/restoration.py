@@ -300,7 +300,7 @@ def predict_images(
         predictor: does the work.
         out: folder for the results; for one input also a file, known by its suffix.
         suffix: format of images, such as ``.png`` (keeps everything) or ``.jpg``.
-        compression: of PNG files: ``fast``, or ``small``, which takes ten times as long for 6 % less.
+        compression: of PNG files: ``fast``, or ``small``, which takes ten times as long or more for 5 to 8 % less.
         videos: whether videos in a folder are taken as well.
         overwrite: make results anew that are there already.
         say: told a line for each file that failed, and of results that are made anew.

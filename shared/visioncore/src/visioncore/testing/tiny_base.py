@@ -9,6 +9,7 @@ from typing import Any
 import torch
 
 from ..diffusion.base import Kind
+from ..diffusion.schedule import ddim_scheduler
 
 WIDTH = 32
 """Of the text encoder, and so of the context of cross-attention; that of XL has two encoders, and twice the width."""
@@ -47,7 +48,7 @@ def tiny_components(folder: Path, *, seed: int = 0, safety_checker: bool = False
             "text_encoder": CLIPTextModel(_text_config(tokenizer)).eval(),
             "unet": diffusers.UNet2DConditionModel(**_unet_config(kind)).eval(),
             "vae": _tiny_vae().eval(),
-            "scheduler": _tiny_scheduler(kind),
+            "scheduler": ddim_scheduler("v_prediction" if kind == "sd2" else "epsilon"),
         }
         if kind == "sdxl":
             second = CLIPTextModelWithProjection(_text_config(tokenizer)).eval()
@@ -114,21 +115,6 @@ def _tiny_vae() -> Any:
         norm_num_groups=4,
         sample_size=64,
         scaling_factor=0.18215,
-    )
-
-
-def _tiny_scheduler(kind: Kind) -> Any:
-    from diffusers import DDIMScheduler
-
-    return DDIMScheduler(
-        beta_start=0.00085,
-        beta_end=0.012,
-        beta_schedule="scaled_linear",
-        clip_sample=False,
-        set_alpha_to_one=False,
-        steps_offset=1,
-        timestep_spacing="leading",
-        prediction_type="v_prediction" if kind == "sd2" else "epsilon",
     )
 
 
