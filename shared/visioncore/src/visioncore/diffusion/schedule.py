@@ -38,7 +38,12 @@ def ddim_scheduler(prediction: Prediction) -> Any:
         InputError: if diffusers is not installed.
     """
     scheduler = require("diffusers", "diffusion").DDIMScheduler
-    return scheduler(**OPTIONS, clip_sample=False, set_alpha_to_one=False, prediction_type=prediction)
+    # the spacing is diffusers' default, but what nobody named is forgotten when another sampler takes these settings
+    # over, unless they were saved to a file before
+    spacing = "leading"
+    return scheduler(
+        **OPTIONS, clip_sample=False, set_alpha_to_one=False, timestep_spacing=spacing, prediction_type=prediction
+    )
 
 
 def bars_of(scheduler: Any) -> Tensor:
