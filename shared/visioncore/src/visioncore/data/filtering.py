@@ -21,6 +21,7 @@ class Filtered(Generic[Kind]):
     Attributes:
         items: those that are left, in their order.
         digests: of their content, see `StoredImage.digest`.
+        hashes: of how they look, see `perceptual_hash`.
         unreadable: why each of those that cannot be read cannot.
         small: names of those whose shorter side is too short.
         twice: names of those that are nearly equal to an earlier one.
@@ -28,6 +29,7 @@ class Filtered(Generic[Kind]):
 
     items: tuple[Kind, ...]
     digests: tuple[str, ...]
+    hashes: tuple[int, ...]
     unreadable: tuple[str, ...] = ()
     small: tuple[str, ...] = ()
     twice: tuple[str, ...] = ()
@@ -78,6 +80,7 @@ def filtered(
     result = Filtered(
         tuple(kept[index] for index in left),
         tuple(found[index].digest for index in left),
+        tuple(found[index].hash for index in left),
         tuple(unreadable),
         tuple(small),
         tuple(kept[index].name for index in twins),

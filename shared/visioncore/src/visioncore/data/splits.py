@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Generic, TypeVar
 
+from ..errors import InputError
 from ..training.held_out import hold_out
-from .filtering import filtered
+from .filtering import Filtered, filtered
+from .hashing import duplicates
 from .looks import Lookable, Looks
 
 Kind = TypeVar("Kind", bound=Lookable)
@@ -60,6 +62,8 @@ def split(
 ) -> Split[Kind]:
     """Return the images of two data sets that are left after `filtered`.
 
+    Images to validate on that are nearly equal to images to train on are dropped: they would flatter the network.
+
     Args:
         training: images to train on.
         validation: images to validate on; none where some of the others are to be held out.
@@ -77,8 +81,29 @@ def split(
             parts.append(filtered(items, least, looks, keep_duplicates=keep_duplicates))
             for line in parts[-1].lines(least):
                 say(line)
+    if validation and not keep_duplicates:
+        parts[1] = _unseen(*parts, say)
     return Split(
         tuple(item for part in parts for item in part.items),
         tuple(digest for part in parts for digest in part.digests),
         len(parts[0].items),
+    )
+
+
+def _unseen(training: Filtered[Kind], validation: Filtered[Kind], say: Callable[[str], None]) -> Filtered[Kind]:
+    """Return the images to validate on without those that are nearly equal to images to train on."""
+    start = len(training.items)
+    seen = {index - start for index in duplicates([*training.hashes, *validation.hashes]) if index >= start}
+    if not seen:
+        return validation
+    told = f"{len(seen)} of {len(validation.items)} images to validate on are nearly equal to images to train on"
+    left = [index for index in range(len(validation.items)) if index not in seen]
+    if not left:
+        raise InputError(f"{told}; take others, or none, so that some are held out")
+    say(f"{told} and are dropped; the first: {validation.items[min(seen)].name}")
+    return replace(
+        validation,
+        items=tuple(validation.items[index] for index in left),
+        digests=tuple(validation.digests[index] for index in left),
+        hashes=tuple(validation.hashes[index] for index in left),
     )
