@@ -14,6 +14,7 @@ import pytest
 from visioncore import main as app
 from visioncore.errors import InputError
 from visioncore.methods import BrokenMethod, Method
+from visioncore.panels import Panel
 from visioncore.report import DemoReport
 
 
@@ -30,7 +31,8 @@ class References(HTMLParser):
 
 def make_method(name: str) -> Method:
     fields: dict[str, Any] = dict.fromkeys(Method.__dataclass_fields__, "text")
-    return Method(**{**fields, "name": name, "title": f"<{name}>", "demo": f"a_demo:{name}"})
+    panel = Panel("Do <this>", "a photo", (".png",)) if name == "good" else None
+    return Method(**{**fields, "name": name, "title": f"<{name}>", "demo": f"a_demo:{name}", "panel": panel})
 
 
 @pytest.fixture
@@ -71,9 +73,19 @@ def test_gallery_refers_to_its_own_folder_only(tmp_path: Path) -> None:
     app.main(["demo", "--out", str(tmp_path), "--only", "good"])
     references = References()
     references.feed((tmp_path / "index.html").read_text())
-    local = [found for found in references.found if not found.startswith("https://arxiv.org/")]
+    local = [found for found in references.found if not found.startswith(("https://arxiv.org/", "#"))]
     assert local == ["good/figure.png"] * 2
     assert (tmp_path / local[0]).is_file()
+
+
+@pytest.mark.usefixtures("installed")
+def test_gallery_shows_purpose_figure_and_gain_before_the_numbers(tmp_path: Path) -> None:
+    app.main(["demo", "--out", str(tmp_path), "--only", "good"])
+    page = (tmp_path / "index.html").read_text()
+    shown = ("<h2>Do &lt;this&gt;</h2>", "good/figure.png", "5 dB &amp; more", "<details>", "30.12", "</details>")
+    places = [page.index(text) for text in shown]
+    assert places == sorted(places)
+    assert '<a href="#good">Do &lt;this&gt;</a>' in page
 
 
 @pytest.mark.usefixtures("installed")

@@ -18,6 +18,7 @@ from torch import nn
 from visioncore.errors import InputError
 from visioncore.testing.refusals import one_line
 from visioncore.weights.state_dicts import (
+    check_finite,
     compare,
     load_into,
     read_metadata,
@@ -234,6 +235,14 @@ def test_load_into_is_all_or_nothing() -> None:
     load_into(model, {"weight": torch.ones(3, 4, dtype=torch.float64), "bias": torch.zeros(3)}, where="weights.pth")
     assert model.weight.dtype == torch.float32
     assert (model.weight == 1).all()
+
+
+def test_values_that_are_not_finite_are_named() -> None:
+    good = {"weight": torch.ones(2), "count": torch.tensor(3), "half": torch.ones(1, dtype=torch.float16)}
+    check_finite(good, where="model.pth")
+    bad = {**good, "bias": torch.tensor([0.0, torch.nan]), "scale": torch.tensor(-torch.inf)}
+    with pytest.raises(InputError, match=r"^model\.pth: NaN or infinite values in bias, scale; take weights from"):
+        check_finite(bad, where="model.pth")
 
 
 def test_complex_numbers_are_not_cut_down_to_real_ones(tmp_path: Path) -> None:

@@ -8,6 +8,7 @@ import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from platform import libc_ver
 from typing import Literal
 
 import pytest
@@ -205,6 +206,28 @@ def test_exit_inside_a_command_is_not_taken_for_wrong_usage(prog: Run) -> None:
     assert stop.value.code == 7
 
 
+KEEPING = """
+import resource
+import sys
+from visioncore.cli import run, say
+
+def faults():
+    return resource.getrusage(resource.RUSAGE_SELF).ru_minflt
+
+def maps():
+    return [b"x" * (24 * 2**20) for _ in range(4)]
+
+def work():
+    "Make maps anew."
+    for _ in range(3):
+        maps()
+    before = faults()
+    maps()
+    say(str(faults() - before))
+
+sys.exit(run("keeping", {"work": work}, "A program."))
+"""
+
 PROGRAM = """
 import sys
 from visioncore.cli import run, say
@@ -254,3 +277,13 @@ def test_threads_wait_gently_unless_the_user_says_how(prog: Run, monkeypatch: py
     monkeypatch.setenv("OMP_WAIT_POLICY", "ACTIVE")
     prog("show", "a", "--out", "b")
     assert os.environ["OMP_WAIT_POLICY"] == "ACTIVE"
+
+
+@pytest.mark.skipif(libc_ver()[0] != "glibc", reason="another C library keeps memory by rules of its own")
+def test_memory_that_was_freed_is_kept_unless_the_user_sets_limits(tmp_path: Path) -> None:
+    program = tmp_path / "program.py"
+    program.write_text(KEEPING)
+    for limits, least, most in (({}, 0, 1000), ({"MALLOC_MMAP_MAX_": "65536"}, 20_000, 1e9)):
+        environment = {name: value for name, value in os.environ.items() if not name.startswith("MALLOC_")} | limits
+        result = subprocess.run([sys.executable, program, "work"], capture_output=True, env=environment, check=True)
+        assert least <= int(result.stdout) <= most

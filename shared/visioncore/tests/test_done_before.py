@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import subprocess
@@ -210,3 +211,21 @@ def test_nothing_to_do_loads_no_torch() -> None:
     lines = "import sys", "from visioncore.commands import shared", "print({'torch', 'numpy'} & {*sys.modules})"
     done = subprocess.run([sys.executable, "-c", "\n".join(lines)], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "set()"
+
+
+def test_the_record_of_a_run_is_of_the_call_that_was_made(
+    command: Command, predict: Callable[..., Any], tmp_path: Path
+) -> None:
+    def results() -> list[str]:
+        about = json.loads((tmp_path / "out" / "run.json").read_text())
+        return [*about["done"], *about["skipped"]]
+
+    one = {name: (str(tmp_path / "in" / f"{name}.png"),) for name in "ab"}
+    for name in "ab":
+        predict(inputs=one[name])
+    predict(inputs=one["a"])
+    assert command.runs == 2
+    assert results() == ["a.png"]
+    written = (tmp_path / "out" / "run.json").stat().st_mtime_ns
+    predict(inputs=one["a"])
+    assert (tmp_path / "out" / "run.json").stat().st_mtime_ns == written

@@ -16,7 +16,8 @@ from torch import Tensor, nn
 
 from visioncore.errors import InputError
 from visioncore.weights import pretrained as hub
-from visioncore.weights.pretrained import CONFIG_FILE, WEIGHTS_FILE, Pretrained
+from visioncore.weights.places import CONFIG_FILE, WEIGHTS_FILE
+from visioncore.weights.pretrained import Pretrained
 from visioncore.weights.state_dicts import write_state_dict
 
 
@@ -292,7 +293,7 @@ def test_from_the_hub(tmp_path: Path, model: Tiny, monkeypatch: pytest.MonkeyPat
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr("huggingface_hub.snapshot_download", download)
     assert_equal(Tiny.from_pretrained("someone/tiny", revision="v2"), model)
-    assert asked == ["someone/tiny", "v2", [CONFIG_FILE, WEIGHTS_FILE]]
+    assert asked == ["someone/tiny", "v2", [CONFIG_FILE, WEIGHTS_FILE, "card.json"]]
 
 
 class FakeApi:

@@ -14,7 +14,8 @@ from torch import nn
 
 from visioncore.errors import InputError
 from visioncore.methods import Method, Network
-from visioncore.weights.loading import bundled_model, bundled_names, load_model
+from visioncore.weights.loading import bundled_model, load_model
+from visioncore.weights.places import bundled_names
 from visioncore.weights.pretrained import Pretrained
 
 

@@ -170,7 +170,7 @@ def test_info_for_people_and_programs(call: Call) -> None:
     assert about["outputs"] == {"score": [1, 64]}
     assert about["variants"] == ["small", "large"]
     assert about["companions"] == {"base": "what the authors' files stand on"}
-    assert about["commands"]["convert"].startswith("Turn a checkpoint of the authors into")
+    assert about["commands"]["convert"]["summary"].startswith("Turn a checkpoint of the authors into")
     assert about["published_weights"] == "nowhere"
 
 
@@ -182,7 +182,10 @@ def test_a_companion_is_asked_for_and_handed_on(call: Call) -> None:
     assert code == 0
     assert said.splitlines()[1:] == ["stands: on base.pth", "30 parameters; weights in converted"]
     assert Model.from_pretrained("converted").config == Config(7, "on base.pth")
-    assert "stands      on b" in call("info", "--weights", "authors.pth", "--base", "b")[1]
+    card = json.loads(Path("converted", "card.json").read_text())
+    assert card["source"]["file"] == "authors.pth"
+    assert call("info", "--weights", "converted")[1].count("purpose     what the authors of") == 1
+    assert "stands        on b" in call("info", "--weights", "authors.pth", "--base", "b")[1]
 
 
 def test_commands_are_plain_functions(method: Method, capsys: pytest.CaptureFixture[str]) -> None:
@@ -193,7 +196,7 @@ def test_commands_are_plain_functions(method: Method, capsys: pytest.CaptureFixt
 
 
 def test_bench_of_any_network(method: Method, tmp_path: Path) -> None:
-    table = bench(method, "small", tmp_path / "b.json", dtypes=("float32", "bfloat16"), device="cpu", rounds=1)
+    table, file = bench(method, "small", tmp_path / "b.json", dtypes=("float32", "bfloat16"), device="cpu", rounds=1)
     assert table.columns == COLUMNS
     rows: dict[Any, dict[str, Any]] = {row[0]: dict(zip(table.columns, row, strict=True)) for row in table.rows}
     assert list(rows) == ["reference", "fast float32", "fast bfloat16"]
@@ -203,12 +206,13 @@ def test_bench_of_any_network(method: Method, tmp_path: Path) -> None:
     report = json.loads((tmp_path / "b.json").read_text())
     assert (report["network"], report["multiply_accumulates"]) == ("small", 60)
     assert report["inputs"] == {"points": [1, 5, 3], "weights": [1, 5, 1]}
+    assert file is report["file"] is None
 
 
 def test_bench_of_a_network_from_images_to_images(method: Method, tmp_path: Path) -> None:
     network = replace(NETWORK, model="parts:Brighter", inputs=Images("image", 4), compiles_on_cpu=False)
     images, out = replace(method, network=network), tmp_path / "b.json"
-    table = bench(images, "small", out, sizes=(8, 12), dtypes=("bfloat16",), device="cpu", rounds=1)
+    table = bench(images, "small", out, sizes=(8, 12), dtypes=("bfloat16",), device="cpu", rounds=1).network
     assert table.columns == IMAGE_COLUMNS
     assert [row[:3] for row in table.rows] == [
         (path, size, dtype)

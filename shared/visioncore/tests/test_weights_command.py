@@ -183,7 +183,7 @@ def test_a_network_is_fetched_converted_and_found_by_its_name(method: Method, ca
         f"{folder}; to be given as --weights net",
     ):
         assert told in said
-    assert left() == ["net", "net.json", "net/config.json", "net/model.safetensors"]
+    assert left() == ["net", "net.json", "net/card.json", "net/config.json", "net/model.safetensors"]
     assert call("path", "net") == (0, f"{folder}\n", "")
     model = load_model(method, "net")
     assert model.config == Config(5, "told")
@@ -420,7 +420,7 @@ def test_what_broke_off_goes_on_with_the_same_command(call: Call, server: FileSe
     assert call("path", "net")[0] == 2
     assert call("get", "net", "--accept")[0] == 0
     assert server.sent == len(CONTENT)
-    assert left() == ["net", "net.json", "net/config.json", "net/model.safetensors"]
+    assert left() == ["net", "net.json", "net/card.json", "net/config.json", "net/model.safetensors"]
 
 
 @pytest.mark.parametrize("what", ["page", "gone", "unreachable"])
@@ -645,4 +645,4 @@ def test_the_hub(
     address = "https://huggingface.co/owner/repo/resolve/v1/sub/net.bin"
     assert runner(with_net(method, address=address), run_program)("get", "net", "--accept")[0] == 0
     assert asked == [("owner/repo", "sub/net.bin", "v1")]
-    assert left() == ["net", "net.json", "net/config.json", "net/model.safetensors"]
+    assert left() == ["net", "net.json", "net/card.json", "net/config.json", "net/model.safetensors"]

@@ -8,13 +8,23 @@ import traceback
 from collections.abc import Sequence
 from importlib.metadata import PackageNotFoundError, distribution, requires
 from pathlib import Path
+from typing import Annotated
 
-from .cli import run, say
+from tyro.conf import arg
+
+from .cli import Command, complain, run, say
 from .errors import InputError
 from .files import writable_folder, write_text
 from .methods import Method, find_methods, load
+from .programs.allowed import Allowed
 from .report import DemoReport, Table, print_table
 from .report.gallery import Failure, write_gallery
+
+AllowedFolders = Annotated[
+    tuple[Path, ...], arg(help="folders that files may be read from and written to, and no others")
+]
+Seconds = Annotated[float, arg(help="that one prediction may take")]
+MostInputs = Annotated[int, arg(help="files or folders that one prediction may be given")]
 
 
 def methods() -> int:
@@ -52,12 +62,7 @@ def demo(out: Path = Path("out/demo"), only: tuple[str, ...] = ()) -> int:
         InputError: if no method is installed, a name in ``only`` is not, or ``out`` cannot be written.
     """
     found, broken = find_methods()
-    names = [method.name for method in found] + [method.name for method in broken]
-    if not names:
-        raise InputError("no method is installed; pip install one, such as nerdrain-derain")
-    for name in only:
-        if name not in names:
-            raise InputError(f"--only {name}: not installed; installed are {', '.join(names)}")
+    _check_names([*(method.name for method in found), *(method.name for method in broken)], only)
     writable_folder(out)
     outcomes: list[tuple[Method | None, DemoReport | Failure]] = []
     for method in found:
@@ -74,6 +79,14 @@ def demo(out: Path = Path("out/demo"), only: tuple[str, ...] = ()) -> int:
     return 1 if any(isinstance(outcome, Failure) for _, outcome in outcomes) else 0
 
 
+def _check_names(installed: Sequence[str], only: Sequence[str]) -> None:
+    if not installed:
+        raise InputError("no method is installed; pip install one, such as nerdrain-derain")
+    for name in only:
+        if name not in installed:
+            raise InputError(f"--only {name}: not installed; installed are {', '.join(installed)}")
+
+
 def _run_demo(method: Method, folder: Path) -> DemoReport | Failure:
     # A demo is another package's code: whatever it raises must not keep the other demos from running.
     try:
@@ -87,6 +100,40 @@ def _run_demo(method: Method, folder: Path) -> DemoReport | Failure:
         write_text(folder / "error.txt", traceback.format_exc())
         reason = " ".join(f"{type(error).__name__}: {error}".split())
         return Failure(method.name, f"{reason} (details in {folder / 'error.txt'})")
+
+
+def app(
+    host: str = "127.0.0.1",
+    port: int = 7860,
+    only: tuple[str, ...] = (),
+    megabytes: int = 200,
+    seconds: int = 600,
+    waiting: int = 20,
+    browse: bool = False,
+) -> None:
+    """Open a page in the browser for every installed method: a file in, the result out.
+
+    It listens on this machine alone, one run goes at a time, and files are deleted when a page is left.
+
+    Args:
+        host: address to listen on; 0.0.0.0 lets others in, and there is no password.
+        port: port to listen on; 0 for a free one.
+        only: names of the methods to show, by default all.
+        megabytes: the largest upload.
+        seconds: the longest run.
+        waiting: runs that may wait for theirs.
+        browse: show the page in this machine's browser at once.
+
+    Raises:
+        InputError: if gradio is missing, no method is installed, a name in ``only`` is not, or the port is in use.
+    """
+    from .web.limits import Limits
+    from .web.server import serve
+
+    found, _ = find_methods()
+    _check_names([method.name for method in found], only)
+    shown = [method for method in found if method.panel is not None and (not only or method.name in only)]
+    serve(shown, Limits(megabytes, seconds, waiting), host, port, browse)
 
 
 def doctor() -> None:
@@ -131,10 +178,67 @@ def _is_installed(name: str) -> bool:
     return True
 
 
+def mcp(allow: AllowedFolders, seconds: Seconds = 600.0, inputs: MostInputs = 100) -> None:
+    """Serve the installed methods to a program that speaks the Model Context Protocol, over stdin and stdout.
+
+    Its tools list the methods, explain their options, and run predictions on files inside the allowed folders, in
+    processes of their own.
+    """
+    from .extras import require
+
+    require("mcp", "mcp")
+    from .programs.mcp_server import make_server
+    from .programs.runner import Limits
+
+    make_server(Allowed.of(allow), Limits(seconds, inputs)).run("stdio")
+
+
+def serve(
+    host: Annotated[str, arg(help="address to listen on; others than this machine's own let others in")] = "127.0.0.1",
+    port: Annotated[int, arg(help="0 for one that is free")] = 8765,
+    allow: Annotated[tuple[Path, ...], arg(help="folders that requests may name files in, such as weights")] = (),
+    seconds: Seconds = 600.0,
+    inputs: MostInputs = 100,
+    megabytes: Annotated[float, arg(help="that a request may have")] = 256.0,
+    waiting: Annotated[int, arg(help="predictions that may wait while one runs")] = 4,
+) -> None:
+    """Serve the installed methods over HTTP: POST files to /METHOD/predict, with options as fields of the form.
+
+    /openapi.json describes it. Predictions run in processes of their own, one at a time; what was sent is deleted.
+    Nobody is asked who they are.
+    """
+    from .extras import require
+
+    for module in ("starlette", "uvicorn", "python_multipart"):
+        require(module, "serve")
+    from .programs.http_app import LOOPBACK, Service
+    from .programs.runner import Limits
+    from .programs.serve import is_loopback, listen
+    from .programs.serve import serve as run_server
+
+    if not megabytes > 0:
+        raise InputError(f"megabytes is {megabytes}; it must be more than 0")
+    limits = Limits(seconds, inputs, waiting)
+    folders = Allowed.of(allow).folders if allow else ()
+    service = Service(limits, int(megabytes * 2**20), folders, LOOPBACK if is_loopback(host) else ())
+    with listen(host, port) as place:
+        if not is_loopback(host):
+            complain(f"note: {host} can be reached by others, and nobody is asked who they are")
+        run_server(place, service, say)
+
+
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the ``visioncore`` command and return its exit code."""
     description = "The installed vision methods: list them, see them at work, check the machine."
-    return run("visioncore", {"demo": demo, "methods": methods, "doctor": doctor}, description, argv)
+    commands: dict[str, Command] = {
+        "app": app,
+        "demo": demo,
+        "methods": methods,
+        "doctor": doctor,
+        "mcp": mcp,
+        "serve": serve,
+    }
+    return run("visioncore", commands, description, argv)
 
 
 if __name__ == "__main__":

@@ -17,6 +17,7 @@ from importlib.resources import files
 from typing import Any
 
 from .errors import InputError, one_line
+from .panels import Panel
 from .versions import version_of
 
 GROUP = "visioncore.methods"
@@ -65,10 +66,26 @@ class Network:
     """Fields of the settings that change what a file holds, not what the network does; variants differ in others."""
     companions: Mapping[str, str] = field(default_factory=dict)
     """Further files that the authors' checkpoints need beside them: {argument of ``from_published``: what it is}."""
+    window: tuple[str, ...] = ()
+    """Names that lead to the field of the settings with the window of intensities; empty where there is none."""
     published_config: str = ""
     """A function ``(path) -> settings`` of an authors' checkpoint, for info without its companions."""
     compiles_on_cpu: bool = True
     """Whether torch.compile is worth its time on a CPU."""
+
+
+@dataclass(frozen=True)
+class Sample:
+    """A bundled input of predict: the example in ``visioncore app``, and what bench measures files with."""
+
+    path: str
+    """The file inside the package, such as ``assets/samples/input/photo.jpg``."""
+    reads: str = ""
+    """A function ``(path) -> what the Predictor takes``; by default it is read as an image."""
+    options: Mapping[str, Any] = field(default_factory=dict)
+    """Further arguments for the Predictor's call, such as few steps."""
+    predictor: str = "inference.predictor:Predictor"
+    """A function ``(model, device) -> Predictor``, where predict needs to know more."""
 
 
 @dataclass(frozen=True)
@@ -136,6 +153,8 @@ class Method:
     """Reference ``module:function`` to a function ``demo(out: Path) -> visioncore.report.DemoReport``."""
     network: Network
     """The network, as the shared commands need it."""
+    sample: Sample | None = None
+    """A bundled input of predict."""
     checkpoints: tuple[Checkpoint, ...] = ()
     """The authors' files that the command ``weights`` fetches, and the backbones that they need."""
     demo_shows: str = ""
@@ -144,6 +163,8 @@ class Method:
     """Data that the bundled weights were trained on, such as ``synthetic volumes``."""
     notice: str = ""
     """A further line of help, such as that it is no medical device."""
+    panel: Panel | None = None
+    """Its page in ``visioncore app``."""
 
     @property
     def version(self) -> str:

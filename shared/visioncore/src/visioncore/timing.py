@@ -13,7 +13,7 @@ import torch
 
 from .devices import describe_machine, extra_memory, synchronize
 from .errors import InputError
-from .report import Table, write_json
+from .report import Cell, Table, write_json
 
 T = TypeVar("T")
 K = TypeVar("K", bound=Hashable)
@@ -89,6 +89,10 @@ def write_figures(path: str | Path, table: Table, device: torch.device, rounds: 
     Raises:
         InputError: if it cannot be written.
     """
-    rows = [dict(zip(table.columns, row, strict=True)) for row in table.rows]
     machine = {"machine": describe_machine(), "threads": torch.get_num_threads(), "device": str(device)}
-    write_json(path, {**about, **machine, "rounds": rounds, "rows": rows})
+    write_json(path, {**about, **machine, "rounds": rounds, "rows": rows_of(table)})
+
+
+def rows_of(table: Table) -> list[dict[str, Cell]]:
+    """Return the rows of a table, each by the names of the columns."""
+    return [dict(zip(table.columns, row, strict=True)) for row in table.rows]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
@@ -15,7 +15,8 @@ from ..files import writable_folder
 from ..methods import Method
 from ..metrics.image import psnr
 from ..report import Table
-from ..timing import in_turns, write_figures
+from ..timing import in_turns, rows_of, write_figures
+from .bench_file import measure_file
 from .description import measure
 from .networks import difference, example_inputs, network_of, tensors_of
 
@@ -23,6 +24,15 @@ IMAGE_COLUMNS = ("path", "size", "dtype", "ms", "images_per_s", "ratio_to_refere
 COLUMNS = ("path", "dtype", "ms", "inputs_per_s", "ratio_to_reference", "extra_mb", "difference_to_reference")
 
 Forward = Callable[..., Any]
+
+
+class Figures(NamedTuple):
+    """Tables of measurements."""
+
+    network: Table
+    """Of the network's paths."""
+    file: Table | None
+    """Of what a file takes besides, see `measure_file`; None of a method without a sample."""
 
 
 def bench(
@@ -36,7 +46,7 @@ def bench(
     rounds: int = 3,
     compiled: bool = False,
     **companions: str,
-) -> Table:
+) -> Figures:
     """Measure forward passes of single inputs and write the figures as JSON.
 
     The reference path runs in float32. `visioncore.timing` tells how all are measured.
@@ -53,10 +63,10 @@ def bench(
         companions: further files that an authors' checkpoint needs; empty for none.
 
     Returns:
-        The figures: milliseconds and inputs per second, the ratio to the reference path's time, the memory in MB that a
-        pass takes at its height beyond the weights, and how far the output is from that of the reference path. For a
-        network from images to images (`IMAGE_COLUMNS`) that is the PSNR in dB on values of peak 1, for others
-        (`COLUMNS`) the largest difference over the largest value or 1.
+        The figures; of the network milliseconds and inputs per second, the ratio to the reference path's time, the
+        memory in MB that a pass takes at its height beyond the weights, and how far the output is from that of the
+        reference path. For a network from images to images (`IMAGE_COLUMNS`) that is the PSNR in dB on values of peak
+        1, for others (`COLUMNS`) the largest difference over the largest value or 1.
 
     Raises:
         InputError: if a size, a precision or the device is not what it should be, or ``out`` cannot be written.
@@ -88,8 +98,9 @@ def bench(
             table.add(name, *([size] if images else []), paths[name][1], *figures)
     found = measure(method, model.config)
     about = {"network": str(weights), "inputs": found.inputs, "multiply_accumulates": found.multiply_accumulates}
-    write_figures(out, table, place, rounds, **about)
-    return table
+    file = measure_file(method, weights, place, rounds, **companions)
+    write_figures(out, table, place, rounds, **about, file=file and rows_of(file))
+    return Figures(table, file)
 
 
 def _psnr(found: Sequence[Tensor], expected: Sequence[Tensor]) -> float:

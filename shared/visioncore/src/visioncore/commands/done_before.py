@@ -16,6 +16,7 @@ from ..inference.record import RECORDS, BatchRecord
 from ..methods import Method
 from ..ranks import rank_and_processes
 from ..weights.fetched import find_checkpoint, place_of
+from .run_files import record_skipped
 
 LISTS = (".csv", ".json", ".jsonl", ".txt", ".yaml", ".yml")
 """Files that may name others, whose changes would not show."""
@@ -43,7 +44,8 @@ def skips_what_is_done(method: Method, command: Command) -> Command:
         if key is None or not isinstance(out, Path):
             return command(**options)
         if any(out.glob(RECORDS)) and (results := BatchRecord(out, {}).recall(key)) is not None:
-            say(f"0 done, {results} skipped as done before, 0 failed; results in {out}")
+            record_skipped(method, command.__name__, options, out, results)
+            say(f"0 done, {len(results)} skipped as done before, 0 failed; results in {out}")
             return DONE
         result = command(**options)
         targets = [*getattr(result, "done", ()), *getattr(result, "skipped", ())]

@@ -5,14 +5,17 @@ Those of published variants stand in a table that each package has, so that nobo
 
 from __future__ import annotations
 
-import inspect
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
-from ..methods import Method, load
+from ..methods import Images, Method, load
+from ..weights.card import UNSTATED, as_lines, by_name, card_from, card_of, plain
+from ..weights.places import bundled_names
+from .option_list import command_facts
 
 TABLE = "networks.json"
 """Name of the table, in the package's assets; ``tools/network_tables.py`` writes it."""
@@ -29,14 +32,20 @@ def capabilities(method: Method, weights: str | Path, **companions: str) -> dict
     Raises:
         InputError: if there are no such weights.
     """
-    network = method.network
+    network, inputs = method.network, method.network.inputs
+    described = _described(method, weights, **companions)
+    card = None if described["read_from"] is None else card_of(method, weights)
     commands = load(f"{method.module}.cli:COMMANDS")
     return {
-        **{key: getattr(method, key) for key in ("name", "title", "task", "notice")},
-        **_described(method, weights, **companions),
+        **{key: getattr(method, key) for key in ("name", "version", "title", "task", "notice")},
+        **described,
+        "window": _field(described["config"], network.window),
+        "sizes": {"multiple_of": inputs.multiple if isinstance(inputs, Images) else None, "measured": network.sizes},
+        "weights_card": None if card is None else plain(asdict(card)),
+        "bundled_weights": by_name((name, card_of(method, name)) for name in bundled_names(method)),
         "variants": list(network.variants),
         "companions": dict(network.companions),
-        "commands": {name: (inspect.getdoc(command) or "").partition("\n")[0] for name, command in commands.items()},
+        "commands": {name: command_facts(command) for name, command in commands.items()},
         **{key: getattr(method, key) for key in ("paper", "authors", "venue", "arxiv", "citation", "licence")},
         "published_weights": method.weights,
     }
@@ -54,17 +63,28 @@ def _described(method: Method, weights: str | Path, **companions: str) -> dict[s
     return describe(method, weights, **companions)
 
 
+def _field(config: Any, names: Sequence[str]) -> Any:
+    """Return the field of settings to which names lead; None if there are none."""
+    for name in names:
+        config = config[name]
+    return config if names else None
+
+
 def as_text(about: Mapping[str, Any]) -> str:
     """Format `capabilities` for people to read."""
     inputs = ", ".join(f"{name} {'x'.join(map(str, shape))}" for name, shape in about["inputs"].items())
     total, trained = about["parameters"], about["trained"]
     part = f", of which {_millions(trained)} are trained" if trained < total else ""
     arxiv = f", arXiv {about['arxiv']}" if about["arxiv"] else ""
+    card = as_lines(card_from(about["weights_card"])) if about["weights_card"] else {}
+    # the network's own settings may know what the card does not
+    known = {what: said for what, said in card.items() if what not in about["details"] or UNSTATED not in said}
     lines = {
         **about["details"],
         **({"read from": about["read_from"]} if about["read_from"] else {}),
         "parameters": f"{_millions(total)}{part}",
         "operations": f"{about['multiply_accumulates'] / 1e9:.2f} G multiply-accumulates for {inputs}",
+        **known,
         "paper": f"{about['paper']}, {about['authors']}, {about['venue']}{arxiv}",
         "licence": about["licence"],
         "weights": about["published_weights"],

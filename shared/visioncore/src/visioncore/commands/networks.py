@@ -11,7 +11,8 @@ from torch import Tensor
 
 from ..errors import InputError
 from ..methods import Method
-from ..weights.loading import holds_weights, is_published, load_model
+from ..weights.loading import is_published, load_model
+from ..weights.places import holds_weights
 
 
 def load_weights(method: Method, weights: str | Path, **companions: str) -> Any:

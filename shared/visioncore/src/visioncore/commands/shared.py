@@ -17,6 +17,7 @@ from ..methods import Method, load
 from .done_before import skips_what_is_done
 from .early import check_early
 from .options import Compiled, Device, Dtypes, Formats, Rounds
+from .run_files import records_its_run
 
 Published = Annotated[Positional[Path], arg(help="the authors' file; which variant it is shows in its tensors")]
 Folder = Annotated[Path, arg(help="folder for config.json and model.safetensors")]
@@ -84,11 +85,11 @@ def shared_commands(method: Method) -> SharedCommands:
         compiled: Compiled = False,
         **companions: Any,
     ) -> None:
-        """Measure time and memory of the reference and the fast path, in turns, and write them as JSON."""
+        """Measure the reference and the fast path, in turns, and start-up, reading and writing; write them as JSON."""
         from ..report import print_table
         from .bench import bench as run_bench
 
-        table = run_bench(
+        tables = run_bench(
             method,
             weights,
             out,
@@ -99,7 +100,8 @@ def shared_commands(method: Method) -> SharedCommands:
             compiled=compiled,
             **companions,
         )
-        print_table(table)
+        for table in filter(None, tables):
+            print_table(table)
         say(f"figures: {out}")
 
     def info(weights: NetworkName = network.variants[0], json: Json = False, **companions: str) -> None:
@@ -146,12 +148,16 @@ def convert_published(method: Method, published: str | Path, out: str | Path, **
         options: further arguments of ``from_published``.
 
     Raises:
-        InputError: if the checkpoint cannot be read or does not fit, or ``out`` cannot be written.
+        InputError: if the checkpoint cannot be read, does not fit or holds values that are not finite, or ``out``
+            cannot be written.
     """
+    from ..weights.card import published_card
+    from ..weights.state_dicts import check_finite
     from .description import details
 
     model = method.load(method.network.model).from_published(published, **options)
-    model.save_pretrained(out)
+    check_finite(model.state_dict(), where=str(published))
+    model.save_pretrained(out, card=published_card(method, Path(published)))
     for what, said in details(method, model.config).items():
         say(f"{what}: {said}")
     say(f"{sum(p.numel() for p in model.parameters()):,} parameters; weights in {out}")
@@ -170,7 +176,9 @@ def program(method: Method, *commands: Command) -> tuple[dict[str, Command], Cal
         with warnings.catch_warnings():
             warnings.showwarning = lambda message, *_: complain(f"note: {one_line(message)}")
             early = partial(check_early, method)
-            ready = {name: skips_what_is_done(method, command) for name, command in named.items()}
+            ready = {
+                name: skips_what_is_done(method, records_its_run(method, command)) for name, command in named.items()
+            }
             return run(method.name, ready, description, argv, check=early, version=lambda: method.version)
 
     return named, main

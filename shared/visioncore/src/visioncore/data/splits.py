@@ -82,7 +82,7 @@ def split(
             for line in parts[-1].lines(least):
                 say(line)
     if validation and not keep_duplicates:
-        parts[1] = _unseen(*parts, say)
+        parts[1] = _unseen(parts[0], parts[1], say)
     return Split(
         tuple(item for part in parts for item in part.items),
         tuple(digest for part in parts for digest in part.digests),

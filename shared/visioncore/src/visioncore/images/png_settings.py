@@ -65,8 +65,10 @@ def read_settings(path: str | Path, name: str) -> dict[str, Any]:
     path = Path(path)
     if recognise(path) != "Png":
         raise InputError(f"{path}: no PNG file, so it holds no settings")
-    with damage(path, "the PNG file is truncated or damaged"), PngImageFile(path) as file:
-        text = file.text.get(name)
+    with damage(path, "the PNG file is truncated or damaged"):
+        file = PngImageFile(path)
+        with file:
+            text = file.text.get(name)
     if text is None:
         raise InputError(f"{path}: holds no settings; it was not made by {name}, or was saved anew")
     with damage(path, "the settings in this file are damaged"):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter, deque
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -88,6 +88,7 @@ def process_files(
     write: Callable[[Result, Path], None],
     *,
     record: BatchRecord | None = None,
+    about: Callable[[Result], Mapping[str, object]] = lambda _: {},
     overwrite: bool = False,
     say: Callable[[str], None] = print,
 ) -> Summary:
@@ -102,6 +103,7 @@ def process_files(
         work: that -> the result. Runs in this thread, one at a time.
         write: result, target file -> None; whole or not at all. Runs in a thread.
         record: says what is done already, and is added to; without one every target is made.
+        about: the result -> what is worth knowing of it, for the record. Runs in a thread, after ``write``.
         overwrite: make targets anew that are there already.
         say: told a line for each file that failed, and of results that are made anew.
 
@@ -140,8 +142,9 @@ def process_files(
 
     def write_out(result: Result, job: Job) -> None:
         write(result, job.target)
+        known = about(result)
         if record is not None:
-            record.add(job)
+            record.add(job, known)
 
     with (
         ThreadPoolExecutor(1) as reader,

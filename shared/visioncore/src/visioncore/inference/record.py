@@ -73,8 +73,12 @@ class BatchRecord:
         ]
         return ", ".join(changes) or None
 
-    def add(self, job: Job) -> None:
+    def add(self, job: Job, about: Mapping[str, object] | None = None) -> None:
         """Add a result that has just been made.
+
+        Args:
+            job: which one.
+            about: what is worth knowing of it, in numbers and words; nothing is decided by it.
 
         Raises:
             InputError: if the system refuses the write.
@@ -85,6 +89,7 @@ class BatchRecord:
             "source": self._source(job.source, job.made_of),
             "settings": self._settings,
             "time": time.time(),
+            **({"about": dict(about)} if about else {}),
         }
         self._append(entry)
 
@@ -99,11 +104,11 @@ class BatchRecord:
         if results and len(results) == len(made) and self._calls.get(call) != results:
             self._append({"call": call, "results": results})
 
-    def recall(self, call: str) -> int | None:
-        """Return how many results of a call are all still there, of the same inputs; None if that is not certain."""
+    def recall(self, call: str) -> list[str] | None:
+        """Return the results of a call if all are still there, of the same inputs; None if that is not certain."""
         results = self._calls.get(call)
         try:
-            return len(results) if results and all(starmap(self._is_as_made, results.items())) else None
+            return list(results) if results and all(starmap(self._is_as_made, results.items())) else None
         except OSError:  # something is not there any more
             return None
 

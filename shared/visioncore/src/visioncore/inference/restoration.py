@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import itertools
 import warnings
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, ClassVar, Generic, TypedDict, TypeVar
 
 import numpy as np
@@ -115,6 +116,10 @@ class ImagePredictor(BasePredictor, Generic[Result]):
     def read(self, given: Any, range: Range | None = None) -> Image:
         """Convert the input of `image` to an `Image`."""
         return as_image(given, range)
+
+    def about(self, result: Result) -> Mapping[str, object]:
+        """Return facts about a result, for the record of a batch."""
+        return {}
 
     def run(self, images: Tensor) -> Tensor:
         """Return restored images, not clamped, in float32 or better and on the device where they were.
@@ -285,6 +290,7 @@ def predict_images(
     suffix: str = ".png",
     videos: bool = True,
     compression: Compression = "fast",
+    also: Mapping[str, Callable[[Image], Image]] = MappingProxyType({}),
     overwrite: bool = False,
     say: Callable[[str], None] = print,
 ) -> Summary:
@@ -302,6 +308,8 @@ def predict_images(
         suffix: format of images, such as ``.png`` (keeps everything) or ``.jpg``.
         compression: of PNG files: ``fast``, or ``small``, which takes ten times as long or more for 5 to 8 % less.
         videos: whether videos in a folder are taken as well.
+        also: what else to make of each image, by name: its result lies in a folder of that name beside the others, for
+            a result that is a file in another whose name ends so.
         overwrite: make results anew that are there already.
         say: told a line for each file that failed, and of results that are made anew.
 
@@ -329,14 +337,30 @@ def predict_images(
         jobs = [Job(source, out)]
     else:
         jobs = plan_jobs(inputs, searched, out, lambda source: ".mp4" if is_video(source) else suffix)
+    jobs = [
+        job if is_video(job.source) else job._replace(beside=tuple(_beside(job.target, out, name) for name in also))
+        for job in jobs
+    ]
+    check_results((job.source for job in jobs), (path for job in jobs for path in job.results), "input")
     record = open_record(out, jobs, predictor.recorded())
+    further = {job.target: job.beside for job in jobs}
+
+    def make(image: Image) -> tuple[ImageResult, list[Image]]:
+        return predictor.image(image), [change(image) for change in also.values()]
+
+    def write(made: tuple[ImageResult, list[Image]], target: Path) -> None:
+        result, others = made
+        for image, path in zip((*others, result.after), (*further[target], target), strict=True):
+            write_image(path, image, compression)
+
     share = partial(process_files, record=record, overwrite=overwrite, say=say)
     films = {job.source: job for job in jobs if is_video(job.source)}
     summary = share(
         [job for job in jobs if job.source not in films],
         predictor.read,
-        lambda image: predictor.image(image).after,
-        lambda image, target: write_image(target, image, compression),
+        make,
+        write,
+        about=lambda made: predictor.about(made[0]),
     )
     # a video is read, worked on and written image by image, all as its work
     return summary + share(
@@ -345,3 +369,7 @@ def predict_images(
         lambda source: predictor.video(source, films[source].target, show_progress=len(jobs) == 1),
         lambda _, target: None,
     )
+
+
+def _beside(target: Path, out: Path, name: str) -> Path:
+    return target.with_stem(f"{target.stem}_{name}") if target == out else out / name / target.relative_to(out)

@@ -17,8 +17,12 @@ h2 { font-size: 1.3rem; margin: 0; }
 p { margin: 0.5rem 0; }
 a { color: var(--accent); }
 .soft { color: var(--soft); font-size: 0.92rem; }
+nav { display: flex; flex-wrap: wrap; gap: 0.5rem; margin-top: 1.25rem; }
+nav a { border: 1px solid var(--line); border-radius: 999px; padding: 0.25rem 0.9rem; background: var(--card);
+  text-decoration: none; font-size: 0.92rem; }
 article { background: var(--card); border: 1px solid var(--line); border-radius: 12px; padding: 1.5rem;
-  margin-top: 2rem; }
+  margin-top: 2rem; overflow-wrap: anywhere; }
+@media (max-width: 640px) { body { padding: 1.5rem 0.75rem; } article { padding: 1rem; } h1 { font-size: 1.5rem; } }
 .headline { font-size: 1.1rem; font-weight: 600; color: var(--accent); }
 .failed .headline { color: var(--bad); }
 img { display: block; width: 100%; height: auto; border-radius: 6px; margin: 1rem 0; background: #fff; }
@@ -28,6 +32,9 @@ th { color: var(--soft); font-weight: 400; font-size: 0.92rem; text-align: left;
 th + th, td + td { padding-left: 2rem; text-align: right; }
 td + td { font-weight: 600; }
 tr:last-child td { border-bottom: 0; }
+details { margin: 0.75rem 0; }
+summary { cursor: pointer; color: var(--soft); font-size: 0.92rem; }
+details table { margin-top: 0.5rem; font-size: 0.92rem; }
 code { font-size: 0.9em; }
 """
 

@@ -30,8 +30,9 @@ def code_blocks(page: Path, language: str) -> list[str]:
 
 
 def shell_commands(page: Path) -> list[str]:
-    """Return the commands of the page that are ours to run, without their comments."""
-    lines = [line.partition("  #")[0].strip() for block in code_blocks(page, "bash") for line in block.splitlines()]
+    """Return the commands of the page that are ours to run, each in one line and without comments."""
+    blocks = [re.sub(r" *\\\n *", " ", block) for block in code_blocks(page, "bash")]
+    lines = [line.partition("  #")[0].strip() for block in blocks for line in block.splitlines()]
     return [line for line in lines if line and line.split()[0] not in FOREIGN]
 
 

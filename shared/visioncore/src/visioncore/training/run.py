@@ -30,7 +30,7 @@ from .run_state import load_state, save_state
 from .run_state_folders import RunStateFolders
 from .sampling import Batch, Collate, SampleSource, batches
 from .signals import StopRequest
-from .trained_weights import save_weights
+from .trained_weights import card_of_run, save_weights
 
 Loss = Callable[[nn.Module, Batch], Mapping[str, Tensor]]
 Validate = Callable[[nn.Module], Mapping[str, float]]
@@ -94,6 +94,8 @@ class Run:
         self.metrics: dict[str, float] = {}
         self.best_metrics: dict[str, float] = {}
         self.timed_since, self.timed_steps = time.perf_counter(), 0
+        self.step = 0
+        self.description: Mapping[str, object] = {}
 
     def _adam(self, groups: list[dict[str, Any]], rate: float) -> torch.optim.Optimizer:
         config = self.config
@@ -105,6 +107,7 @@ class Run:
     ) -> FitResult:
         """Run from the newest run state, or the beginning, to the end."""
         accelerator, config = self.accelerator, self.config
+        self.description = description or {}
         begin = on_main(accelerator, lambda: self._open_folder(resume, description))
         stream = batches(
             source,
@@ -126,6 +129,7 @@ class Run:
         self.timed_since = time.perf_counter()
         with closing(stream), StopRequest(accelerator.num_processes) as stop:
             for step in range(begin + 1, config.steps + 1):
+                self.step = step
                 self._step(step, stream)
                 stopped = bool(stop)
                 self._between(step, stopped)
@@ -255,5 +259,8 @@ class Run:
                 if self.accelerator.is_main_process:
                     self.plain.load_state_dict(state)
             if self.accelerator.is_main_process:
-                save_weights(self.plain, self.out / name)
+                best = name == "best"
+                step, metrics = (self.step, self.best_metrics) if best else (self.config.steps, self.metrics)
+                card = card_of_run(self.description, self.config, step, metrics)
+                save_weights(self.plain, self.out / name, card)
         self.accelerator.wait_for_everyone()

@@ -14,6 +14,7 @@ from typing import Any
 from ..errors import InputError
 from ..files import first_bytes, whole_folder, writable_folder, write_text, writing
 from ..methods import Checkpoint, Method
+from .card import published_card
 from .download import looks_like_page, page_error
 from .fetched import file_name, find_checkpoint, folder_of, place_of, require_place
 from .sources import download_checkpoint
@@ -67,7 +68,7 @@ def fetch(
             with whole_folder(folder) as temporary, writing(folder):
                 (shutil.copyfile if given else shutil.move)(file, temporary / file_name(checkpoint))
         else:
-            network.save_pretrained(folder)
+            network.save_pretrained(folder, card=published_card(method, file, checkpoint, digest))
         shutil.rmtree(work, ignore_errors=True)
         write_text(record, json.dumps(_record(checkpoint, digest), indent=2) + "\n")
     return require_place(method, checkpoint)

@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-from importlib.resources import as_file, files
-from importlib.resources.abc import Traversable
+from importlib.resources import as_file
 from pathlib import Path
 from typing import Any
 
 from ..methods import Method
 from .fetched import fetched_network
-from .pretrained import CONFIG_FILE, WEIGHTS_FILE
+from .places import CONFIG_FILE, DEMO, WEIGHTS_FILE, assets_of, bundled_names, holds_weights
 from .state_dicts import read_metadata
-
-DEMO = "demo"
-"""Name of the bundled weights that every method has; further ones that are of no use but to try are ``demo-*``."""
 
 
 def load_model(method: Method, weights: str | Path, **options: Any) -> Any:
@@ -44,13 +40,6 @@ def load_model(method: Method, weights: str | Path, **options: Any) -> Any:
     return model.from_published(path, **options) if is_published(path) else model.from_pretrained(weights)
 
 
-def bundled_names(method: Method) -> list[str]:
-    """Return the names of the weights that a method bundles: ``demo`` first."""
-    assets = _assets(method)
-    names = {each.name for each in assets.iterdir() if (each / CONFIG_FILE).is_file()} if assets.is_dir() else set()
-    return [DEMO, *sorted(names - {DEMO})]
-
-
 def bundled_model(method: Method, name: str = DEMO) -> Any:
     """Return the model of weights that a method bundles, without notice, in evaluation mode, on the CPU.
 
@@ -61,17 +50,8 @@ def bundled_model(method: Method, name: str = DEMO) -> Any:
     Raises:
         InputError: if there are none.
     """
-    with as_file(_assets(method) / name) as folder:
+    with as_file(assets_of(method) / name) as folder:
         return method.load(method.network.model).from_pretrained(folder)
-
-
-def _assets(method: Method) -> Traversable:
-    return files(method.module) / "assets"
-
-
-def holds_weights(path: Path) -> bool:
-    """Return whether a path is a file, or a folder that ``save_pretrained`` wrote."""
-    return path.is_file() or (path / CONFIG_FILE).is_file()
 
 
 def is_published(path: Path) -> bool:

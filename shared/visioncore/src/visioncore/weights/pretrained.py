@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 import tempfile
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -18,11 +17,11 @@ from ..configs import from_plain, read_text, shown, to_plain
 from ..devices import resolve_device
 from ..errors import InputError, one_line
 from ..files import check_regular, whole_folder, write_text
+from .card import CARD_FILE, Card, as_lines
 from .extent import shapes_of
+from .places import CONFIG_FILE, HUB_ID, WEIGHTS_FILE
 from .state_dicts import check_fit, load_into, read_metadata, read_state_dict, write_state_dict
 
-CONFIG_FILE = "config.json"
-WEIGHTS_FILE = "model.safetensors"
 FORMAT = 1
 """Version of config.json, stored in it as ``visioncore``."""
 
@@ -42,12 +41,16 @@ class Pretrained(nn.Module):
     notice: str = ""
     """A line that a predictor tells its user of these weights; it is not saved."""
 
-    def save_pretrained(self, folder: str | Path) -> None:
-        """Write config.json and model.safetensors to ``folder``.
+    def save_pretrained(self, folder: str | Path, *, card: Card | None = None) -> None:
+        """Write config.json and model.safetensors to ``folder``, and card.json where there is a card.
 
-        Both files are written whole under another name first. A new folder appears with both in it; in one that is
-        there already the two then take their places one after the other, and other files stay. An error while they are
-        written leaves what was there as it was.
+        The files are written whole under another name first. A new folder appears with all in it; in one that is
+        there already they then take their places one after the other, and other files stay, but for the card of other
+        weights. An error while they are written leaves what was there as it was.
+
+        Args:
+            folder: where to.
+            card: what is to be known of these weights.
 
         Raises:
             InputError: if the folder is a file or cannot be written, with the system's reason.
@@ -55,6 +58,10 @@ class Pretrained(nn.Module):
         with whole_folder(Path(folder)) as temporary:
             write_text(temporary / CONFIG_FILE, self._config_json(indent=2) + "\n")
             write_state_dict(temporary / WEIGHTS_FILE, self.state_dict(), {"format": "pt"})
+            if card is not None:
+                card.save(temporary)
+        if card is None:
+            (Path(folder) / CARD_FILE).unlink(missing_ok=True)
 
     def save_file(self, path: str | Path) -> None:
         """Write weights and configuration to one safetensors file, whole or not at all.
@@ -107,13 +114,16 @@ class Pretrained(nn.Module):
         text = read_text(config)
         return cls._load(text, str(config), path / WEIGHTS_FILE, device, **companions)
 
-    def push_to_hub(self, repo_id: str, *, private: bool = False, token: str | None = None) -> str:
+    def push_to_hub(
+        self, repo_id: str, *, private: bool = False, token: str | None = None, card: Card | None = None
+    ) -> str:
         """Upload the model to the Hugging Face Hub and return its address; a missing model card is added.
 
         Args:
             repo_id: ``owner/name``; made if it does not exist.
             private: whether a new repository is private.
             token: access token with the right to write (default: the one stored on this machine).
+            card: what is to be known of the weights; it goes along, and into the model card.
 
         Raises:
             InputError: if the Hub cannot be reached or refuses, with its reason.
@@ -122,10 +132,10 @@ class Pretrained(nn.Module):
 
         api = HfApi(token=token)
         with tempfile.TemporaryDirectory() as folder, _hub_errors(f"{repo_id}: not uploaded to the Hugging Face Hub"):
-            self.save_pretrained(folder)
+            self.save_pretrained(folder, card=card)
             api.create_repo(repo_id, private=private, exist_ok=True)
             if not api.file_exists(repo_id, "README.md"):
-                write_text(Path(folder) / "README.md", self._card(repo_id))
+                write_text(Path(folder) / "README.md", self._card(repo_id, card))
             api.upload_folder(repo_id=repo_id, folder_path=folder, commit_message=f"Upload {type(self).__name__}")
         return f"{api.endpoint}/{repo_id}"
 
@@ -133,12 +143,15 @@ class Pretrained(nn.Module):
         head = {"model": type(self).__name__, "visioncore": FORMAT}
         return json.dumps({**head, **to_plain(self.config)}, indent=indent)
 
-    def _card(self, repo_id: str) -> str:
+    def _card(self, repo_id: str, card: Card | None) -> str:
         name, where = type(self).__name__, type(self).__module__
         module = where.rpartition(".")[0] or where
         return (
             f"---\nlibrary_name: {module}\n---\n# {repo_id.rpartition('/')[2]}\n\n"
             f'```python\nfrom {module} import {name}\n\nmodel = {name}.from_pretrained("{repo_id}")\n```\n'
+            + "".join(
+                f"\n## {what.capitalize()}\n\n{said}\n" for what, said in (as_lines(card) if card else {}).items()
+            )
         )
 
     @classmethod
@@ -194,7 +207,7 @@ def _download(
     repo_id: str, revision: str | None, token: str | bool | None, cache_dir: str | Path | None, local_files_only: bool
 ) -> Path:
     """Return the folder in the Hub's cache that holds both files of one revision."""
-    if not re.fullmatch(r"[\w-][\w.-]*/[\w-][\w.-]*", repo_id):
+    if not HUB_ID.fullmatch(repo_id):
         raise InputError(f"{repo_id}: no such file or folder (and no id on the Hugging Face Hub: those are owner/name)")
     from huggingface_hub import snapshot_download
 
@@ -207,7 +220,7 @@ def _download(
                 token=token,
                 cache_dir=cache_dir,
                 local_files_only=local_files_only,
-                allow_patterns=[CONFIG_FILE, WEIGHTS_FILE],
+                allow_patterns=[CONFIG_FILE, WEIGHTS_FILE, CARD_FILE],
             )
         )
 

@@ -94,6 +94,23 @@ def check_dense(path: Path, tensors: Mapping[str, Tensor]) -> None:
     check_size(path, stretched)
 
 
+def check_finite(tensors: Mapping[str, Tensor], *, where: str) -> None:
+    """Validate that no value is NaN or infinite, as those of a training that diverged are.
+
+    Args:
+        where: the file that they came from, as the error should name it.
+
+    Raises:
+        InputError: naming the tensors that hold such values.
+    """
+    bad = [name for name, tensor in tensors.items() if not tensor.isfinite().all()]
+    if bad:
+        raise InputError(
+            f"{where}: NaN or infinite values in {some(bad)}; take weights from before the training diverged, or the "
+            "file anew"
+        )
+
+
 def read_metadata(path: str | Path) -> dict[str, str]:
     """Return the metadata in the header of a safetensors file, empty if it has none.
 

@@ -83,4 +83,4 @@ def as_options(fields: Mapping[str, object]) -> list[str]:
 def files_in(folder: Path) -> list[str]:
     """Return the files of a folder of results, sorted, less the records of how they were made."""
     found = (path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file())
-    return sorted(name for name in found if not re.fullmatch(r"run\.json|made(-\d+)?\.jsonl", name))
+    return sorted(name for name in found if not re.fullmatch(r"run(-\d+)?\.json|made(-\d+)?\.jsonl", name))

@@ -9,13 +9,33 @@ import subprocess
 import sys
 import time
 from collections.abc import Mapping
+from importlib.resources import files
 from pathlib import Path
 from typing import Any, ClassVar
 
 import pytest
 
+from ...cli import parameters
+from ...commands.info import TABLE
 from .base import Run, Suite, refuses
 
+TOLD = (
+    *(
+        "name",
+        "version",
+        "title",
+        "task",
+        "variant",
+        "config",
+        "parameters",
+        "multiply_accumulates",
+        "inputs",
+        "outputs",
+    ),
+    *("classes", "window", "sizes", "variants", "companions", "commands", "bundled_weights", "weights_card"),
+    *("paper", "authors", "venue", "arxiv", "citation", "licence", "published_weights"),
+)
+"""Facts that ``info --json`` tells of every method."""
 HEAVY = ("torch", "numpy", "PIL", "cv2", "av", "nibabel", "pydicom", "scipy", "accelerate", "matplotlib", "onnx")
 
 
@@ -121,6 +141,40 @@ assert "torch" not in sys.modules
             assert "parameters" in said
         assert str(tiny_weights) in said
 
+    def test_info_tells_programs_all_without_torch(self) -> None:
+        """In a process of its own; of the published network and of every command with its options.
+
+        A method without a table of its networks has to count them.
+        """
+        heavy = HEAVY if (files(self.package) / "assets" / TABLE).is_file() else ()
+        program = f"""
+import sys
+from {self.package}.cli import main
+assert main(["info", "--json"]) == 0
+heavy = set({heavy!r}) & set(sys.modules)
+assert not heavy, heavy
+"""
+        start = time.monotonic()
+        done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=120)
+        print(f"info --json: {time.monotonic() - start:.2f} s of the clock")  # noqa: T201
+        assert (done.returncode, done.stderr) == (0, "")
+        about = json.loads(done.stdout)
+        assert set(TOLD) - about.keys() == set()
+        assert all(about["inputs"].values())
+        assert all(about["outputs"].values())
+        assert about["bundled_weights"][0]["name"] == "demo"
+        commands = self.module("cli").COMMANDS
+        assert list(about["commands"]) == list(commands)
+        for name, told in about["commands"].items():
+            assert told["summary"], name
+            assert [option["name"] for option in told["options"]] == list(parameters(commands[name]))
+            assert [option["name"] for option in told["options"] if not option["help"]] == [], name
+        predict = {option["name"]: option for option in about["commands"]["predict"]["options"]}
+        assert predict["inputs"]["positional"]
+        assert (predict["weights"]["required"], predict["weights"]["short"]) == (True, "-w")
+        assert (predict["overwrite"]["type"], predict["overwrite"]["default"]) == ("boolean", False)
+        assert "float32" in predict["dtype"]["choices"]
+
     def test_bench_writes_its_figures(self, run: Run, tiny_weights: Path, tmp_path: Path) -> None:
         out = tmp_path / "new" / "bench.json"
         more = ("--sizes", *self.bench_sizes) if self.bench_sizes else self.bench
@@ -132,6 +186,12 @@ assert "torch" not in sys.modules
         report = json.loads(out.read_text())
         assert len(report["rows"]) >= 2
         assert report["network"] == str(tiny_weights)
+        parts = {row["part"]: row["ms"] for row in report["file"]}
+        assert list(parts) == ["start", "read", "predict", "write"]
+        # of a process that loads torch
+        assert parts["start"] > 200
+        assert min(parts.values()) > 0
+        assert all(part in said for part in parts)
         if self.bench_sizes:
             check_all_paths(report, self.bench_sizes)
 

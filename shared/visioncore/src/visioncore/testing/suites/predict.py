@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import json
 import os
 import sys
 from pathlib import Path
@@ -11,6 +12,7 @@ from typing import Any, ClassVar
 import pytest
 
 from ...images import Image, write_image
+from ...weights.places import digests_of
 from ..photos import photo
 from .base import Run, Suite, files_in, refuses
 
@@ -87,6 +89,24 @@ class PredictSuite(Suite):
         for line, path, told in zip(complaints.splitlines(), broken, self.broken_told, strict=True):
             assert line.startswith(f"failed: {path}: ")
             assert told in line
+
+    def test_the_run_is_recorded(self, predict: Run, folder: Path, tiny_weights: Path, tmp_path: Path) -> None:
+        (folder / f"0{self.suffix}").write_text("something else")
+        assert predict(folder)[0] == 1
+        about = json.loads((tmp_path / "out" / "run.json").read_text())
+        method = self.module("method").METHOD
+        assert (about["method"], about["version"], about["command"]) == (method.name, method.version, "predict")
+        assert {"visioncore", "torch", "numpy"} <= about["libraries"].keys()
+        assert about["weights"]["weights"] == {"given": str(tiny_weights), "sha256": digests_of(tiny_weights)}
+        assert (about["options"]["device"], about["options"]["overwrite"]) == ("cpu", False)
+        assert about["inputs"] == [str(folder)]
+        assert (len(about["done"]), about["skipped"]) == (3, [])
+        assert all((tmp_path / "out" / name).exists() for name in about["done"])
+        ((failed, reason),) = about["failed"].items()
+        assert failed == str(folder / f"0{self.suffix}")
+        assert self.broken_told[1] in reason
+        assert predict(folder)[0] == 1
+        assert len(json.loads((tmp_path / "out" / "run.json").read_text())["skipped"]) == 3
 
     def test_what_is_done_is_skipped_and_made_anew_on_demand(self, predict: Run, folder: Path, tmp_path: Path) -> None:
         assert predict(folder)[0] == 0

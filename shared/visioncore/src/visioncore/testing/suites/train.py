@@ -12,6 +12,7 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
+from ...weights.card import read_card
 from .base import Run, Suite, as_options, refuses
 
 STEPS = 4
@@ -118,6 +119,10 @@ class TrainSuite(Suite):
         assert all("learning_rate" in line for line in losses)
         about = json.loads((whole / "run.json").read_text())["run"]
         assert about["recipe"][self.network]
+        card = read_card(whole / "last")
+        assert card is not None
+        assert card.training["recipe"][self.network]
+        assert (card.training["method"], card.training["steps"]) == (about["method"], STEPS)
 
     @pytest.mark.parametrize("step", [1, STEPS])
     def test_a_run_that_was_cut_short_ends_with_the_same_weights(

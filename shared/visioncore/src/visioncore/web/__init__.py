@@ -1,0 +1,1 @@
+"""``visioncore app``: a page in the browser for every installed method."""
