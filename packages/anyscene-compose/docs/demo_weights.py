@@ -12,6 +12,7 @@ import shutil
 from pathlib import Path
 
 from anyscene_compose import Injector
+from visioncore.weights.card import CARD_FILE, card_from
 
 
 def main() -> None:
@@ -20,6 +21,10 @@ def main() -> None:
     for name in ("base", "injector", "judge", "out"):
         parser.add_argument(f"--{name}", type=Path, required=True)
     args = parser.parse_args()
+    # what they say of steps and figures is brought up to date by hand
+    cards = {
+        name: card_from(json.loads((args.out / name / CARD_FILE).read_text())) for name in ("base", "demo", "judge")
+    }
     for name, folder in (("base", args.base), ("judge", args.judge)):
         shutil.rmtree(args.out / name, ignore_errors=True)
         shutil.copytree(folder, args.out / name)
@@ -31,6 +36,8 @@ def main() -> None:
         told.pop("_name_or_path", None)
         config.write_text(json.dumps(told, indent=2) + "\n")
     Injector.from_pretrained(args.injector / "last").half().save_pretrained(args.out / "demo")
+    for name, card in cards.items():
+        card.save(args.out / name)
 
 
 if __name__ == "__main__":

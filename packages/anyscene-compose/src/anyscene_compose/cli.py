@@ -95,7 +95,7 @@ class Composing(Running, Cutting, Blending, total=False):
     ]
     seeds: Annotated[tuple[int, ...], arg(help="of the noise; one image for each"), Default((0,))]
     steps: Annotated[int, arg(help="of the sampler"), Default(30)]
-    sampler: Annotated[Literal["dpm++", "ddim", "euler"], Default("dpm++")]
+    sampler: Annotated[Literal["dpm++", "ddim", "euler"], arg(help="way from noise to image"), Default("dpm++")]
     guidance: Annotated[float, arg(help="how strongly the prompt is followed; 1 is without guidance"), Default(7.5)]
     spatial: Annotated[float, arg(help="strength of the injector's maps: 1 as trained, 0 for none"), Default(1.0)]
     semantic: Annotated[float, arg(help="strength of the injector's tokens"), Default(1.0)]
@@ -281,7 +281,7 @@ def benchmark(
     seeds: Annotated[tuple[int, ...], arg(help="of the noise of each cut-out and prompt")] = (0, 1, 2),
     steps: Annotated[int, arg(help="of the sampler")] = 30,
     guidance: Annotated[float, arg(help="how strongly the prompt is followed")] = 7.5,
-    sampler: Literal["dpm++", "ddim", "euler"] = "dpm++",
+    sampler: Annotated[Literal["dpm++", "ddim", "euler"], arg(help="way from noise to image")] = "dpm++",
     size: Annotated[tuple[int, int], arg(help="width and height of the canvas in pixels")] = (512, 512),
     share: Annotated[float, arg(help="part of the canvas's sides that a cut-out's box takes")] = 0.5,
     harmony: Annotated[float, arg(help="of the method's blending: 0 keeps pixels as they are")] = 0.5,

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from visioncore.methods import Checkpoint, Method, Network
+from visioncore.methods import Checkpoint, Method, Network, Sample
+from visioncore.panels import Option, Panel
 
 PACKAGE = __name__.rpartition(".")[0]
 """Under which name this package was imported; another one where its folder was copied into a larger package."""
@@ -55,7 +56,26 @@ METHOD = Method(
         exported="network.examples:exported",
         facts="network.examples:facts",
     ),
+    sample=Sample("assets/samples/rocket.png", options={"steps": 1}),
     checkpoints=_CHECKPOINTS,
+    panel=Panel(
+        verb="Compose a scene",
+        takes="a cut-out: an image with a transparent background",
+        kinds=(".png", ".webp", ".tif", ".tiff"),
+        options=(
+            Option("prompt", example="a {name} on a blue background"),
+            Option("steps", low=5, high=50, example=20),
+            Option("guidance", low=1, high=15, step=0.5, example=3.0),
+            Option("harmony", low=0, high=1),
+            Option("seeds", values=(0, 1, 2, 3, 4, 5)),
+            Option("negative"),
+            Option("rotation", label="rotation in degrees", low=-180, high=180, step=5),
+            Option("spatial", label="strength of shape", low=0, high=2),
+            Option("semantic", label="strength of meaning", low=0, high=2),
+            Option("layout", label="keep it to its place"),
+        ),
+        hint="The bundled model draws 64 x 64 icons; with Stable Diffusion the command makes photos.",
+    ),
 )
 
 __version__ = METHOD.version
