@@ -16,7 +16,7 @@ from clip_denoising.cli import main
 from clip_denoising.data.datasets import find_photos
 from clip_denoising.data.patches import Patches
 from clip_denoising.demo import UNSEEN
-from clip_denoising.evaluation.baselines import non_local_means
+from clip_denoising.inference.non_local_means import non_local_means
 from visioncore.metrics.image import psnr
 from visioncore.testing.suites.base import run_demo
 

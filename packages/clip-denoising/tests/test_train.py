@@ -112,8 +112,8 @@ def lines_of(out: Path) -> list[dict[str, Any]]:
 # recipes
 
 
-def test_there_is_a_recipe_for_every_variant_the_demo_and_its_encoder() -> None:
-    assert set(recipe_names("clip_denoising")) == {*VARIANTS, "demo", "encoder"}
+def test_there_is_a_recipe_for_every_variant_the_demo_and_its_encoders() -> None:
+    assert set(recipe_names("clip_denoising")) == {*VARIANTS, "demo", "encoder", "lite"}
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-from .evaluation.baselines import estimate_sigma as estimate_sigma
+from .data.noise_level import estimate_sigma as estimate_sigma
 from .inference.predictor import CTPrediction as CTPrediction
 from .inference.predictor import Prediction as Prediction
 from .inference.predictor import Predictor as Predictor

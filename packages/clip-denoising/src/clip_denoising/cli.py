@@ -54,6 +54,7 @@ def predict(
     compression: options.PngCompression = "fast",
     series: str = "",
     skip_damaged: bool = False,
+    baseline: Literal["none", "nlm"] = "none",
     overwrite: options.Overwrite = False,
     **running: Unpack[Running],
 ) -> Summary:
@@ -69,6 +70,7 @@ def predict(
         strength: from 0 (the noisy image as it is) to 1 (all that the network takes away).
         series: which series of a DICOM folder with several, by its UID.
         skip_damaged: go on without slices of DICOM series that are damaged; else the scan counts as failed.
+        baseline: nlm denoises photos by blind non-local means too, into the folder nlm beside the results.
     """
     from .inference.predictor import predict_files
 
@@ -81,6 +83,7 @@ def predict(
         compression=compression,
         series=series or None,
         skip_damaged=skip_damaged,
+        baseline=baseline == "nlm",
         overwrite=overwrite,
         say=complain,
     )
@@ -102,7 +105,8 @@ def train(
         recipe: a shipped recipe (synthetic, srgb, ldct, demo) or a YAML file.
         data: clean photos, stored pairs (clean and noisy, or GT and noisy), or CT slices that prepare has made.
         out: folder of the run; out/best holds the weights.
-        clip: where the encoder is from: clip-rn50 (see weights), OpenAI's RN50.pt, openai, or what pretrain has made.
+        clip: where the encoder is from: clip-rn50 (see weights), OpenAI's RN50.pt, openai, or what pretrain has made;
+            for model.encoder lite0 that name.
     """
     from .training import trainer
 
@@ -158,7 +162,7 @@ def evaluate(
     denoise: Denoise
     note = ""
     if baseline:
-        from .evaluation.baselines import non_local_means as denoise
+        from .inference.non_local_means import non_local_means as denoise
 
         by = "non-local means"
     elif results:

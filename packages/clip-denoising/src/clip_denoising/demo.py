@@ -17,7 +17,7 @@ from visioncore.weights.loading import bundled_model
 from .data.datasets import find_photos
 from .data.noise import Noise
 from .data.patches import Patches
-from .evaluation.baselines import non_local_means
+from .inference.non_local_means import non_local_means
 from .inference.predictor import Predictor
 from .method import METHOD, PACKAGE
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from visioncore.methods import Checkpoint, Images, Method, Network
+from visioncore.methods import Checkpoint, Images, Method, Network, Sample
+from visioncore.panels import PHOTOS, Option, Panel
 
 PACKAGE = __name__.rpartition(".")[0]
 """Under which name this package was imported; another one where its folder was copied into a larger package."""
@@ -77,7 +78,16 @@ METHOD = Method(
         unseen=("keep_layer4",),
         compiles_on_cpu=False,
     ),
+    sample=Sample("assets/samples/input/coffee_gaussian-50.png"),
     checkpoints=_CHECKPOINTS,
+    panel=Panel(
+        verb="Remove noise",
+        takes="a photo",
+        kinds=PHOTOS,
+        options=(Option("strength", low=0, high=1), Option("self_ensemble", label="eight versions averaged")),
+        compares=True,
+        hint="For CT scans use the command, with weights for CT.",
+    ),
 )
 
 __version__ = METHOD.version

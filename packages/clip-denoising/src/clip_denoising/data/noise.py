@@ -119,6 +119,12 @@ class Noise:
             raise InputError(f"a clean image must be (H, W, C) float32, got {clean.shape} {clean.dtype}")
         return NOISES[self.name].make(clean, self.level, rng)
 
+    @property
+    def sigma(self) -> float:
+        """The standard deviation, for values in [0, 1], of noise that is independent and alike everywhere; else 0."""
+        scale = {"gaussian": 255.0, "ct-gaussian": HU_RANGE}.get(self.name)
+        return _number(self.level) / scale if scale else 0.0
+
     def __str__(self) -> str:
         return f"{self.name}:{_text(self.level)}"
 

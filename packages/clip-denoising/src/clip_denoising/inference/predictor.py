@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Unpack
 
@@ -25,6 +26,8 @@ from ..network.fast import for_inference
 from ..network.model import MULTIPLE, CLIPDenoiser
 from ..network.weights import load_model
 from .inputs import Noisy, as_image, as_scan
+from .noise_check import is_far, warning
+from .non_local_means import plain
 from .result import CTPrediction, Denoised, Prediction
 
 if TYPE_CHECKING:
@@ -83,6 +86,7 @@ class Predictor(ImagePredictor[Prediction]):
         if compile and self.device.type == "cpu":
             raise InputError("compile is for GPUs; on a CPU torch.compile takes minutes over what the fast path does")
         self.config, self.channels, self.strength = model.config, model.config.channels, strength
+        self._estimates: list[float] | None = None
         fast = for_inference(model, self.device, self.dtype)
         self.network = torch.compile(fast) if compile else fast
 
@@ -105,6 +109,41 @@ class Predictor(ImagePredictor[Prediction]):
 
     def settings(self) -> dict[str, Any]:
         return super().settings() | {"strength": self.strength}
+
+    def image(self, given: Noisy, *, range: Range | None = None) -> Prediction:
+        """Denoise an image, see `ImagePredictor.image`; ``notify`` is told if its noise is far from what is known."""
+        result = super().image(given, range=range)
+        if self._estimates is None and self.knows_one_level:
+            self._compare([result.noise_sigma])
+        return result
+
+    def about(self, result: Prediction) -> dict[str, float]:
+        """Return the noise of the input, estimated and as the weights know it, if they know one level."""
+        if not self.knows_one_level:
+            return {}
+        if self._estimates is not None:
+            self._estimates.append(result.noise_sigma)
+        return {"noise_sigma": result.noise_sigma, "known_noise_sigma": self.config.noise_sigma}
+
+    @property
+    def knows_one_level(self) -> bool:
+        """Whether the weights know independent noise of one level, and are used at all."""
+        return self.config.noise_sigma > 0 < self.strength
+
+    @contextmanager
+    def summing_up(self) -> Iterator[None]:
+        """Make one line of all images of a batch whose noise is far from what the weights know."""
+        self._estimates = estimates = list[float]()
+        try:
+            yield
+        finally:
+            self._estimates = None
+            self._compare(estimates)
+
+    def _compare(self, sigmas: Sequence[float]) -> None:
+        known = self.config.noise_sigma
+        if far := [sigma for sigma in sigmas if is_far(sigma, known)]:
+            self.notify(warning(far, known, len(sigmas)))
 
     def read(self, given: Noisy, range: Range | None = None) -> Image:
         return as_image(given, range)
@@ -177,6 +216,7 @@ def predict_files(
     compression: Compression = "fast",
     series: str | None = None,
     skip_damaged: bool = False,
+    baseline: bool = False,
     overwrite: bool = False,
     say: Callable[[str], None] = print,
 ) -> Summary:
@@ -190,6 +230,8 @@ def predict_files(
         compression: of PNG files: ``fast``, or ``small``, which takes ten times as long or more for 5 to 8 % less.
         series: which series to read from DICOM folders of several.
         skip_damaged: go on without slices of DICOM series that are damaged; else the scan counts as failed.
+        baseline: denoise images by blind non-local means as well, into ``nlm`` in the folder of the results, or beside
+            a result that is a file.
         overwrite: make results anew that are there already.
         say: told a line for each input that failed, and of results that are made anew.
 
@@ -202,22 +244,26 @@ def predict_files(
     """
     if predictor.channels == 3:
         try:
-            return predict_images(
-                inputs,
-                predictor,
-                out,
-                suffix=suffix,
-                compression=compression,
-                videos=False,
-                overwrite=overwrite,
-                say=say,
-            )
+            with predictor.summing_up():
+                return predict_images(
+                    inputs,
+                    predictor,
+                    out,
+                    suffix=suffix,
+                    compression=compression,
+                    videos=False,
+                    also={"nlm": plain} if baseline else {},
+                    overwrite=overwrite,
+                    say=say,
+                )
         except InputError as error:
             if scans := [entry for entry in inputs if Path(entry).is_dir() and CT_SCANS.knows(Path(entry))]:
                 raise InputError(
                     f"{scans[0]}: CT scans, but this network takes RGB images; load weights for CT"
                 ) from error
             raise
+    if baseline:
+        raise InputError("baseline is for photos; evaluate measures non-local means on CT")
     jobs = plan_scans(inputs, Path(out), CT_SCANS.find)
     record = open_record(out, jobs, predictor.recorded() | {"series": series, "skip_damaged": skip_damaged})
     return process_files(

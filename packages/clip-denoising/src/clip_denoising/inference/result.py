@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,6 +16,7 @@ from visioncore.medical import Volume, as_given
 from visioncore.report import figure_grid
 
 from ..data.ct import write_ct
+from ..data.noise_level import estimate_sigma
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -34,6 +36,12 @@ class Prediction(ImageResult, Denoised):
     """An image and its denoised version."""
 
     names = "noisy", "denoised"
+
+    @cached_property
+    def noise_sigma(self) -> float:
+        """The estimated standard deviation of independent noise in the input, for values in [0, 1]."""
+        pixels = self.before.pixels.astype(np.float32)
+        return estimate_sigma(pixels[..., :1] if self.before.grey else pixels) / (2**self.before.bits - 1)
 
     @property
     def noisy(self) -> Image:

@@ -17,7 +17,7 @@ class CLIPDenoiserConfig:
 
     Attributes:
         channels: of the images: 3 for RGB, 1 for CT.
-        width: channels w of the encoder's stem and of the decoder's finest level, an even number; 64 is CLIP's RN50.
+        width: channels w of CLIP's stem and of the decoder's finest level, an even number; 64 is CLIP's RN50.
         blocks: bottlenecks in the encoder's four stages. Of the last stage nothing is used, see ``keep_layer4``.
         aug_level: strength of the feature augmentation in training: the standard deviation of the factors on the
             stem's features; deeper ones get two, three and four times as much.
@@ -25,7 +25,11 @@ class CLIPDenoiserConfig:
             published, which also re-estimates the running ones; or the ``frozen`` running ones, for small batches.
         train_encoder: train the encoder's weights too. Published networks leave them as CLIP has them.
         keep_layer4: hold the encoder's last stage, whose output is thrown away, for writing the authors' layout again.
+        encoder: CLIP's ``clip`` tower, as published, or ``lite0``, EfficientNet-Lite0, which has neither ``blocks`` nor
+            batch norms of its own.
         noise: what the weights were trained against, in words.
+        noise_sigma: the standard deviation of that noise, for values in [0, 1], if it is independent noise of one
+            level; else 0.
     """
 
     channels: Literal[1, 3] = 3
@@ -35,15 +39,21 @@ class CLIPDenoiserConfig:
     encoder_bn: Literal["batch", "frozen"] = "batch"
     train_encoder: bool = False
     keep_layer4: bool = False
+    encoder: Literal["clip", "lite0"] = "clip"
     noise: str = ""
+    noise_sigma: float = 0.0
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "blocks", tuple(self.blocks))
         check_choices(self)
         check_tower(self.width, self.blocks)
         check_most(self, width=4096, blocks=1000)
+        if self.keep_layer4 and self.encoder != "clip":
+            raise InputError(f"keep_layer4 is true and encoder {self.encoder}; only clip has such a stage")
         if not 0 <= self.aug_level < math.inf:
             raise InputError(f"aug_level is {self.aug_level}; it must be at least 0")
+        if not 0 <= self.noise_sigma < math.inf:
+            raise InputError(f"noise_sigma is {self.noise_sigma}; at least 0, which stands for none")
 
 
 def check_tower(width: int, blocks: Sequence[int]) -> None:
@@ -59,12 +69,14 @@ def check_tower(width: int, blocks: Sequence[int]) -> None:
 
 
 VARIANTS: dict[str, CLIPDenoiserConfig] = {
-    "synthetic": CLIPDenoiserConfig(noise="Gaussian noise of sigma 15/255 on RGB photos"),
+    "synthetic": CLIPDenoiserConfig(noise="Gaussian noise of sigma 15/255 on RGB photos", noise_sigma=15 / 255),
     "srgb": CLIPDenoiserConfig(
         aug_level=0.05, noise="camera noise in sRGB photos: raw noise of one level, through a simulated camera"
     ),
     "ldct": CLIPDenoiserConfig(
-        channels=1, noise="Gaussian noise of sigma 5/255 on CT slices of -1024 to 3072 HU, which is 80 HU"
+        channels=1,
+        noise="Gaussian noise of sigma 5/255 on CT slices of -1024 to 3072 HU, which is 80 HU",
+        noise_sigma=5 / 255,
     ),
 }
 """The published variants by name."""

@@ -9,6 +9,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from .config import CLIPDenoiserConfig
+from .lite_encoder import LITE_CHANNELS
 
 SLOPE = 0.2
 """Of the leaky ReLU for negative values."""
@@ -70,15 +71,11 @@ class Decoder(nn.Module):
     def __init__(self, config: CLIPDenoiserConfig) -> None:
         super().__init__()
         width = config.width
+        *skips, coarsest = (width, 4 * width, 8 * width, 16 * width) if config.encoder == "clip" else LITE_CHANNELS
+        outputs = (8 * width, 4 * width, 2 * width, width, width)
         self.blocks = nn.ModuleList(
-            ConvBlock(channels, skip, outputs)
-            for channels, skip, outputs in (
-                (16 * width, 0, 8 * width),
-                (8 * width, 8 * width, 4 * width),
-                (4 * width, 4 * width, 2 * width),
-                (2 * width, width, width),
-                (width, 3, width),
-            )
+            ConvBlock(*channels)
+            for channels in zip((coarsest, *outputs), (0, *reversed(skips), 3), outputs, strict=False)
         )
         self.last = nn.Conv2d(width, config.channels, 3, padding=1, bias=False)
 

@@ -8,6 +8,7 @@ network in evaluation mode, to rounding.
 
 from __future__ import annotations
 
+import copy
 from dataclasses import dataclass
 from itertools import product
 from typing import Protocol, cast
@@ -23,6 +24,7 @@ from visioncore.devices.memory import return_memory
 from .decoder import SLOPE, ConvBlock, Decoder, upsample
 from .encoder import DenseEncoder
 from .fused_convolution import Convolution
+from .lite_encoder import LiteEncoder
 from .upsampled_convolution import UpsampledConvolution
 
 WINOGRAD_CHANNELS = 128
@@ -36,7 +38,7 @@ class Denoiser(Protocol):
     """The parts of a network."""
 
     adapter: nn.Conv2d | None
-    encoder: DenseEncoder
+    encoder: DenseEncoder | LiteEncoder
     decoder: Decoder
 
 
@@ -65,14 +67,11 @@ class FastDenoiser(nn.Module):
         super().__init__()
         self.dtype = make.dtype
         encoder, decoder = model.encoder, model.decoder
-        self.stem = nn.Sequential(
-            make.folded(encoder.conv1, encoder.bn1, 0.0, adapter=model.adapter),
-            make.folded(encoder.conv2, encoder.bn2, 0.0),
-            make.folded(encoder.conv3, encoder.bn3, 0.0),
-        )
-        *finer, coarsest = encoder.stages()[: STAGES - 1]
-        self.stages = nn.ModuleList(_stage(make, stage, tile=4) for stage in finer)
-        self.stages.append(_stage(make, coarsest, tile=2))
+        self.encoder: nn.Module
+        if isinstance(encoder, DenseEncoder):
+            self.encoder = FastTower(make, encoder, model.adapter)
+        else:
+            self.encoder = LiteTower(make, encoder, model.adapter)
         first, *blocks = (cast(ConvBlock, block) for block in decoder.blocks)
         self.first = nn.Sequential(
             make.conv3x3(first.conv1.weight, None, SLOPE, tile=2), make.conv3x3(first.conv2.weight, None, SLOPE, tile=2)
@@ -88,16 +87,49 @@ class FastDenoiser(nn.Module):
             noisy: (B, C, H, W) in [0, 1] on the network's device; H and W multiples of 32.
         """
         image = noisy.to(self.dtype, memory_format=torch.channels_last)
-        features = [self.stem(image)]
-        x = F.avg_pool2d(features[0], 2)
-        for stage in self.stages:
-            x = stage(x)
-            features.append(x)
+        features = self.encoder(image)
         x = self.first(features.pop())
         for block in self.blocks:
             x = block(x, features.pop())
         denoised: Tensor = self.finish(x, image)
         return denoised.to(noisy.dtype)
+
+
+class FastTower(nn.Module):
+    """CLIP's tower with its batch norms folded, and CT's first convolution in its own."""
+
+    def __init__(self, make: _Maker, encoder: DenseEncoder, adapter: nn.Conv2d | None) -> None:
+        super().__init__()
+        self.stem = nn.Sequential(
+            make.folded(encoder.conv1, encoder.bn1, 0.0, adapter=adapter),
+            make.folded(encoder.conv2, encoder.bn2, 0.0),
+            make.folded(encoder.conv3, encoder.bn3, 0.0),
+        )
+        *finer, coarsest = encoder.stages()[: STAGES - 1]
+        self.stages = nn.ModuleList(_stage(make, stage, tile=4) for stage in finer)
+        self.stages.append(_stage(make, coarsest, tile=2))
+
+    def forward(self, image: Tensor) -> list[Tensor]:
+        features = [self.stem(image)]
+        x = F.avg_pool2d(features[0], 2)
+        for stage in self.stages:
+            x = stage(x)
+            features.append(x)
+        return features
+
+
+class LiteTower(nn.Module):
+    """A copy of EfficientNet-Lite0, which has no batch norms to fold; before it CT's first convolution."""
+
+    def __init__(self, make: _Maker, encoder: LiteEncoder, adapter: nn.Conv2d | None) -> None:
+        super().__init__()
+        layers = [copy.deepcopy(layer) for layer in (adapter, encoder) if layer is not None]
+        self.layers = nn.Sequential(*layers).to(make.device, make.dtype)
+        self.layers.to(memory_format=torch.channels_last)
+
+    def forward(self, image: Tensor) -> list[Tensor]:
+        _, *features = self.layers(image)
+        return features
 
 
 class FastBottleneck(nn.Module):

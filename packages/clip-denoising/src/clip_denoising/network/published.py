@@ -64,6 +64,8 @@ def to_published(model: nn.Module, clip: str | Path | None = None) -> dict[str, 
         InputError: if there is no last stage, or the file of CLIP cannot be read or is of another shape.
     """
     state = {published_name(name): tensor.detach().cpu() for name, tensor in model.state_dict().items()}
+    if "encoder.conv3.weight" not in state:
+        raise InputError("the encoder is another than CLIP's; the authors' layout has CLIP's tower alone")
     if any(name.startswith(UNUSED) for name in state):
         return state
     if clip is None:

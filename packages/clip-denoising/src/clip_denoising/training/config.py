@@ -95,14 +95,23 @@ class TrainConfig:
             raise InputError(f"loop.warmup_steps is {self.loop.warmup_steps}; the cyclic schedule has no warm-up")
 
 
+_NOISE_FIELDS = {"data.kind", "data.noise", "data.curves"}
+
+
 def load_train_recipe(recipe: str | Path, overrides: Mapping[str, str] | None = None) -> TrainConfig:
     """Return the configuration of a recipe; arguments and errors as of `train`."""
     config = load_recipe(TrainConfig, PACKAGE, recipe, overrides)
     given = set(overrides or ())
-    if "model.noise" not in given and given & {"data.kind", "data.noise", "data.curves"}:
+    if "model.noise_sigma" not in given and (not config.model.noise_sigma or given & _NOISE_FIELDS):
+        config = replace(config, model=replace(config.model, noise_sigma=_sigma(config.data)))
+    if "model.noise" not in given and given & _NOISE_FIELDS:
         # what the recipe says of its noise is no longer true
         config = replace(config, model=replace(config.model, noise=_in_words(config.data)))
     return config
+
+
+def _sigma(data: DataConfig) -> float:
+    return 0.0 if data.kind == "pairs" or data.noise in CAMERAS else parse_noise(data.noise).sigma
 
 
 def _in_words(data: DataConfig) -> str:

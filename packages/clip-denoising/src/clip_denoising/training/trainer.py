@@ -145,7 +145,7 @@ def _initial(config: CLIPDenoiserConfig, clip: str | Path | None, weights: str |
         return CLIPDenoiser(config)
     raise InputError(
         "this recipe leaves the encoder's weights as they are, so they must come from somewhere: clip (OpenAI's "
-        "RN50.pt, or openai to download it), or weights of a trained network"
+        "RN50.pt, or openai to download it; lite0 for that encoder), or weights of a trained network"
     )
 
 

@@ -9,7 +9,8 @@ import pytest
 import torch
 
 from clip_denoising.data.noise import Noise
-from clip_denoising.evaluation.baselines import estimate_sigma, non_local_means
+from clip_denoising.data.noise_level import estimate_sigma
+from clip_denoising.inference.non_local_means import non_local_means
 from visioncore.errors import InputError
 
 SMOOTH = np.stack([np.add.outer(np.linspace(0.2, 0.5, 48), np.linspace(0, 0.3, 64))] * 3, axis=-1).astype(np.float32)

@@ -1,47 +1,20 @@
-"""The baseline of the evaluation: non-local means with an estimated noise level."""
+"""Non-local means with an estimated noise level: the plain filter to compare with."""
 
 from __future__ import annotations
-
-from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from visioncore.errors import InputError
+from visioncore.images import Image, from_tensor, to_tensor
 
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
+from ..data.noise_level import estimate_sigma
 
 STRENGTH = 0.85
 """Filter strength for each unit of estimated noise: the best of a few on photos of BSDS500 that are not in CBSD68, with
 Gaussian, spatial and Poisson noise. Chosen on kinds of noise that it is measured on, it is the stronger a baseline."""
 PATCH, WINDOW = 5, 21
 """Sides in pixels of the patches that are compared, and of the square in which they are looked for."""
-
-_CURVATURE = np.array([[1.0, -2.0, 1.0], [-2.0, 4.0, -2.0], [1.0, -2.0, 1.0]])
-
-
-def estimate_sigma(image: NDArray[np.floating]) -> float:
-    """Estimate the standard deviation of independent noise in an image (H, W) or (H, W, C), in the unit of its values.
-
-    From the median response to a filter that is blind to planes and straight edges (after Immerkaer, 1996). Noise that
-    is alike in neighbouring pixels is underestimated. 0 for an image of less than 3 pixels in a direction.
-
-    Raises:
-        InputError: if it has another number of dimensions.
-    """
-    import cv2
-
-    if image.ndim == 2:
-        image = image[..., None]
-    if image.ndim != 3:
-        raise InputError(f"an image is (H, W) or (H, W, C), got {image.shape}")
-    if min(image.shape[:2]) < 3:
-        return 0.0
-    channels = np.moveaxis(image.astype(np.float64), -1, 0)
-    responses = [cv2.filter2D(channel, cv2.CV_64F, _CURVATURE / 6)[1:-1, 1:-1] for channel in channels]
-    return float(np.mean([np.median(np.abs(response)) for response in responses]) / 0.6745)
 
 
 def non_local_means(noisy: Tensor, sigma: float | None = None) -> Tensor:
@@ -63,3 +36,8 @@ def non_local_means(noisy: Tensor, sigma: float | None = None) -> Tensor:
         smooth = cv2.fastNlMeansDenoising(pixels, None, max(STRENGTH * 255 * level, 1e-3), PATCH, WINDOW)
         results.append(smooth.reshape(pixels.shape).astype(np.float32) / np.float32(255))
     return torch.from_numpy(np.stack(results)).permute(0, 3, 1, 2).contiguous()
+
+
+def plain(noisy: Image) -> Image:
+    """Return an image denoised by `non_local_means`, which estimates its noise; with the depth and all that it had."""
+    return from_tensor(non_local_means(to_tensor(noisy)), like=noisy)
