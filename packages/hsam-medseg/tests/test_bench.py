@@ -20,7 +20,7 @@ def small_volume(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_paths_and_works_are_measured_in_turns(tiny_weights: Path, tmp_path: Path) -> None:
     out = tmp_path / "new" / "bench.json"
-    table = bench(tiny_weights, out, device="cpu", rounds=2, batch=2, slices=3, training=True)
+    table, file = bench(tiny_weights, out, device="cpu", rounds=2, batch=2, slices=3, training=True)
     rows: list[dict[str, Any]] = [dict(zip(table.columns, row, strict=True)) for row in table.rows]
     paths = [("reference", "float32"), ("fast", "float32"), ("fast", "bfloat16")]
     assert [(row["work"], row["path"], row["dtype"], row["batch"]) for row in rows] == [
@@ -43,6 +43,8 @@ def test_paths_and_works_are_measured_in_turns(tiny_weights: Path, tmp_path: Pat
     assert recomputed < kept
     report = json.loads(out.read_text())
     assert report["rows"] == rows
+    assert file is not None
+    assert [row["part"] for row in report["file"]] == ["start", "read", "predict", "write"]
     assert report["network"] == str(tiny_weights)
     assert report["config"]["image_size"] == 64
     assert report["device"] == "cpu"
@@ -54,7 +56,7 @@ def test_paths_and_works_are_measured_in_turns(tiny_weights: Path, tmp_path: Pat
 
 
 def test_a_network_by_name(tmp_path: Path) -> None:
-    table = bench("vit_micro-32", tmp_path / "bench.json", dtypes=(), device="cpu", rounds=1, slices=1)
+    table = bench("vit_micro-32", tmp_path / "bench.json", dtypes=(), device="cpu", rounds=1, slices=1).network
     assert [row[:4] for row in table.rows] == [
         ("slice", "reference", "float32", 1),
         ("volume", "reference", "float32", 1),

@@ -74,11 +74,19 @@ class Running(options.Running, total=False):
     smooth: Annotated[Smooth, Default(0.0)]
 
 
+Merge = Annotated[
+    tuple[str, ...],
+    tyro.conf.arg(help='classes that become one, such as "kidney=left kidney+right kidney"; none by default'),
+]
+
+
 def predict(
     inputs: options.Inputs,
     weights: Weights,
     out: Path,
     organs: tuple[str, ...] = (),
+    merge: Merge = (),
+    channels: bool = False,
     series: str = "",
     probabilities: bool = False,
     preview: bool = True,
@@ -100,6 +108,7 @@ def predict(
         out: folder for the results: labels, volumes of the organs as JSON, and what is asked for besides; for one scan
             also a file for its labels.
         organs: only these, under their own labels; all that the network knows by default.
+        channels: p_0000.nii.gz, p_0001.nii.gz and p_0002.nii.gz are one scan, as nnU-Net names its channels.
         series: which series to read from DICOM folders of several.
         probabilities: write those of all classes too.
         preview: write a figure of three planes too.
@@ -112,13 +121,14 @@ def predict(
 
     summary = predict_files(
         inputs,
-        _predictor(weights, running, organs),
+        _predictor(weights, running, organs, merge),
         out,
         probabilities=probabilities,
         preview=preview,
         dicom_seg=dicom_seg,
         rtstruct=rtstruct,
         table=table,
+        channels=channels,
         series=series or None,
         skip_damaged=skip_damaged,
         overwrite=overwrite,
@@ -191,6 +201,7 @@ def evaluate(
     label_map: str = "",
     cases: tuple[str, ...] = (),
     tolerance: tuple[str, ...] = ("3",),
+    merge: Merge = (),
     **running: Unpack[Running],
 ) -> None:
     """Measure segmentations against reference labels by named protocols and write the tables.
@@ -222,6 +233,7 @@ def evaluate(
         cases=_wanted(cases),
         tolerance=general,
         organ_tolerances=own,
+        merge=merge,
         say=complain,
     )
     evaluation.save(out)
@@ -269,7 +281,7 @@ def bench(
     training: bool = False,
     sam: Sam = "",
 ) -> None:
-    """Measure time and memory of the reference and the fast path, in turns, and write them as JSON.
+    """Measure the reference and the fast path, in turns, and start-up, reading and writing; write them as JSON.
 
     Args:
         weights: a backbone and a size such as vit_b-512 (random weights), or anything that predict takes.
@@ -281,7 +293,7 @@ def bench(
 
     from .evaluation.speed import bench as run_bench
 
-    table = run_bench(
+    tables = run_bench(
         weights,
         out,
         dtypes=dtypes,
@@ -293,11 +305,12 @@ def bench(
         sam=sam,
         say=complain,
     )
-    print_table(table)
+    for table in filter(None, tables):
+        print_table(table)
     say(f"figures: {out}")
 
 
-def _predictor(weights: str, running: Running, organs: Sequence[str] = ()) -> Predictor:
+def _predictor(weights: str, running: Running, organs: Sequence[str] = (), merge: Sequence[str] = ()) -> Predictor:
     from .inference.predictor import Predictor
     from .network.weights import load_members
 
@@ -305,7 +318,7 @@ def _predictor(weights: str, running: Running, organs: Sequence[str] = ()) -> Pr
     model = load_members(weights, sam=settings.pop("sam", "") or None)
     for unsaid in ("window", "input_size"):
         settings[unsaid] = settings.get(unsaid) or None
-    return Predictor(model, organs=organs, **settings, notify=complain)
+    return Predictor(model, organs=organs, merge=merge, **settings, notify=complain)
 
 
 def _wanted(cases: Sequence[str]) -> str | Sequence[str] | int | float | None:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from visioncore.methods import Checkpoint, Method, Network
+from visioncore.methods import Checkpoint, Method, Network, Sample
+from visioncore.panels import Option, Panel
 
 PACKAGE = __name__.rpartition(".")[0]
 """Under which name this package was imported; another one where its folder was copied into a larger package."""
@@ -79,8 +80,26 @@ METHOD = Method(
         unseen=("keep_unused",),
         companions={"sam": "SAM's own checkpoint, which an adapter of the authors needs beside it"},
         published_config="network.published:read_config",
+        window=("preprocessing", "window"),
     ),
+    sample=Sample("assets/samples/input/patient.nii.gz", "data.scans:read_volume"),
     checkpoints=_CHECKPOINTS,
+    panel=Panel(
+        verb="Segment organs",
+        takes="a CT or MR scan",
+        kinds=(".nii.gz", ".nii", ".nrrd", ".mha", ".npy"),
+        shows=("*.png", "*.json"),
+        options=(
+            Option(
+                "window", help="of intensities", values=("", "abdomen", "lung", "brain", "bone", "mr", "range", "unit")
+            ),
+            Option("largest_component", label="largest piece of each organ alone"),
+            Option("smooth", label="smoothing in slices", low=0, high=3),
+            Option("stage", label="decoder"),
+            Option("self_ensemble", label="eight versions averaged"),
+        ),
+        hint="DICOM folders go by the command.",
+    ),
 )
 
 __version__ = METHOD.version

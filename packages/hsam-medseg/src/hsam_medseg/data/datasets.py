@@ -46,7 +46,7 @@ _LAYOUTS = (
     "prepared, or a CSV file of image,label"
 )
 
-_CHANNEL = re.compile(r"_\d{4}$")
+CHANNEL = re.compile(r"_\d{4}$")
 """How nnU-Net numbers channels, at the end of a name."""
 _ROLE = re.compile(r"(?<![a-z])(img|images?|labels?|seg|segmentation|masks?|gt)(?![a-z])")
 
@@ -239,7 +239,7 @@ def _channels(scans: list[Path], labels: list[str]) -> dict[Path, tuple[Path, ..
     found: dict[Path, tuple[Path, ...]] = {}
     for path in scans:
         name = volume_name(path)
-        first = by_name.get(f"{name[:-5]}_0000") if _CHANNEL.search(name) else None
+        first = by_name.get(f"{name[:-5]}_0000") if CHANNEL.search(name) else None
         if first is None or first == path or any(label.startswith(name) for label in labels):
             found[path] = ()
         else:

@@ -1,4 +1,7 @@
-"""DICOM segmentations as labels: each frame is put where its headers say it lies in a scan."""
+"""DICOM segmentations as labels: each frame is put where its headers say it lies in a scan.
+
+RT structure sets, whose contours `structure_sets` fills, are read by the same functions.
+"""
 
 from __future__ import annotations
 
@@ -15,6 +18,8 @@ from visioncore.medical import Volume
 from visioncore.medical.dicom_files import is_dicom, read_dataset, read_headers, read_pixels
 from visioncore.medical.dicom_frames import Frame
 from visioncore.medical.dicom_geometry import LPS_TO_RAS
+
+from .structure_sets import STORAGE, fill_structures, structure_names
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -40,7 +45,7 @@ class DicomSegmentation:
 
 
 def find_segmentation(path: Path) -> Path | None:
-    """Return the DICOM segmentation that a path names: the file, or the only DICOM file in a folder; None for others.
+    """Return the segmentation or structure set that a path names, or the folder that it lies in alone; else None.
 
     Raises:
         InputError: if it is damaged.
@@ -49,22 +54,25 @@ def find_segmentation(path: Path) -> Path | None:
     if len(files) != 1 or not is_dicom(files[0]):
         return None
     (header,) = read_headers(files[0]).values()
-    return files[0] if header.get("SOPClassUID") in _STORAGE or header.get("Modality") == "SEG" else None
+    known = header.get("SOPClassUID") in (*_STORAGE, STORAGE) or header.get("Modality") in ("SEG", "RTSTRUCT")
+    return files[0] if known else None
 
 
 def segment_names(path: Path) -> dict[int, str]:
-    """Return the names of the segments of a DICOM segmentation, by their numbers.
+    """Return the names of the segments or structures in a file, by their numbers.
 
     Raises:
-        InputError: if the file is damaged or has no segments.
+        InputError: if the file is damaged or has none.
     """
-    return _segment_names(path, read_dataset(path, stop_before_pixels=True))
+    data = read_dataset(path, stop_before_pixels=True)
+    return structure_names(path, data) if _is_structures(data) else _segment_names(path, data)
 
 
 def read_segmentation(path: Path, scan: Volume) -> Volume:
-    """Return a DICOM segmentation as labels on the grid of a scan, whatever format that has.
+    """Return a DICOM segmentation or structure set as labels on the grid of a scan, whatever format that has.
 
-    Labels are the numbers of the segments. Where segments overlap, that of the higher number is seen, with a warning.
+    Labels are the numbers of the segments or structures. Where these overlap, that of the higher number is seen, with a
+    warning.
 
     Args:
         path: the file.
@@ -76,6 +84,9 @@ def read_segmentation(path: Path, scan: Volume) -> Volume:
     if not scan.located:
         raise InputError(f"{path}: a DICOM segmentation lies in a place, and its scan {scan.name} does not say where")
     data = read_dataset(path, stop_before_pixels=True)
+    if _is_structures(data):
+        names = structure_names(path, data)
+        return Volume(fill_structures(path, data, scan), scan.affine, True, path, DicomSegmentation(path, names))
     with damage(path, "the DICOM segmentation is damaged", _AGAIN):
         if data.get("SegmentationType") == "FRACTIONAL":
             raise InputError(f"{path}: holds fractions; a segmentation for labels must be binary")
@@ -97,6 +108,10 @@ def read_segmentation(path: Path, scan: Volume) -> Volume:
             f"{path}: in {overlapping} voxels segments overlap; that of the higher number is taken", stacklevel=2
         )
     return Volume(labels, scan.affine, True, path, DicomSegmentation(path, names))
+
+
+def _is_structures(data: Any) -> bool:
+    return data.get("SOPClassUID") == STORAGE or data.get("Modality") == "RTSTRUCT"
 
 
 def _segment_names(path: Path, data: Any) -> dict[int, str]:

@@ -23,6 +23,7 @@ from visioncore.report import Cell, Table, save_tables
 
 from ..data.datasets import Case, find_cases
 from ..data.label_map import LabelMap
+from ..data.merging import merge_classes, parse_merging
 from ..data.references import names_in, read_labelled
 from ..data.scans import SCANS
 from ..data.slices import SETTINGS_FILE, read_settings
@@ -141,6 +142,7 @@ def evaluate(
     cases: str | Sequence[str] | int | float | None = None,
     tolerance: float = TOLERANCE,
     organ_tolerances: Mapping[str, float] = MappingProxyType({}),
+    merge: Sequence[str] = (),
     say: Callable[[str], None] = warnings.warn,
 ) -> Evaluation:
     """Evaluate segmentations against reference labels, at the scans' own resolution.
@@ -155,6 +157,7 @@ def evaluate(
         cases: which of them, see `fewshot.choose_cases`; None for all.
         tolerance: of the surface Dice, in mm; only under protocols in mm.
         organ_tolerances: those of organs that have one of their own.
+        merge: classes that are measured as one, each as ``kidney=left kidney+right kidney``.
         say: told how many cases have voxels of unknown size, where a protocol needs it.
 
     Raises:
@@ -166,7 +169,8 @@ def evaluate(
     made = {} if isinstance(segment, Predictor) else _find_made(Path(segment), chosen)
     label_map = _label_map(data, labels)
     classes = _classes(segment, made, label_map)
-    tolerances = tolerances_of(classes, tolerance, organ_tolerances)
+    merging = merge_classes(classes, parse_merging(merge))
+    tolerances = tolerances_of(merging.classes, tolerance, organ_tolerances)
     scores: dict[str, list[list[Score]]] = {protocol: [] for protocol in protocols}
     voxel_ml: list[float] = []
     with progress(len(chosen), "cases") as advance:
@@ -179,8 +183,8 @@ def evaluate(
             spacing = scan.spacing if scan.located else None
             for protocol in protocols:
                 near = tolerances if PROTOCOLS[protocol].millimetres else None
-                pair = found.voxels, reference.voxels
-                scores[protocol].append(organ_metrics(*pair, len(classes), protocol, spacing, near))
+                pair = merging.apply(found.voxels), merging.apply(reference.voxels)
+                scores[protocol].append(organ_metrics(*pair, len(merging.classes), protocol, spacing, near))
             voxel_ml.append(math.nan if scan.voxel_ml is None else scan.voxel_ml)
             advance()
     unsized = sum(map(math.isnan, voxel_ml))
@@ -192,7 +196,7 @@ def evaluate(
     sizes = columns[protocols[0]]
     return Evaluation(
         cases=[case.name for case in chosen],
-        organs=classes,
+        organs=merging.classes,
         scores={name: values for protocol, all_ in columns.items() for name, values in _named(protocol, all_).items()},
         voxels=np.asarray(sizes.voxels, np.int64),
         reference_voxels=np.asarray(sizes.reference_voxels, np.int64),
@@ -222,6 +226,8 @@ def _label_map(data: str | Path, labels: LabelMap | None) -> LabelMap | None:
 def _classes(segment: Predictor | str | Path, made: Mapping[str, Path], label_map: LabelMap | None) -> tuple[str, ...]:
     """Return the classes to measure: those of the network, of the label map, or those that the first file names."""
     if isinstance(segment, Predictor):
+        if segment.merge:
+            raise InputError("the predictor merges classes, but the reference is not merged; give merge to evaluate")
         classes = segment.model.config.classes
         if label_map is not None and label_map.classes != classes:
             raise InputError(

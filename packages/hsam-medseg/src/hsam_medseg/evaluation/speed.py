@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor
 
+from visioncore.commands.bench import Figures
+from visioncore.commands.bench_file import measure_file
 from visioncore.commands.description import measure
 from visioncore.commands.networks import network_of
 from visioncore.devices import resolve_device, resolve_dtype
@@ -20,7 +22,7 @@ from visioncore.errors import InputError
 from visioncore.files import writable_folder
 from visioncore.metrics.segmentation import organ_metrics
 from visioncore.report import Table
-from visioncore.timing import in_turns, write_figures
+from visioncore.timing import in_turns, rows_of, write_figures
 
 from ..data.samples import to_sample
 from ..data.synthetic import synthetic_volume
@@ -53,7 +55,7 @@ def bench(
     training: bool = False,
     sam: str = "",
     say: Callable[[str], None] = warnings.warn,
-) -> Table:
+) -> Figures:
     """Measure slices and a volume through `Predictor`, optionally training too, and write the numbers as JSON.
 
     Work ``slice`` is a slice at the network's size, ``volume`` is a synthetic volume of 512x512 slices, resizing
@@ -73,9 +75,10 @@ def bench(
         say: told, in one line, when a batch is halved because memory runs out.
 
     Returns:
-        The figures as a table: ``ms`` for a slice; ``ratio``, the median over rounds of this path's time over that of
-        the reference path in the same round; ``extra_mb``, the memory that a slice takes at the height of a batch, the
-        weights aside, gradients included; ``dice``, the mean Dice between the labels and those of the reference path.
+        The figures; of the network ``ms`` for a slice; ``ratio``, the median over rounds of this path's time over that
+        of the reference path in the same round; ``extra_mb``, the memory that a slice takes at the height of a batch,
+        the weights aside, gradients included; ``dice``, the mean Dice between the labels and those of the reference
+        path.
 
     Raises:
         InputError: if a number, a precision or the device is not what it should be, or ``out`` cannot be written.
@@ -105,8 +108,9 @@ def bench(
         "config": model.config,
         "operations": 2 * measure(METHOD, model.config).multiply_accumulates,
     }
-    write_figures(out, table, place, rounds, volume=scan.shape, **about)
-    return table
+    file = measure_file(METHOD, weights, place, rounds, sam=sam)
+    write_figures(out, table, place, rounds, volume=scan.shape, **about, file=file and rows_of(file))
+    return Figures(table, file)
 
 
 def _compare(

@@ -22,11 +22,14 @@ from visioncore.inference.scan_planning import plan_scans
 from visioncore.medical import Volume, as_volume
 from visioncore.weights.fingerprint import fingerprint
 
+from ..data.datasets import Case, read_scan
 from ..data.intensity_windows import parse_window, scaled
+from ..data.merging import merge_classes, parse_merging
 from ..data.scans import SCANS, read_volume
 from ..network.fast import for_inference
 from ..network.model import HSAM
 from ..network.weights import check_members, load_members
+from .channel_files import first_channels, jobs_of_channels, look_like_channels
 from .dicom_seg import check_source, libraries, write_dicom_seg
 from .organ_table import check_table, write_table
 from .result import DICOM_SEG, PREVIEW, PROBABILITIES, REPORT, RTSTRUCT, Segmentation, beside, labels_suffix
@@ -69,6 +72,8 @@ class Predictor(BasePredictor):
         largest_component: keep of every organ its largest connected piece alone; voxels that share a face, an edge or a
             corner are connected.
         smooth: smooth probabilities from slice to slice by a Gaussian of this standard deviation in slices; 0 for not.
+        merge: classes that become one, each as ``kidney=left kidney+right kidney``; the merged ones are numbered anew.
+            What else is asked for, such as largest pieces, is done before.
         notify: told, in one line, when the batch is halved, of a scan in which nothing was found, and that weights are
             demo weights; default: a warning.
 
@@ -92,6 +97,7 @@ class Predictor(BasePredictor):
         organs: Sequence[str] = (),
         largest_component: bool = False,
         smooth: float = 0.0,
+        merge: Sequence[str] = (),
         notify: Callable[[str], None] = warnings.warn,
     ) -> None:
         members = load_members(model) if isinstance(model, str | Path) else model
@@ -111,6 +117,8 @@ class Predictor(BasePredictor):
             raise InputError(f"smooth is {smooth:g}; it must be a number of slices from 0 to {MOST_SMOOTH:g}")
         self.organs = choose_organs(model.config.classes, organs)
         self.largest_component, self.smooth = largest_component, smooth
+        self.merge = tuple(merge)
+        self.merging = merge_classes(model.config.classes, parse_merging(merge))
         expected = model.config.preprocessing
         self.preprocessing = replace(
             expected,
@@ -141,6 +149,7 @@ class Predictor(BasePredictor):
             "organs": self.organs,
             "largest_component": self.largest_component,
             "smooth": self.smooth,
+            **({"merge": self.merge} if self.merge else {}),
         }
 
     def __call__(
@@ -188,7 +197,7 @@ class Predictor(BasePredictor):
             probabilities=probabilities,
             show_progress=show_progress,
         )
-        self._tidy(labels)
+        labels = self._tidy(labels)
 
         def back(voxels: NDArray[Any]) -> NDArray[Any]:
             return seen.with_voxels(voxels).oriented(volume.orientation).voxels
@@ -202,13 +211,13 @@ class Predictor(BasePredictor):
         result = Segmentation(
             scan=volume,
             labels=volume.with_voxels(back(labels)),
-            classes=self.model.config.classes,
+            classes=self.merging.classes,
             preprocessing=self.preprocessing,
             intensities=(low, high),
             stage=self.segmenter.stage,
             probabilities=likely,
             notice=self.notice,
-            organs=self.organs,
+            organs=self.chosen,
         )
         if result.note:
             self.notify(result.note)
@@ -231,16 +240,23 @@ class Predictor(BasePredictor):
         volume.check_finite()
         self.tell_notice()
         labels, _ = self.segmenter(volume.voxels, lambda piece: piece)
-        self._tidy(labels)
-        return labels
+        return self._tidy(labels)
 
-    def _tidy(self, labels: Labels) -> None:
-        """Leave out of labels, in place, what was not asked for."""
+    @property
+    def chosen(self) -> tuple[str, ...]:
+        """The classes that were asked for, under their merged names."""
+        classes = self.model.config.classes
+        kept = {self.merging.classes[self.merging.table[1 + classes.index(name)] - 1] for name in self.organs}
+        return tuple(name for name in self.merging.classes if name in kept)
+
+    def _tidy(self, labels: Labels) -> Labels:
+        """Leave out of labels what was not asked for, and merge classes."""
         classes = self.model.config.classes
         if self.organs != classes:
             keep_labels(labels, [classes.index(name) + 1 for name in self.organs])
         if self.largest_component:
             keep_largest(labels)
+        return self.merging.apply(labels) if self.merge else labels
 
     def run(self, images: Tensor) -> Tensor:
         """Return the final logits, (B, K, S, S) in float32 or better, on the device where the images were.
@@ -280,6 +296,7 @@ def predict_files(
     dicom_seg: bool = False,
     rtstruct: bool = False,
     table: str | Path | None = None,
+    channels: bool = False,
     series: str | None = None,
     skip_damaged: bool = False,
     overwrite: bool = False,
@@ -303,6 +320,8 @@ def predict_files(
         rtstruct: write ``<name>_rtstruct.dcm`` too, contours as an RT structure set; for scans that are DICOM.
         table: write a CSV file too, with size and mean intensity of every organ of all scans, also of those that were
             skipped; of several processes each writes one, named after it.
+        channels: ``p_0000.nii.gz``, ``p_0001.nii.gz`` and ``p_0002.nii.gz`` are the channels of one scan, whose results
+            are called ``p``, as nnU-Net has it; without this each is a scan of its own.
         series: which series to read from DICOM folders of several.
         skip_damaged: go on without slices of DICOM series that are damaged; else the scan counts as failed.
         overwrite: make results anew that are there already.
@@ -322,12 +341,23 @@ def predict_files(
         contouring()
     wanted = {REPORT: True, PROBABILITIES: probabilities, PREVIEW: preview, DICOM_SEG: dicom_seg, RTSTRUCT: rtstruct}
     others = [ending for ending, asked in wanted.items() if asked]
-    jobs = plan_scans(inputs, Path(out), SCANS.find, lambda source: (labels_suffix(source), *others))
+    if probabilities and predictor.merge:
+        raise InputError("probabilities are those of the network's own classes; leave out merge or probabilities")
+    cases: dict[Path, Case] = {}
+    find = (lambda entry: first_channels(SCANS.find(entry))) if channels else SCANS.find
+    jobs = plan_scans(inputs, Path(out), find, lambda source: (labels_suffix(source), *others))
+    if channels:
+        jobs, cases = jobs_of_channels(jobs, Path(out))
+    elif hint := look_like_channels(job.source for job in jobs):
+        say(hint)
     record = open_record(out, jobs, predictor.recorded() | {"series": series, "skip_damaged": skip_damaged})
     targets = {job.source: job.target for job in jobs}
 
     def read(source: Path) -> tuple[Path, Volume]:
-        volume = read_volume(source, series=series, skip_damaged=skip_damaged)
+        if source in cases and cases[source].channels:
+            volume = read_scan(cases[source])
+        else:
+            volume = read_volume(source, series=series, skip_damaged=skip_damaged)
         if dicom_seg:
             check_source(volume)  # before the work, not after it
         if rtstruct:

@@ -58,7 +58,7 @@ class HSAMConfig:
         lora_rank: rank of the additions to q and v of every block of the encoder; 0 for none.
         train_encoder: train the encoder itself, for one without SAM's weights; then there are no additions to it.
         decoder: ``hierarchical`` is the paper's pair; ``coarse`` is the first decoder alone; ``sam`` is SAM's own mask
-            decoder with a mask token for each channel.
+            decoder with a mask token for each channel; ``linear`` is one linear layer, to compare with.
         gate: ``released`` is the class-balanced attention as the authors' code has it, where it has no effect and is
             not computed; ``working`` normalises it over positions, so that it has one (new weights only).
         decoder_width: channels of the image embedding and the decoders, a multiple of 16.
@@ -72,7 +72,7 @@ class HSAMConfig:
     classes: tuple[str, ...] = SYNAPSE_CLASSES
     lora_rank: int = 5
     train_encoder: bool = False
-    decoder: Literal["hierarchical", "coarse", "sam"] = "hierarchical"
+    decoder: Literal["hierarchical", "coarse", "sam", "linear"] = "hierarchical"
     gate: Literal["released", "working"] = "released"
     decoder_width: int = SAM_WIDTH
     decoder_mlp: int = 2048

@@ -24,6 +24,7 @@ from visioncore.weights.pretrained import Pretrained
 
 from .config import HSAMConfig, Preprocessing
 from .decoders import CoarseDecoder, FineDecoder, training_noise
+from .linear_decoder import LinearDecoder
 from .output import Output
 from .position import EmptyPrompt
 from .published import fill_adapter, fill_from_sam, read_encoder, read_published, read_sam
@@ -60,7 +61,8 @@ class HSAM(Pretrained):
             lora.inject(self.encoder, names, config.lora_rank, [queries, values])
         self.prompt = EmptyPrompt(width, grid)
         sizes = (config.channels, width, config.decoder_mlp, grid)
-        self.coarse_decoder = SAMDecoder(*sizes) if config.decoder == "sam" else CoarseDecoder(*sizes)
+        first = {"sam": SAMDecoder, "linear": LinearDecoder}.get(config.decoder, CoarseDecoder)
+        self.coarse_decoder: nn.Module = first(*sizes)
         gated = config.gate == "working"
         self.fine_decoder = FineDecoder(*sizes, gated=gated) if config.decoder == "hierarchical" else None
         self.unused = UnusedTensors(unused_shapes(config)) if config.keep_unused else None
