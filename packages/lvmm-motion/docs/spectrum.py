@@ -3,7 +3,7 @@
     python docs/spectrum.py --steps 600
 
 All pixels swing along a line, 1 to 4 times in 32 frames, two motions of each, along different lines. Tokens tell how
-often.
+often. What they are worth is printed too: the error of the noise with the right ones and with those of other motions.
 """
 
 from __future__ import annotations
@@ -22,17 +22,17 @@ from lvmm_motion.network.grids import identity_grid
 from lvmm_motion.network.representation import NormalisedRepresentation
 from visioncore.cli import say
 
-FRAMES, SIZE, FREQUENCIES = 32, 8, (1, 2, 3, 4)
+FRAMES, FREQUENCIES = 32, (1, 2, 3, 4)
 SMALL = FlowAutoencoderConfig(regions=2, region_width=8, flow_width=8, width=8, background="zero")
 """Not used."""
 
 
-def motions() -> tuple[torch.Tensor, torch.Tensor]:
-    """Return the motions (8, 3, 32, 8, 8) of made-up clips, and their tokens (8, 1, 4)."""
+def motions(size: int) -> tuple[torch.Tensor, torch.Tensor]:
+    """Return the motions (8, 3, 32, size, size) of made-up clips, and their tokens (8, 1, 4)."""
     found, tokens = [], []
     for clip in make_clips(8, FRAMES, frequencies=FREQUENCIES, all_moves=True):
         shifts = -2 * torch.from_numpy(clip.source.shifts).float() / clip.source.size  # type: ignore[attr-defined]
-        grid = identity_grid(SIZE, SIZE, like=shifts)
+        grid = identity_grid(size, size, like=shifts)
         flow = (grid + shifts[:, None, None]).permute(3, 0, 1, 2)
         found.append(torch.cat((flow, torch.ones_like(flow[:1]))))
         tokens.append(functional.one_hot(torch.tensor([int(clip.label or 1) - 1]), len(FREQUENCIES)).float())
@@ -45,18 +45,22 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--steps", type=int, default=600)
     parser.add_argument("--draw-steps", type=int, default=100, help="of the sampler")
+    parser.add_argument("--size", type=int, default=8, help="of the maps; of 2 the network has one level, not two")
+    parser.add_argument("--noises", type=int, default=1, help="of each motion at a step")
+    parser.add_argument("--rate", type=float, default=2e-3, help="of learning")
     args = parser.parse_args()
     steps = args.steps
     torch.manual_seed(0)
-    unet = MotionUNetConfig(width=16, multiples=(1, 2), context=len(FREQUENCIES), heads=2)
-    pipeline = AnimationPipeline(AnimationConfig(autoencoder=SMALL, motion=unet, frames=FRAMES, keep=8, size=SIZE))
-    clean, tokens = motions()
+    unet = MotionUNetConfig(width=16, multiples=(1, 2) if args.size > 2 else (1,), context=len(FREQUENCIES), heads=2)
+    pipeline = AnimationPipeline(AnimationConfig(autoencoder=SMALL, motion=unet, frames=FRAMES, keep=8, size=args.size))
+    clean, tokens = motions(args.size)
     still = NormalisedRepresentation(FRAMES, pipeline.config.keep, pipeline.scales)
     spread = still.raw(clean).square().mean(dim=(0, 3, 4)).sqrt()
     # most frequencies have no energy at all
     pipeline.scales.copy_(spread.clamp(min=1e-3 * float(spread.max())))
-    x = pipeline.representation.encode(clean)
-    optimizer = torch.optim.AdamW(pipeline.denoiser.parameters(), lr=2e-3)
+    x = pipeline.representation.encode(clean).repeat(args.noises, 1, 1, 1, 1)
+    tokens = tokens.repeat(args.noises, 1, 1)
+    optimizer = torch.optim.AdamW(pipeline.denoiser.parameters(), lr=args.rate)
     schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, steps)
     for step in range(steps):
         t, noise = torch.randint(STEPS, (len(x),)), torch.randn_like(x)
@@ -67,12 +71,19 @@ def main() -> None:
         schedule.step()
         if (step + 1) % 20 == 0:
             say(f"step {step + 1}: {loss.item():.3f}")
+    for at in (600, 800, 900, 960):
+        t, noise = torch.full((len(x),), at), torch.randn_like(x)
+        with torch.no_grad():
+            found = (pipeline.denoiser(noised(x, t, noise), t, each) for each in (tokens, tokens.roll(1, 0)))
+            right, wrong = (functional.mse_loss(each, noise).item() for each in found)
+        say(f"at {at}: {right:.4f}, with others' tokens {wrong:.4f}")
     seeds = [generator_of(seed) for seed in range(64)]
-    drawn = sample(pipeline.eval(), tokens.repeat(8, 1, 1), steps=args.draw_steps, generator=seeds)
+    asked = tokens[:8].repeat(8, 1, 1)
+    drawn = sample(pipeline.eval(), asked, steps=args.draw_steps, generator=seeds)
     sums = pipeline.representation.sums(drawn)
     energy = sums[:, [0, 1, 3, 4], 1:].square().sum(dim=(1, 3, 4))
     peaks = energy.argmax(dim=1)
-    wanted = tokens.repeat(8, 1, 1)[:, 0].argmax(dim=1)
+    wanted = asked[:, 0].argmax(dim=1)
     say(f"{(peaks == wanted).float().mean():.3f} of {len(peaks)} peak at the coefficient that was asked for")
 
 

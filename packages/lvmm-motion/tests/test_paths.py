@@ -82,6 +82,22 @@ def test_auto_encoder(config: FlowAutoencoderConfig) -> None:
     close(*rendered)
 
 
+@torch.inference_mode()
+@pytest.mark.usefixtures("wide")
+def test_the_background_takes_no_memory_for_filters_before_it_is_asked_for() -> None:
+    fast: Any = for_inference(made(SMALL), CPU, torch.float64)
+    background, frame = fast.bg_predictor, torch.rand(1, 3, 32, 32, dtype=torch.float64)
+
+    def filters() -> int:
+        return sum(isinstance(module, Winograd3x3) for module in background.modules())
+
+    fast.render(frame, Motion(identity_grid(16, 16, like=frame)[None], None))
+    assert filters() == 0
+    found = background(frame, frame.flip(3))
+    assert filters() > 0
+    close(background(frame, frame.flip(3)), found)
+
+
 @torch.no_grad()
 def test_frames_of_one_photo_are_those_of_many() -> None:
     """Features of one source serve all its frames; those far outside of it come from nowhere."""

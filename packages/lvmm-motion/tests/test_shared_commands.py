@@ -9,14 +9,14 @@ import torch
 from golden_networks import SMALL
 
 from lvmm_motion.method import METHOD
-from lvmm_motion.network.base import LVMM
 from lvmm_motion.network.config import VARIANTS, AnimationConfig, Config, FrameUNetConfig, MotionUNetConfig
+from lvmm_motion.network.model import LVMM
 from lvmm_motion.network.published import to_published
 from visioncore.commands.bench import bench
 from visioncore.commands.description import measure
 from visioncore.commands.export import export
 from visioncore.commands.info import as_text, capabilities
-from visioncore.testing.suites.base import Run
+from visioncore.testing.suites.base import Run, refuses
 
 MOTION = MotionUNetConfig(width=8, multiples=(1, 2), context=16)
 FRAME = FrameUNetConfig(width=8, multiples=(1, 2), channels=64, outputs=32, context=32)
@@ -42,18 +42,19 @@ def test_info_of_every_variant() -> None:
 @pytest.mark.parametrize("config", [SMALL, MOTION, FRAME, ANIMATION])
 def test_bench_compares_both_paths(config: Config, tmp_path: Path) -> None:
     LVMM(config).save_pretrained(tmp_path / "model")
-    table = bench(METHOD, tmp_path / "model", tmp_path / "bench.json", dtypes=("float32",), device="cpu", rounds=1)
-    reference, fast = table.rows
+    tables = bench(METHOD, tmp_path / "model", tmp_path / "bench.json", dtypes=("float32",), device="cpu", rounds=1)
+    reference, fast = tables.network.rows
     assert reference[0] == "reference"
     # regions of an untrained network are round, and rounding turns their axes
     assert float(str(fast[-1])) < (1e-4 if config in (MOTION, FRAME) else 2e-2)
 
 
-@pytest.mark.parametrize(("config", "format"), [(SMALL, "pt2"), (MOTION, "onnx"), (MOTION, "pt2")])
+@pytest.mark.parametrize(("config", "format"), [(SMALL, "pt2"), (SMALL, "onnx"), (MOTION, "onnx"), (MOTION, "pt2")])
 def test_exported_files_compute_the_same(config: Config, format: str, tmp_path: Path) -> None:
     torch.manual_seed(0)
     (error,) = export(METHOD, LVMM(config).eval(), tmp_path, formats=[format]).values()
-    assert error < 1e-4
+    # rounding of the regions' axes becomes a shift of colours
+    assert error < (5e-4 if config == SMALL else 1e-4)
 
 
 def test_convert(run: Run, tmp_path: Path) -> None:
@@ -65,3 +66,12 @@ def test_convert(run: Run, tmp_path: Path) -> None:
     again = LVMM.from_pretrained(tmp_path / "ours")
     assert again.config == SMALL
     assert all(torch.equal(value, again.state_dict()[name]) for name, value in model.state_dict().items())
+
+
+def test_convert_refuses_values_that_are_not_finite(run: Run, tmp_path: Path) -> None:
+    state = to_published(SMALL, LVMM(SMALL).state_dict())
+    state["generator.final.bias"][1] = torch.nan
+    torch.save({"state_dict": state}, tmp_path / "RegionMM.pth")
+    told = "RegionMM.pth: NaN or infinite values in generator.final.bias;"
+    refuses(run, "convert", tmp_path / "RegionMM.pth", "--out", tmp_path / "ours", told=told)
+    assert not (tmp_path / "ours").exists()

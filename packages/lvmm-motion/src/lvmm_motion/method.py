@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from visioncore.methods import Checkpoint, Method, Network
+from visioncore.methods import Checkpoint, Method, Network, Sample
+from visioncore.panels import PHOTOS, Option, Panel
 
 PACKAGE = __name__.rpartition(".")[0]
 """Under which name this package was imported; another one where its folder was copied into a larger package."""
@@ -113,7 +114,31 @@ METHOD = Method(
         exported="network.examples:exported",
         compiles_on_cpu=False,
     ),
+    sample=Sample("assets/samples/jumping-jack.png", options={"steps": 1}),
     checkpoints=_CHECKPOINTS,
+    panel=Panel(
+        verb="Animate a photo",
+        takes="a photo",
+        kinds=PHOTOS,
+        shows=("*.mp4", "*.gif"),
+        options=(
+            Option(
+                "prompt",
+                label="motion",
+                help="those that the bundled weights know",
+                values=("", "bend", "one-hand wave", "two-hands wave", "jumping jack", "flag"),
+                example="jumping jack",
+            ),
+            Option("strength", low=0, high=2),
+            Option("steps", low=0, high=250, example=25),
+            Option("mask", label="what may move", kinds=(".png",)),
+            Option("guidance", low=1, high=10, step=0.5, example=4.0),
+            Option("speed", low=0.25, high=4),
+            Option("loop", label="endless loop"),
+            Option("seed", low=0, high=9999),
+        ),
+        hint="The bundled weights move people who stand in full view, 64 pixels wide.",
+    ),
 )
 
 __version__ = METHOD.version

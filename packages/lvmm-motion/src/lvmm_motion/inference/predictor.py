@@ -12,6 +12,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from visioncore.devices import return_memory
 from visioncore.errors import InputError
 from visioncore.images import from_tensor
 from visioncore.inference.image_inputs import GivenImage
@@ -318,6 +319,8 @@ class Predictor(BasePredictor):
         noise = generator_of(how.seed)
         drawn = sample(pipeline, condition, how.sampler, steps, noise, how.guidance, dtype=self.dtype, advance=advance)
         sums = pipeline.representation.sums(drawn)[0].float().cpu()
+        # rendering needs none of what drawing took
+        return_memory()
         return PeriodicMotion(sums, config.frames, frame_times(config.frames, how.frames, how.speed, how.loop))
 
     @torch.inference_mode()

@@ -11,6 +11,7 @@ from .autoencoder import Reconstruction
 from .base import LVMM
 from .config import AnimationConfig, Config, FlowAutoencoderConfig, FrameUNetConfig, MotionUNetConfig
 from .fast import for_inference
+from .grids import resize
 from .reference import as_reference
 
 STEP = 500
@@ -34,8 +35,9 @@ def inputs(config: Config) -> dict[str, Tensor]:
 
 
 def _frame(config: FlowAutoencoderConfig) -> Tensor:
+    """Colours that change gradually, as a photo's: of noise, sampling would turn rounded places into other colours."""
     side = config.multiple * max(1, 256 // config.multiple)
-    return torch.rand(1, 3, side, side)
+    return resize(torch.rand(1, 3, 8, 8), (side, side))
 
 
 def _coefficients(config: MotionUNetConfig, keep: int, size: int) -> dict[str, Tensor]:

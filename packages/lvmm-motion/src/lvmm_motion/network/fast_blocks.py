@@ -10,6 +10,7 @@ from torch.nn.utils import fuse_conv_bn_eval
 from visioncore.convolutions.winograd import Winograd3x3
 from visioncore.devices import return_memory
 
+from .background import BackgroundPredictor
 from .blocks import Down, Residual, Same, Up
 from .fast_upsampling import UpsampledConvolution
 from .unet import MotionUNet
@@ -49,10 +50,26 @@ def fold(network: nn.Module, detours: bool, filters: bool | None = None, most: i
             child.proj = convolution(child.proj, relu=False, filtered=filters and small)  # type: ignore[assignment]
             if detours:
                 child.__class__ = FastBlock
+        elif isinstance(child, BackgroundPredictor) and detours:
+            child.__class__ = FastBackground
         else:
             fold(child, detours, filters and name not in ON_SMALL_MAPS, most)
         del child
         return_memory()
+
+
+class FastBackground(BackgroundPredictor):
+    """`BackgroundPredictor` that is folded when it first runs, which it does not where motion is drawn."""
+
+    folded = False
+
+    @torch.no_grad()
+    def forward(self, source: Tensor, driving: Tensor) -> Tensor:
+        """Return the motion of the background, see `BackgroundPredictor`."""
+        if not self.folded:
+            self.folded = True
+            fold(self, detours=True)
+        return super().forward(source, driving)
 
 
 def _fused(block: Same) -> tuple[Tensor, Tensor]:
