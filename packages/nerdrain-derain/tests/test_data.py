@@ -17,11 +17,13 @@ from nerdrain_derain.data import augmentation as augment
 from nerdrain_derain.data.augmentation import centre_crop, random_crop, saturate
 from nerdrain_derain.data.pairs import Pair, find_pairs
 from nerdrain_derain.data.patches import RainyPatches
-from nerdrain_derain.data.rain import Rain, streak_kernel, write_pairs
+from nerdrain_derain.data.rain import Rain, blurred, streak_kernel, write_pairs
+from nerdrain_derain.training.config import TrainConfig
 from visioncore.errors import InputError
 from visioncore.files import duplicates
 from visioncore.images import Image, read_image, write_image
 from visioncore.inference.dihedral import turned
+from visioncore.recipes import load_recipe
 from visioncore.testing.refusals import one_line
 
 MakePairs = Callable[..., Path]
@@ -337,6 +339,9 @@ def test_a_source_goes_to_other_processes(make_pairs: MakePairs) -> None:
 
 # rain
 
+SEEDED = (0.3260456, 0.3288681, 0.3557399)
+"""Mean of even grey of 0.3, 48x48, in the rain of the seeds 0 to 2."""
+
 
 def test_rain_brightens_in_streaks_along_the_wind() -> None:
     clean = np.full((160, 160, 3), 0.3, np.float32)
@@ -367,6 +372,46 @@ def test_the_veil_alone_is_even() -> None:
     assert 0.06 * 0.9 < float(rainy.mean()) <= 0.08
 
 
+def test_what_is_neutral_by_default_changes_no_rain() -> None:
+    clean = np.full((48, 48, 3), 0.3, np.float32)
+    seeded = [float(Rain().fall_on(clean, np.random.default_rng(seed)).mean(dtype=np.float64)) for seed in range(3)]
+    # that of the bundled weights, and of the figures in docs/results.md
+    assert seeded == pytest.approx(SEEDED, abs=1e-6)
+
+
+def test_a_share_of_photos_stays_dry_or_has_no_mist() -> None:
+    clean = np.full((16, 16, 3), 0.3, np.float32)
+    rain = Rain(layers=1, density=(1e-6, 1e-6), veil=(0.2, 0.2), dry=0.25, veiled=0.5)
+    fallen = [rain.fall_on(clean, np.random.default_rng(seed)) for seed in range(400)]
+    misty = np.mean([image.min() > 0.31 for image in fallen])
+    assert misty == pytest.approx(0.75 * 0.5, abs=0.07)
+    dry = [Rain(dry=1).fall_on(clean, np.random.default_rng(seed)) for seed in range(3)]
+    assert all(np.array_equal(image, clean) and image is not clean for image in dry)
+
+
+def test_a_layer_out_of_focus_keeps_its_light_and_loses_its_edge() -> None:
+    kernel = streak_kernel(21, 0.7, 20.0)
+    soft = blurred(kernel, 1.5)
+    assert soft.sum() == pytest.approx(kernel.sum(), rel=0.01)
+    assert soft.max() < 0.6 * kernel.max()
+    assert soft.shape[0] % 2 == 1
+    np.testing.assert_array_equal(blurred(kernel, 0.0), kernel)
+    look: dict[str, Any] = {"layers": 1, "density": (0.002, 0.002), "length": (30, 30), "width": (0.8, 0.8)}
+    sharp, dull = (Rain(**look, blur=blur).streaks(96, 96, 0.0, np.random.default_rng(0)) for blur in ((0, 0), (2, 2)))
+    assert np.abs(np.diff(dull, axis=1)).mean() < 0.5 * np.abs(np.diff(sharp, axis=1)).mean()
+
+
+def test_the_wide_recipe_is_the_demos_with_more_kinds_of_rain() -> None:
+    demo, wide = (load_recipe(TrainConfig, "nerdrain_derain", name) for name in ("demo", "wide"))
+    assert (wide.model, wide.loop, wide.schedule) == (demo.model, demo.loop, demo.schedule)
+    for name in ("density", "length", "width", "brightness", "veil", "blur"):
+        (low, high), (least, most) = getattr(demo.data.rain, name), getattr(wide.data.rain, name)
+        assert least <= low <= high < most, name
+    assert wide.data.rain.angle > demo.data.rain.angle
+    rainy = wide.data.rain.fall_on(np.full((64, 64, 3), 0.3, np.float32), np.random.default_rng(1))
+    assert np.isfinite(rainy).all()
+
+
 @pytest.mark.parametrize("angle", [0.0, 30.0, -60.0])
 def test_a_streak_lies_at_its_angle(angle: float) -> None:
     kernel = streak_kernel(21, 0.7, angle)
@@ -388,6 +433,11 @@ def test_a_streak_lies_at_its_angle(angle: float) -> None:
         ({"density": (0.0, 0.1)}, "rain.density is 0.0 to 0.1"),
         ({"length": (20.0, 10.0)}, "the lower first"),
         ({"brightness": (0.5, 1.5)}, "both must lie in 0 to 1"),
+        ({"blur": (-1.0, 1.0)}, "rain.blur is -1.0 to 1.0"),
+        ({"dry": 1.5}, "rain.dry is 1.5; it must be from 0 to 1"),
+        ({"veiled": -0.5}, "rain.veiled is -0.5"),
+        ({"gusts": float("nan")}, "rain.gusts is nan"),
+        ({"angle": 120.0}, "rain.angle is 120.0; it must be from 0 to 90"),
     ],
 )
 def test_rain_that_cannot_fall_is_refused(changes: dict[str, Any], told: str) -> None:

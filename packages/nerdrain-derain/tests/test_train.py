@@ -221,8 +221,8 @@ def test_shipped_recipes(name: str) -> None:
         assert config.data.kind == "synthetic"
 
 
-def test_there_is_a_recipe_for_every_variant_and_the_demo() -> None:
-    assert set(recipe_names("nerdrain_derain")) == {*VARIANTS, "demo"}
+def test_there_is_a_recipe_for_every_variant_the_demo_and_wider_rain() -> None:
+    assert set(recipe_names("nerdrain_derain")) == {*VARIANTS, "demo", "wide"}
 
 
 @pytest.mark.parametrize(

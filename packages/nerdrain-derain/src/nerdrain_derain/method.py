@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from visioncore.methods import Checkpoint, Images, Method, Network
+from visioncore.methods import Checkpoint, Images, Method, Network, Sample
+from visioncore.panels import PHOTOS, VIDEOS, Option, Panel
 
 PACKAGE = __name__.rpartition(".")[0]
 """Under which name this package was imported; another one where its folder was copied into a larger package."""
@@ -67,7 +68,16 @@ METHOD = Method(
         inputs=Images("rainy", multiple=16),
         outputs=("restored",),
     ),
+    sample=Sample("assets/samples/input/rocket.jpg"),
     checkpoints=tuple(map(_checkpoint, _DRIVE)),
+    panel=Panel(
+        verb="Remove rain",
+        takes="a photo or a video",
+        kinds=(*PHOTOS, *VIDEOS),
+        shows=("*.png", "*.mp4"),
+        options=(Option("self_ensemble", label="eight versions averaged"),),
+        compares=True,
+    ),
 )
 
 __version__ = METHOD.version

@@ -29,9 +29,13 @@ class Rain:
         density: streaks begun per pixel of a layer, drawn on a logarithmic scale.
         length: length of a layer's streaks.
         width: standard deviation across a streak, with the blur of motion and focus in it.
-        angle: largest slant from the vertical of a photo's wind, in degrees; layers vary by a few degrees about it.
+        angle: largest slant from the vertical of a photo's wind, in degrees; layers vary about it.
         brightness: opacity of a layer's brightest streaks, 0 to 1.
         veil: opacity of the mist that far rain makes, 0 to 1.
+        blur: standard deviation in pixels by which a layer is out of focus.
+        gusts: standard deviation in degrees of the layers' slants about the wind.
+        veiled: share of photos with mist.
+        dry: share of photos on which no rain falls, so that a network learns to leave them alone.
     """
 
     layers: int = 3
@@ -41,11 +45,21 @@ class Rain:
     angle: float = 35.0
     brightness: tuple[float, float] = (0.2, 0.65)
     veil: tuple[float, float] = (0.0, 0.08)
+    blur: tuple[float, float] = (0.0, 0.0)
+    gusts: float = 4.0
+    veiled: float = 1.0
+    dry: float = 0.0
 
     def __post_init__(self) -> None:
         if self.layers < 1:
             raise InputError(f"rain.layers is {self.layers}; there must be at least one")
-        limits = {"density": (1e-6, 1), "length": (1, 1000), "width": (0.1, 100), "brightness": (0, 1), "veil": (0, 1)}
+        for name, most in (("angle", 90), ("gusts", 90), ("veiled", 1), ("dry", 1)):
+            if not 0 <= getattr(self, name) <= most:
+                raise InputError(f"rain.{name} is {getattr(self, name)}; it must be from 0 to {most}")
+        limits = {
+            **{"density": (1e-6, 1), "length": (1, 1000), "width": (0.1, 100)},
+            **{"brightness": (0, 1), "veil": (0, 1), "blur": (0, 100)},
+        }
         for name, (least, most) in limits.items():
             low, high = getattr(self, name)
             if not least <= low <= high <= most:
@@ -56,7 +70,9 @@ class Rain:
         import cv2
 
         length, sigma = rng.uniform(*self.length), rng.uniform(*self.width)
-        kernel = streak_kernel(length, sigma, wind + rng.normal(0, 4))
+        kernel = streak_kernel(length, sigma, wind + rng.normal(0, self.gusts))
+        if self.blur[1]:
+            kernel = blurred(kernel, rng.uniform(*self.blur))
         reach = len(kernel) // 2
         begun = rng.random((height + 2 * reach, width + 2 * reach), dtype=np.float32)
         density = np.exp(rng.uniform(*np.log(self.density)))
@@ -67,10 +83,15 @@ class Rain:
 
     def fall_on(self, clean: Floats, rng: np.random.Generator) -> Floats:
         """Add the rain that ``rng`` draws to ``clean`` (H, W, 3) with values in [0, 1]."""
+        if self.dry and rng.random() < self.dry:
+            return clean.copy()
         height, width = clean.shape[:2]
         light = np.float32(rng.uniform(0.75, 1.0))  # of the sky, which drops and mist scatter
         wind = rng.uniform(-self.angle, self.angle)
-        rainy = clean + (light - clean) * np.float32(rng.uniform(*self.veil))
+        mist = rng.uniform(*self.veil)
+        if self.veiled < 1 and rng.random() >= self.veiled:
+            mist = 0.0
+        rainy = clean + (light - clean) * np.float32(mist)
         for _ in range(rng.integers(1, self.layers, endpoint=True)):
             opacity = self.streaks(height, width, wind, rng)[..., None]
             rainy = rainy + (light - rainy) * opacity
@@ -86,6 +107,17 @@ def streak_kernel(length: float, sigma: float, angle: float) -> Floats:
     ends = np.clip(length / 2 - np.abs(along) + 0.5, 0, 1) * (0.7 + 0.3 * along / length)
     kernel = ends * np.exp(-0.5 * (across / sigma) ** 2)
     return (kernel / kernel.max()).astype(np.float32)
+
+
+def blurred(kernel: Floats, sigma: float) -> Floats:
+    """Return a kernel out of focus by ``sigma`` pixels, as large as it then is: of the same sum and a lower peak."""
+    import cv2
+
+    margin = int(np.ceil(3 * sigma))
+    if not margin:
+        return kernel
+    wide = np.pad(kernel, margin)
+    return np.asarray(cv2.GaussianBlur(wide, (0, 0), sigma, borderType=cv2.BORDER_CONSTANT), np.float32)
 
 
 def write_pairs(photos: Sequence[Path], out: str | Path, *, seed: int, rain: Rain | None = None) -> None:
