@@ -228,7 +228,7 @@ class TestManyFiles:
         assert about["settings"]["prompt"] == "a cat"
         assert about["done"] == ["ink.png", "more/oil.png"]
         assert list(about["failed"]) == [str(references / "broken.png")]
-        assert about["libraries"].keys() == {"torch", "diffusers", "transformers"}
+        assert {"torch", "diffusers", "transformers"} <= about["libraries"].keys()
         assert summary.exit_code == 1
 
 

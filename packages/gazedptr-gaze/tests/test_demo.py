@@ -22,7 +22,7 @@ from gazedptr_gaze.inference.records import read_records
 from gazedptr_gaze.method import METHOD
 from visioncore.images import image_size, read_image
 from visioncore.testing.suites.base import run_demo
-from visioncore.weights.loading import bundled_names
+from visioncore.weights.places import bundled_names
 
 SAMPLES = Path(str(files("gazedptr_gaze") / "assets" / "samples"))
 

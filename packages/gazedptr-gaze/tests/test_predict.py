@@ -461,7 +461,7 @@ def test_options_of_the_command(run: Any, person: Any, tiny_weights: Path, tmp_p
     code, _, complaints = run(*words, "--suffix", ".jsonl", "--no-annotate")
     assert code == 0
     assert re.fullmatch("no camera calibration is given: .*\n", complaints)
-    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["a.jsonl", "made.jsonl"]
+    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["a.jsonl", "made.jsonl", "run.json"]
     (record,) = read_records(tmp_path / "out" / "a.jsonl")
     assert record.source == "a.png"
     for more, told in (

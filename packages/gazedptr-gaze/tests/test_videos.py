@@ -81,7 +81,7 @@ def test_a_video_among_files(
         code, said, _ = run(*words, *more)
         assert (code, said[: len(begin)]) == (0, begin)
     names = sorted(path.name for path in (tmp_path / "out").iterdir())
-    assert names == ["film.csv", "film_gaze.mp4", "film_plot.png", "made.jsonl"]
+    assert names == ["film.csv", "film_gaze.mp4", "film_plot.png", "made.jsonl", "run.json"]
     assert len(read_records(tmp_path / "out" / "film.csv")) == 5
 
 

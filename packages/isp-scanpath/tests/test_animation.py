@@ -119,7 +119,11 @@ def test_command(run: Run, tmp_path: Path) -> None:
     code, _, complained = run(*words, "--animation", "gif", "--probabilities")
     assert code == 0, complained
     made = {path.name for path in out.iterdir()}
-    assert made == {"made.jsonl", *(f"00002{end}" for end in (".json", ".png", ".gif", "_probabilities.npz"))}
+    assert made == {
+        "made.jsonl",
+        "run.json",
+        *(f"00002{end}" for end in (".json", ".png", ".gif", "_probabilities.npz")),
+    }
     with np.load(out / "00002_probabilities.npz") as arrays:
         assert {name: values.shape for name, values in arrays.items()} == dict.fromkeys(OBSERVERS, (7, 12, 16))
         assert all((values.sum(axis=(1, 2)) <= 1.0001).all() for values in arrays.values())

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from visioncore.methods import Images, Method, Network
+from visioncore.methods import Images, Method, Network, Sample
+from visioncore.panels import PHOTOS, Option, Panel
 
 PACKAGE = __name__.rpartition(".")[0]
 """Under which name this package was imported; another one where its folder was copied into a larger package."""
@@ -33,6 +34,14 @@ METHOD = Method(
         inputs=Images("dim", multiple=1),
         outputs=("bright",),
     ),
+    panel=Panel(
+        verb="Brighten a photo",
+        takes="a photo",
+        kinds=PHOTOS,
+        options=(Option("self_ensemble", label="eight versions averaged"),),
+        compares=True,
+    ),
+    sample=Sample("assets/samples/input/colours.png"),
 )
 
 __version__ = METHOD.version

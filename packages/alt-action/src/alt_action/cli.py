@@ -159,7 +159,7 @@ def evaluate(
     data: str,
     weights: options.Weights = "",
     results: options.Results = "",
-    protocols: tuple[Literal["full", "few-shot", "zero-shot"], ...] = ("full",),
+    protocols: Annotated[tuple[Literal["full", "few-shot", "zero-shot"], ...], arg(help="one or several")] = ("full",),
     out: options.Tables = Path("out/evaluation"),
     labels: Annotated[str, arg(help="file of labels; a pattern if each split has its own")] = "",
     videos: Annotated[str, arg(help="folder that names in lists start from; default: that of the list")] = "",

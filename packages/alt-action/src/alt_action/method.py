@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from visioncore.methods import Checkpoint, Method, Network
+from visioncore.methods import Checkpoint, Method, Network, Sample
+from visioncore.panels import VIDEOS, Option, Panel
 
 PACKAGE = __name__.rpartition(".")[0]
 """Under which name this package was imported; another one where its folder was copied into a larger package."""
@@ -64,7 +65,22 @@ METHOD = Method(
         unseen=("units", "digest", "labels", "templates", "clip", "clip_digest", "text_digest"),
         compiles_on_cpu=False,
     ),
+    sample=Sample("assets/samples/clip.mp4", "data.clips:read_clip"),
     checkpoints=_CHECKPOINTS,
+    panel=Panel(
+        verb="Recognise actions",
+        takes="a video",
+        kinds=VIDEOS,
+        shows=("*.png", "*_action.mp4", "*.json"),
+        options=(
+            Option("views", low=1, high=8),
+            Option("crops"),
+            Option("window", label="window in seconds", low=0, high=60, step=0.5),
+            Option("stride", label="stride in seconds", low=0, high=60, step=0.5),
+        ),
+        always=("--annotate",),
+        hint="The bundled weights know twelve actions of one person, such as waving or squatting.",
+    ),
 )
 
 __version__ = METHOD.version

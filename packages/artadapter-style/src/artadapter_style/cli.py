@@ -53,7 +53,7 @@ class Drawing(Running, total=False):
         tuple[float, float], arg(help="part of the steps in which the style acts"), Default((0.0, 1.0))
     ]
     steps: Annotated[int, arg(help="of the sampler"), Default(30)]
-    sampler: Annotated[Literal["dpm++", "ddim", "euler"], Default("dpm++")]
+    sampler: Annotated[Literal["dpm++", "ddim", "euler"], arg(help="way from noise to image"), Default("dpm++")]
     guidance: Annotated[
         float, arg(help="how strongly prompt and style are followed; 1 is without guidance"), Default(7.5)
     ]
@@ -179,12 +179,12 @@ def finetune(
     out: Annotated[Path, arg(help="the style file, .safetensors")],
     base: Annotated[Base, Default("demo")] = "demo",
     caption: Annotated[str, arg(help="what the references show, without words on the style")] = "",
-    steps: int = 100,
+    steps: Annotated[int, arg(help="of the training")] = 100,
     batch: Annotated[int, arg(help="random crops in a step")] = 4,
     rate: Annotated[float, arg(help="learning rate of the offsets")] = 1e-3,
     last_layer: Annotated[bool, arg(help="train the last layer of the style encoder too")] = False,
     side: Annotated[int, arg(help="of the crops in pixels; 0 for what the base was made for")] = 0,
-    seed: int = 0,
+    seed: Annotated[int, arg(help="of all that is drawn")] = 0,
     device: options.Device = "auto",
 ) -> int:
     """Sharpen a style: a style file of a few kilobytes, from a few references, which takes their place afterwards.

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from visioncore.methods import Checkpoint, Method, Network
+from visioncore.methods import Checkpoint, Method, Network, Sample
+from visioncore.panels import PHOTOS, Option, Panel
 
 PACKAGE = __name__.rpartition(".")[0]
 """Under which name this package was imported; another one where its folder was copied into a larger package."""
@@ -59,7 +60,26 @@ METHOD = Method(
         facts="network.examples:facts",
         unseen=("content",),
     ),
+    sample=Sample("assets/samples/striped.png", options={"steps": 1}),
     checkpoints=_CHECKPOINTS,
+    panel=Panel(
+        verb="Draw in a style",
+        takes="a reference image whose style is taken",
+        kinds=PHOTOS,
+        options=(
+            Option("prompt", example="a cup"),
+            Option("scale", label="strength of the style", low=0, high=2),
+            Option("steps", low=5, high=50, example=20),
+            Option("guidance", low=1, high=15, step=0.5, example=3.0),
+            Option("images", label="how many", low=1, high=4),
+            Option("seed", low=0, high=9999),
+            Option("negative"),
+            Option("low_scale", label="of brushwork and colour", low=0, high=2),
+            Option("mid_scale", label="of shapes", low=0, high=2),
+            Option("high_scale", label="of composition", low=0, high=2),
+        ),
+        hint="The bundled model draws 64 x 64 icons; with Stable Diffusion the command makes larger images.",
+    ),
 )
 
 __version__ = METHOD.version

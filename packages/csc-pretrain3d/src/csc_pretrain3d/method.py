@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from visioncore.methods import Checkpoint, Method, Network
+from visioncore.methods import Checkpoint, Method, Network, Sample
+from visioncore.panels import Option, Panel
 
 PACKAGE = __name__.rpartition(".")[0]
 """Under which name this package was imported; another one where its folder was copied into a larger package."""
@@ -82,7 +83,20 @@ METHOD = Method(
         counted="network.examples:OnExample",
         compiles_on_cpu=False,
     ),
+    sample=Sample("assets/samples/street.bin", "data.formats:read_scan"),
     checkpoints=_CHECKPOINTS,
+    panel=Panel(
+        verb="Label a LiDAR scan",
+        takes="a LiDAR scan",
+        kinds=(".bin", ".pcd", ".ply", ".las", ".laz", ".npy"),
+        shows=("*.html", "*.png"),
+        options=(
+            Option("views", label="rotations averaged", low=1, high=8),
+            Option("suppressed", label="no point without a class"),
+            Option("formats", example=[".label", ".ply"]),
+        ),
+        hint="Drag in the result to turn the scan.",
+    ),
 )
 
 __version__ = METHOD.version

@@ -7,6 +7,7 @@ from importlib.resources import as_file, files
 from pathlib import Path
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 
 from visioncore.commands.demo import Shown, demo_of
@@ -23,9 +24,18 @@ from .inference.predictor import Predictor
 from .inference.records import write_records
 from .inference.result import GazeResult
 from .method import METHOD, PACKAGE
+from .network.model import GazeNetwork
 
 TRUTH = (60, 220, 90)
 """RGB of the arrows that show where the driver truly looks; the predicted ones are those of `GazeResult.drawn`."""
+
+
+def sample_predictor(model: GazeNetwork, device: torch.device) -> Predictor:
+    """Make a predictor for the sample of bench alone, whose camera and landmarks are known."""
+    assert METHOD.sample is not None
+    with as_file(files(PACKAGE) / "assets" / "samples") as samples:
+        known = LandmarkFile(samples / "landmarks.json").of(Path(METHOD.sample.path))
+        return Predictor(model, device, camera=samples / "camera.json", faces=lambda image: known)
 
 
 @demo_of(METHOD)

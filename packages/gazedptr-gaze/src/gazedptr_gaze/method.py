@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from visioncore.methods import Checkpoint, Method, Network
+from visioncore.methods import Checkpoint, Method, Network, Sample
+from visioncore.panels import PHOTOS, VIDEOS, Option, Panel
 
 PACKAGE = __name__.rpartition(".")[0]
 """Under which name this package was imported; another one where its folder was copied into a larger package."""
@@ -91,7 +92,35 @@ METHOD = Method(
         exported="network.exported:exported",
         unseen=("zone_head", "double_geometry"),
     ),
+    sample=Sample("assets/samples/01.jpg", predictor="demo:sample_predictor"),
     checkpoints=_CHECKPOINTS,
+    panel=Panel(
+        verb="Follow a driver's gaze",
+        takes="an image or a video of a driver",
+        kinds=(*PHOTOS, *VIDEOS),
+        shows=("*.jpg", "*.png", "*.mp4", "*.csv"),
+        options=(
+            Option(
+                "faces",
+                label="landmarks",
+                help="of the faces, if you have them; else faces are looked for",
+                kinds=(".json", ".csv"),
+                example="assets/samples/landmarks.json",
+            ),
+            Option(
+                "camera",
+                label="camera",
+                help="its calibration; without one a focal length is guessed",
+                kinds=(".json", ".yml", ".yaml"),
+                example="assets/samples/camera.json",
+            ),
+            Option("all_faces"),
+            Option("zone_head", label="head for zones"),
+            Option("stride", label="every how many frames", low=1, high=30),
+            Option("smoothing", label="smoothing in seconds", low=0, high=2),
+        ),
+        hint="Without landmarks faces are found by the extra faces of the package.",
+    ),
 )
 
 __version__ = METHOD.version

@@ -237,7 +237,7 @@ def adapt(
     observers: Annotated[tuple[str, ...], arg(help="their names in the data; default: all")] = (),
     scanpaths: Annotated[int, arg(help="of an observer, the first by the name of the image; 0 for all")] = 0,
     steps: Annotated[int, arg(help="of Adam, each over all scanpaths of an observer")] = 50,
-    learning_rate: float = 0.05,
+    learning_rate: Annotated[float, arg(help="of the vectors")] = 0.05,
     **looking: Unpack[Looking],
 ) -> None:
     """Fit a vector to a few scanpaths of each new observer; the network stays as it is.

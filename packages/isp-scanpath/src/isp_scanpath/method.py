@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from visioncore.methods import Checkpoint, Method, Network
+from visioncore.methods import Checkpoint, Method, Network, Sample
+from visioncore.panels import PHOTOS, Option, Panel
 
 PACKAGE = __name__.rpartition(".")[0]
 """Under which name this package was imported; another one where its folder was copied into a larger package."""
@@ -75,7 +76,23 @@ METHOD = Method(
         unseen=("observer_std",),
         exported="network.exported:exported",
     ),
+    sample=Sample("assets/samples/scene.png"),
     checkpoints=_CHECKPOINTS,
+    panel=Panel(
+        verb="Predict where people look",
+        takes="a photo",
+        kinds=PHOTOS,
+        shows=("*.png", "*.gif", "*.mp4", "*.json"),
+        options=(
+            Option("observers", help="all if none is chosen", values=("reader", "sizer", "centred", "mean")),
+            Option("samples", label="scanpaths of each", low=1, high=5),
+            Option("animation", values=("none", "mp4")),
+            Option("deterministic", label="the likeliest path"),
+            Option("temperature", low=0.2, high=2),
+            Option("seed", low=0, high=9999),
+        ),
+        hint="The bundled weights know three observers with habits of their own.",
+    ),
 )
 
 __version__ = METHOD.version

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
 from typing import Literal, NamedTuple
 
 import numpy as np
@@ -11,7 +12,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from visioncore.extras import require
-from visioncore.video import FrameIndex
+from visioncore.video import FrameIndex, index_frames
 
 from .decoding import Decoder, chosen_pixels
 
@@ -63,6 +64,16 @@ def cut(pixels: Pixels, crops: Iterable[Crop], size: int) -> list[Pixels]:
     image, bicubic = Image.fromarray(pixels), Image.Resampling.BICUBIC
     boxes = ((crop.left, crop.top, crop.left + crop.width, crop.top + crop.height) for crop in crops)
     return [np.asarray(image.resize((size, size), bicubic, box=box)) for box in boxes]
+
+
+def read_clip(path: str | Path) -> Pixels:
+    """Return all frames (N, H, W, 3) of a video.
+
+    Raises:
+        InputError: if it cannot be read or has no frame.
+    """
+    index = index_frames(path)
+    return np.stack(list(chosen_pixels(index, range(len(index.times)), "pyav")))
 
 
 def read_crops(

@@ -11,8 +11,8 @@ from torch import Tensor, nn
 
 from visioncore.backbones.clip_files import CLIPWeights, download_clip, read_clip
 from visioncore.weights.fetched import backbone_file, find_checkpoint
-from visioncore.weights.loading import holds_weights, is_published
-from visioncore.weights.pretrained import CONFIG_FILE, WEIGHTS_FILE
+from visioncore.weights.loading import is_published
+from visioncore.weights.places import CONFIG_FILE, WEIGHTS_FILE, holds_weights
 
 from ..method import METHOD
 

@@ -14,8 +14,10 @@ from visioncore.backbones.clip_files import CLIPWeights
 from visioncore.backbones.clip_transformer import Activation, CLIPViT
 from visioncore.errors import InputError
 from visioncore.files import whole_folder, write_text
+from visioncore.weights.card import Card
 from visioncore.weights.fetched import find_checkpoint
-from visioncore.weights.pretrained import CONFIG_FILE, WEIGHTS_FILE, Pretrained
+from visioncore.weights.places import CONFIG_FILE, WEIGHTS_FILE
+from visioncore.weights.pretrained import Pretrained
 from visioncore.weights.state_dicts import write_state_dict
 
 from ..method import METHOD
@@ -101,18 +103,19 @@ class StoredALT(Pretrained):
         torch.nn.init.zeros_(model.adapter.gamma)
         return model
 
-    def save_pretrained(self, folder: str | Path, *, adapter_only: bool = False) -> None:
+    def save_pretrained(self, folder: str | Path, *, card: Card | None = None, adapter_only: bool = False) -> None:
         """Write config.json and model.safetensors to ``folder``, as `Pretrained.save_pretrained`.
 
         Args:
             folder: a new one, or one whose files of these names are replaced.
+            card: what is to be known of these weights.
             adapter_only: leave CLIP's image tower out; `from_pretrained` then takes it from CLIP's own file.
 
         Raises:
             InputError: if the folder cannot be written.
         """
         if not adapter_only:
-            return super().save_pretrained(folder)
+            return super().save_pretrained(folder, card=card)
         config = self.config
         self.config = dataclasses.replace(config, clip_digest=tower_digest(self.visual.state_dict()))
         state = {name: tensor for name, tensor in self.state_dict().items() if not name.startswith(VISUAL)}
@@ -120,6 +123,8 @@ class StoredALT(Pretrained):
             with whole_folder(Path(folder)) as temporary:
                 write_text(temporary / CONFIG_FILE, self._config_json(indent=2) + "\n")
                 write_state_dict(temporary / WEIGHTS_FILE, state, {"format": "pt"})
+                if card is not None:
+                    card.save(temporary)
         finally:
             self.config = config
         return None

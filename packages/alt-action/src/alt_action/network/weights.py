@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from visioncore.weights import loading
-from visioncore.weights.pretrained import WEIGHTS_FILE
+from visioncore.weights import loading, places
+from visioncore.weights.places import WEIGHTS_FILE
 
 from ..method import METHOD
 from .model import ALT
@@ -27,7 +27,7 @@ def load_model(weights: str | Path, *, clip: str | Path | None = None) -> ALT:
     if is_clip(weights):
         published: ALT = loading.load_model(METHOD, weights) if path.is_file() else ALT.from_published(weights)
         return published
-    if clip is not None and (loading.holds_weights(path) or str(weights) not in loading.bundled_names(METHOD)):
+    if clip is not None and (places.holds_weights(path) or str(weights) not in places.bundled_names(METHOD)):
         return ALT.from_pretrained(path.parent if path.name == WEIGHTS_FILE else weights, clip=clip)
     model: ALT = loading.load_model(METHOD, weights)
     return model
