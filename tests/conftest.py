@@ -73,6 +73,18 @@ def built(made_once: Callable[[str, Callable[[Path], object]], Path]) -> Mapping
     return files
 
 
+@pytest.fixture(scope="session")
+def site(made_once: Callable[[str, Callable[[Path], object]], Path]) -> Path:
+    """Return the folder of the built documentation."""
+
+    def build(folder: Path) -> None:
+        command = [sys.executable, str(ROOT / "tools" / "build_docs.py"), "--out", str(folder / "site")]
+        ran = subprocess.run(command, capture_output=True, text=True)
+        assert ran.returncode == 0, ran.stdout + ran.stderr
+
+    return made_once("documentation", build) / "site"
+
+
 @pytest.fixture
 def repository(tmp_path: Path) -> Path:
     """Make a repository of ``a-method`` 1.2.3 and ``visioncore`` 0.1.0."""

@@ -18,7 +18,9 @@ import pytest
 
 from isolation import CORE, module_name
 from visioncore.cli import parameters as options_of
-from visioncore.methods import Method, Network, load
+from visioncore.methods import Method, Network, Sample, load
+from visioncore.panels import Panel
+from visioncore.weights.card import CARD_FILE, UNSTATED, Card, read_card
 from workspace import ROOT, Member, members, read_pyproject
 
 METHODS = [member for member in members() if member.name != CORE]
@@ -84,6 +86,19 @@ def layout_faults(folder: Path, module: str) -> list[str]:
     return found
 
 
+def card_faults(assets: Path) -> list[str]:
+    """Return one line for each set of weights in the assets of a method that has no card, or one with gaps."""
+    holding = {assets / file.relative_to(assets).parts[0] for file in assets.rglob("*.safetensors")}
+    found = []
+    for folder in sorted(holding):
+        if (card := read_card(folder)) is None:
+            found.append(f"{folder.name} has no {CARD_FILE}, or that of other weights; training writes one to fill in")
+            continue
+        texts = {name: getattr(card, name) for name in ("intended_use", "trained_on", "licence")}
+        found += [f"{folder.name}: {name} is {text!r}" for name, text in texts.items() if not text or UNSTATED in text]
+    return found
+
+
 def changelog_faults(text: str, current: str) -> list[str]:
     """Return one line for each thing wrong with a CHANGELOG: its newest version, a date, the order."""
     headings = [line for line in re.findall(r"^## (.*)$", text, flags=re.MULTILINE) if line != "Unreleased"]
@@ -114,8 +129,13 @@ def record_faults(record: Any, member: Member) -> list[str]:
     if not isinstance(record, Method):
         return ["METHOD is no visioncore.methods.Method"]
     # Not every paper is on arXiv.
-    needed = [field.name for field in fields(record) if field.name not in ("arxiv", "network", "checkpoints", "notice")]
+    free = ("arxiv", "network", "checkpoints", "notice", "sample", "panel")
+    needed = [field.name for field in fields(record) if field.name not in free]
     found = [f"{name} is empty" for name in needed if not getattr(record, name).strip()]
+    if record.sample is None:
+        found.append("sample is missing; bench measures with it what a file takes")
+    if record.panel is None:
+        found.append("panel is missing; visioncore app shows the method by it")
     module = module_name(member)
     for name, right in (("name", member.name), ("module", module), ("demo", f"{module}.demo:demo")):
         if getattr(record, name) != right:
@@ -214,6 +234,29 @@ def limits_of(readme: str) -> str:
 
 def test_layout(method: Member) -> None:
     assert layout_faults(ROOT / method.folder, module_name(method)) == []
+
+
+def test_every_set_of_weights_has_a_card(method: Member) -> None:
+    assets = ROOT / method.folder / "src" / module_name(method) / "assets"
+    assert card_faults(assets) == []
+    demo = read_card(assets / "demo")
+    assert demo is not None
+    assert demo.measured or "not measured" in demo.intended_use
+
+
+def test_missing_cards_are_seen(tmp_path: Path) -> None:
+    for name in ("bare", "filled/deep", "gaps"):
+        (tmp_path / name).mkdir(parents=True)
+        (tmp_path / name / "model.safetensors").write_bytes(b"weights")
+    Card("to try it", "squares", "Apache-2.0").save(tmp_path / "filled")
+    Card("", "not stated", "Apache-2.0").save(tmp_path / "gaps")
+    assert [line.split(",")[0] for line in card_faults(tmp_path)] == [
+        "bare has no card.json",
+        "gaps: intended_use is ''",
+        "gaps: trained_on is 'not stated'",
+    ]
+    (tmp_path / "filled" / "deep" / "model.safetensors").write_bytes(b"other weights")
+    assert card_faults(tmp_path)[1].startswith("filled has no card.json")
 
 
 def test_changelog(member: Member) -> None:
@@ -323,6 +366,8 @@ def test_wrong_records_are_seen() -> None:
         demo_shows="Nothing.",
         demo_data="nothing",
         network=Network("network.model:A", "network.config:VARIANTS.get", ("a",), "network.example:inputs", ("b",)),
+        sample=Sample("assets/samples/a.png"),
+        panel=Panel("Do nothing", "a photo", (".png",)),
     )
     assert record_faults(right, member) == []
     assert record_faults(object(), member) == ["METHOD is no visioncore.methods.Method"]
@@ -332,6 +377,8 @@ def test_wrong_records_are_seen() -> None:
         assert [line.split()[0] for line in record_faults(replace(right, **wrong_fields), member)] == [field]
     assert record_faults(replace(right, licence=" "), member) == ["licence is empty"]
     assert record_faults(replace(right, arxiv=""), member) == []
+    assert record_faults(replace(right, sample=None), member)[0].startswith("sample is missing")
+    assert record_faults(replace(right, panel=None), member)[0].startswith("panel is missing")
 
 
 class Result:

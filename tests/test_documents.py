@@ -11,8 +11,9 @@ import pytest
 import yaml
 
 from isolation import METHOD_FOLDERS
+from visioncore.main import main as visioncore_main
 from visioncore.methods import Method, load
-from visioncore.testing.readme import pages
+from visioncore.testing.readme import code_blocks, pages
 from workspace import ROOT, Member, members, read_pyproject
 
 FORMS = sorted(path for path in (ROOT / ".github" / "ISSUE_TEMPLATE").glob("*.yml") if path.name != "config.yml")
@@ -108,12 +109,30 @@ def test_there_are_forms() -> None:
     assert [path.stem for path in FORMS] == ["bug", "feature", "numbers"]
 
 
-@pytest.mark.parametrize("name", ["CONTRIBUTING.md", "SECURITY.md", "README.md"])
+@pytest.mark.parametrize("name", ["CONTRIBUTING.md", "SECURITY.md", "README.md", "AGENTS.md"])
 def test_files_that_documents_name_are_there(name: str) -> None:
     text = (ROOT / name).read_text(encoding="utf-8")
     named = set(re.findall(r"(?<![\w/])((?:tools|tests)/\w+\.py)\b", text))
     named |= {f"tests/{found}" for found in re.findall(r"`(test_\w+\.py)`", text)}
     assert [path for path in named if not (ROOT / path).exists()] == []
+
+
+@pytest.mark.parametrize("name", ["AGENTS.md", "docs/programs.md"])
+def test_pages_for_programs_lead_somewhere(name: str) -> None:
+    assert dead_links(ROOT / name) == []
+
+
+def test_the_page_for_programs_says_what_is_there(capsys: pytest.CaptureFixture[str]) -> None:
+    """Every command and option in it is there, and its example runs."""
+    page = ROOT / "docs" / "programs.md"
+    for name, *words in (line.split() for line in "".join(code_blocks(page, "bash")).splitlines()):
+        if name == "visioncore":
+            assert visioncore_main([words[0], "--help"]) == 0
+            told = capsys.readouterr().out
+            assert [word for word in words if word.startswith("--") and word not in told] == []
+    (example,) = code_blocks(page, "python")
+    exec(compile(example, str(page), "exec"), {})
+    assert "nerdrain-derain Apache-2.0 [('PSNR on Y', 35.27, 'dB')" in capsys.readouterr().out
 
 
 def test_the_way_to_a_new_method_is_short() -> None:

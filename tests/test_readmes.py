@@ -13,6 +13,8 @@ class TestReadme(ReadmeExamples):
     readme = ROOT / "shared/visioncore/README.md"
     # each method's tests run its demo
     shorter = (("visioncore demo", "--only hsam-medseg"),)
+    # they run until they are ended; their own tests start them
+    elsewhere = ("visioncore app", "visioncore mcp --allow DIR", "visioncore serve")
 
     def test_every_module_in_the_table_is_there(self) -> None:
         cells = re.findall(r"^\| (`.+?`) \|", self.readme.read_text(encoding="utf-8"), re.MULTILINE)

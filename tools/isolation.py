@@ -43,15 +43,16 @@ METHOD_FOLDERS = (
 CORE_FOLDERS = (
     ("__init__",),
     ("main",),
+    ("programs",),
     ("testing",),
-    ("commands",),
+    ("commands", "web"),
     ("data",),
     ("training", "inference"),
     ("timing", "backbones"),
     ("medical", "lora", "convolutions", "metrics", "diffusion"),
     ("images", "video", "weights", "report"),
     ("devices", "recipes", "methods"),
-    ("cli", "configs", "files", "extras", "ranks", "size_limit"),
+    ("cli", "configs", "files", "extras", "ranks", "size_limit", "panels"),
     ("errors", "versions"),
 )
 """The folders of the core from the top down."""
