@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Iterable, Mapping, MutableMapping
 from pathlib import Path
 from typing import Any, cast
@@ -12,6 +13,9 @@ from torch import Tensor
 
 from hsam_medseg import HSAM, HSAMConfig
 from visioncore.backbones.sam import SAM_ENCODERS, SAMEncoderConfig, SAMImageEncoder
+
+# so that tests can import the modules beside them
+sys.path.insert(0, str(Path(__file__).parent))
 
 Fill = Callable[[Mapping[str, Iterable[int]]], dict[str, Tensor]]
 

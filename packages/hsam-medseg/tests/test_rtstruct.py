@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 from matplotlib.path import Path as Polygon
+from outlined_series import CLASSES, SERIES, make_labels, pydicom
 
 from hsam_medseg import Predictor, Volume
 from hsam_medseg.data.organ_colours import organ_colours
@@ -18,24 +19,10 @@ from hsam_medseg.inference.rtstruct import outlines, write_rtstruct
 from visioncore.errors import InputError
 from visioncore.testing.suites.base import files_in
 
-pydicom: Any = import_module("pydicom")
-SERIES = Path(pydicom.__file__).parent / "data" / "test_files" / "dicomdirtests" / "98892001" / "CT5N"
-CLASSES = ("liver", "left kidney", "nothing")
-
 
 @pytest.fixture(scope="module")
 def scan() -> Volume:
     return read_volume(SERIES)
-
-
-def make_labels(scan: Volume) -> Volume:
-    """A blob with a hole, an island in it and a corner that touches; and one at the edge of the slices."""
-    voxels = np.zeros(scan.voxels.shape, np.uint8)
-    voxels[1:4, 2:9, 3:12] = 1
-    voxels[2, 4:8, 5:10] = 0
-    voxels[2, 5, 6] = voxels[2, 9, 12] = 1
-    voxels[4, 13:, 11:] = 2
-    return scan.with_voxels(voxels)
 
 
 def inside(contours: Any, scan: Volume) -> np.ndarray[Any, Any]:

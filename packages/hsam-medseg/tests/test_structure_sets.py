@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import warnings
-from importlib import import_module
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+from outlined_series import CLASSES, SERIES, make_labels, pydicom
 
 from hsam_medseg import Volume
 from hsam_medseg.data.datasets import Case, read_case
@@ -19,10 +19,6 @@ from hsam_medseg.inference.rtstruct import write_rtstruct
 from visioncore.errors import InputError
 from visioncore.medical.nifti import write_nifti
 
-pydicom: Any = import_module("pydicom")
-SERIES = Path(pydicom.__file__).parent / "data" / "test_files" / "dicomdirtests" / "98892001" / "CT5N"
-CLASSES = ("liver", "left kidney", "nothing")
-
 
 @pytest.fixture(scope="module")
 def scan() -> Volume:
@@ -31,13 +27,7 @@ def scan() -> Volume:
 
 @pytest.fixture
 def labels(scan: Volume) -> Volume:
-    """A blob with a hole and an island in it, and one at the edge."""
-    voxels = np.zeros(scan.voxels.shape, np.uint8)
-    voxels[1:4, 2:9, 3:12] = 1
-    voxels[2, 4:8, 5:10] = 0
-    voxels[2, 5, 6] = voxels[2, 9, 12] = 1
-    voxels[4, 13:, 11:] = 2
-    return scan.with_voxels(voxels)
+    return make_labels(scan)
 
 
 @pytest.fixture
