@@ -185,7 +185,7 @@ def test_a_companion_is_asked_for_and_handed_on(call: Call) -> None:
     card = json.loads(Path("converted", "card.json").read_text())
     assert card["source"]["file"] == "authors.pth"
     assert call("info", "--weights", "converted")[1].count("purpose     what the authors of") == 1
-    assert "stands        on b" in call("info", "--weights", "authors.pth", "--base", "b")[1]
+    assert "stands      on b" in call("info", "--weights", "authors.pth", "--base", "b")[1]
 
 
 def test_commands_are_plain_functions(method: Method, capsys: pytest.CaptureFixture[str]) -> None:
