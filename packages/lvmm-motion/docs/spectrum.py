@@ -1,6 +1,6 @@
 """Train a small motion denoiser on eight sinusoidal motions, draw 64, and see at which coefficient each one peaks.
 
-    python docs/spectrum.py --steps 600
+    python docs/spectrum.py --size 2 --noises 4 --rate 3e-3
 
 All pixels swing along a line, 1 to 4 times in 32 frames, two motions of each, along different lines. Tokens tell how
 often. What they are worth is printed too: the error of the noise with the right ones and with those of other motions.
@@ -17,7 +17,7 @@ from lvmm_motion import AnimationPipeline
 from lvmm_motion.data.synthetic import make_clips
 from lvmm_motion.inference.sampling import generator_of, sample
 from lvmm_motion.network.config import AnimationConfig, FlowAutoencoderConfig, MotionUNetConfig
-from lvmm_motion.network.diffusion import STEPS, noised
+from lvmm_motion.network.diffusion import STEPS, noise_by_velocity, noised, velocity_of
 from lvmm_motion.network.grids import identity_grid
 from lvmm_motion.network.representation import NormalisedRepresentation
 from visioncore.cli import say
@@ -43,7 +43,8 @@ def motions(size: int) -> tuple[torch.Tensor, torch.Tensor]:
 def main() -> None:
     """Train, draw and print."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--steps", type=int, default=600)
+    parser.add_argument("--steps", type=int, default=1500)
+    parser.add_argument("--prediction", choices=["noise", "velocity"], default="velocity")
     parser.add_argument("--draw-steps", type=int, default=100, help="of the sampler")
     parser.add_argument("--size", type=int, default=8, help="of the maps; of 2 the network has one level, not two")
     parser.add_argument("--noises", type=int, default=1, help="of each motion at a step")
@@ -52,7 +53,8 @@ def main() -> None:
     steps = args.steps
     torch.manual_seed(0)
     unet = MotionUNetConfig(width=16, multiples=(1, 2) if args.size > 2 else (1,), context=len(FREQUENCIES), heads=2)
-    pipeline = AnimationPipeline(AnimationConfig(autoencoder=SMALL, motion=unet, frames=FRAMES, keep=8, size=args.size))
+    kept = {"frames": FRAMES, "keep": 8, "size": args.size}
+    pipeline = AnimationPipeline(AnimationConfig(SMALL, unet, prediction=args.prediction, **kept))
     clean, tokens = motions(args.size)
     still = NormalisedRepresentation(FRAMES, pipeline.config.keep, pipeline.scales)
     spread = still.raw(clean).square().mean(dim=(0, 3, 4)).sqrt()
@@ -64,7 +66,8 @@ def main() -> None:
     schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, steps)
     for step in range(steps):
         t, noise = torch.randint(STEPS, (len(x),)), torch.randn_like(x)
-        loss = functional.mse_loss(pipeline.denoiser(noised(x, t, noise), t, tokens), noise)
+        wanted = velocity_of(x, t, noise) if args.prediction == "velocity" else noise
+        loss = functional.mse_loss(pipeline.denoiser(noised(x, t, noise), t, tokens), wanted)
         optimizer.zero_grad()
         loss.backward()
         optimizer.step()
@@ -74,7 +77,10 @@ def main() -> None:
     for at in (600, 800, 900, 960):
         t, noise = torch.full((len(x),), at), torch.randn_like(x)
         with torch.no_grad():
-            found = (pipeline.denoiser(noised(x, t, noise), t, each) for each in (tokens, tokens.roll(1, 0)))
+            noisy = noised(x, t, noise)
+            found = [pipeline.denoiser(noisy, t, each) for each in (tokens, tokens.roll(1, 0))]
+            if args.prediction == "velocity":
+                found = [noise_by_velocity(noisy, t, each) for each in found]
             right, wrong = (functional.mse_loss(each, noise).item() for each in found)
         say(f"at {at}: {right:.4f}, with others' tokens {wrong:.4f}")
     seeds = [generator_of(seed) for seed in range(64)]

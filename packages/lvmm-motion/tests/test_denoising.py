@@ -14,11 +14,11 @@ from torch import Tensor, nn
 from lvmm_motion.data.motion_cache import MotionCache
 from lvmm_motion.data.samples import PreparedFrames
 from lvmm_motion.network.config import FrameUNetConfig
-from lvmm_motion.network.diffusion import cosine_schedule
+from lvmm_motion.network.diffusion import cosine_schedule, velocity_of
 from lvmm_motion.network.flow import Motion
 from lvmm_motion.network.grids import identity_grid
 from lvmm_motion.network.representation import NormalisedRepresentation, OfficialRepresentation
-from lvmm_motion.training.denoising import DenoisingStep, KeptMotion, encoded, noise_of, spread_of
+from lvmm_motion.training.denoising import DenoisingStep, KeptMotion, encoded, loss_of, spread_of
 from lvmm_motion.training.features import MovedFrames, RefiningStep, feature_shape
 from lvmm_motion.training.teacher import Teacher, keep_motion, motion_settings, windows_of
 from visioncore.errors import InputError
@@ -97,6 +97,23 @@ def test_the_loss_is_the_mean_square_of_what_is_wrong(kept: KeptMotion, share: f
     assert torch.equal(network.seen[0], batch["tokens"])
 
 
+def test_the_loss_of_velocity_is_that_of_what_is_predicted(kept: KeptMotion) -> None:
+    scales = spread_of(kept)
+    batch = batch_of(kept, [0, 1, 2, 3])
+    clean = encoded(batch["motion"], TINY.MODEL, scales)
+    knows = Knows(1.0, clean)
+
+    class Velocity(nn.Module):
+        def forward(self, x: Tensor, t: Tensor, tokens: Tensor) -> Tensor:
+            return velocity_of(clean, t, knows(x, t, tokens))
+
+    config = replace(TINY.MODEL, prediction="velocity")
+    terms = DenoisingStep(config, scales)(Velocity(), batch)
+    assert terms.keys() == {"velocity"}
+    assert float(terms["velocity"].detach()) < 1e-4
+    assert float(DenoisingStep(config, scales)(knows, batch)["velocity"].detach()) > 0.5
+
+
 def test_steps_are_uniform_and_half_of_the_tokens_left_out(kept: KeptMotion) -> None:
     drawn = [kept.sample(0, np.random.default_rng(seed)) for seed in range(600)]
     steps = torch.stack([sample["t"] for sample in drawn])
@@ -126,7 +143,7 @@ def test_without_tokens_there_is_one_of_zeros(tmp_path: Path) -> None:
 def test_validation_is_the_same_at_every_call(kept: KeptMotion) -> None:
     step, network = DenoisingStep(TINY.MODEL, torch.ones(6, 3)), Knows(0.5, torch.zeros(6, 3, 8, 8))
     with torch.no_grad():
-        assert noise_of(network, step, kept) == noise_of(network, step, kept)
+        assert loss_of(network, step, kept) == loss_of(network, step, kept)
 
 
 @pytest.fixture(scope="module")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 
 import pytest
 import torch
@@ -15,7 +16,16 @@ from lvmm_motion.inference.sampling import SAMPLERS, generator_of, last_of, limi
 from lvmm_motion.inference.schedulers import scheduled
 from lvmm_motion.network.animation import AnimationPipeline
 from lvmm_motion.network.attention import CrossAttention
-from lvmm_motion.network.diffusion import cosine_schedule, denoised, noised, official_ddim, posterior, thresholded
+from lvmm_motion.network.diffusion import (
+    cosine_schedule,
+    denoised,
+    noise_by_velocity,
+    noised,
+    official_ddim,
+    posterior,
+    thresholded,
+    velocity_of,
+)
 from visioncore.errors import InputError
 
 MEAN, SPREAD = 1.5, 0.4
@@ -98,6 +108,31 @@ def test_a_condition_is_looked_at_once_for_all_steps(
     monkeypatch.setattr(CrossAttention, "keys_and_values", counted)
     sample(pipeline, torch.randn(1, 2, 16, dtype=torch.float64), "official-ddim", 4, generator_of(0), 2.0)
     assert len(seen) == len(set(seen)) > 1
+
+
+def test_velocity_means_the_noise_it_was_made_of() -> None:
+    clean, noise = torch.randn(2, 4, 3, 3, dtype=torch.float64, generator=generator_of(0)).unbind()
+    t = torch.tensor([0, 300, 700, 999])
+    found = noise_by_velocity(noised(clean, t, noise), t, velocity_of(clean, t, noise))
+    torch.testing.assert_close(found, noise, rtol=0, atol=1e-6)
+
+
+@pytest.mark.parametrize("sampler", SAMPLERS)
+def test_a_denoiser_of_velocity_draws_as_one_of_the_same_noise(
+    pipeline: AnimationPipeline, sampler: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tokens, drawn = torch.randn(1, 2, 16, dtype=torch.float64), []
+    predict = pipeline.denoiser.forward
+
+    def as_velocity(x: Tensor, t: Tensor, condition: Tensor) -> Tensor:
+        noise = predict(x, t, condition)
+        return velocity_of(denoised(x, t, noise), t, noise)
+
+    for prediction, forward in (("noise", predict), ("velocity", as_velocity)):
+        monkeypatch.setattr(pipeline, "config", replace(pipeline.config, prediction=prediction))  # type: ignore[arg-type]
+        monkeypatch.setattr(pipeline.denoiser, "forward", forward)
+        drawn.append(sample(pipeline, tokens, sampler, 5, generator_of(0), 2.0))  # type: ignore[arg-type]
+    torch.testing.assert_close(*drawn, rtol=0, atol=1e-4)
 
 
 def test_clean_samples_stay_within_the_limit() -> None:

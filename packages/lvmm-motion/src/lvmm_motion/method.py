@@ -116,6 +116,7 @@ METHOD = Method(
     ),
     sample=Sample("assets/samples/jumping-jack.png", options={"steps": 1}),
     checkpoints=_CHECKPOINTS,
+    hub_task="image-to-video",
     panel=Panel(
         verb="Animate a photo",
         takes="a photo",

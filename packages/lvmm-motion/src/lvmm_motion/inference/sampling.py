@@ -12,7 +12,15 @@ from visioncore.devices import autocast
 from visioncore.errors import InputError
 
 from ..network.animation import AnimationPipeline
-from ..network.diffusion import STEPS, Denoise, Noise, cosine_schedule, denoised, official_ddim
+from ..network.diffusion import (
+    STEPS,
+    Denoise,
+    Noise,
+    cosine_schedule,
+    denoised,
+    noise_by_velocity,
+    official_ddim,
+)
 from ..network.unet import guided
 from .schedulers import scheduled
 
@@ -65,7 +73,8 @@ def sample(
 
     def predicted(x: Tensor, t: Tensor) -> Tensor:
         with autocast(device, dtype):
-            return guided(pipeline.denoiser, guidance, x, t, seen).to(x.dtype)
+            found = guided(pipeline.denoiser, guidance, x, t, seen).to(x.dtype)
+        return noise_by_velocity(x, t, found) if config.prediction == "velocity" else found
 
     denoise = predicted if official else limited(predicted, LIMIT)
     if sampler == "official-ddim":

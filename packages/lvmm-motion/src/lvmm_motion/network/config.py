@@ -195,6 +195,8 @@ class AnimationConfig:
         keep: Fourier coefficients k that are kept of it, and drawn.
         size: sides of the maps that coefficients are drawn for.
         representation: what is drawn: offsets in units of their spread, or the authors' unscaled sums.
+        prediction: of the motion denoiser: the noise, as published, or the velocity, with which tokens are followed
+            after far fewer steps of training, as the noisiest steps of the process are learnt too.
         prompts: the only texts that the denoiser was trained with, where it is conditioned on regions of the photo and
             one of these; none where it takes tokens from elsewhere.
         steps: of the sampler, unless others are asked for.
@@ -210,6 +212,7 @@ class AnimationConfig:
     keep: int = 16
     size: int = 32
     representation: Literal["normalised", "official"] = "normalised"
+    prediction: Literal["noise", "velocity"] = "noise"
     prompts: tuple[str, ...] = ()
     steps: int = 250
 

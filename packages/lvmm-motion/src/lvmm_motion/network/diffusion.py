@@ -82,6 +82,21 @@ def denoised(x: Tensor, t: Tensor, noise: Tensor) -> Tensor:
     return _spread(schedule.clean_of_x[t], x) * x - _spread(schedule.clean_of_noise[t], x) * noise
 
 
+def velocity_of(clean: Tensor, t: Tensor, noise: Tensor) -> Tensor:
+    """Return what a denoiser of velocity predicts for clean samples (B, ...) with that noise at steps t (B,).
+
+    Source: Salimans and Ho, Progressive Distillation for Fast Sampling of Diffusion Models, ICLR 2022.
+    """
+    schedule = cosine_schedule(clean)
+    return _spread(schedule.signal[t], clean) * noise - _spread(schedule.noise[t], clean) * clean
+
+
+def noise_by_velocity(x: Tensor, t: Tensor, velocity: Tensor) -> Tensor:
+    """Return the noise in noisy samples (B, ...), given their velocity."""
+    schedule = cosine_schedule(x)
+    return _spread(schedule.noise[t], x) * x + _spread(schedule.signal[t], x) * velocity
+
+
 def thresholded(clean: Tensor) -> Tensor:
     """Clip each sample at the 0.9-quantile of its sizes, or at 1 if that is more, and divide by it."""
     limit = torch.quantile(clean.flatten(1).abs(), QUANTILE, dim=1).clamp(min=1)

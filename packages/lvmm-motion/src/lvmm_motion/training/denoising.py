@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Sequence
 
 import numpy as np
@@ -14,7 +15,7 @@ from visioncore.training import Loss, SampleSource
 from ..data.motion_cache import MotionCache
 from ..network.animation import AnimationPipeline
 from ..network.config import AnimationConfig
-from ..network.diffusion import STEPS, noised
+from ..network.diffusion import STEPS, noised, velocity_of
 from ..network.representation import NormalisedRepresentation
 from .teacher import Window
 
@@ -93,7 +94,7 @@ class Denoising(nn.Module):
         self._whole = (pipeline,)
 
     def forward(self, x: Tensor, t: Tensor, tokens: Tensor) -> Tensor:
-        """Return the noise in noisy coefficients."""
+        """Return what is predicted of noisy coefficients."""
         found: Tensor = self.denoiser(x, t, tokens)
         return found
 
@@ -103,7 +104,7 @@ class Denoising(nn.Module):
 
 
 class DenoisingStep:
-    """The loss of a batch of `KeptMotion`: mean square of what is wrong with the noise.
+    """The loss of a batch of `KeptMotion`: mean square of what is wrong with the noise, or with the velocity.
 
     Args:
         config: of the pipeline.
@@ -114,23 +115,27 @@ class DenoisingStep:
         self.config, self.scales = config, scales
 
     def __call__(self, network: nn.Module, batch: Batch) -> dict[str, Tensor]:
-        """Return the loss, ``noise``."""
+        """Return the loss, by the name of what is predicted."""
         clean = encoded(batch["motion"], self.config, self.scales.to(batch["motion"].device))
         x = noised(clean, batch["t"], batch["noise"])
-        return {"noise": functional.mse_loss(network(x, batch["t"], batch["tokens"]), batch["noise"])}
+        kind, wanted = self.config.prediction, batch["noise"]
+        if kind == "velocity":
+            wanted = velocity_of(clean, batch["t"], wanted)
+        return {kind: functional.mse_loss(network(x, batch["t"], batch["tokens"]), wanted)}
 
 
-def noise_of(network: nn.Module, step: Loss, source: SampleSource) -> dict[str, float]:
-    """Return the mean loss of held-out samples, with the same noise and steps at every call.
+def loss_of(network: nn.Module, step: Loss, source: SampleSource) -> dict[str, float]:
+    """Return the mean losses of held-out samples, with the same noise and steps at every call.
 
     Args:
         network: in evaluation mode.
         step: of the stage.
         source: the samples.
     """
-    device, losses = next(network.parameters()).device, []
+    device, losses = next(network.parameters()).device, defaultdict[str, list[float]](list)
     for index in range(len(source)):
         sample = source.sample(index, np.random.default_rng(index))
         batch = {name: value[None].to(device) for name, value in sample.items()}
-        losses.append(float(step(network, batch)["noise"]))
-    return {"noise_validation": float(np.mean(losses))}
+        for name, loss in step(network, batch).items():
+            losses[name].append(float(loss))
+    return {f"{name}_validation": float(np.mean(values)) for name, values in losses.items()}

@@ -27,7 +27,7 @@ from ..network.animation import AnimationPipeline
 from ..network.autoencoder import FlowAutoencoder
 from ..network.config import FrameUNetConfig
 from .config import TrainConfig
-from .denoising import Denoising, DenoisingStep, KeptMotion, noise_of, spread_of
+from .denoising import Denoising, DenoisingStep, KeptMotion, loss_of, spread_of
 from .features import MovedFrames, Refining, RefiningStep
 from .reconstruction import DeformedPairs, Reconstructing, ReconstructionStep, read_perceptual, validate
 from .schedule import schedule
@@ -131,7 +131,7 @@ def train_motion(
         out,
         start,
         resume,
-        validate=lambda model: noise_of(model, step, judged),
+        validate=lambda model: loss_of(model, step, judged),
         autoencoder=fingerprint(autoencoder),
         embedder=repr(embedder),
     )
@@ -181,7 +181,7 @@ def train_frame(
         out,
         start,
         resume,
-        validate=lambda model: noise_of(model, step, sources[1]),
+        validate=lambda model: loss_of(model, step, sources[1]),
         # of one token attention needs no queries
         unused=True,
         autoencoder=fingerprint(start.autoencoder),
