@@ -23,8 +23,9 @@ from torch import Tensor, nn
 from hsam_medseg import HSAM, HSAMConfig, Output, Predictor, Preprocessing, Segmentation, Volume
 from hsam_medseg.data.labels import read_labels, write_labels
 from hsam_medseg.data.scans import read_volume
-from hsam_medseg.inference.predictor import predict_files, slices_at_a_time
+from hsam_medseg.inference.predictor import predict_files
 from hsam_medseg.inference.result import beside
+from hsam_medseg.inference.slice_by_slice import slices_at_a_time
 from hsam_medseg.inference.work_ahead import ahead, one_behind
 from visioncore.errors import InputError
 from visioncore.inference.dihedral import turned, turned_back

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,8 @@ from PIL import Image
 
 from hsam_medseg import Preprocessing, Segmentation, Volume
 from hsam_medseg.data.organ_colours import organ_colours
-from hsam_medseg.inference.preview import FILL, cut_planes, overlay, plot_preview, slices_to_show
+from hsam_medseg.inference.preview import FILL, cut_planes, overlay, slices_to_show
+from hsam_medseg.inference.preview_sheet import draw_image, lay_out
 from visioncore.errors import InputError
 
 Array = np.ndarray[Any, Any]
@@ -48,6 +50,17 @@ def test_slices_go_where_most_of_the_organs_are() -> None:
     assert slices_to_show(labels, [2]) == (4, 5, 5)
 
 
+@pytest.mark.parametrize("seed", range(5))
+def test_slices_are_those_of_counting_every_voxel(seed: int) -> None:
+    chance = np.random.default_rng(seed)
+    labels = chance.integers(0, 5, (5, 6, 7)) * (chance.random((5, 6, 7)) < 0.4)
+    counts = [
+        [(labels == label).sum(axis=tuple({0, 1, 2} - {axis})) for label in (2, 3, 4)] for axis in range(labels.ndim)
+    ]
+    expected = tuple(int(sum(areas / areas.max() for areas in along).argmax()) for along in counts)
+    assert slices_to_show(labels.astype(np.uint16), [2, 3, 4]) == expected
+
+
 def test_without_organs_slices_are_in_the_middle() -> None:
     labels = marked((5, 7, 9), (0, 0, 0))
     assert slices_to_show(np.zeros_like(labels), [1, 2]) == (2, 3, 4)
@@ -70,16 +83,14 @@ def test_planes_are_seen_as_radiologists_do() -> None:
 
 
 @pytest.mark.parametrize("code", CODES)
-def test_the_order_in_which_a_scan_is_stored_does_not_matter(
-    code: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_the_order_in_which_a_scan_is_stored_does_not_matter(code: str) -> None:
     volume = scan(np.random.default_rng(0).random((4, 5, 6), np.float32))
     labels = volume.with_voxels(marked((4, 5, 6), (1, 2, 3), (3, 0, 3)))
-    shown: list[Any] = []
-    monkeypatch.setattr("hsam_medseg.inference.preview._draw", lambda axes, plane, *place: shown.append(plane))
-    for seen in (volume, volume.oriented(code)):
-        plot_preview(seen, labels.oriented(seen.orientation), {1: "one", 2: "two"}, "0,1")
-    for plane, other in zip(shown[:3], shown[3:], strict=True):
+    stored, turned = (
+        lay_out(seen, labels.oriented(seen.orientation), {1: "one", 2: "two"}, "0,1").planes
+        for seen in (volume, volume.oriented(code))
+    )
+    for (plane, _), (other, _) in zip(stored, turned, strict=True):
         np.testing.assert_array_equal(plane.image, other.image)
         assert plane.millimetres == pytest.approx(other.millimetres)
 
@@ -164,6 +175,50 @@ def test_a_figure_is_written_with_the_colours_of_what_was_found(tmp_path: Path) 
     assert (np.abs(pixels - two).max(axis=1) <= 1).sum() > 200
     assert not (np.abs(pixels - one).max(axis=1) <= 1).any()
     assert [file.name for file in (tmp_path / "new").iterdir()] == ["preview.png"]
+
+
+def test_the_preview_is_the_figure_without_matplotlib(tmp_path: Path) -> None:
+    labels = np.zeros((8, 9, 10), np.uint8)
+    labels[2:6, 2:6, 2:6], labels[6, 7, 1:9] = 2, 1
+    result = segmented(labels)
+    result.save_preview(tmp_path / "scan.nii.gz")
+    result.plot(tmp_path / "figure.png")
+    with Image.open(tmp_path / "scan.png") as preview, Image.open(tmp_path / "figure.png") as figure:
+        assert preview.size == figure.size
+        assert preview.info["dpi"] == pytest.approx((150, 150), abs=0.1)
+        drawn, expected = (np.asarray(image.convert("RGB")).astype(int) for image in (preview, figure))
+    # in planes one pixel at the border of voxels may fall to either; the edges of letters differ
+    apart = np.abs(drawn - expected).max(axis=2) > 1
+    assert apart.mean() < 0.015
+
+
+def test_planes_are_at_the_pixel_where_they_belong() -> None:
+    voxels = np.arange(8, dtype=np.float32).reshape(1, 4, 2)
+    sheet = lay_out(scan(voxels, (1, 1, 1)), scan(np.zeros((1, 4, 2), np.uint8)), {}, "0,7")
+    pixels = draw_image(sheet).pixels[..., 0]
+    box = sheet.planes[0][1]
+    left, side = round(box.left * 150), round(box.wide * 150) // 2
+    top = round((sheet.height - box.bottom - box.tall) * 150)
+    assert (left, side) == (225, 225)
+    for row, column in np.ndindex(4, 2):
+        voxel = pixels[top + row * side : top + (row + 1) * side, left + column * side : left + (column + 1) * side]
+        assert voxel[2, 2] == voxel[-3, -3] == round(float(voxels[0, row, column]) / 7 * 255)
+    assert not pixels[:, : left - 1].any()
+    assert not pixels[:, left + 2 * side + 1 :].any()
+
+
+@pytest.mark.parametrize("shape", [(1, 40, 3), (300, 4, 4), (2, 2000, 3)])
+def test_scans_of_odd_shapes_have_a_preview(tmp_path: Path, shape: tuple[int, int, int]) -> None:
+    segmented(np.ones(shape, np.uint8)).save_preview(tmp_path / "a.nii.gz")
+    with Image.open(tmp_path / "a.png") as image:
+        assert max(image.size) < 2200
+
+
+def test_a_preview_needs_nothing_of_matplotlib_but_its_font(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for part in ("figure", "patches", "font_manager", "backends"):
+        monkeypatch.setitem(sys.modules, f"matplotlib.{part}", None)
+    segmented(np.ones((2, 3, 4), np.uint8)).save_preview(tmp_path / "a.nii.gz")
+    assert (tmp_path / "a.png").is_file()
 
 
 def test_the_legend_tells_sizes(tmp_path: Path) -> None:

@@ -131,6 +131,46 @@ def test_what_cannot_be_labels_is_told(structures: Path, change: Any, told: str)
         read(changed(structures, change))
 
 
+def test_structures_of_a_series_in_another_place_are_refused(structures: Path, scan: Volume) -> None:
+    """Their contours may well fit the slices; the same numbers mean other places in another frame of reference."""
+
+    def change(data: Any) -> None:
+        for item in data.StructureSetROISequence:
+            item.ReferencedFrameOfReferenceUID = "1.2.3"
+        of_series(data).SeriesInstanceUID = "1.2.4"
+
+    with pytest.raises(
+        InputError, match=rf"drawn on series 1.2.4, in another frame of reference than {SERIES}"
+    ) as told:
+        read(changed(structures, change))
+    assert scan.origin is not None
+    assert str(scan.origin.headers[0].SeriesInstanceUID) in str(told.value)
+    assert "\n" not in str(told.value)
+
+
+def test_structures_of_another_series_in_the_same_place_are_told(structures: Path, labels: Volume) -> None:
+    def change(data: Any) -> None:
+        of_series(data).SeriesInstanceUID = "1.2.4"
+
+    with pytest.warns(UserWarning, match=r"drawn on series 1.2.4, not on .*CT5N"):
+        np.testing.assert_array_equal(read(changed(structures, change)), labels.voxels)
+
+
+def test_structures_that_do_not_say_what_they_were_drawn_on(structures: Path, labels: Volume) -> None:
+    def change(data: Any) -> None:
+        del data.ReferencedFrameOfReferenceSequence
+        for item in data.StructureSetROISequence:
+            del item.ReferencedFrameOfReferenceUID
+
+    with warnings.catch_warnings(action="error"):
+        np.testing.assert_array_equal(read(changed(structures, change)), labels.voxels)
+
+
+def of_series(data: Any) -> Any:
+    (frame,) = data.ReferencedFrameOfReferenceSequence
+    return frame.RTReferencedStudySequence[0].RTReferencedSeriesSequence[0]
+
+
 def test_a_scan_without_a_place(structures: Path, tmp_path: Path) -> None:
     np.save(tmp_path / "scan.npy", np.zeros((5, 16, 16), np.float32))
     with pytest.raises(InputError, match="does not say where"):

@@ -84,10 +84,12 @@ METHOD = Method(
     ),
     sample=Sample("assets/samples/input/patient.nii.gz", "data.scans:read_volume"),
     checkpoints=_CHECKPOINTS,
+    hub_task="image-segmentation",
     panel=Panel(
         verb="Segment organs",
-        takes="a CT or MR scan",
-        kinds=(".nii.gz", ".nii", ".nrrd", ".mha", ".npy"),
+        takes="a CT or MR scan; DICOM slices all together, or as one .zip",
+        kinds=(".nii.gz", ".nii", ".nrrd", ".mha", ".npy", ".dcm"),
+        gathers=True,
         shows=("*.png", "*.json"),
         options=(
             Option(
@@ -98,7 +100,6 @@ METHOD = Method(
             Option("stage", label="decoder"),
             Option("self_ensemble", label="eight versions averaged"),
         ),
-        hint="DICOM folders go by the command.",
     ),
 )
 

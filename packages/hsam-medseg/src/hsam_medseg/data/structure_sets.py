@@ -12,6 +12,7 @@ import numpy as np
 from visioncore.errors import InputError, damage
 from visioncore.medical import Volume
 from visioncore.medical.dicom_geometry import LPS_TO_RAS
+from visioncore.medical.dicom_series import DicomSeries
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -52,9 +53,11 @@ def fill_structures(path: Path, data: Any, scan: Volume) -> NDArray[np.unsignedi
         scan: (D, H, W), or (D, H, W, 3) for RGB; it says where it lies.
 
     Raises:
-        InputError: if it is damaged, or contours do not lie on planes of the scan's voxels, or reach outside.
+        InputError: if it is damaged, or of a series in another frame of reference than the scan's, or contours do not
+            lie on planes of the scan's voxels, or reach outside.
     """
     names = structure_names(path, data)
+    _check_series(path, data, scan)
     labels = np.zeros(scan.voxels.shape[:3], np.min_scalar_type(max(names)))
     with damage(path, "the RT structure set is damaged", _AGAIN):
         contours = {int(item.ReferencedROINumber): list(_closed(item)) for item in data.get("ROIContourSequence") or ()}
@@ -93,6 +96,34 @@ def filled(outline: Points, shape: tuple[int, ...]) -> NDArray[np.bool_]:
             crossed = column + (rows - row) * (next_column - column) / (next_row - row)
             np.add.at(flips, (rows, np.ceil(crossed).astype(int).clip(0, width)), 1)
     return np.asarray(np.cumsum(flips, axis=1)[:, :width] % 2 == 1)
+
+
+def _check_series(path: Path, data: Any, scan: Volume) -> None:
+    """Compare the series that structures were drawn on with that of a scan, as far as both are named.
+
+    In one frame of reference the structures of another series lie in their place, but it may show another breath or
+    phase: this is a warning.
+    """
+    if not isinstance(scan.origin, DicomSeries):
+        return
+    header = scan.origin.headers[0]
+    own, series = (str(header.get(name) or "") for name in ("FrameOfReferenceUID", "SeriesInstanceUID"))
+    with damage(path, "the RT structure set is damaged", _AGAIN):
+        frames = {str(item.get("ReferencedFrameOfReferenceUID") or "") for item in data.StructureSetROISequence}
+        drawn_on = {
+            str(named.SeriesInstanceUID)
+            for frame in data.get("ReferencedFrameOfReferenceSequence") or ()
+            for study in frame.get("RTReferencedStudySequence") or ()
+            for named in study.get("RTReferencedSeriesSequence") or ()
+        }
+    there = f"series {', '.join(sorted(drawn_on))}" if drawn_on else "another series"
+    if own and frames - {own, ""}:
+        raise InputError(
+            f"{path}: drawn on {there}, in another frame of reference than {scan.name} (series {series}); give the "
+            "scan that it was drawn on"
+        )
+    if drawn_on and series not in drawn_on:
+        warnings.warn(f"{path}: drawn on {there}, not on {scan.name} (series {series})", stacklevel=3)
 
 
 def _closed(item: Any) -> Iterator[Points]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable, Sequence
+from contextlib import nullcontext
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -15,7 +16,7 @@ from torch import Tensor
 
 from visioncore.devices import resolve_device
 from visioncore.errors import InputError
-from visioncore.inference.batch import Summary, process_files
+from visioncore.inference.batch import Summary, process_files, progress
 from visioncore.inference.predictor import BasePredictor
 from visioncore.inference.record import open_record
 from visioncore.inference.scan_planning import plan_scans
@@ -34,8 +35,9 @@ from .dicom_seg import check_source, libraries, write_dicom_seg
 from .organ_table import check_table, write_table
 from .result import DICOM_SEG, PREVIEW, PROBABILITIES, REPORT, RTSTRUCT, Segmentation, beside, labels_suffix
 from .rtstruct import contouring, write_rtstruct
-from .slice_by_slice import SliceSegmenter, Stage
+from .slice_by_slice import SliceSegmenter, Stage, slices_at_a_time
 from .tidying import choose_organs, keep_labels, keep_largest
+from .work_ahead import Steps, exhausted
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -182,20 +184,28 @@ class Predictor(BasePredictor):
             volume = read_volume(scan)
         else:
             volume = as_volume(scan, order=order, affine=affine)
-            volume.check_finite()
             for note in () if volume is scan else volume.notes:
                 self.notify(note)
+        steps = self.steps(volume, probabilities=probabilities)
+        _, total = next(steps)
+        with progress(total, "slices") if show_progress else nullcontext(lambda: None) as advance:
+            return exhausted(steps, advance)
+
+    def steps(self, volume: Volume, *, probabilities: bool = False) -> Steps[Segmentation]:
+        """Return, in steps, what a call returns, for who shows how many slices are done or stops in between.
+
+        Raises:
+            InputError: as when called.
+        """
+        volume.check_finite()
         self.tell_notice()
         seen = volume.oriented(self.preprocessing.orientation)
         try:
             low, high = self.window.bounds(seen.voxels)
         except InputError as error:
             raise InputError(f"{volume.source or 'the scan'}: {error}") from error
-        labels, likely = self.segmenter(
-            seen.voxels,
-            partial(scaled, low=low, high=high),
-            probabilities=probabilities,
-            show_progress=show_progress,
+        labels, likely = yield from self.segmenter(
+            seen.voxels, partial(scaled, low=low, high=high), probabilities=probabilities
         )
         labels = self._tidy(labels)
 
@@ -239,7 +249,7 @@ class Predictor(BasePredictor):
         volume = Volume(slices)
         volume.check_finite()
         self.tell_notice()
-        labels, _ = self.segmenter(volume.voxels, lambda piece: piece)
+        labels, _ = exhausted(self.segmenter(volume.voxels, lambda piece: piece))
         return self._tidy(labels)
 
     @property
@@ -281,11 +291,6 @@ class Predictor(BasePredictor):
         return self.segmenter.run(images)
 
 
-def slices_at_a_time(device: torch.device, side: int) -> int:
-    """Return how many slices of a side are fastest together, by measurement (docs/speed.md)."""
-    return 8 if device.type != "cpu" else min(8, max(1, 8 * 224**2 // side**2))
-
-
 def predict_files(
     inputs: Sequence[str | Path],
     predictor: Predictor,
@@ -315,7 +320,7 @@ def predict_files(
         predictor: does the work.
         out: folder for the results; for one scan also a ``.nii.gz`` file for its labels.
         probabilities: write ``<name>_probabilities.nii.gz`` too, (columns, rows, slices, K).
-        preview: write ``<name>.png`` too, a figure.
+        preview: write ``<name>.png`` too, a image of three planes.
         dicom_seg: write ``<name>.dcm`` too, DICOM-SEG; for scans that are DICOM.
         rtstruct: write ``<name>_rtstruct.dcm`` too, contours as an RT structure set; for scans that are DICOM.
         table: write a CSV file too, with size and mean intensity of every organ of all scans, also of those that were
@@ -377,7 +382,7 @@ def predict_files(
         if rtstruct:
             write_rtstruct(beside(target, RTSTRUCT), result.labels, result.scan, result.classes, result.organs)
         if preview:
-            result.plot(beside(target, PREVIEW))
+            result.save_preview(target)
         result.save(target)
 
     summary = process_files(

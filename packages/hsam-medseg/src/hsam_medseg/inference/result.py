@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from visioncore.errors import some
+from visioncore.images import write_image
 from visioncore.inference.result import BaseResult, result_path
 from visioncore.medical import Volume, as_given, volume_name
 from visioncore.medical.nifti_files import PAIR
@@ -19,7 +20,7 @@ from visioncore.report import save_figure, write_json
 from ..data.intensity_windows import Level
 from ..data.labels import write_labels, write_probabilities
 from ..network.config import Preprocessing
-from .preview import plot_preview
+from .preview_sheet import Sheet, draw_figure, draw_image, lay_out
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -178,20 +179,32 @@ class Segmentation(BaseResult):
             write_probabilities(beside(target, PROBABILITIES), self.probabilities, self.labels)
 
     def plot(self, path: str | Path | None = None) -> Figure:
-        """Draw three planes with the organs in colour, see `preview.plot_preview`.
+        """Draw three planes with the organs in colour, see `preview_sheet.lay_out`.
 
         The figure is returned, and written to ``path`` if one is given.
 
         Raises:
             InputError: if it cannot be written.
         """
+        figure = draw_figure(self._sheet())
+        save_figure(figure, path)
+        return figure
+
+    def save_preview(self, target: Path) -> None:
+        """Write the planes of `plot` as an image beside where the labels are or will be, without matplotlib.
+
+        Raises:
+            InputError: if it cannot be written.
+        """
+        write_image(beside(target, PREVIEW), draw_image(self._sheet()))
+
+    def _sheet(self) -> Sheet:
+        """Return the layout of the preview."""
         legend = {label: f"{name}  {self._size(name)}" for name, label in self.numbers.items() if self.voxels[name]}
         (low, *others), (high, *_) = map(np.atleast_1d, self.intensities)
         # of channels with windows of their own, the first is shown
         shown = self.scan.with_voxels(self.scan.voxels[..., 0]) if others else self.scan
-        figure = plot_preview(shown, self.labels, legend, f"{low},{high if low < high else low + max(1.0, abs(low))}")
-        save_figure(figure, path)
-        return figure
+        return lay_out(shown, self.labels, legend, f"{low},{high if low < high else low + max(1.0, abs(low))}")
 
     def _size(self, name: str) -> str:
         """Return how large a class is, as text."""

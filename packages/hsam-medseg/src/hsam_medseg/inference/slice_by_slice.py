@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import nullcontext
 from functools import partial
 from itertools import islice
 from typing import TYPE_CHECKING, Any, Literal
@@ -16,14 +15,13 @@ from torch import Tensor
 
 from visioncore.devices import autocast, with_backoff
 from visioncore.errors import InputError
-from visioncore.inference.batch import progress
 from visioncore.inference.dihedral import self_ensemble as run_all_ways
 from visioncore.weights.pretrained import Pretrained
 
 from ..data.resizing import resize_image, resize_labels
 from ..network.output import Output
 from .across_slices import smoothed
-from .work_ahead import ahead, one_behind
+from .work_ahead import Steps, ahead, one_behind
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -82,15 +80,13 @@ class SliceSegmenter:
         scale: Callable[[Slices], NDArray[np.float32]],
         *,
         probabilities: bool = False,
-        show_progress: bool = False,
-    ) -> tuple[Labels, NDArray[np.float16] | None]:
-        """Return labels (D, H, W) and, if asked for, probabilities (K, D, H, W) of the nearest pixels.
+    ) -> Steps[tuple[Labels, NDArray[np.float16] | None]]:
+        """Return, in steps, labels (D, H, W) and, if asked for, probabilities (K, D, H, W) of the nearest pixels.
 
         Args:
             slices: (D, H, W), or (D, H, W, 3) for RGB.
             scale: makes of one of them what the network is used to, values in [0, 1]; runs in threads.
             probabilities: whether they are asked for.
-            show_progress: show on a terminal how many slices are done.
 
         Raises:
             InputError: if the network's output is not finite, or memory does not suffice for a single slice.
@@ -111,16 +107,16 @@ class SliceSegmenter:
         else:
             decided = (self._in_parts(lambda part: decide(self._logits(part)), images) for images in batches())
         done = 0
-        with progress(len(slices), "slices") if show_progress else nullcontext(lambda: None) as advance:
-            for chosen, finite, *more in one_behind(decided):
-                _check_finite(finite, done)
-                here = slice(done, done + len(chosen))
-                labels[here] = chosen.cpu().numpy()
-                if likely is not None:
-                    likely[:, here] = more[0].cpu().numpy().swapaxes(0, 1)
-                for _ in chosen:
-                    advance()
-                done = here.stop
+        yield done, len(slices)
+        for chosen, finite, *more in one_behind(decided):
+            _check_finite(finite, done)
+            here = slice(done, done + len(chosen))
+            labels[here] = chosen.cpu().numpy()
+            if likely is not None:
+                likely[:, here] = more[0].cpu().numpy().swapaxes(0, 1)
+            while done < here.stop:
+                done += 1
+                yield done, len(slices)
         return labels, likely
 
     @torch.no_grad()
@@ -198,6 +194,11 @@ class SliceSegmenter:
             return parts[0] if len(parts) == 1 else [torch.cat(pieces) for pieces in zip(*parts, strict=True)]
 
         return with_backoff(run, self.batch, notify=self.notify)
+
+
+def slices_at_a_time(device: torch.device, side: int) -> int:
+    """Return how many slices of a side are fastest together, by measurement (docs/speed.md)."""
+    return 8 if device.type != "cpu" else min(8, max(1, 8 * 224**2 // side**2))
 
 
 def _finite(highest: Tensor) -> Tensor:

@@ -1,14 +1,17 @@
-"""Overlapping work: threads prepare the next inputs while a device works on others."""
+"""Work in steps, and overlapping work: threads prepare the next inputs while a device works on others."""
 
 from __future__ import annotations
 
 import os
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
 
 T = TypeVar("T")
+
+Steps = Generator[tuple[int, int], None, T]
+"""Work that says how many things are done, first none, and of how many, and in the end returns what comes of it."""
 
 THREADS = min(4, os.cpu_count() or 1)
 """How many things are made ready at a time."""
@@ -33,3 +36,14 @@ def one_behind(items: Iterator[T]) -> Iterator[T]:
         if len(waiting) > 1:
             yield waiting.popleft()
     yield from waiting
+
+
+def exhausted(steps: Steps[T], after: Callable[[], None] = lambda: None) -> T:
+    """Take all steps and return what comes of them; ``after`` is called after each."""
+    while True:
+        try:
+            next(steps)
+        except StopIteration as end:
+            result: T = end.value
+            return result
+        after()
