@@ -58,6 +58,7 @@ METHOD = Method(
     ),
     sample=Sample("assets/samples/rocket.png", options={"steps": 1}),
     checkpoints=_CHECKPOINTS,
+    hub_task="image-to-image",
     panel=Panel(
         verb="Compose a scene",
         takes="a cut-out: an image with a transparent background",

@@ -62,6 +62,7 @@ METHOD = Method(
     ),
     sample=Sample("assets/samples/striped.png", options={"steps": 1}),
     checkpoints=_CHECKPOINTS,
+    hub_task="text-to-image",
     panel=Panel(
         verb="Draw in a style",
         takes="a reference image whose style is taken",

@@ -6,7 +6,6 @@ import warnings
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import nullcontext
 from copy import deepcopy
-from functools import cached_property
 from pathlib import Path
 from typing import Any, Self
 
@@ -15,8 +14,9 @@ import torch
 from numpy.typing import NDArray
 
 from visioncore.devices import in_batches, resolve_device, resolve_dtype
-from visioncore.diffusion.latents import factor_of, own_size, seeds_of
+from visioncore.diffusion.latents import factor_of, seeds_of
 from visioncore.diffusion.low_memory import low_memory
+from visioncore.diffusion.on_base import OnBase
 from visioncore.diffusion.safety import run_checker
 from visioncore.diffusion.samplers import Sampler
 from visioncore.diffusion.sampling import Callback
@@ -38,7 +38,7 @@ from .prompts import check_encoders
 from .result import Result
 
 
-class AnyScene:
+class AnyScene(OnBase):
     """A base model that makes scenes by prompts, around a foreground where an injector is on it.
 
     Without an injector the foreground is held by its latents and by blending alone.
@@ -73,14 +73,11 @@ class AnyScene:
         low_memory: bool = False,
         notify: Callable[[str], None] = warnings.warn,
     ) -> None:
-        if batch < 1:
-            raise InputError(f"batch is {batch}; at least one image must be on the device at a time")
+        super().__init__(base, batch, low_memory, notify)
         check_encoders(base)
-        self.base, self.batch, self.low_memory, self.notify = base, batch, low_memory, notify
         self.injector: Injector | None = None
         self._handle: Handle | None = None
         self._fingerprint: str | None = None
-        self._told: set[str] = set()
         if injector is not None:
             self.load(injector, clip)
 
@@ -175,28 +172,6 @@ class AnyScene:
             self._handle.uninstall()
         self._handle = self.injector = self._fingerprint = None
 
-    @property
-    def device(self) -> torch.device:
-        """Where the base model is."""
-        device: torch.device = self.base.unet.device
-        return device
-
-    @property
-    def dtype(self) -> torch.dtype:
-        """Precision of the base model."""
-        dtype: torch.dtype = self.base.unet.dtype
-        return dtype
-
-    @property
-    def own_size(self) -> tuple[int, int]:
-        """Height and width, in pixels, that the base model was made for."""
-        return own_size(self.base)
-
-    @cached_property
-    def base_fingerprint(self) -> str:
-        """Twelve letters that follow from the weights of the base's U-Net, as they were when first asked for."""
-        return fingerprint(self.base.unet)
-
     def canvas(self, given: GivenElement | Canvas) -> Canvas:
         """Return a canvas: one that is given as it is, or one of the base's own size with an element in its middle.
 
@@ -270,7 +245,7 @@ class AnyScene:
             keep_low=keep_low,
             callback=callback,
         )
-        generation = Generation(self.base, self.injector, self._handle, request, self._tell_once)
+        generation = Generation(self.base, self.injector, self._handle, request, self.notify_once)
         with low_memory(self.base.unet, self.base.vae) if self.low_memory else nullcontext():
             batches, self.batch = in_batches(generation.batch, wanted, self.batch, self.notify)
         together: Any = np.concatenate(batches)
@@ -338,8 +313,3 @@ class AnyScene:
                 image[...] = 0
                 self.notify(f"the base model's safety checker made the image of seed {seed} black")
         return kept, flags
-
-    def _tell_once(self, line: str) -> None:
-        if line not in self._told:
-            self._told.add(line)
-            self.notify(line)

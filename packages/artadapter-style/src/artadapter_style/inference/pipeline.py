@@ -6,7 +6,6 @@ import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
 from dataclasses import replace
-from functools import cached_property
 from pathlib import Path
 from typing import Any, Self
 
@@ -16,8 +15,9 @@ from numpy.typing import NDArray
 
 from visioncore.devices import in_batches, resolve_device, resolve_dtype
 from visioncore.diffusion.channels import INPAINTING_CHANNELS
-from visioncore.diffusion.latents import factor_of, own_size, seeds_of
+from visioncore.diffusion.latents import factor_of, seeds_of
 from visioncore.diffusion.low_memory import low_memory
+from visioncore.diffusion.on_base import OnBase
 from visioncore.diffusion.safety import run_checker
 from visioncore.diffusion.samplers import Sampler, check_sampling
 from visioncore.diffusion.sampling import Callback
@@ -42,7 +42,7 @@ from .strengths import GivenStrengths, Strengths, as_strengths
 from .styles import GivenStyle, ReadStyle, mix_styles, read_style
 
 
-class ArtAdapterPipeline:
+class ArtAdapterPipeline(OnBase):
     """A base model that follows prompts, and with an adapter the style of references.
 
     Args:
@@ -71,12 +71,9 @@ class ArtAdapterPipeline:
         low_memory: bool = False,
         notify: Callable[[str], None] = warnings.warn,
     ) -> None:
-        if batch < 1:
-            raise InputError(f"batch is {batch}; at least one image must be on the device at a time")
-        self.base, self.batch, self.low_memory, self.notify = base, batch, low_memory, notify
+        super().__init__(base, batch, low_memory, notify)
         self.adapter: ArtAdapter | None = None
         self._handle: Handle | None = None
-        self._told: set[str] = set()
         if adapter is not None:
             self.load(adapter)
 
@@ -127,23 +124,6 @@ class ArtAdapterPipeline:
             self._handle.uninstall()
         self._handle = self.adapter = None
 
-    @property
-    def device(self) -> torch.device:
-        """Where the base model is."""
-        device: torch.device = self.base.unet.device
-        return device
-
-    @property
-    def dtype(self) -> torch.dtype:
-        """Precision of the base model."""
-        dtype: torch.dtype = self.base.unet.dtype
-        return dtype
-
-    @cached_property
-    def base_fingerprint(self) -> str:
-        """Twelve letters that follow from the weights of the base's U-Net, as they were when first asked for."""
-        return fingerprint(self.base.unet)
-
     def style(
         self,
         given: GivenStyle | None,
@@ -184,7 +164,7 @@ class ArtAdapterPipeline:
             InputError: as `__call__`.
         """
         read = self.style(style, weights, mix)
-        encoder = PromptEncoder(self.base, read.style if read else None, self._tell_once)
+        encoder = PromptEncoder(self.base, read.style if read else None, self.notify_once)
         embeds = torch.cat([encoder(text, styled=True) for text in prompts_of(prompt)])
         negatives = encoder(negative, styled=False).expand_as(embeds)
         # as normal tensors: pipelines of diffusers may compute on them outside of inference mode
@@ -341,16 +321,11 @@ class ArtAdapterPipeline:
             "version": METHOD.version,
         }
 
-    @property
-    def own_size(self) -> tuple[int, int]:
-        """Height and width, in pixels, that the base model was made for."""
-        return own_size(self.base)
-
     def _made(self, request: Request, wanted: Sequence[Wanted]) -> NDArray[np.uint8]:
         """Return the images (n, H, W, 3), in batches that memory suffices for."""
         levels = tuple(request.style.style.levels) if request.style is not None and request.acts else ()
         generation = Generation(
-            self.base, request, lambda styled: self._acting(styled, request.strengths, levels), self._tell_once
+            self.base, request, lambda styled: self._acting(styled, request.strengths, levels), self.notify_once
         )
         made, self.batch = in_batches(generation.batch, wanted, self.batch, self.notify)
         return np.concatenate(made)
@@ -362,11 +337,6 @@ class ArtAdapterPipeline:
             return
         with self._handle.acting(styled, strengths, levels) as acting:
             yield acting
-
-    def _tell_once(self, line: str) -> None:
-        if line not in self._told:
-            self._told.add(line)
-            self.notify(line)
 
     @property
     def _loaded(self) -> ArtAdapter:

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from ..errors import InputError
 from ..extras import require
 from ..images import Image, write_image
+from ..report import label_font
 
 if TYPE_CHECKING:
     from PIL.Image import Image as PillowImage
@@ -54,7 +55,7 @@ def draw_sheet(
     if not columns or not rows:
         raise InputError(f"{path}: no image to show on this sheet")
     pillow, drawing = require("PIL.Image", "images"), require("PIL.ImageDraw", "images")
-    font = _font()
+    font = label_font(_TEXT)
     every = [image for row in cells for image in row if image is not None]
     width, height = _cell_size(every or [np.zeros((SIDE, SIDE, 3), np.uint8)])
     heads = any(column.head is not None for column in columns)
@@ -104,12 +105,6 @@ def _fitted(image: NDArray[np.uint8], width: int, height: int) -> PillowImage:
 def _put(sheet: PillowImage, image: PillowImage, place: tuple[int, int, int, int]) -> None:
     x, y, width, height = place
     sheet.paste(image, (x + (width - image.width) // 2, y + (height - image.height) // 2))
-
-
-def _font() -> Any:
-    """Return a font that has Latin, Greek and Cyrillic letters, which comes with matplotlib."""
-    manager = require("matplotlib.font_manager", "images")
-    return require("PIL.ImageFont", "images").truetype(manager.findfont("DejaVu Sans"), _TEXT)
 
 
 def _line(font: Any) -> int:
