@@ -31,13 +31,21 @@ include_patterns = [
     "shared/visioncore/README.md",
     "shared/visioncore/CHANGELOG.md",
     "packages/*/docs/*.md",
+    "packages/*/docs/notebook.ipynb",
     "packages/*/src/*/assets/README.md",
 ]
 exclude_patterns = [".*", "out", "runs", "**/tests", "**/__pycache__"]
 
-extensions = ["myst_parser", "sphinx.ext.autodoc", "sphinx.ext.napoleon"]
+extensions = ["myst_nb", "sphinx.ext.autodoc", "sphinx.ext.napoleon"]
 myst_heading_anchors = 4
 myst_enable_extensions = ["colon_fence", "deflist", "attrs_inline"]
+
+# notebooks are stored without outputs, and run where the site is built; what they gave is kept for the next build
+nb_execution_mode = "cache"
+nb_execution_cache_path = str(ROOT / "out" / ".notebooks")
+nb_execution_raise_on_error = True
+nb_execution_timeout = 300
+nb_output_stderr = "remove"
 
 default_role = "py:obj"
 add_module_names = False

@@ -1,13 +1,19 @@
-"""``visioncore app`` in a real browser: every method by an upload, broken uploads, two users, a page that is left."""
+"""``visioncore app`` in a real browser: every method by an upload, broken uploads, two users, a page that is left.
+
+What is no matter of a method is tried on a made-up one, whose runs load no torch. One server and one browser are for
+all tests, and each test has pages of its own.
+"""
 
 from __future__ import annotations
 
 import os
+import pickle
 import re
 import shutil
 import subprocess
 import sys
 import time
+import zipfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from importlib.resources import as_file, files
@@ -18,6 +24,9 @@ from typing import Any
 import pytest
 
 from visioncore.methods import Method, find_methods
+from visioncore.testing.dicom_files import write_series
+from visioncore.testing.made_up_method import NAME as MADE_UP
+from visioncore.testing.made_up_method import write_method
 from visioncore.web.fields import fields_of, panel_of, sample_of
 
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "chrome")
@@ -33,19 +42,21 @@ LARGEST = 1
 PATIENCE = 240_000
 """Milliseconds: a run loads torch, and the machine may be busy."""
 LARGE = b"\x89PNG" + bytes(3 * 2**20)
+OWN = "csc-pretrain3d"
+"""A method whose bundled weights are below that."""
 HOSTILE = "..%2f$(touch pwned) -rf `id` <img src=x onerror=alert(1)>.png"
 
 
 class App:
     """The program, as a user starts it."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, installed: Path) -> None:
         self.folder = folder
         self.process = subprocess.Popen(
             [sys.executable, "-m", "visioncore.main", "app", "--port", "0", "--megabytes", str(LARGEST)],
             stdout=subprocess.PIPE,
             text=True,
-            env=os.environ | {"TMPDIR": str(folder)},
+            env=os.environ | {"TMPDIR": str(folder), "PYTHONPATH": str(installed)},
         )
         assert self.process.stdout is not None
         found = re.search(r"http://\S+/", self.process.stdout.readline())
@@ -64,7 +75,8 @@ class App:
 
 @pytest.fixture(scope="module")
 def app(tmp_path_factory: pytest.TempPathFactory) -> Iterator[App]:
-    started = App(tmp_path_factory.mktemp("app"))
+    write_method(installed := tmp_path_factory.mktemp("installed"))
+    started = App(tmp_path_factory.mktemp("app"), installed)
     yield started
     started.end()
     assert started.kept() == [], "files of users outlive the program"
@@ -76,16 +88,15 @@ def browser() -> Iterator[Any]:
 
     with sync_playwright() as playwright:
         opened = playwright.chromium.launch(executable_path=BROWSER, args=["--no-sandbox", "--disable-gpu"])
-        yield opened
+        yield opened.new_context(viewport={"width": 390, "height": 844})
         opened.close()
 
 
 class Page:
-    """A page of a method in a browser window of its own; whatever it asks of elsewhere, or breaks in it, is a fault."""
+    """A page of a method; whatever it asks of elsewhere, or breaks in it, is a fault."""
 
     def __init__(self, browser: Any, app: App, name: str) -> None:
-        self.context = browser.new_context(viewport={"width": 390, "height": 844})
-        self.page = self.context.new_page()
+        self.page = browser.new_page()
         self.page.set_default_timeout(PATIENCE)
         self.faults: list[str] = []
         self.page.on("pageerror", lambda error: self.faults.append(str(error)))
@@ -103,11 +114,11 @@ class Page:
     def run_button(self) -> Any:
         return self.page.get_by_role("button", name="Run", exact=True)
 
-    def upload(self, what: Path | dict[str, Any], nth: int = 0) -> None:
-        """Choose a file and wait until it is there."""
+    def upload(self, *what: Path | dict[str, Any], last: bool = False) -> None:
+        """Choose files and wait until they are there."""
         inputs = self.page.locator("input[type=file]")
         before = self.page.locator(".file-preview").count()
-        inputs.nth(nth).set_input_files(what)
+        (inputs.last if last else inputs.first).set_input_files(list(what))
         self.page.wait_for_function(f"document.querySelectorAll('.file-preview').length > {before}")
 
     def run(self) -> str:
@@ -120,7 +131,7 @@ class Page:
         return [str(name) for name in self.page.locator("ul.files a").all_inner_texts()]
 
     def close(self) -> None:
-        self.context.close()
+        self.page.close()
         assert self.faults == []
 
 
@@ -155,11 +166,11 @@ def png(side: int = 32) -> bytes:
 
 
 def test_the_front_page_leads_to_every_method(browser: Any, app: App) -> None:
-    page = browser.new_page(viewport={"width": 390, "height": 844})
+    page = browser.new_page()
     page.goto(app.address)
     page.wait_for_selector("a.card", timeout=PATIENCE)
     links = [card.get_attribute("href") for card in page.locator("a.card").all()]
-    assert links == [method.name for method in METHODS]
+    assert links == sorted([MADE_UP, *(method.name for method in METHODS)])
     assert page.evaluate("document.documentElement.scrollWidth") <= 390
     page.close()
 
@@ -207,69 +218,120 @@ def test_a_file_of_ones_own(method: Method, page: Callable[[str], Page]) -> None
 
 
 def test_the_example_is_one_click(page: Callable[[str], Page]) -> None:
-    opened = page("clip-denoising")
+    opened = page(MADE_UP)
     opened.page.get_by_role("button", name="Try the example").click()
     opened.page.wait_for_selector(".state.done, .state.wrong")
-    assert opened.names() == ["coffee_gaussian-50.png"]
+    assert opened.names() == ["sample.png"]
 
 
-@pytest.mark.parametrize(
-    ("name", "content", "told"),
-    [
-        ("notes.txt", b"text", "not a file of a kind that is taken here"),
-        ("photo.png", b"this is no image", "photo.png"),
-        ("", b"", "no file chosen"),
-    ],
-)
-def test_broken_uploads(name: str, content: bytes, told: str, page: Callable[[str], Page]) -> None:
+def named(name: str, content: bytes) -> dict[str, Any]:
+    return {"name": name, "mimeType": "application/octet-stream", "buffer": content}
+
+
+def test_a_broken_image(page: Callable[[str], Page]) -> None:
     opened = page("nerdrain-derain")
-    if name:
-        opened.upload({"name": name, "mimeType": "image/png", "buffer": content})
-    assert told in opened.run()
+    opened.upload(named("photo.png", b"this is no image"))
+    assert "photo.png" in opened.run()
     assert opened.names() == []
     assert opened.page.locator("[role=alert]").is_visible()
 
 
-def test_a_hostile_name(page: Callable[[str], Page], app: App) -> None:
-    opened = page("nerdrain-derain")
-    opened.upload({"name": HOSTILE, "mimeType": "image/png", "buffer": png()})
+def test_what_is_not_taken(page: Callable[[str], Page], app: App) -> None:
+    opened = page(MADE_UP)
+    assert "no file chosen" in opened.run()
+    opened.page.locator("input[type=file]").first.set_input_files(named("large.png", LARGE))
+    opened.page.wait_for_selector("text=/size|large|exceed/i")
+    assert "large.png" not in app.kept()
+    opened.upload(named("notes.txt", b"text"))
+    opened.run_button.click()
+    opened.page.wait_for_selector("[role=alert]:has-text('not a file of a kind that is taken here')")
+    assert opened.names() == []
+
+
+def own_weights(opened: Page, *files: dict[str, Any]) -> None:
+    """Open the part of the page for weights, and send some."""
+    opened.page.get_by_role("button", name="Weights of your own").click()
+    opened.page.get_by_text("Or send them").wait_for()
+    opened.upload(*files, last=True)
+
+
+def test_weights_of_ones_own(page: Callable[[str], Page], app: App) -> None:
+    method = next(each for each in METHODS if each.name == OWN)
+    opened = page(OWN)
+    with sample(method, sample_of(method)) as path:
+        opened.upload(path)
+    with sample(method, "assets/demo") as folder:
+        names = ("config.json", "model.safetensors")
+        own_weights(opened, *(named(name, (folder / name).read_bytes()) for name in names))
     assert opened.run().startswith("Done in")
-    (name,) = opened.names()
-    assert re.fullmatch(r"[\w.-]+\.png", name)
+    assert "--weights weights --out" in opened.page.locator(".command textarea").input_value()
+    opened.close()
+    wait_until(lambda: "model.safetensors" not in app.kept())
+
+
+class Hostile:
+    """What a pickle of this would do when it is loaded."""
+
+    def __init__(self, place: Path) -> None:
+        self.place = place
+
+    def __reduce__(self) -> Any:
+        return Path.touch, (self.place,)
+
+
+def test_of_weights_nothing_is_run(page: Callable[[str], Page], tmp_path: Path) -> None:
+    opened = page("nerdrain-derain")
+    opened.upload(named("a.png", png()))
+    own_weights(opened, named("net.pth", pickle.dumps(Hostile(tmp_path / "pwned"))))
+    assert "net.pth" in opened.run()
+    assert opened.page.locator("[role=alert]").is_visible()
+    assert not (tmp_path / "pwned").exists()
+
+
+def test_dicom_slices_in_a_zip_file_with_hostile_names(page: Callable[[str], Page], tmp_path: Path) -> None:
+    # the bundled weights take intensities in [0, 1]
+    with zipfile.ZipFile(tmp_path / "study.zip", "w") as archive:
+        for number, file in enumerate(sorted(write_series(tmp_path / "series", RescaleSlope=0.003).iterdir())):
+            archive.write(file, f"../../../IM {number}")
+    opened = page("hsam-medseg")
+    opened.upload(tmp_path / "study.zip")
+    assert opened.run().startswith("Done in")
+    assert "study.nii.gz" in opened.names()
+
+
+def test_two_users_at_once_one_with_a_hostile_name(page: Callable[[str], Page], app: App) -> None:
+    both = {page(MADE_UP): HOSTILE, page(MADE_UP): "user1.png"}
+    for number, (opened, name) in enumerate(both.items()):
+        opened.upload(named(name, png(32 + number)))
+    for opened in both:
+        opened.run_button.click()
+    names = []
+    for opened in both:
+        opened.page.wait_for_selector(".state.done")
+        names += opened.names()
+    assert re.fullmatch(r"[\w.-]+\.png", names[0])
+    assert names[1:] == ["user1.png"]
     assert "pwned" not in app.kept()
 
 
-def test_too_large(page: Callable[[str], Page], app: App) -> None:
-    opened = page("nerdrain-derain")
-    opened.page.locator("input[type=file]").first.set_input_files(
-        {"name": "large.png", "mimeType": "image/png", "buffer": LARGE}
-    )
-    opened.page.wait_for_selector("text=/size|large|exceed/i")
-    assert "large.png" not in app.kept()
-
-
-def test_two_users_at_once(page: Callable[[str], Page]) -> None:
-    both = [page("nerdrain-derain"), page("nerdrain-derain")]
-    for number, opened in enumerate(both):
-        opened.upload({"name": f"user{number}.png", "mimeType": "image/png", "buffer": png(32 + number)})
-    for opened in both:
-        opened.run_button.click()
-    for number, opened in enumerate(both):
-        opened.page.wait_for_selector(".state.done, .state.wrong")
-        assert opened.names() == [f"user{number}.png"]
-
-
 def test_a_page_that_is_left_takes_its_files_along(page: Callable[[str], Page], app: App) -> None:
-    opened = page("nerdrain-derain")
-    opened.upload({"name": "left.png", "mimeType": "image/png", "buffer": png(48)})
+    opened = page(MADE_UP)
+    opened.upload(named("left.png", png(48)))
+    pause = opened.page.get_by_label("number input for Pause")
+    pause.fill("60")
+    pause.press("Enter")
     opened.run_button.click()
     opened.page.wait_for_selector(".state.working:has-text('so far')")
     assert "left.png" in app.kept()
     opened.close()
-    until = time.monotonic() + 60
-    while "left.png" in app.kept() and time.monotonic() < until:
+    wait_until(lambda: "left.png" not in app.kept())
+
+
+def wait_until(event: Callable[[], bool], seconds: float = 60) -> None:
+    until = time.monotonic() + seconds
+    while not event():
+        assert time.monotonic() < until
         time.sleep(0.2)
-    assert "left.png" not in app.kept()
 
 
 def test_nothing_is_fetched_from_elsewhere(app: App) -> None:

@@ -24,6 +24,8 @@ PAGES = (
     "docs/house.html",
     "docs/speed.html",
     "docs/building.html",
+    "docs/containers.html",
+    "docs/clusters.html",
     "CONTRIBUTING.html",
     "docs/generated/versions.html",
     "docs/generated/nerdrain-derain/commands.html",
@@ -34,6 +36,7 @@ PAGES = (
     "packages/nerdrain-derain/README.html",
     "packages/csc-pretrain3d/README.html",
     "packages/isp-scanpath/docs/results.html",
+    "packages/artadapter-style/docs/notebook.html",
     "packages/lvmm-motion/CHANGELOG.html",
 )
 STICKS_OUT = "document.documentElement.scrollWidth - document.documentElement.clientWidth"

@@ -4,19 +4,22 @@ from __future__ import annotations
 
 import ast
 import inspect
+import json
 import re
 import shlex
+import subprocess
 from collections.abc import Callable, Mapping
 from importlib.metadata import entry_points
 from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
 import visioncore.main
 from docs_api import module_page, package_page
 from docs_options import command_section
-from docs_pages import commands_page, completed, first_result, methods, start_page, write_pages
+from docs_pages import NOTEBOOK, commands_page, completed, first_result, methods, start_page, write_pages
 from visioncore.cli import SHORT, parameters
 from visioncore.methods import Method, load
 from visioncore.testing.readme import FOREIGN, code_blocks, shell_commands
@@ -65,6 +68,70 @@ def test_code_blocks_are_sound(page: Path) -> None:
     for block in code_blocks(page, "python"):
         ast.parse(block)
     assert [line for command in shell_commands(page) for line in complaints(command)] == []
+
+
+def own_command(words: list[str]) -> str | None:
+    """Return the command of ours in a command line, which a launcher may start; None if there is none."""
+    if words and words[0] in {method.name for method in methods()}:
+        return shlex.join(words)
+    modules = [place for place, word in enumerate(words) if word == "-m"]
+    if not modules:
+        return None
+    module, *rest = words[modules[0] + 1 :]
+    return shlex.join([module.removesuffix(".cli").replace("_", "-"), *rest])
+
+
+def started(page: Path) -> list[list[str]]:
+    """Return the command lines in the scripts and manifests of a page."""
+    scripts = [block.replace("\\\n", " ") for block in code_blocks(page, "sh")]
+    lines = [shlex.split(line, comments=True) for block in scripts for line in block.splitlines()]
+    manifests = [manifest for block in code_blocks(page, "yaml") for manifest in yaml.safe_load_all(block)]
+    pods = [manifest["spec"]["template"]["spec"] for manifest in manifests if manifest["kind"] == "Job"]
+    return lines + [container["command"] for pod in pods for container in pod["containers"]]
+
+
+def test_scripts_for_clusters_are_sound() -> None:
+    page = ROOT / "docs" / "clusters.md"
+    scripts = code_blocks(page, "sh")
+    assert [block.splitlines()[0] for block in scripts] == ["#!/bin/bash"] * 2
+    for block in scripts:
+        ran = subprocess.run(["bash", "-n"], input=block, capture_output=True, text=True)
+        assert ran.stderr == ""
+        late = block.partition("\n\n")[2]
+        assert "#SBATCH" not in late, "Slurm reads none below the first command"
+    commands = [command for words in started(page) if (command := own_command(words))]
+    assert [command.split()[1] for command in commands] == ["predict", "train", "predict", "train"]
+    assert [line for command in commands for line in complaints(command)] == []
+
+
+def test_jobs_for_kubernetes_are_whole() -> None:
+    blocks = code_blocks(ROOT / "docs" / "clusters.md", "yaml")
+    manifests = [manifest for block in blocks for manifest in yaml.safe_load_all(block)]
+    assert [manifest["kind"] for manifest in manifests] == ["Job", "Service", "Job"]
+    predict, service, train = manifests
+    environment = {each["name"]: each for each in predict["spec"]["template"]["spec"]["containers"][0]["env"]}
+    assert environment["WORLD_SIZE"]["value"] == str(predict["spec"]["completions"])
+    assert "job-completion-index" in str(environment["RANK"])
+    pod = train["spec"]["template"]["spec"]
+    assert pod["subdomain"] == service["metadata"]["name"]
+    assert service["spec"]["selector"] == {"batch.kubernetes.io/job-name": train["metadata"]["name"]}
+    assert f"--nnodes={train['spec']['completions']}" in pod["containers"][0]["command"]
+    for job in (predict, train):
+        spec = job["spec"]["template"]["spec"]
+        assert job["spec"]["completionMode"] == "Indexed"
+        named = {volume["name"] for volume in spec["volumes"]}
+        assert {mount["name"] for mount in spec["containers"][0]["volumeMounts"]} == named
+
+
+@pytest.mark.parametrize("method", methods(), ids=lambda method: method.name)
+def test_code_blocks_of_notebooks_are_sound(method: Method, tmp_path: Path) -> None:
+    """Those between the cells; the cells themselves are run by test_notebooks.py."""
+    cells = json.loads((ROOT / "packages" / method.name / NOTEBOOK).read_text(encoding="utf-8"))["cells"]
+    texts = ["".join(cell["source"]) for cell in cells if cell["cell_type"] == "markdown"]
+    page = tmp_path / "notebook.md"
+    page.write_text("\n\n".join(texts), encoding="utf-8")
+    test_code_blocks_are_sound(page)
+    assert [command.split()[0] for command in shell_commands(page)].count(method.name) >= 2
 
 
 @pytest.mark.parametrize(

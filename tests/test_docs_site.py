@@ -45,6 +45,7 @@ def test_every_method_has_its_pages(site: Path, member: Member) -> None:
     own = [
         (site / path.relative_to(ROOT)).with_suffix(".html") for path in (ROOT / member.folder / "docs").glob("*.md")
     ]
+    own.append(site / member.folder / "docs" / "notebook.html")
     wanted = (made / "commands.html", made / "api.html", overview.with_name("CHANGELOG.html"), *own)
     assert {page.resolve() for page in wanted} <= linked_from(overview)
     text = text_of(overview)

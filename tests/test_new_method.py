@@ -28,7 +28,7 @@ TEXTS = {
     "--venue": "CVPR 2024",
     "--arxiv": "2404.01547",
 }
-LAWS = ("contract", "isolation", "wheels", "documents")
+LAWS = ("contract", "isolation", "wheels", "documents", "notebooks")
 
 
 def arguments(**changed: str) -> list[str]:

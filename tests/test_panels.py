@@ -14,10 +14,10 @@ import pytest
 from isolation import CORE, module_name
 from visioncore.cli import parameters, run
 from visioncore.errors import InputError
+from visioncore.jobs.names import safe_name
 from visioncore.methods import Method, find_methods, load
 from visioncore.panels import Option
-from visioncore.web.fields import Field, fields_of, panel_of, sample_of, words_of
-from visioncore.web.uploads import safe_name
+from visioncore.web.fields import Field, fields_of, panel_of, sample_of, words_of_all
 from workspace import members
 
 METHODS = [load(f"{module_name(member)}.method:METHOD") for member in members() if member.name != CORE]
@@ -66,7 +66,8 @@ def test_the_command_takes_the_values_of_the_example(method: Method) -> None:
     fields = fields_of(method)
     words = ["a", "--weights", "demo", "--out", "b", *panel_of(method).always]
     assert (
-        run(method.name, {"predict": predict}, "", ["predict", *words, *words_of(fields, example_values(fields))]) == 0
+        run(method.name, {"predict": predict}, "", ["predict", *words, *words_of_all(fields, example_values(fields))])
+        == 0
     )
     for name, value in example_values(fields).items():
         assert given[name] == (tuple(value) if isinstance(value, list) else value)

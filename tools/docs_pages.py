@@ -15,6 +15,8 @@ from workspace import ROOT, members, read_pyproject
 
 GENERATED = "docs/generated"
 CORE = "shared/visioncore"
+NOTEBOOK = "docs/notebook.ipynb"
+"""Of a method, in its folder: a first look at it."""
 ENTRANCE = """\
 <!doctype html>
 <html lang="en"><head><meta charset="utf-8"><title>Vision methods</title>
@@ -165,12 +167,13 @@ def _belonging(folder: str, package: str) -> list[str]:
     made = [
         f"{title} </{GENERATED}/{package}/{name}>" for name, title in titles.items() if any(generated.glob(f"{name}.*"))
     ]
+    notebook = ["A first notebook <docs/notebook>"] if (ROOT / folder / NOTEBOOK).is_file() else []
     written = [f"docs/{path.stem}" for path in sorted((ROOT / folder / "docs").glob("*.md"))]
     bundled = [
         f"What is bundled <{path.relative_to(ROOT / folder).with_suffix('').as_posix()}>"
         for path in (ROOT / folder).glob("src/*/assets/README.md")
     ]
-    return [*made[:1], *written, *made[1:], *bundled, "Changes <CHANGELOG>"]
+    return [*notebook, *made[:1], *written, *made[1:], *bundled, "Changes <CHANGELOG>"]
 
 
 def first_result(readme: str) -> list[str]:
@@ -186,7 +189,8 @@ def first_result(readme: str) -> list[str]:
 def _with_first_result(readme: str) -> str:
     commands = "\n".join(first_result(readme))
     block = (
-        f":::{{admonition}} A first result in three commands\n:class: first-result\n\n```bash\n{commands}\n```\n:::\n\n"
+        f":::{{admonition}} A first result in three commands\n:class: first-result\n\n```bash\n{commands}\n```\n\n"
+        "In Python, with images: [a first notebook](docs/notebook.ipynb).\n:::\n\n"
     )
     return readme.replace("## Install\n", f"{block}## Install\n", 1)
 

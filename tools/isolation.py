@@ -30,7 +30,7 @@ Levels = tuple[tuple[str, ...], ...]
 METHOD_FOLDERS = (
     ("__init__",),
     ("cli",),
-    ("demo",),
+    ("demo", "viewer"),
     ("training", "evaluation"),
     ("inference",),
     ("data",),
@@ -38,14 +38,16 @@ METHOD_FOLDERS = (
     ("sparse",),
     ("method",),
 )
-"""The folders of a method from the top down; `sparse` is an engine of operations that is of use without the network."""
+"""The folders of a method from the top down; `viewer` is a plug-in for an image viewer, and `sparse` an engine of
+operations that is of use without the network."""
 
 CORE_FOLDERS = (
     ("__init__",),
     ("main",),
-    ("programs",),
+    ("programs", "web"),
+    ("jobs",),
     ("testing",),
-    ("commands", "web"),
+    ("commands",),
     ("data",),
     ("training", "inference"),
     ("timing", "backbones"),

@@ -247,7 +247,7 @@ def write(files: Files, root: Path) -> None:
     for path, content in files.items():
         (root / path).parent.mkdir(parents=True, exist_ok=True)
         (root / path).write_bytes(content)
-    sources = [path for path in files if path.endswith((".py", ".pyi"))]
+    sources = [path for path in files if path.endswith((".py", ".pyi", ".ipynb"))]
     for command in (("check", "--quiet", "--select", "I", "--fix"), ("format", "--quiet")):
         subprocess.run([sys.executable, "-m", "ruff", *command, *sources], cwd=root, check=True)
 

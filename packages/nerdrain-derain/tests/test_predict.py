@@ -117,6 +117,15 @@ def test_every_size_in_every_mode(tiny: NeRDRain, make_photo: MakePhoto, tiles: 
         close(result.pixels, expected(tiny, result.rainy))
 
 
+@pytest.mark.parametrize("tiles", ["whole", "auto", (64, 16)])
+def test_streaks_go_on_below_the_last_row(tiny: NeRDRain, tiles: Any) -> None:
+    image = torch.rand(2, 3, 37, 48, generator=torch.Generator().manual_seed(0))
+    longer = torch.cat([image, image[:, :, -1:].expand(-1, -1, 11, -1)], dim=2)
+    with torch.no_grad():
+        expected = tiny(longer)[:, :, :37]
+    torch.testing.assert_close(Predictor(tiny, "cpu", tiles=tiles).run(image), expected)
+
+
 def test_a_image_smaller_than_a_window_is_run_whole(tiny: NeRDRain, make_photo: MakePhoto) -> None:
     pixels = make_photo(100, 300)
     official, whole = (Predictor(tiny, "cpu", tiles=tiles)(pixels).pixels for tiles in ("official", "whole"))

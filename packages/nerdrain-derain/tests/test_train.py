@@ -131,6 +131,15 @@ def test_the_validation_figure_is_the_mean_psnr(tiny: NeRDRain) -> None:
     assert measured["psnr_rgb_validation"] == pytest.approx(np.mean(restored), abs=1e-4)
 
 
+def test_a_photo_without_rain_does_not_make_the_rainy_figure_infinite(tiny: NeRDRain) -> None:
+    clean = torch.full((3, 16, 16), 0.5)
+    tiny.forward = lambda image: image + 0.1  # type: ignore[method-assign]
+    measured = validate(tiny, [{"rainy": clean, "clean": clean}, {"rainy": clean - 0.1, "clean": clean}])
+    assert measured["psnr_rgb_rainy"] == pytest.approx(20, abs=1e-3)
+    assert measured["psnr_rgb_validation"] == pytest.approx(20, abs=1e-3)  # of the dry one; the other is exact
+    assert validate(tiny, [])["psnr_rgb_rainy"] == math.inf
+
+
 def test_rainy_versions_of_a_image_stay_on_one_side(
     recipe: Path, make_pairs: MakePairs, tmp_path: Path, no_training: dict[str, Any]
 ) -> None:

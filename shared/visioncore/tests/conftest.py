@@ -2,17 +2,12 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
 from visioncore.methods import Method
-
-sys.path.insert(0, str(Path(__file__).parent))
-
-from made_up_method import install_method
+from visioncore.testing.made_up_method import install_method
 
 
 @pytest.fixture

@@ -296,6 +296,17 @@ def test_processes_share_the_files(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     assert shares == [[jobs[i].target for i in (0, 2, 4)], [jobs[i].target for i in (1, 3)]]
 
 
+def test_a_bad_file_does_not_end_the_other_processes_of_torchrun(monkeypatch: pytest.MonkeyPatch) -> None:
+    summary = Summary(failed={Path("a"): "why"})
+    monkeypatch.setenv("RANK", "0")
+    monkeypatch.setenv("WORLD_SIZE", "2")
+    assert summary.exit_code == 1
+    monkeypatch.setenv("TORCHELASTIC_RUN_ID", "none")
+    assert summary.exit_code == 0
+    monkeypatch.setenv("WORLD_SIZE", "1")
+    assert summary.exit_code == 1
+
+
 @pytest.mark.parametrize(
     ("rank", "processes"),
     [

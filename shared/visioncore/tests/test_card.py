@@ -17,6 +17,7 @@ from visioncore.methods import Checkpoint, find_methods
 from visioncore.training.config import LoopConfig
 from visioncore.training.trained_weights import card_of_run
 from visioncore.weights.card import CARD_FILE, Card, Measured, as_lines, card_of, published_card, read_card
+from visioncore.weights.model_card import model_card
 from visioncore.weights.places import digest_of_file, digests_of, place_of_weights
 from visioncore.weights.pretrained import Pretrained
 
@@ -123,3 +124,16 @@ def test_places(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 def test_cards_need_no_torch() -> None:
     lines = "import sys, visioncore.weights.card\nassert not {'torch', 'numpy'} & set(sys.modules)"
     assert subprocess.run([sys.executable, "-c", lines], check=False).returncode == 0
+
+
+@pytest.mark.parametrize(
+    ("licence", "wanted"),
+    [
+        ("CC-BY-NC-4.0", "\nlicense: cc-by-nc-4.0\ntags:"),
+        ("GPL-3.0-only", "\nlicense: gpl-3.0\ntags:"),
+        ("not stated", "\nlicense: unknown\ntags:"),
+        ("Our own terms!", "\nlicense: other\nlicense_name: our-own-terms\ntags:"),
+    ],
+)
+def test_the_licence_of_a_model_card(licence: str, wanted: str) -> None:
+    assert wanted in model_card(Model, "someone/model", replace(CARD, licence=licence))

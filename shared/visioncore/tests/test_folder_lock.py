@@ -10,6 +10,7 @@ import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from threading import Timer
 
 import pytest
 
@@ -82,8 +83,40 @@ def test_what_is_released_can_be_taken_again(tmp_path: Path) -> None:
     assert first.path.read_text() == "of another"
 
 
-@pytest.mark.parametrize("text", ['{"host": "elsewhere", "process": 1, "began": 1.0}', "", "[1]", '{"host": 3}'])
-def test_an_owner_elsewhere_is_gone_when_it_is_silent(tmp_path: Path, text: str) -> None:
+ELSEWHERE = '{"host": "elsewhere", "process": 1, "began": 1.0}'
+
+
+@pytest.fixture
+def short_watch(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("visioncore.files.lock._WATCH_SECONDS", 0.3)
+    monkeypatch.setattr("visioncore.files.lock._LOOK_SECONDS", 0.02)
+
+
+def test_an_owner_elsewhere_that_gave_a_sign_lately_is_watched(tmp_path: Path, short_watch: None) -> None:
+    (tmp_path / ".lock").write_text(ELSEWHERE)
+    said: list[str] = []
+    FolderLock(tmp_path, "trains").take(said.append)
+    assert [line.endswith(end) for line, end in zip(said, ("for a sign of it", "taken over"), strict=True)] == [
+        True
+    ] * 2
+
+
+def test_an_owner_elsewhere_that_gives_a_sign_keeps_the_lock(tmp_path: Path, short_watch: None) -> None:
+    (tmp_path / ".lock").write_text(ELSEWHERE)
+    said: list[str] = []
+
+    def give_a_sign(line: str) -> None:
+        said.append(line)
+        Timer(0.1, os.utime, ((tmp_path / ".lock"), (time.time() + 5,) * 2)).start()
+
+    with pytest.raises(InputError, match="process 1 on elsewhere trains there"):
+        FolderLock(tmp_path, "trains").take(give_a_sign)
+    assert len(said) == 1
+    assert (tmp_path / ".lock").read_text() == ELSEWHERE
+
+
+@pytest.mark.parametrize("text", ["", "[1]", '{"host": 3}'])
+def test_an_unknown_owner_is_gone_when_it_is_silent(tmp_path: Path, text: str) -> None:
     (tmp_path / ".lock").write_text(text)
     with pytest.raises(InputError, match="trains there"):
         FolderLock(tmp_path, "trains").take(nothing)

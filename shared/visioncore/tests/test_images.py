@@ -7,7 +7,9 @@ import os
 import struct
 import sys
 import zlib
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -88,11 +90,10 @@ def test_small_png_files_hold_the_same(tmp_path: Path, bits: int) -> None:
 
 @pytest.mark.parametrize("suffix", [".png", ".tif"])
 @pytest.mark.parametrize("bits", [8, 16])
-def test_images_made_of_tensors_keep_every_bit(tmp_path: Path, suffix: str, bits: int) -> None:
+def test_images_that_are_planes_in_memory_keep_every_bit(tmp_path: Path, suffix: str, bits: int) -> None:
     image = a_image(bits)
-    made = from_tensor(to_tensor(image, torch.float64), like=image)
-    assert not made.pixels.flags["C_CONTIGUOUS"]  # they are planes in memory
-    write_image(tmp_path / f"a{suffix}", made)
+    planes: Any = np.ascontiguousarray(image.pixels.transpose(2, 0, 1)).transpose(1, 2, 0)
+    write_image(tmp_path / f"a{suffix}", replace(image, pixels=planes))
     np.testing.assert_array_equal(read_image(tmp_path / f"a{suffix}").pixels, image.pixels)
 
 
@@ -342,6 +343,19 @@ def test_a_tensor_is_clamped_and_rounded_half_to_even() -> None:
     values = torch.tensor([-0.2, 0.5 / 255, 1.5 / 255, 2.5 / 255, 1.7], dtype=torch.float64)
     tensor = values.expand(1, 3, 2, 5)
     np.testing.assert_array_equal(from_tensor(tensor).pixels[1, :, 2], [0, 0, 2, 2, 255])
+
+
+@pytest.mark.parametrize("bits", [8, 16])
+def test_tensors_become_the_nearest_whole_numbers_in_the_order_of_files(bits: int) -> None:
+    tensor = torch.randn(1, 3, 7, 9, generator=torch.Generator().manual_seed(bits)) / 2 + 0.5
+    tensor[0, 0, 0, :2] = torch.tensor([torch.inf, -torch.inf])
+    kept = tensor.clone()
+    pixels = from_tensor(tensor, a_image(bits)).pixels
+    expected = np.rint(np.clip(tensor[0].numpy(), 0, 1) * np.float32(2**bits - 1)).transpose(1, 2, 0)
+    np.testing.assert_array_equal(pixels, expected)
+    assert pixels.dtype == (np.uint8 if bits == 8 else np.uint16)
+    assert pixels.flags["C_CONTIGUOUS"]
+    assert torch.equal(tensor, kept)
 
 
 def test_a_grey_image_stays_grey() -> None:

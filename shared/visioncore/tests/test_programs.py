@@ -1,18 +1,17 @@
-"""Folders that other programs may name files in, and predictions turned into words of a command line."""
+"""Predictions of other programs turned into words of a command line."""
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any
 
 import pytest
-from made_up_method import NAME
 
 from visioncore.errors import InputError
+from visioncore.jobs.allowed import Allowed
 from visioncore.methods import Method
-from visioncore.programs.allowed import Allowed
 from visioncore.programs.calls import explained, listed_methods, prediction
+from visioncore.testing.made_up_method import NAME
 
 
 @pytest.fixture
@@ -36,75 +35,6 @@ def refused(told: str, call: Any, *given: Any) -> None:
     assert "\n" not in str(caught.value)
 
 
-class TestAllowed:
-    def test_files_inside(self, allowed: Allowed, inside: Path) -> None:
-        assert allowed.existing(str(inside / "a.png")) == (inside / "a.png").resolve()
-        assert allowed.existing(str(inside)) == inside.resolve()
-        assert allowed.writable(str(inside / "new" / "out")) == inside.resolve() / "new" / "out"
-
-    def test_files_outside(self, allowed: Allowed, inside: Path) -> None:
-        for given in (
-            inside.parent / "outside" / "secret.png",
-            inside / ".." / "outside" / "secret.png",
-            "/etc/passwd",
-            f"{inside}side",
-        ):
-            refused("outside the allowed folders", allowed.existing, str(given))
-            refused("outside the allowed folders", allowed.writable, str(given))
-        refused("no such file", allowed.existing, str(inside / "none.png"))
-        refused("not an absolute path", allowed.existing, "a.png")
-        refused("empty", allowed.existing, "")
-        refused("empty", allowed.existing, "/a\0b")
-
-    def test_links_that_lead_outside(self, allowed: Allowed, inside: Path) -> None:
-        (inside / "link.png").symlink_to(inside.parent / "outside" / "secret.png")
-        (inside / "sub" / "deep").symlink_to(inside.parent / "outside")
-        refused("outside the allowed folders", allowed.existing, str(inside / "link.png"))
-        refused("outside the allowed folders", allowed.existing, str(inside / "sub" / "deep" / "secret.png"))
-        refused("leads out of the allowed folders", allowed.existing, str(inside / "sub"))
-        refused("outside the allowed folders", allowed.writable, str(inside / "sub" / "deep" / "new"))
-
-    def test_links_inside_are_followed_once(self, allowed: Allowed, inside: Path) -> None:
-        (inside / "sub" / "round").symlink_to(inside)
-        assert allowed.existing(str(inside)) == inside.resolve()
-
-    @pytest.mark.parametrize(
-        ("name", "text"),
-        [
-            ("list.txt", "a.png\n{outside}\n"),
-            ("list.csv", "name,image\nb,{outside}\n"),
-            ("list.csv", "../outside/secret.png\n"),
-            ("layout.json", '{{"elements": [{{"image": "..\\u002foutside/secret.png"}}]}}'),
-            ("list.jsonl", '{{"a": 1}}\n{{"image": "{outside}"}}\n'),
-            ("list.yaml", "images:\n  - {outside}\n"),
-            ("list.txt", "link.png\n"),
-        ],
-    )
-    def test_lists_that_name_files_outside(self, allowed: Allowed, inside: Path, name: str, text: str) -> None:
-        outside = inside.parent / "outside" / "secret.png"
-        (inside / "link.png").symlink_to(outside)
-        (inside / name).write_text(text.format(outside=outside))
-        refused(f"{name}: names ", allowed.existing, str(inside / name))
-
-    def test_lists_that_name_files_inside(self, allowed: Allowed, inside: Path) -> None:
-        (inside / "list.json").write_text(json.dumps({"image": "sub/b.png", "prompt": "a cat / a dog"}))
-        (inside / "broken.json").write_text("{")
-        for name in ("list.json", "broken.json"):
-            allowed.existing(str(inside / name))
-
-    def test_texts(self, allowed: Allowed, inside: Path) -> None:
-        for text in ("demo", "a cat", "owner/name", str(inside / "a.png"), "sub/b.png", "a... b"):
-            allowed.check_text(text)
-        for text in ("/etc/passwd", "../x", "~/x", "C:\\x", str(inside.parent / "outside")):
-            refused("", allowed.check_text, text)
-        refused("addresses are not taken", allowed.check_text, "https://example.org/net.pth")
-
-    def test_folders_that_are_none(self, inside: Path) -> None:
-        refused("--allow", Allowed.of, [])
-        refused("no such folder", Allowed.of, [inside / "none"])
-        refused("no such folder", Allowed.of, [inside / "a.png"])
-
-
 class TestCalls:
     @pytest.fixture
     def words(self, made_up: Method, allowed: Allowed, inside: Path) -> Any:
@@ -117,13 +47,13 @@ class TestCalls:
 
     def test_values_become_words(self, words: Any, inside: Path) -> None:
         file = str(inside.resolve() / "a.png")
-        start = ["predict", file, f"--out={inside.resolve() / 'out'}", "--weights=demo"]
+        start = ["predict", file, f"--out={inside.resolve() / 'out'}", "--weights", "demo"]
         assert words({}) == start
-        assert words({"times": 3, "mode": "loud"}) == [*start, "--times=3", "--mode=loud"]
-        assert words({"times": "3", "pause": "0.5"}) == [*start, "--times=3", "--pause=0.5"]
+        assert words({"times": 3, "mode": "loud"}) == [*start, "--times", "3", "--mode", "loud"]
+        assert words({"times": "3", "pause": "0.5"}) == [*start, "--times", "3", "--pause", "0.5"]
         assert words({"points": [1, -2.5], "words": "one"}) == [*start, "--points", "1.0", "-2.5", "--words", "one"]
         assert words({"overwrite": True, "crash": "false"}) == [*start, "--overwrite", "--no-crash"]
-        assert words({"mask": file, "words": []}) == [*start, f"--mask={file}"]
+        assert words({"mask": file, "words": []}) == [*start, "--mask", file]
         assert words({"mask": "--crash"}) == [*start, "--mask=--crash"]
 
     def test_values_that_will_not_do(self, words: Any, inside: Path) -> None:

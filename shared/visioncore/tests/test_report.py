@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 from visioncore.errors import InputError
-from visioncore.report import DemoReport, Table, figure_grid, html_page, print_table, write_json
+from visioncore.report import DemoReport, Table, figure_grid, html_page, label_font, print_table, write_json
 
 
 @pytest.fixture
@@ -181,3 +181,16 @@ def test_demo_report_names_its_figure_relative_to_itself(tmp_path: Path) -> None
         "figure": "figures/demo.png",
         "seconds": 3.25,
     }
+
+
+def test_the_font_of_labels_has_letters_of_many_languages_and_any_size(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "matplotlib.font_manager", None)
+    large, small = label_font(30), label_font(15.5)
+    shapes = {bytes(large.getmask(letter)) for letter in "Aéλж\uffff"}
+    assert len(shapes) == 5
+    assert large.getlength("liver") > 1.8 * small.getlength("liver")
+
+
+def test_a_font_that_lies_elsewhere_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("visioncore.report.fonts.find_spec", lambda name: None)
+    assert label_font(15).getname()[0] == "DejaVu Sans"

@@ -19,9 +19,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from made_up_method import NAME
 
 from visioncore.methods import Method
+from visioncore.testing.made_up_method import NAME
 
 pytest.importorskip("starlette", reason="the extra serve is not installed")
 pytest.importorskip("python_multipart", reason="the extra serve is not installed")
@@ -29,11 +29,9 @@ pytest.importorskip("httpx2", reason="the test client is not installed")
 
 from starlette.testclient import TestClient
 
+from visioncore.jobs.limits import Limits
 from visioncore.main import main
 from visioncore.programs.http_app import Service, make_app
-from visioncore.programs.runner import Limits
-from visioncore.programs.serve import is_loopback
-from visioncore.programs.uploads import safe_name
 
 ADDRESS = "http://127.0.0.1:8765"
 
@@ -110,21 +108,18 @@ def test_what_will_not_do(client: TestClient, tmp_path: Path) -> None:
 
 
 def test_hostile_names(client: TestClient) -> None:
-    names = {"../../../etc/passwd": "passwd", "C:\\x\\y.png": "y.png", ".hidden.png": "hidden.png", "-o.png": "o.png"}
-    names |= {"scan.nii.gz": "scan.nii.gz", "n" * 500 + ".png": "n" * 96 + ".png"}
-    assert {name: safe_name(name) for name in names} == names
     assert ask(client, ("../../a.png", "image")).status_code == 200
     refused(ask(client, ("..", "image")), 400, "without a name")
 
 
 def test_the_size_is_limited(client_of: Callable[[Service], TestClient]) -> None:
-    client = client_of(Service(most_bytes=100_000))
-    refused(ask(client, ("a.png", "x" * 200_000)), 413, "100,000 bytes")
+    client = client_of(Service(Limits(megabytes=0.1)))
+    refused(ask(client, ("a.png", "x" * 200_000)), 413, "104,857 bytes")
 
 
 def test_the_time_is_limited(client_of: Callable[[Service], TestClient]) -> None:
     client = client_of(Service(limits=Limits(seconds=2)))
-    refused(ask(client, ("a.png", "image"), pause="60"), 504, "time of the prediction")
+    refused(ask(client, ("a.png", "image"), pause="60"), 504, "its time, 2 s, was over")
 
 
 def test_the_queue_is_limited(client_of: Callable[[Service], TestClient], jobs: Path) -> None:
@@ -180,10 +175,6 @@ def test_wrong_usage(capsys: pytest.CaptureFixture[str]) -> None:
         f"error: port {port} of 127.0.0.1 is in use",
         "error: port is 70000",
         "error: megabytes is 0.0",
-    ]
-    assert [is_loopback(host) for host in ("localhost", "127.0.0.2", "::1", "0.0.0.0", "example.org")] == [
-        *(True, True, True),
-        *(False, False),
     ]
 
 

@@ -2,99 +2,39 @@
 
 from __future__ import annotations
 
-import shlex
 import socket
 import sys
 import threading
 import time
+import zipfile
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
-from types import ModuleType
-from typing import Annotated, Any, Literal
+from typing import Any
 
 import pytest
-from tyro.conf import Positional, arg
 
 from visioncore import main as app
 from visioncore.errors import InputError
+from visioncore.jobs.limits import Limits
 from visioncore.methods import Method
-from visioncore.panels import Option, Panel
+from visioncore.panels import Panel
+from visioncore.testing.made_up_method import NAME
 from visioncore.web import server, shown
-from visioncore.web.fields import Field, fields_of, words_of
-from visioncore.web.limits import Limits
-from visioncore.web.running import Outcome, Runner
-from visioncore.web.uploads import Holdings, safe_name
-
-COMMANDS = """
-import sys, time
-from pathlib import Path
-name, out = sys.argv[2], Path(sys.argv[sys.argv.index("--out") + 1])
-what = Path(name).read_text()
-if what == "slow":
-    time.sleep(60)
-if what == "crash":
-    import os, signal
-    os.kill(os.getpid(), signal.SIGKILL)
-if what == "broken":
-    print("note: something"); print(f"failed: {name}: not an image"); print("0 done, 1 failed; results in result")
-    sys.exit(1)
-out.mkdir()
-(out / name).write_text("better")
-(out / "run.json").write_text("{}")
-print("note: a remark"); print("1 done, 0 failed; results in result")
-"""
-"""A module of commands that does what the input says."""
-
-
-def predict(
-    inputs: Positional[tuple[str, ...]],
-    weights: str,
-    out: Path,
-    steps: Annotated[int, arg(help="of the sampler")] = 30,
-    scale: float = 1.0,
-    figure: bool = True,
-    kind: Literal["a", "b"] = "a",
-    who: tuple[str, ...] = (),
-    prompt: str = "",
-    mask: str = "",
-) -> None:
-    """Do it.
-
-    Args:
-        inputs: files.
-        scale: how strong it is,
-            from 0.
-        figure: draw it.
-    """
-
-
-OPTIONS = (
-    Option("steps", low=1, high=50),
-    Option("scale", low=0, high=2),
-    Option("figure"),
-    Option("kind"),
-    Option("who", values=("reader", "mean")),
-    Option("prompt"),
-    Option("mask", kinds=(".png",)),
-)
-PANEL = Panel("Do it", "a photo", (".png", ".nii.gz", ".gz"), shows=("*.png",), options=OPTIONS, compares=True)
+from visioncore.web.fields import Field, fields_of, panel_of, words_of_all
+from visioncore.web.holdings import Holdings
+from visioncore.web.running import Runner, Shown
 
 
 @pytest.fixture
-def method(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Method:
-    """A method whose program is ``COMMANDS``."""
-    package = tmp_path / "packages" / "web_method"
-    package.mkdir(parents=True)
-    (package / "__init__.py").touch()
-    (package / "cli.py").write_text(COMMANDS)
-    monkeypatch.setenv("PYTHONPATH", str(package.parent))
-    module = ModuleType("web_method.cli")
-    vars(module).update(COMMANDS={"predict": predict})
-    monkeypatch.setitem(sys.modules, "web_method", ModuleType("web_method"))
-    monkeypatch.setitem(sys.modules, "web_method.cli", module)
-    texts: dict[str, Any] = dict.fromkeys(Method.__dataclass_fields__, "text")
-    return Method(**{**texts, "name": "web-method", "module": "web_method", "panel": PANEL})
+def method(made_up: Method) -> Method:
+    return made_up
+
+
+@pytest.fixture
+def panel(method: Method) -> Panel:
+    return panel_of(method)
 
 
 @pytest.fixture
@@ -116,15 +56,15 @@ def upload(folder: Path, text: str, name: str = "a.png") -> Path:
 
 def test_types_and_helps_are_those_of_the_signature(fields: tuple[Field, ...]) -> None:
     assert [(each.kind, each.default) for each in fields] == [
-        ("number", 30),
-        ("number", 1.0),
+        ("number", 1),
+        ("number", 0.0),
         ("switch", True),
-        ("choice", "a"),
-        ("several", ()),
+        ("choice", "plain"),
+        ("several", []),
         ("text", ""),
         ("file", ""),
     ]
-    assert [each.help for each in fields[:3]] == ["Of the sampler", "How strong it is, from 0", "Draw it"]
+    assert [each.help for each in fields[:3]] == ["How often", "Seconds", "Draw it, and write that"]
     assert [each.step for each in fields[:2]] == [1, 0.05]
 
 
@@ -132,90 +72,130 @@ def test_types_and_helps_are_those_of_the_signature(fields: tuple[Field, ...]) -
     ("given", "words"),
     [
         ({}, []),
-        ({"steps": 30, "scale": 1.0, "figure": True, "kind": "a", "who": [], "prompt": "", "mask": None}, []),
-        ({"steps": 5.0, "scale": 0.1 + 0.2}, ["--steps", "5", "--scale", "0.3"]),
-        ({"figure": False, "kind": "b"}, ["--no-figure", "--kind", "b"]),
-        ({"who": ["mean", "reader"]}, ["--who", "mean", "reader"]),
+        ({"times": 1, "pause": 0.0, "figure": True, "mode": "plain", "words": [], "prompt": "", "mask": None}, []),
+        ({"times": 5.0, "pause": 0.1 + 0.2}, ["--times", "5", "--pause", "0.3"]),
+        ({"figure": False, "mode": "loud"}, ["--no-figure", "--mode", "loud"]),
+        ({"words": ["mean", "reader"]}, ["--words", "mean", "reader"]),
         ({"prompt": " a\n red  car "}, ["--prompt", "a red car"]),
         ({"prompt": "--out=/etc"}, ["--prompt=--out=/etc"]),
     ],
 )
 def test_values_become_words(fields: tuple[Field, ...], given: dict[str, Any], words: list[str]) -> None:
-    assert words_of(fields, given) == words
+    assert words_of_all(fields, given) == words
 
 
 @pytest.mark.parametrize(
     ("given", "reason"),
     [
-        ({"steps": 51}, "from 1 to 50"),
-        ({"steps": float("nan")}, "from 1 to 50"),
-        ({"steps": "5"}, "from 1 to 50"),
-        ({"kind": "../c"}, "not on offer"),
-        ({"who": ["mean", "/etc/passwd"]}, "not on offer"),
+        ({"times": 51}, "from 1 to 50"),
+        ({"times": float("nan")}, "from 1 to 50"),
+        ({"times": "5"}, "from 1 to 50"),
+        ({"mode": "../c"}, "not on offer"),
+        ({"words": ["mean", "/etc/passwd"]}, "not on offer"),
         ({"prompt": "a" * 301}, "at most 300"),
     ],
 )
 def test_values_that_are_not_on_offer(fields: tuple[Field, ...], given: dict[str, Any], reason: str) -> None:
     with pytest.raises(InputError, match=reason):
-        words_of(fields, given)
+        words_of_all(fields, given)
 
 
-@pytest.mark.parametrize(
-    ("name", "safe"),
-    [
-        ("photo.png", "photo.png"),
-        ("Photo.PNG", "Photo.png"),
-        ("../../etc/a.png", "a.png"),
-        ("..\\..\\a.png", "a.png"),
-        ("-rf.png", "rf.png"),
-        ("$(touch x);`id`.png", "touch_x_id.png"),
-        ("a*[b]?.png", "a_b.png"),
-        ("snow ☃\n.png", "snow.png"),
-        (".png", "input.png"),
-        ("scan.nii.gz", "scan.nii.gz"),
-        ("a" * 300 + ".png", "a" * 80 + ".png"),
-    ],
-)
-def test_names_of_uploads_mean_nothing(name: str, safe: str) -> None:
-    assert safe_name(name, PANEL.kinds) == safe
-    assert shlex.quote(safe) == safe
-
-
-@pytest.mark.parametrize("name", ["a.exe", "png", "a.png.exe", ""])
-def test_other_kinds_are_not_taken(name: str) -> None:
-    with pytest.raises(InputError, match="not a file of a kind"):
-        safe_name(name, PANEL.kinds)
-
-
-def run_to_end(runner: Runner, path: Path | None, given: dict[str, Any] | None = None) -> Outcome:
-    return list(runner.run("page", path, given or {}))[-1]
+def run_to_end(runner: Runner, path: Path | None, given: dict[str, Any] | None = None) -> Shown:
+    return list(runner.run("page", [path] if path else [], given or {}))[-1]
 
 
 def test_a_run_returns_results_remarks_and_its_command(
-    method: Method, fields: tuple[Field, ...], holdings: Holdings, tmp_path: Path
+    method: Method, panel: Panel, fields: tuple[Field, ...], holdings: Holdings, tmp_path: Path
 ) -> None:
     runner = Runner(method, fields, Limits(), holdings)
     mask = upload(tmp_path, "mask", "a.png")
-    outcome = run_to_end(runner, upload(tmp_path, "fine", "in put.png"), {"steps": 5, "mask": str(mask)})
+    outcome = run_to_end(runner, upload(tmp_path, "fine", "in put.png"), {"times": 5, "mask": str(mask)})
     assert outcome.fault == ""
-    assert outcome.command == ("web-method predict in_put.png --weights demo --out result --steps 5 --mask a.png")
+    assert outcome.command == (f"{NAME} predict in_put.png --weights demo --out result --times 5 --mask a.png")
     assert [path.name for path in outcome.files] == ["in_put.png"]
-    assert outcome.notes == ("note: a remark",)
-    page = shown.result(PANEL, outcome)
+    assert outcome.notes[0] == "note: a remark"
+    assert not any(str(outcome.folder) in note or "results in" in note for note in outcome.notes)
+    page = shown.result(panel, outcome)
     assert "in_put.png" in page
     assert "run.json" not in page
-    assert shown.sliding(PANEL, outcome) == (str(outcome.before), str(outcome.files[0]))
+    assert shown.sliding(panel, outcome) == (str(outcome.before), str(outcome.files[0]))
 
 
 @pytest.mark.parametrize(
-    ("what", "reason"), [("broken", "a.png: not an image"), ("crash", "ended by the system"), ("slow", "1 seconds")]
+    ("what", "reason"),
+    [("broken", "a.png: broken"), ("killed", "ended by the system"), ("starts another", "1 s, was over")],
 )
 def test_a_run_that_fails_says_why_in_one_line(
-    what: str, reason: str, method: Method, fields: tuple[Field, ...], holdings: Holdings, tmp_path: Path
+    what: str,
+    reason: str,
+    method: Method,
+    panel: Panel,
+    fields: tuple[Field, ...],
+    holdings: Holdings,
+    tmp_path: Path,
 ) -> None:
-    outcome = run_to_end(Runner(method, fields, Limits(seconds=1), holdings), upload(tmp_path, what))
+    limits = Limits(seconds=1 if "was over" in reason else 60)
+    outcome = run_to_end(Runner(method, fields, limits, holdings), upload(tmp_path, what))
     assert reason in outcome.fault
-    assert 'role="alert"' in shown.result(PANEL, outcome)
+    assert 'role="alert"' in shown.result(panel, outcome)
+
+
+class TestWeights:
+    """Weights that a page names, or sends."""
+
+    @pytest.fixture
+    def shown_of(self, method: Method, fields: tuple[Field, ...], holdings: Holdings, tmp_path: Path) -> Any:
+        (tmp_path / "allowed").mkdir()
+        runner = Runner(method, fields, Limits(), holdings, (tmp_path / "allowed",))
+
+        def run(weights: Any) -> Shown:
+            return list(runner.run("page", [upload(tmp_path, "image")], {}, weights))[-1]
+
+        return run
+
+    def test_by_name(self, shown_of: Any, tmp_path: Path) -> None:
+        inside = upload(tmp_path / "allowed", "weights", "net.pth")
+        for given in ("demo", "rain200l", "owner/name", str(inside)):
+            run = shown_of(f" {given} ")
+            assert (run.fault, run.command.split()[3:5]) == ("", ["--weights", given])
+        assert "--weights demo" in shown_of("").command
+
+    def test_names_that_lead_out(self, shown_of: Any, tmp_path: Path) -> None:
+        (tmp_path / "allowed" / "link").symlink_to(tmp_path)
+        outside = upload(tmp_path, "secret", "net.pth")
+        for given in (str(outside), "/etc/passwd", "../net.pth", "~/net.pth", str(tmp_path / "allowed" / "link")):
+            with pytest.raises(InputError, match=r"allowed folders|not an absolute path"):
+                shown_of(given)
+        with pytest.raises(InputError, match="addresses are not taken"):
+            shown_of("https://example.org/net.pth")
+
+    def test_sent(self, shown_of: Any, tmp_path: Path) -> None:
+        run = shown_of([upload(tmp_path, "tensors", "../x net.PTH".rpartition("/")[2])])
+        assert "--weights weights/x_net.pth --out result" in run.command
+        assert (run.folder / "weights" / "x_net.pth").read_text() == "tensors"
+        run = shown_of([upload(tmp_path, "{}", "config.json"), upload(tmp_path, "tensors", "model.safetensors")])
+        assert "--weights weights --out result" in run.command
+        assert sorted(path.name for path in (run.folder / "weights").iterdir()) == ["config.json", "model.safetensors"]
+
+    @pytest.mark.parametrize("names", [["net.exe"], ["a.pth", "b.pth"], ["config.json", "net.pth"]])
+    def test_sent_that_are_none(self, names: list[str], shown_of: Any, tmp_path: Path) -> None:
+        with pytest.raises(InputError, match=r"not a file of a kind|weights: a file of the authors or config\.json"):
+            shown_of([upload(tmp_path, "x", name) for name in names])
+
+
+def test_several_files_that_are_one_input(
+    method: Method, panel: Panel, fields: tuple[Field, ...], holdings: Holdings, tmp_path: Path
+) -> None:
+    gathering = Runner(replace(method, panel=replace(panel, gathers=True)), fields, Limits(), holdings)
+    sent = [upload(tmp_path, text, name) for text, name in (("on", "I1"), ("e ", "I2"))]
+    with zipfile.ZipFile(tmp_path / "result.zip", "w") as archive:
+        archive.writestr("study/I3", "two")
+    for files, name, text in ((sent, "I1", "one "), ([tmp_path / "result.zip"], "result_input", "two")):
+        (run,) = list(gathering.run("page", files, {}))[-1:]
+        assert (run.fault, [file.name for file in run.files]) == ("", [name])
+        assert run.files[0].read_text() == text
+    with pytest.raises(InputError, match="2 files chosen; a photo is needed"):
+        list(Runner(method, fields, Limits(), holdings).run("page", sent, {}))
 
 
 def test_nothing_chosen(method: Method, fields: tuple[Field, ...], holdings: Holdings, tmp_path: Path) -> None:
@@ -229,7 +209,7 @@ def test_what_belongs_to_a_page_goes_with_it(
     method: Method, fields: tuple[Field, ...], holdings: Holdings, tmp_path: Path
 ) -> None:
     runner = Runner(method, fields, Limits(), holdings)
-    shared, own = upload(tmp_path, "slow"), upload(tmp_path, "own", "b.png")
+    shared, own = upload(tmp_path, "starts another"), upload(tmp_path, "own", "b.png")
     holdings.hold("page", shared)
     holdings.hold("other", shared)
     holdings.hold("page", own)
@@ -273,12 +253,11 @@ def test_text_of_files_is_no_html(tmp_path: Path) -> None:
 
 
 def test_port_in_use(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], method: Method) -> None:
-    monkeypatch.setattr(app, "find_methods", lambda: ([method], []))
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
         assert app.main(["app", "--port", str(port)]) == 2
     told = capsys.readouterr().err
-    assert f"127.0.0.1:{port}" in told
+    assert f"port {port} of 127.0.0.1" in told
     assert "--port" in told
     assert told.count("\n") == 1
 
@@ -286,10 +265,10 @@ def test_port_in_use(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixt
 @pytest.mark.parametrize(
     ("words", "reason"),
     [
-        (["--host", "no.such.host.invalid"], "no address of this machine"),
+        (["--host", "no.such.host.invalid"], "cannot be listened on"),
         (["--port", "70000"], "70000"),
-        (["--megabytes", "0"], "at least 1"),
-        (["--only", "none"], "installed are web-method"),
+        (["--megabytes", "0"], "megabytes is 0.0"),
+        (["--only", "none"], "installed are made-up-copies"),
     ],
 )
 def test_wrong_usage(
@@ -299,7 +278,6 @@ def test_wrong_usage(
     capsys: pytest.CaptureFixture[str],
     method: Method,
 ) -> None:
-    monkeypatch.setattr(app, "find_methods", lambda: ([method], []))
     assert app.main(["app", *words]) == 2
     assert reason in capsys.readouterr().err
 
@@ -314,14 +292,13 @@ def test_no_browser_and_open_to_others(
     monkeypatch.setattr(server, "serving", serving)
     monkeypatch.setattr("webbrowser.open", lambda _: False)
     monkeypatch.setattr("threading.Event", lambda: threading.Barrier(1))
-    server.serve([method], Limits(), "0.0.0.0", 0, browse=True)
+    server.serve([method], Limits(), "0.0.0.0", 0, (), browse=True)
     told = capsys.readouterr().out
     for text in ("http://here/", "no browser was found", "there is no password"):
         assert text in told
 
 
 def test_gradio_missing(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], method: Method) -> None:
-    monkeypatch.setattr(app, "find_methods", lambda: ([method], []))
     monkeypatch.setitem(sys.modules, "gradio", None)
     assert app.main(["app", "--port", "0"]) == 2
     assert 'pip install "visioncore[web]"' in capsys.readouterr().err

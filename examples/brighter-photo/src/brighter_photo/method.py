@@ -42,6 +42,7 @@ METHOD = Method(
         compares=True,
     ),
     sample=Sample("assets/samples/input/colours.png"),
+    hub_task="image-to-image",
 )
 
 __version__ = METHOD.version

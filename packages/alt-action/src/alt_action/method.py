@@ -67,6 +67,7 @@ METHOD = Method(
     ),
     sample=Sample("assets/samples/clip.mp4", "data.clips:read_clip"),
     checkpoints=_CHECKPOINTS,
+    hub_task="video-classification",
     panel=Panel(
         verb="Recognise actions",
         takes="a video",

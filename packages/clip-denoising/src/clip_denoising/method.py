@@ -80,6 +80,7 @@ METHOD = Method(
     ),
     sample=Sample("assets/samples/input/coffee_gaussian-50.png"),
     checkpoints=_CHECKPOINTS,
+    hub_task="image-to-image",
     panel=Panel(
         verb="Remove noise",
         takes="a photo",

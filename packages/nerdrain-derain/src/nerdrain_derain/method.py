@@ -70,6 +70,7 @@ METHOD = Method(
     ),
     sample=Sample("assets/samples/input/rocket.jpg"),
     checkpoints=tuple(map(_checkpoint, _DRIVE)),
+    hub_task="image-to-image",
     panel=Panel(
         verb="Remove rain",
         takes="a photo or a video",

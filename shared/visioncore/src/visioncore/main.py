@@ -15,8 +15,10 @@ from tyro.conf import arg
 from .cli import Command, complain, run, say
 from .errors import InputError
 from .files import writable_folder, write_text
+from .jobs.allowed import Allowed
+from .jobs.limits import Limits
+from .jobs.listening import is_loopback, listen
 from .methods import Method, find_methods, load
-from .programs.allowed import Allowed
 from .report import DemoReport, Table, print_table
 from .report.gallery import Failure, write_gallery
 
@@ -24,6 +26,8 @@ AllowedFolders = Annotated[
     tuple[Path, ...], arg(help="folders that files may be read from and written to, and no others")
 ]
 Seconds = Annotated[float, arg(help="that one prediction may take")]
+Megabytes = Annotated[float, arg(help="that one may send")]
+Waiting = Annotated[int, arg(help="predictions that may wait while one runs")]
 MostInputs = Annotated[int, arg(help="files or folders that one prediction may be given")]
 
 
@@ -106,9 +110,10 @@ def app(
     host: str = "127.0.0.1",
     port: int = 7860,
     only: tuple[str, ...] = (),
-    megabytes: int = 200,
-    seconds: int = 600,
-    waiting: int = 20,
+    megabytes: Megabytes = 200.0,
+    seconds: Seconds = 600.0,
+    waiting: Waiting = 20,
+    allow: Annotated[tuple[Path, ...], arg(help="folders in which pages may name weights")] = (),
     browse: bool = False,
 ) -> None:
     """Open a page in the browser for every installed method: a file in, the result out.
@@ -119,21 +124,17 @@ def app(
         host: address to listen on; 0.0.0.0 lets others in, and there is no password.
         port: port to listen on; 0 for a free one.
         only: names of the methods to show, by default all.
-        megabytes: the largest upload.
-        seconds: the longest run.
-        waiting: runs that may wait for theirs.
         browse: show the page in this machine's browser at once.
 
     Raises:
         InputError: if gradio is missing, no method is installed, a name in ``only`` is not, or the port is in use.
     """
-    from .web.limits import Limits
     from .web.server import serve
 
     found, _ = find_methods()
     _check_names([method.name for method in found], only)
     shown = [method for method in found if method.panel is not None and (not only or method.name in only)]
-    serve(shown, Limits(megabytes, seconds, waiting), host, port, browse)
+    serve(shown, Limits(seconds, megabytes, waiting=waiting), host, port, _folders(allow), browse)
 
 
 def doctor() -> None:
@@ -188,9 +189,8 @@ def mcp(allow: AllowedFolders, seconds: Seconds = 600.0, inputs: MostInputs = 10
 
     require("mcp", "mcp")
     from .programs.mcp_server import make_server
-    from .programs.runner import Limits
 
-    make_server(Allowed.of(allow), Limits(seconds, inputs)).run("stdio")
+    make_server(Allowed.of(allow), Limits(seconds, inputs=inputs)).run("stdio")
 
 
 def serve(
@@ -199,8 +199,8 @@ def serve(
     allow: Annotated[tuple[Path, ...], arg(help="folders that requests may name files in, such as weights")] = (),
     seconds: Seconds = 600.0,
     inputs: MostInputs = 100,
-    megabytes: Annotated[float, arg(help="that a request may have")] = 256.0,
-    waiting: Annotated[int, arg(help="predictions that may wait while one runs")] = 4,
+    megabytes: Megabytes = 256.0,
+    waiting: Waiting = 4,
 ) -> None:
     """Serve the installed methods over HTTP: POST files to /METHOD/predict, with options as fields of the form.
 
@@ -212,19 +212,18 @@ def serve(
     for module in ("starlette", "uvicorn", "python_multipart"):
         require(module, "serve")
     from .programs.http_app import LOOPBACK, Service
-    from .programs.runner import Limits
-    from .programs.serve import is_loopback, listen
-    from .programs.serve import serve as run_server
+    from .programs.http_app import serve as run_server
 
-    if not megabytes > 0:
-        raise InputError(f"megabytes is {megabytes}; it must be more than 0")
-    limits = Limits(seconds, inputs, waiting)
-    folders = Allowed.of(allow).folders if allow else ()
-    service = Service(limits, int(megabytes * 2**20), folders, LOOPBACK if is_loopback(host) else ())
+    limits = Limits(seconds, megabytes, inputs, waiting)
+    service = Service(limits, _folders(allow), LOOPBACK if is_loopback(host) else ())
     with listen(host, port) as place:
         if not is_loopback(host):
             complain(f"note: {host} can be reached by others, and nobody is asked who they are")
         run_server(place, service, say)
+
+
+def _folders(allow: Sequence[Path]) -> tuple[Path, ...]:
+    return Allowed.of(allow).folders if allow else ()
 
 
 def main(argv: Sequence[str] | None = None) -> int:

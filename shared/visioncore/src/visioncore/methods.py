@@ -165,6 +165,8 @@ class Method:
     """A further line of help, such as that it is no medical device."""
     panel: Panel | None = None
     """Its page in ``visioncore app``."""
+    hub_task: str = ""
+    """Its task by its name on the Hugging Face Hub, such as ``image-to-image``; empty where it has none there."""
 
     @property
     def version(self) -> str:

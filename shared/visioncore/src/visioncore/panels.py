@@ -49,6 +49,8 @@ class Panel:
     """Its input, such as ``a photo or a video``."""
     kinds: tuple[str, ...]
     """Endings of the files that it takes, in small letters."""
+    gathers: bool = False
+    """Whether several files of any name, or a ZIP file of them, are one input too, such as the slices of a scan."""
     shows: tuple[str, ...] = ("*.png",)
     """Patterns of the result's files that are shown, in this order; all files can be downloaded."""
     options: tuple[Option, ...] = ()

@@ -40,5 +40,10 @@ def local_rank() -> int | None:
     return number
 
 
+def others_end_with_this() -> bool:
+    """Return whether the launcher ends all other processes once this one exits with an error, as ``torchrun`` does."""
+    return "TORCHELASTIC_RUN_ID" in os.environ and rank_and_processes()[1] > 1
+
+
 def _number(text: str | None) -> int | None:
     return int(text) if text is not None and text.isascii() and text.isdecimal() and len(text) < 10 else None

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Unpack
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 from visioncore.inference.image_inputs import GivenImage, Range
@@ -78,8 +79,11 @@ class Predictor(ImagePredictor[Prediction]):
         return torch.promote_types(next(self.model.parameters()).dtype, torch.float32)
 
     def _run(self, images: Tensor) -> Tensor:
-        if self.tiles != "official" or min(images.shape[-2:]) < OFFICIAL_WINDOW:
-            return super()._run(images)
+        height, width = images.shape[-2:]
+        if self.tiles != "official" or min(height, width) < OFFICIAL_WINDOW:
+            # a last row that is repeated carries streaks on; mirrored, they would bend where no rain does
+            longer = F.pad(images, (0, 0, 0, -height % MULTIPLE), mode="replicate")
+            return super()._run(longer)[..., :height, :]
         return run_windows(
             self.network, images, size=OFFICIAL_WINDOW, batch=self.batch, device=self.device, notify=self.notify
         )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
@@ -80,14 +81,18 @@ def train(
 
 
 def validate(network: nn.Module, samples: Iterable[Mapping[str, Tensor]]) -> dict[str, float]:
-    """Return the mean RGB PSNR (dB, peak 1, clamped) of restored samples and of the rainy ones."""
+    """Return the mean RGB PSNR (dB, peak 1, clamped) of restored samples and of the rainy ones.
+
+    What equals the clean image, such as a photo on which no rain falls, has no finite PSNR and is left out.
+    """
     device = next(network.parameters()).device
     values: dict[str, list[float]] = {"psnr_rgb_validation": [], "psnr_rgb_rainy": []}
     for sample in samples:
         rainy, clean = (sample[name][None].to(device) for name in ("rainy", "clean"))
         for name, image in (("psnr_rgb_validation", network(rainy)), ("psnr_rgb_rainy", rainy)):
-            values[name].append(float(psnr(image.clamp(0, 1), clean, "colour")))
-    return {name: float(np.mean(each)) for name, each in values.items()}
+            value = float(psnr(image.clamp(0, 1), clean, "colour"))
+            values[name] += [value] if math.isfinite(value) else []
+    return {name: float(np.mean(each)) if each else math.inf for name, each in values.items()}
 
 
 def _loss(network: nn.Module, batch: Mapping[str, Tensor]) -> dict[str, Tensor]:

@@ -16,7 +16,11 @@ from ..errors import InputError
 _SIGN_SECONDS = 30
 """How often the owner gives a sign, by touching the file."""
 _SILENT_SECONDS = 300
-"""An owner on another machine that gives no sign for so long is gone."""
+"""An owner on another machine that has given no sign for so long is gone, by the clocks of both."""
+_WATCH_SECONDS = 120
+"""So is one that gives no sign while it is watched for so long: shared storage may show a sign a minute late."""
+_LOOK_SECONDS = 1.0
+"""How often it is looked at meanwhile."""
 _SETTLE_SECONDS = 0.2
 """In which two processes that take over the same lock find out about each other."""
 _CLOCK_SECONDS = 2
@@ -40,6 +44,8 @@ class FolderLock:
     def take(self, say: Callable[[str], None]) -> None:
         """Take the lock; one whose owner is gone is taken over, which is told in a line.
 
+        One on another machine of whose owner there has been a sign lately is watched for two minutes first.
+
         Raises:
             InputError: if another process has it, this one included.
         """
@@ -49,7 +55,9 @@ class FolderLock:
                 continue
             owner = _owner(text)
             named = f"process {owner['process']} on {owner['host']}" if owner else "an unknown process"
-            if not self._is_gone(owner):
+            if not self._is_gone(owner) and not self._is_silent(owner, say):
+                if _text(self.path) is None:  # released while it was watched
+                    continue
                 raise InputError(
                     f"{self.path.parent}: {named} {self._what} there; wait until it ends, or name another folder"
                 )
@@ -83,6 +91,18 @@ class FolderLock:
         except OSError:
             return True
 
+    def _is_silent(self, owner: dict[str, Any] | None, say: Callable[[str], None]) -> bool:
+        """Watch for a sign of an owner on another machine, which after a failure may be gone for good."""
+        if owner is None or owner["host"] == platform.node():
+            return False
+        say(f"{self.path}: of process {owner['process']} on {owner['host']}; {_WATCH_SECONDS} s for a sign of it")
+        first, end = _changed(self.path), time.monotonic() + _WATCH_SECONDS
+        while time.monotonic() < end:
+            if _changed(self.path) != first:
+                return False
+            time.sleep(_LOOK_SECONDS)
+        return True
+
     def _give_signs(self) -> None:
         while not self._released.wait(_SIGN_SECONDS):
             if _text(self.path) != self._mine:
@@ -94,6 +114,13 @@ def _text(path: Path) -> str | None:
     try:
         return path.read_text(encoding="utf-8", errors="replace")
     except FileNotFoundError:
+        return None
+
+
+def _changed(path: Path) -> float | None:
+    try:
+        return path.stat().st_mtime
+    except OSError:
         return None
 
 

@@ -13,7 +13,7 @@ from typing import TypeVar
 from ..devices import is_out_of_memory
 from ..errors import InputError
 from ..files import clear_partials
-from ..ranks import rank_and_processes
+from ..ranks import others_end_with_this, rank_and_processes
 from .jobs import Job
 from .record import BatchRecord
 
@@ -40,8 +40,8 @@ class Summary:
 
     @property
     def exit_code(self) -> int:
-        """0, or 1 if a file failed."""
-        return 1 if self.failed else 0
+        """0, or 1 if a file failed; 0 too where the launcher would end all other processes for it."""
+        return 1 if self.failed and not others_end_with_this() else 0
 
     def __add__(self, other: Summary) -> Summary:
         return Summary(self.done + other.done, self.skipped + other.skipped, self.failed | other.failed)

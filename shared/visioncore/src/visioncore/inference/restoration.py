@@ -155,9 +155,10 @@ class ImagePredictor(BasePredictor, Generic[Result]):
                 f"images are {tuple(images.shape)} {images.dtype}; they must be (B, {self.channels}, H, W) in floating "
                 "point"
             )
-        if not (finite := images.isfinite()).all():
-            bad = finite.numel() - int(finite.sum())
-            raise InputError(f"{bad} of {finite.numel()} values are NaN or infinite; give them a value")
+        # the least and the greatest value tell it in one pass, without a map of the image's size
+        if images.numel() and not all(value.isfinite() for value in images.aminmax()):
+            bad = int((~images.isfinite()).sum())
+            raise InputError(f"{bad} of {images.numel()} values are NaN or infinite; give them a value")
 
     @property
     def precision(self) -> torch.dtype:

@@ -2,40 +2,22 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 from ..commands.option_list import Option, command_facts, options_of
 from ..configs import did_you_mean
 from ..errors import InputError
+from ..jobs.allowed import Allowed
+from ..jobs.running import Call
+from ..jobs.words import words_of
 from ..methods import Method, find_methods, load
 from ..weights.card import by_name, card_of
 from ..weights.places import bundled_names
-from .allowed import Allowed
 
 PREDICT = "predict"
 APART = ("inputs", "out")
 """Options that are given apart from the others."""
-MOST_TEXT = 10_000
-"""Letters of a value."""
-
-
-@dataclass(frozen=True)
-class Call:
-    """A prediction that was checked.
-
-    Attributes:
-        method: whose.
-        words: of the command line, from the command on.
-        out: where the results go.
-    """
-
-    method: Method
-    words: tuple[str, ...]
-    out: Path
 
 
 def listed_methods() -> list[dict[str, Any]]:
@@ -113,7 +95,7 @@ def prediction(
         if key not in known or key in APART:
             hint = did_you_mean(key, [each for each in known if each not in APART]).strip()
             raise InputError(f"predict of {name} has no option {key!r}{f'; {hint}' if hint else ''}")
-        words += _words(known[key], value, allowed)
+        words += words_of(known[key], value, allowed)
     if missing := [each for each, option in known.items() if option.required and each not in (*APART, *given)]:
         raise InputError(f"{missing[0]} is needed: {known[missing[0]].help}")
     return Call(method, tuple(words), allowed.writable(out))
@@ -123,55 +105,3 @@ def _fetchable(method: Method) -> list[str]:
     from ..weights.fetched import place_of
 
     return [each.name for each in method.checkpoints if not each.reads and place_of(method, each)]
-
-
-def _words(option: Option, value: Any, allowed: Allowed) -> list[str]:
-    """Return the words of one option; no value can be taken for another option."""
-    if option.type == "boolean":
-        return [option.option if _truth(option, value) else option.option.replace("--", "--no-", 1)]
-    if option.count == 1:
-        if isinstance(value, list | tuple):
-            raise InputError(f"{option.name}: one value is expected, not {len(value)}")
-        return [f"{option.option}={_text(option, value, allowed)}"]
-    values = list(value) if isinstance(value, list | tuple) else [value]
-    if option.count is not None and len(values) != option.count:
-        raise InputError(f"{option.name}: {option.count} values are expected, not {len(values)}")
-    texts = [_text(option, each, allowed) for each in values]
-    if option.type in ("text", "path") and any(text.startswith("-") for text in texts):
-        raise InputError(f"{option.name}: a value begins with -, which would be taken for an option")
-    return [option.option, *texts] if texts else []
-
-
-def _text(option: Option, value: Any, allowed: Allowed) -> str:
-    if option.choices or option.also:
-        choices = {str(each) for each in (*option.choices, *option.also)}
-        if str(value) in choices:
-            return str(value)
-        if option.choices:
-            raise InputError(f"{option.name} is {value!r}; it may be {', '.join(map(str, option.choices))}")
-    if option.type in ("integer", "number"):
-        return _number(option, value)
-    if not isinstance(value, str):
-        raise InputError(f"{option.name} is {value!r}; it should be text")
-    if len(value) > MOST_TEXT or "\0" in value:
-        raise InputError(f"{option.name}: a text of at most {MOST_TEXT} letters is expected")
-    allowed.check_text(value)
-    return value
-
-
-def _number(option: Option, value: Any) -> str:
-    kind = int if option.type == "integer" else float
-    try:
-        number = kind(value) if not isinstance(value, bool) else None
-    except (TypeError, ValueError, OverflowError):
-        number = None
-    if number is None or not math.isfinite(number) or (kind is int and isinstance(value, float) and value != number):
-        raise InputError(f"{option.name} is {value!r}; it should be {'a whole number' if kind is int else 'a number'}")
-    return str(number)
-
-
-def _truth(option: Option, value: Any) -> bool:
-    said = {"true": True, "1": True, "yes": True, "false": False, "0": False, "no": False}.get(str(value).lower())
-    if said is None:
-        raise InputError(f"{option.name} is {value!r}; it should be true or false")
-    return said

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import os
+import socket
 import tempfile
 import zipfile
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -18,11 +18,15 @@ from starlette.responses import FileResponse, JSONResponse, Response
 from starlette.routing import Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from ..errors import InputError, escaped
-from .allowed import Allowed
-from .calls import Call, explained, find_method, listed_methods, prediction
+from ..errors import InputError, escaped, one_line
+from ..jobs.allowed import Allowed
+from ..jobs.limits import Limits
+from ..jobs.listening import address_of
+from ..jobs.outcome import MOST_LINE, Outcome, without
+from ..jobs.running import Call
+from .calls import explained, find_method, listed_methods, prediction
 from .openapi import description
-from .runner import BusyError, Limits, Outcome, Runner
+from .runner import BusyError, Runner
 from .uploads import Form, counted, read_form
 
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
@@ -33,14 +37,12 @@ class Service:
     """The offer of the server.
 
     Attributes:
-        limits: of predictions.
-        most_bytes: of a request.
+        limits: of requests and predictions.
         folders: whose files a request may name, such as weights.
         hosts: names under which the server may be asked; empty for any.
     """
 
     limits: Limits = field(default_factory=Limits)
-    most_bytes: int = 256 * 2**20
     folders: tuple[Path, ...] = ()
     hosts: tuple[str, ...] = LOOPBACK
 
@@ -57,6 +59,21 @@ def make_app(service: Service) -> ASGIApp:
     handlers = {HTTPException: _failed, InputError: _bad_input, BusyError: _busy}
     app = Starlette(routes=routes, exception_handlers=handlers)  # type: ignore[arg-type]
     return _Guard(app, service.hosts)
+
+
+def serve(place: socket.socket, service: Service, say: Callable[[str], None]) -> None:
+    """Serve until somebody ends it.
+
+    Args:
+        place: a socket that listens.
+        service: what is offered.
+        say: told where.
+    """
+    import uvicorn
+
+    say(f"listening on {address_of(place)}; description at /openapi.json; Ctrl-C ends it")
+    config = uvicorn.Config(make_app(service), log_level="warning", timeout_graceful_shutdown=5, server_header=False)
+    uvicorn.Server(config).run(sockets=[place])
 
 
 class _Guard:
@@ -101,7 +118,7 @@ class _Predict:
             # a place comes first, so that nobody sends a file in vain
             async with self.runner.place():
                 length = Request(scope).headers.get("content-length")
-                request = Request(scope, counted(receive, self.service.most_bytes, length))
+                request = Request(scope, counted(receive, limits.bytes, length))
                 with anyio.move_on_after(limits.seconds) as time:
                     form = await read_form(request, folder, limits.inputs + 20)
                 if time.cancelled_caught:
@@ -133,14 +150,10 @@ class _Predict:
 
 
 def _answer(outcome: Outcome, folder: Path) -> Response:
-    if outcome.code is None:
-        return _error(504, "the time of the prediction was over; ask for less, or let the server allow more --seconds")
     if outcome.failure:
-        return _error(422 if outcome.code in (0, 1, 2) else 500, _without(outcome.failure, folder))
-    out = folder / "out"
-    record = outcome.record_file
-    results = sorted(file for file in out.rglob("*") if file.is_file() and file != record)
-    results = [file for file in results if not (file.name.startswith("made") and file.suffix == ".jsonl")]
+        status = 504 if outcome.code is None else 422 if outcome.code in (0, 1, 2) else 500
+        return _error(status, without(outcome.failure, folder))
+    results, record = outcome.files, outcome.record_file
     failed = outcome.record.get("failed", {})
     headers = {"X-Failed": str(len(failed))}
     if len(results) == 1 and not failed:
@@ -148,15 +161,10 @@ def _answer(outcome: Outcome, folder: Path) -> Response:
     packed = folder / "results.zip"
     with zipfile.ZipFile(packed, "w", zipfile.ZIP_STORED) as archive:
         for file in results:
-            archive.write(file, file.relative_to(out).as_posix())
+            archive.write(file, file.relative_to(outcome.out).as_posix())
         if record is not None:
-            archive.writestr(record.name, _without(record.read_text(encoding="utf-8"), folder))
+            archive.writestr(record.name, without(record.read_text(encoding="utf-8"), folder))
     return FileResponse(packed, media_type="application/zip", filename="results.zip", headers=headers)
-
-
-def _without(text: str, folder: Path) -> str:
-    """Return text without the place of the job, which is gone when it is read."""
-    return escaped(text).replace(f"{folder}{os.sep}", "")
 
 
 def _known(name: str) -> None:
@@ -186,7 +194,7 @@ async def _explained(request: Request) -> Response:
 
 def _error(code: int, line: str) -> Response:
     headers = {"Retry-After": "10"} if code == 503 else {}
-    return JSONResponse({"error": escaped(" ".join(line.split()))}, code, headers=headers)
+    return JSONResponse({"error": one_line(escaped(line), MOST_LINE)}, code, headers=headers)
 
 
 async def _failed(request: Request, error: HTTPException) -> Response:

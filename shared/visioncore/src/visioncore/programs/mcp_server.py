@@ -10,11 +10,13 @@ from mcp.server.mcpserver import MCPServer
 from mcp.server.mcpserver.exceptions import ToolError
 from mcp.types import ToolAnnotations
 
-from ..errors import InputError
+from ..errors import InputError, one_line
+from ..jobs.allowed import Allowed
+from ..jobs.limits import Limits
+from ..jobs.outcome import MOST_LINE
 from ..versions import version_of
-from .allowed import Allowed
 from .calls import PREDICT, explained, listed_methods, prediction
-from .runner import Limits, Runner
+from .runner import Runner
 
 INSTRUCTIONS = (
     "Vision methods on local files. list_methods says which there are and which weights they have; explain_method, "
@@ -75,7 +77,7 @@ def make_server(allowed: Allowed, limits: Limits) -> MCPServer[Any]:
             if outcome.failure:
                 raise InputError(outcome.failure)
         return {
-            "results": [str(file) for file in outcome.files],
+            "results": [str(file) for file in outcome.made],
             "failed": outcome.record.get("failed", {}),
             "said": outcome.said.strip(),
             "notes": outcome.complaints.strip(),
@@ -91,4 +93,4 @@ def _told() -> Iterator[None]:
     try:
         yield
     except (InputError, OSError) as error:
-        raise ToolError(" ".join(str(error).split())) from error
+        raise ToolError(one_line(error, MOST_LINE)) from error

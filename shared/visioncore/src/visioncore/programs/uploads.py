@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import shutil
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -14,12 +13,11 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.types import Message, Receive
 
-from ..errors import InputError
+from ..jobs.names import safe_name
 
 FILE = "file"
 """Field of the form that holds an input."""
 MOST_FIELDS = 200
-MOST_NAME = 100
 
 
 @dataclass
@@ -93,18 +91,6 @@ async def read_form(request: Request, folder: Path, most_files: int) -> Form:
             else:
                 _add(form, name, str(place))
     return form
-
-
-def safe_name(name: str) -> str:
-    """Return a name without folders and odd characters, its endings kept.
-
-    Raises:
-        InputError: if nothing is left of it.
-    """
-    plain = re.sub(r"[^\w.-]+", "_", re.split(r"[/\\]", name)[-1]).lstrip(".-")[-MOST_NAME:]
-    if not plain.strip("._-"):
-        raise InputError("a file or field without a name; give each a name with its ending, such as photo.png")
-    return plain
 
 
 def _add(form: Form, name: str, value: str) -> None:

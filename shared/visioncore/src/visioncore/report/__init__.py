@@ -2,17 +2,20 @@
 
 from .demo_report import DemoReport
 from .figure_output import save_figure, show_figure, small_png
-from .figures import figure_grid, new_figure
+from .figures import DPI, figure_grid, new_figure
+from .fonts import label_font
 from .json_files import write_json
 from .pages import html_page
 from .tables import Cell, Table, print_table, save_tables
 
 __all__ = [
+    "DPI",
     "Cell",
     "DemoReport",
     "Table",
     "figure_grid",
     "html_page",
+    "label_font",
     "new_figure",
     "print_table",
     "save_figure",

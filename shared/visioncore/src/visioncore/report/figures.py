@@ -16,6 +16,9 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
     from numpy.typing import NDArray
 
+DPI = 150
+"""Dots per inch of figures in files."""
+
 
 def figure_grid(
     panels: Sequence[tuple[str, NDArray[Any]]],
@@ -70,7 +73,7 @@ def new_figure(width: float, height: float, background: str = "white") -> Figure
     require("matplotlib", "images")
     from .notebook_figure import NotebookFigure
 
-    return NotebookFigure(figsize=(width, height), dpi=150, facecolor=background)
+    return NotebookFigure(figsize=(width, height), dpi=DPI, facecolor=background)
 
 
 def _displayable(image: NDArray[Any]) -> NDArray[np.float64]:

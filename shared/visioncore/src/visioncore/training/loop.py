@@ -8,10 +8,11 @@ from pathlib import Path
 from torch import nn
 
 from ..devices import is_out_of_memory
-from ..errors import InputError
+from ..errors import InputError, one_line
 from .config import LoopConfig
 from .model_modes import training_only
 from .parameter_groups import ShareOf
+from .processes import is_lost_process
 from .run import FitResult, Loss, OptimizerOf, Run, Validate
 from .sampling import Collate, SampleSource, stack
 from .schedule import warmup_cosine
@@ -72,8 +73,8 @@ def fit(
         The last and the best metrics; ``out/last`` holds the final weights, the averaged ones if there is an average.
 
     Raises:
-        InputError: if settings do not fit the machine or each other, ``out`` holds another run or cannot be written, or
-            memory runs out.
+        InputError: if settings do not fit the machine or each other, ``out`` holds another run or cannot be written,
+            memory runs out, or another process of the training is gone.
         TrainingDiverged: if the loss is no longer finite. The last saved run state is from before that.
         KeyboardInterrupt: after a signal.
     """
@@ -85,6 +86,11 @@ def fit(
         try:
             return run.go(source, resume, run_description, collate)
         except Exception as error:
+            if is_lost_process(error):
+                raise InputError(
+                    f"step {run.step}: another process of this training is gone ({one_line(error)}); the same command, "
+                    "for all of them, goes on from the last run state"
+                ) from error
             if not is_out_of_memory(error):
                 raise
             raise InputError(f"out of memory; what helps, in this order: {memory_advice}") from error

@@ -20,6 +20,14 @@ def rank_and_count() -> tuple[int, int]:
     return (distributed.get_rank(), distributed.get_world_size()) if several() else (0, 1)
 
 
+def is_lost_process(error: BaseException) -> bool:
+    """Return whether an error means that another of the processes that train together is gone or out of reach."""
+    if not several():
+        return False
+    # Where tensors are exchanged on the host, the errors have no type of their own.
+    return isinstance(error, distributed.DistError) or (isinstance(error, RuntimeError) and "gloo/" in str(error))
+
+
 def summed(values: Tensor) -> Tensor:
     """Return the sum of a tensor over all processes, without gradient; the tensor itself where there is but one."""
     if not several():

@@ -2,22 +2,19 @@
 
 from __future__ import annotations
 
-import inspect
-import re
-import types
-import typing
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from inspect import Parameter
-from typing import Annotated, Any, Literal
+from typing import Any, Literal
 
-from ..cli import Command, parameters
+from ..commands import option_list
 from ..errors import InputError
+from ..jobs.words import words_of
 from ..methods import Method
 from ..panels import Option, Panel
-from .limits import MOST_TEXT
 
 Kind = Literal["switch", "choice", "several", "number", "text", "file"]
+MOST_TEXT = 300
+"""Characters of a text option."""
 
 
 @dataclass(frozen=True)
@@ -25,13 +22,17 @@ class Field:
     """One option as the page shows it."""
 
     option: Option
+    """Of the panel."""
+    listed: option_list.Option
+    """Of the command."""
     kind: Kind
-    default: Any
     values: tuple[Any, ...]
     """Those on offer, for choice and several."""
-    whole: bool
-    """Whether it is a whole number."""
-    help: str
+
+    @property
+    def default(self) -> Any:
+        """Its value where nothing is chosen."""
+        return "" if self.kind == "file" else self.listed.default
 
     @property
     def label(self) -> str:
@@ -41,7 +42,13 @@ class Field:
     @property
     def step(self) -> float:
         """From one number to the next."""
-        return self.option.step or (1 if self.whole else 0.05)
+        return self.option.step or (1 if self.listed.type == "integer" else 0.05)
+
+    @property
+    def help(self) -> str:
+        """One line on it."""
+        told = self.option.help or self.listed.help.removesuffix(".")
+        return told[:1].upper() + told[1:]
 
     def words(self, value: Any) -> list[str]:
         """Return the words of the command line for a value; none for the default.
@@ -51,16 +58,14 @@ class Field:
         """
         if value is None or value == "" or value == self.default:
             return []
-        flag = f"--{self.option.name.replace('_', '-')}"
-        if self.kind == "switch":
-            return [flag if value else flag.replace("--", "--no-", 1)]
         if self.kind == "several":
-            chosen = [str(self._offered(each)) for each in value]
-            return [flag, *chosen] if chosen and tuple(value) != tuple(self.default or ()) else []
-        text = str(self._checked(value))
-        return [f"{flag}={text}"] if text.startswith("-") else [flag, text]
+            value = [self._offered(each) for each in value]
+            return words_of(self.listed, value, None) if value != list(self.default or ()) else []
+        return words_of(self.listed, self._checked(value), None)
 
     def _checked(self, value: Any) -> Any:
+        if self.kind == "switch":
+            return value
         if self.kind == "choice":
             return self._offered(value)
         if self.kind == "number":
@@ -79,7 +84,7 @@ class Field:
         low, high = self.option.low, self.option.high
         if not isinstance(value, int | float) or not (low or 0) <= value <= (high or 0):
             raise InputError(f"{self.label}: {value!r} should be a number from {low:g} to {high:g}")
-        return round(value) if self.whole else float(f"{value:.6g}")
+        return round(value) if self.listed.type == "integer" else float(f"{value:.6g}")
 
 
 def panel_of(method: Method) -> Panel:
@@ -110,17 +115,16 @@ def fields_of(method: Method) -> tuple[Field, ...]:
     Raises:
         InputError: if the panel names an option that ``predict`` lacks, or one that cannot be offered so.
     """
-    command: Command = method.load("cli:COMMANDS")["predict"]
-    known, helps = parameters(command), _helps(command)
+    known = {each.name: each for each in option_list.options_of(method.load("cli:COMMANDS")["predict"])}
     found = []
     for option in panel_of(method).options:
         if option.name not in known:
             raise InputError(f"{method.name} predict has no option {option.name}")
-        found.append(_field(method.name, option, known[option.name], helps.get(option.name, "")))
+        found.append(_field(method.name, option, known[option.name]))
     return tuple(found)
 
 
-def words_of(fields: Sequence[Field], given: Mapping[str, Any]) -> list[str]:
+def words_of_all(fields: Sequence[Field], given: Mapping[str, Any]) -> list[str]:
     """Return the words of the command line for values by the names of their options.
 
     Raises:
@@ -129,39 +133,23 @@ def words_of(fields: Sequence[Field], given: Mapping[str, Any]) -> list[str]:
     return [word for field in fields for word in field.words(given.get(field.option.name))]
 
 
-def _field(name: str, option: Option, parameter: Parameter, told: str) -> Field:
-    hint, *marks = typing.get_args(parameter.annotation) if _annotated(parameter) else (parameter.annotation,)
-    told = option.help or next((mark.help for mark in marks if getattr(mark, "help", None)), told)
-    several = typing.get_origin(hint) is tuple
-    inner = typing.get_args(hint)[0] if several else hint
-    values = option.values or (typing.get_args(inner) if typing.get_origin(inner) is Literal else ())
+def _field(name: str, option: Option, listed: option_list.Option) -> Field:
+    values = option.values or listed.choices
     kind: Kind
     if option.kinds:
         kind = "file"
-    elif hint is bool:
+    elif listed.type == "boolean":
         kind = "switch"
     elif values:
-        kind = "several" if several else "choice"
-    elif hint in (int, float):
+        kind = "choice" if listed.count == 1 else "several"
+    elif listed.type in ("integer", "number") and listed.count == 1:
         kind = "number"
         if option.low is None or option.high is None:
             raise InputError(f"{name}: the number {option.name} needs bounds in the panel")
-    elif hint is str:
+    elif listed.type == "text" and listed.count == 1:
         kind = "text"
     else:
-        raise InputError(f"{name}: {option.name} is a {hint}, which needs values in the panel")
-    default = "" if kind == "file" else parameter.default
-    if kind == "choice" and default not in values:
-        values = (default, *values)
-    return Field(option, kind, default, values, hint is int, told[:1].upper() + told[1:])
-
-
-def _annotated(parameter: Parameter) -> bool:
-    return typing.get_origin(parameter.annotation) is Annotated
-
-
-def _helps(command: Callable[..., object] | types.FunctionType) -> dict[str, str]:
-    """Return the lines of a docstring on its arguments."""
-    section = re.search(r"^Args:\n(.*?)(?:\n\S|\Z)", inspect.getdoc(command) or "", flags=re.MULTILINE | re.DOTALL)
-    lines = re.findall(r"^    (\w+): (.*(?:\n      +.*)*)", section[1] if section else "", flags=re.MULTILINE)
-    return {name: " ".join(text.split()).removesuffix(".") for name, text in lines}
+        raise InputError(f"{name}: {option.name} takes several values or a path, so it needs values in the panel")
+    if kind == "choice" and listed.default not in values:
+        values = (listed.default, *values)
+    return Field(option, listed, kind, values)

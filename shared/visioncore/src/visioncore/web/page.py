@@ -11,13 +11,14 @@ from typing import Any
 
 from ..errors import InputError, one_line
 from ..extras import require
+from ..jobs.limits import Limits
 from ..methods import Method
+from ..weights.places import DEMO
 from . import shown
-from .fields import Field, fields_of, panel_of, sample_of
-from .limits import KEPT_SECONDS, Limits
+from .fields import MOST_TEXT, Field, fields_of, panel_of, sample_of
+from .holdings import KEPT_SECONDS, Holdings
 from .running import Runner
 from .style import STYLE
-from .uploads import Holdings
 
 TITLE = "Vision methods"
 COLOURS = {
@@ -35,13 +36,16 @@ RUNS = "runs"
 """Name under which the runs of all methods share one queue."""
 
 
-def build(methods: Sequence[Method], limits: Limits, holdings: Holdings) -> tuple[Any, dict[str, Any]]:
+def build(
+    methods: Sequence[Method], limits: Limits, holdings: Holdings, folders: tuple[Path, ...]
+) -> tuple[Any, dict[str, Any]]:
     """Return the pages as `gradio.Blocks`, and what ``launch`` must be told of their look.
 
     Args:
         methods: those to show.
         limits: what users may ask for.
         holdings: where their files are kept.
+        folders: in which they may name weights.
 
     Raises:
         InputError: if gradio is missing, or a method's panel does not fit its command.
@@ -54,7 +58,7 @@ def build(methods: Sequence[Method], limits: Limits, holdings: Holdings) -> tupl
     for method in methods:
         with blocks.route(method.title, method.name, show_in_navbar=False):
             gr.Navbar(visible=False)
-            _MethodPage(gr, Runner(method, fields_of(method), limits, holdings)).build()
+            _MethodPage(gr, Runner(method, fields_of(method), limits, holdings, folders)).build()
 
     def leave(request: Any) -> None:
         holdings.close(request.session_hash)
@@ -62,7 +66,7 @@ def build(methods: Sequence[Method], limits: Limits, holdings: Holdings) -> tupl
 
     with blocks:
         blocks.unload(_with_request(gr, leave))
-    blocks.queue(default_concurrency_limit=1, max_size=limits.waiting, api_open=False)
+    blocks.queue(default_concurrency_limit=1, max_size=max(limits.waiting, 1), api_open=False)
     hues = {"primary_hue": "teal", "secondary_hue": "teal", "neutral_hue": "slate"}
     # fonts of the user's own system: those of the default theme are fetched
     fonts = {"font": ("system-ui", "sans-serif"), "font_mono": ("ui-monospace", "monospace")}
@@ -107,9 +111,9 @@ class _MethodPage:
         gr.HTML(self._head(), padding=False)
         with gr.Row(equal_height=False):
             with gr.Column(scale=4, min_width=300):
-                upload = _upload(gr, label=f"Your file: {panel.takes}")
+                upload = _upload(gr, label=f"Your file: {panel.takes}", several=panel.gathers)
                 chosen = gr.HTML(elem_classes=["result", "chosen"], padding=False)
-                inputs = self._options()
+                inputs = [upload, *self._options(), *self._weights()]
                 with gr.Row():
                     example = gr.Button("Try the example", min_width=120)
                     run = gr.Button("Run", variant="primary", min_width=120)
@@ -130,36 +134,43 @@ class _MethodPage:
         gr.HTML(self._about(), padding=False)
         outputs, private = [slider, result, command], {"api_visibility": "private"}
         queued = {"concurrency_id": RUNS, "concurrency_limit": 1, "show_progress": "minimal"} | private
-        run.click(_with_request(gr, self.run), [upload, *inputs], outputs, **queued)
+        run.click(_with_request(gr, self.run), inputs, outputs, **queued)
         upload.change(_with_request(gr, self.show_chosen), [upload], [chosen], queue=False, **private)
+        for other in inputs[1:]:
+            if isinstance(other, gr.File):
+                other.change(_with_request(gr, self.hold), [other], [], queue=False, **private)
         example.click(
-            _with_request(gr, self.take_example), [], [upload, *inputs], queue=False, show_progress="hidden", **private
-        ).success(_with_request(gr, self.run), [upload, *inputs], outputs, **queued)
+            _with_request(gr, self.take_example), [], inputs, queue=False, show_progress="hidden", **private
+        ).success(_with_request(gr, self.run), inputs, outputs, **queued)
 
-    def run(self, request: Any, upload: str | None, *values: Any) -> Iterator[tuple[Any, ...]]:
+    def run(self, request: Any, upload: Any, *values: Any) -> Iterator[tuple[Any, ...]]:
         """Yield what slider, result and command line show while a run goes on and when it has ended."""
         gr = self.gr
-        given = {field.option.name: value for field, value in zip(self.fields, values, strict=True)}
+        *values_of_fields, name, own = values
+        given = {field.option.name: value for field, value in zip(self.fields, values_of_fields, strict=True)}
+        weights = _paths(own) or str(name or "")
         hidden, unknown = gr.update(visible=False, value=None), gr.update(visible=False)
         try:
-            for outcome in self.runner.run(request.session_hash, Path(upload) if upload else None, given):
-                line = gr.update(visible=True, value=outcome.command)
-                if outcome.running:
-                    yield hidden, shown.working(outcome), line
+            for run in self.runner.run(request.session_hash, _paths(upload), given, weights):
+                line = gr.update(visible=True, value=run.command)
+                if run.outcome is None:
+                    yield hidden, shown.working(run), line
                     continue
-                both = None if outcome.fault else shown.sliding(self.panel, outcome)
+                both = None if run.fault else shown.sliding(self.panel, run)
                 slider = gr.update(visible=True, value=both) if both else hidden
-                yield slider, shown.result(self.panel, outcome), line
+                yield slider, shown.result(self.panel, run), line
         except (InputError, OSError) as error:
             yield hidden, shown.wrong(one_line(error)), unknown
 
-    def show_chosen(self, request: Any, upload: str | None) -> str:
+    def show_chosen(self, request: Any, upload: Any) -> str:
         """Return HTML with the file that was chosen, and keep it until the page is left."""
-        if upload is None:
-            return ""
-        path = Path(upload)
-        self.runner.holdings.hold(request.session_hash, path)
-        return shown.preview(path) if path.suffix.lower() in (*shown.IMAGES, *shown.FILMS) else ""
+        self.hold(request, upload)
+        return "".join(shown.preview(path) for path in _paths(upload) if path.suffix.lower() in shown.VISIBLE)
+
+    def hold(self, request: Any, upload: Any) -> None:
+        """Keep files that were chosen until the page is left."""
+        for path in _paths(upload):
+            self.runner.holdings.hold(request.session_hash, path)
 
     def take_example(self, request: Any) -> list[Any]:
         """Return the sample and the values that go with it."""
@@ -167,6 +178,8 @@ class _MethodPage:
         return [
             self._sample(sample_of(self.method), folder),
             *(self._example_of(field, folder) for field in self.fields),
+            DEMO,
+            None,
         ]
 
     def _example_of(self, field: Field, folder: Path) -> Any:
@@ -187,6 +200,24 @@ class _MethodPage:
         with self.gr.Accordion("More options", open=False):
             return first + [self._component(field) for field in self.fields[3:]]
 
+    def _weights(self) -> list[Any]:
+        """Place the two ways to other weights, folded."""
+        gr, folders = self.gr, ", ".join(map(str, self.runner.folders))
+        told = "demo, a name that weights list shows, or a hub id: whatever was fetched before, by the command"
+        with gr.Accordion("Weights of your own", open=False):
+            name = gr.Textbox(
+                DEMO,
+                label="Weights",
+                lines=1,
+                max_length=MOST_TEXT,
+                interactive=True,
+                info=(f"{told}; or a path in {folders}" if folders else told),
+            )
+            own = _upload(
+                gr, "Or send them: the authors' file, or config.json with model.safetensors", 110, several=True
+            )
+        return [name, own]
+
     def _component(self, field: Field) -> Any:
         gr, option = self.gr, field.option
         shared = {"label": field.label[:1].upper() + field.label[1:], "interactive": True}
@@ -203,7 +234,7 @@ class _MethodPage:
             return gr.Dropdown(named, value=field.default, **shared, **told)
         if field.kind == "several":
             return gr.CheckboxGroup(list(field.values), value=list(field.default), **shared, **told)
-        return gr.Textbox(value=field.default, lines=1, max_length=300, **shared, **told)
+        return gr.Textbox(value=field.default, lines=1, max_length=MOST_TEXT, **shared, **told)
 
     def _head(self) -> str:
         hint = f" {escape(self.panel.hint)}" if self.panel.hint else ""
@@ -221,7 +252,7 @@ class _MethodPage:
     def _limits(self) -> str:
         minutes, limits = self.limits.seconds / 60, self.limits
         return (
-            f"Files of up to {limits.megabytes} MB, runs of up to {minutes:g} minutes, one at a time. Your file and "
+            f"Files of up to {limits.megabytes:g} MB, runs of up to {minutes:g} minutes, one at a time. Your file and "
             "the result are deleted when you leave this page."
         )
 
@@ -234,12 +265,17 @@ class _MethodPage:
         )
 
 
-def _upload(gr: Any, label: str, height: int = 150) -> Any:
+def _paths(upload: str | list[str] | None) -> list[Path]:
+    """Return the places of what a browser sent; a component for one file gives no list."""
+    return [Path(each) for each in ([upload] if isinstance(upload, str) else upload or [])]
+
+
+def _upload(gr: Any, label: str, height: int = 150, *, several: bool = False) -> Any:
     """Return a component for a file that takes what a browser sent, and no address from which the server would fetch.
 
     The kind of a file is checked when it runs, as browsers do not know all of them.
     """
-    upload = gr.File(label=label, interactive=True, height=height)
+    upload = gr.File(label=label, interactive=True, height=height, file_count="multiple" if several else "single")
     store = upload.async_move_resource_to_block_cache
 
     async def checked(place: Any) -> Any:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import signal
-import socket
 import sys
 import tempfile
 import threading
@@ -15,11 +14,11 @@ from pathlib import Path
 from typing import Any
 
 from ..cli import say
-from ..errors import InputError
 from ..extras import require
+from ..jobs.limits import Limits
+from ..jobs.listening import address_of, is_loopback, listen
 from ..methods import Method
-from .limits import Limits
-from .uploads import Holdings
+from .holdings import Holdings
 
 QUIET = {
     "GRADIO_ANALYTICS_ENABLED": "False",
@@ -33,7 +32,13 @@ QUIET = {
 
 
 @contextmanager
-def serving(methods: Sequence[Method], limits: Limits, host: str = "127.0.0.1", port: int = 0) -> Iterator[str]:
+def serving(
+    methods: Sequence[Method],
+    limits: Limits,
+    host: str = "127.0.0.1",
+    port: int = 0,
+    folders: tuple[Path, ...] = (),
+) -> Iterator[str]:
     """Serve the pages until the block is left, and yield their address.
 
     Args:
@@ -41,21 +46,24 @@ def serving(methods: Sequence[Method], limits: Limits, host: str = "127.0.0.1", 
         limits: what users may ask for.
         host: the address of this machine to listen on.
         port: its port; 0 for a free one.
+        folders: in which users may name weights.
 
     Raises:
         InputError: if gradio is missing, the address cannot be listened on, or a panel does not fit its command.
     """
-    port = _free_port(host, port)
+    with listen(host, port) as place:
+        # gradio takes a port, no socket
+        port, address = place.getsockname()[1], address_of(place)
     with tempfile.TemporaryDirectory(prefix="visioncore-app-", ignore_cleanup_errors=True) as folder:
         # read when gradio is loaded and when its components are made
         os.environ.update(QUIET, GRADIO_TEMP_DIR=folder)
-        gradio = require("gradio", "web")
+        require("gradio", "web")
         from .page import build
 
         runs = Path(folder) / "runs"
         runs.mkdir(mode=0o700)
         holdings = Holdings(runs)
-        blocks, look = build(methods, limits, holdings)
+        blocks, look = build(methods, limits, holdings, folders)
         try:
             blocks.launch(
                 server_name=host,
@@ -65,17 +73,19 @@ def serving(methods: Sequence[Method], limits: Limits, host: str = "127.0.0.1", 
                 quiet=True,
                 ssr_mode=False,
                 footer_links=[],
-                max_file_size=limits.megabytes * gradio.FileSize.MB,
+                max_file_size=limits.bytes,
                 app_kwargs={"middleware": [_middleware()]},
                 **look,
             )
-            yield f"http://{f'[{host}]' if ':' in host else host}:{port}/"
+            yield f"{address}/"
         finally:
             holdings.close_all()
             blocks.close(verbose=False)
 
 
-def serve(methods: Sequence[Method], limits: Limits, host: str, port: int, browse: bool) -> None:
+def serve(
+    methods: Sequence[Method], limits: Limits, host: str, port: int, folders: tuple[Path, ...], browse: bool
+) -> None:
     """Serve the pages until Ctrl-C.
 
     Args:
@@ -83,43 +93,21 @@ def serve(methods: Sequence[Method], limits: Limits, host: str, port: int, brows
         limits: what users may ask for.
         host: the address of this machine to listen on.
         port: its port; 0 for a free one.
+        folders: in which users may name weights.
         browse: show them in a browser.
 
     Raises:
         InputError: as `serving`.
     """
-    with serving(methods, limits, host, port) as address:
+    with serving(methods, limits, host, port, folders) as address:
         say(f"{len(methods)} methods at {address} (Ctrl-C ends it)")
-        if host not in ("127.0.0.1", "localhost", "::1"):
+        if not is_loopback(host):
             say("note: whoever reaches this address can run them; there is no password")
         if browse and not webbrowser.open(address):
             say("note: no browser was found on this machine; open the address in one that reaches it")
         # a service is ended so, and files of users must not stay behind
         signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
         threading.Event().wait()
-
-
-def _free_port(host: str, port: int) -> int:
-    """Return the port, or a free one for 0.
-
-    Raises:
-        InputError: if it is in use, or the host is no address of this machine.
-    """
-    if not 0 <= port < 2**16:
-        # getaddrinfo would take another one
-        raise InputError(f"--port {port}: no port; one from 0 to {2**16 - 1} is")
-    try:
-        family, _, _, _, place = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
-        with socket.socket(family, socket.SOCK_STREAM) as probe:
-            if os.name == "posix":
-                probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            probe.bind(place)
-            chosen: int = probe.getsockname()[1]
-            return chosen
-    except socket.gaierror as error:
-        raise InputError(f"--host {host}: no address of this machine ({error.strerror})") from error
-    except OSError as error:
-        raise InputError(f"{host}:{port}: {error.strerror}; give another --port, or 0 for a free one") from error
 
 
 def _middleware() -> Any:

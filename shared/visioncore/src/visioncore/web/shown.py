@@ -12,12 +12,13 @@ from typing import Any
 from urllib.parse import quote
 
 from ..panels import Panel
-from .running import OUT, Outcome
+from .running import OUT, Shown
 
 IMAGES = (".png", ".jpg", ".jpeg", ".webp", ".gif", ".bmp")
 """Endings of images that every browser shows."""
 FILMS = (".mp4", ".webm")
 """And of films."""
+VISIBLE = (*IMAGES, *FILMS)
 MOST_SHOWN = 6
 """Files that are shown; the others can be downloaded."""
 MOST_ROWS = 20
@@ -31,14 +32,11 @@ def address(path: Path) -> str:
     return f"gradio_api/file={quote(path.as_posix())}"
 
 
-def sliding(panel: Panel, outcome: Outcome) -> tuple[str, str] | None:
+def sliding(panel: Panel, run: Shown) -> tuple[str, str] | None:
     """Return input and result for the slider; None if the browser cannot show both or nothing is compared."""
-    first = next(iter(chosen(panel, outcome.files)), None)
-    before = outcome.before
-    if not panel.compares or first is None or before is None:
-        return None
-    both = (before, first)
-    return (str(before), str(first)) if all(path.suffix.lower() in IMAGES for path in both) else None
+    both = (run.before, *chosen(panel, run.files)[:1])
+    fits = panel.compares and len(both) == 2 and all(path.suffix.lower() in IMAGES for path in both)
+    return (str(both[0]), str(both[1])) if fits else None
 
 
 def chosen(panel: Panel, files: Sequence[Path]) -> list[Path]:
@@ -65,9 +63,9 @@ def preview(path: Path, title: str = "") -> str:
     return ""
 
 
-def working(outcome: Outcome) -> str:
+def working(run: Shown) -> str:
     """Return HTML for a run that goes on."""
-    return f'<p class="state working" role="status">Working, {outcome.seconds:.0f} s so far.</p>'
+    return f'<p class="state working" role="status">Working, {run.seconds:.0f} s so far.</p>'
 
 
 def wrong(reason: str) -> str:
@@ -75,25 +73,23 @@ def wrong(reason: str) -> str:
     return f'<p class="state wrong" role="alert">{escape(reason)}</p>'
 
 
-def result(panel: Panel, outcome: Outcome) -> str:
+def result(panel: Panel, run: Shown) -> str:
     """Return HTML for what came of a run; what the slider shows is left out."""
-    if outcome.fault:
-        return wrong(outcome.fault)
-    shown = chosen(panel, outcome.files)
-    if sliding(panel, outcome):
+    if run.fault:
+        return wrong(run.fault)
+    shown = chosen(panel, run.files)
+    if sliding(panel, run):
         shown = shown[1:]
-    parts = [f'<p class="state done" role="status">Done in {outcome.seconds:.1f} s.</p>']
+    parts = [f'<p class="state done" role="status">Done in {run.seconds:.1f} s.</p>']
     parts += [preview(path) for path in shown]
-    parts += [f'<p class="note">{escape(note)}</p>' for note in outcome.notes]
+    parts += [f'<p class="note">{escape(note)}</p>' for note in run.notes]
     parts.append('<ul class="files" aria-label="Files of the result">')
-    parts += [_link(path) for path in outcome.files]
+    parts += [_link(path, run.folder / OUT) for path in run.files]
     return "\n".join([*parts, "</ul>"])
 
 
-def _link(path: Path) -> str:
-    parents = path.parts[:-1]
-    name = "/".join(path.parts[parents.index(OUT) + 1 :]) if OUT in parents else path.name
-    size = path.stat().st_size
+def _link(path: Path, out: Path) -> str:
+    name, size = path.relative_to(out).as_posix(), path.stat().st_size
     told = f"{size / 1e6:.1f} MB" if size >= 1e5 else f"{max(size / 1e3, 0.1):.1f} kB"
     link = escape(address(path))
     return f'<li><a href="{link}" download="{escape(path.name)}">{escape(name)}</a> <span>{told}</span></li>'

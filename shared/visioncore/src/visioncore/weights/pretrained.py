@@ -17,8 +17,9 @@ from ..configs import from_plain, read_text, shown, to_plain
 from ..devices import resolve_device
 from ..errors import InputError, one_line
 from ..files import check_regular, whole_folder, write_text
-from .card import CARD_FILE, Card, as_lines
+from .card import CARD_FILE, Card
 from .extent import shapes_of
+from .model_card import model_card
 from .places import CONFIG_FILE, HUB_ID, WEIGHTS_FILE
 from .state_dicts import check_fit, load_into, read_metadata, read_state_dict, write_state_dict
 
@@ -135,24 +136,13 @@ class Pretrained(nn.Module):
             self.save_pretrained(folder, card=card)
             api.create_repo(repo_id, private=private, exist_ok=True)
             if not api.file_exists(repo_id, "README.md"):
-                write_text(Path(folder) / "README.md", self._card(repo_id, card))
+                write_text(Path(folder) / "README.md", model_card(type(self), repo_id, card))
             api.upload_folder(repo_id=repo_id, folder_path=folder, commit_message=f"Upload {type(self).__name__}")
         return f"{api.endpoint}/{repo_id}"
 
     def _config_json(self, indent: int | None = None) -> str:
         head = {"model": type(self).__name__, "visioncore": FORMAT}
         return json.dumps({**head, **to_plain(self.config)}, indent=indent)
-
-    def _card(self, repo_id: str, card: Card | None) -> str:
-        name, where = type(self).__name__, type(self).__module__
-        module = where.rpartition(".")[0] or where
-        return (
-            f"---\nlibrary_name: {module}\n---\n# {repo_id.rpartition('/')[2]}\n\n"
-            f'```python\nfrom {module} import {name}\n\nmodel = {name}.from_pretrained("{repo_id}")\n```\n'
-            + "".join(
-                f"\n## {what.capitalize()}\n\n{said}\n" for what, said in (as_lines(card) if card else {}).items()
-            )
-        )
 
     @classmethod
     def _load(cls, text: str, where: str, weights: Path, device: str | torch.device, **companions: Any) -> Self:
@@ -210,11 +200,12 @@ def _download(
     if not HUB_ID.fullmatch(repo_id):
         raise InputError(f"{repo_id}: no such file or folder (and no id on the Hugging Face Hub: those are owner/name)")
     from huggingface_hub import snapshot_download
+    from huggingface_hub.errors import GatedRepoError, RepositoryNotFoundError, RevisionNotFoundError
 
     named = f"{repo_id} at {revision}" if revision else repo_id
     with _hub_errors(f"{named}: no such file or folder here, and not to be had as an id on the Hugging Face Hub"):
-        return Path(
-            snapshot_download(
+        try:
+            folder = snapshot_download(
                 repo_id,
                 revision=revision,
                 token=token,
@@ -222,7 +213,19 @@ def _download(
                 local_files_only=local_files_only,
                 allow_patterns=[CONFIG_FILE, WEIGHTS_FILE, CARD_FILE],
             )
-        )
+        except GatedRepoError as error:
+            raise InputError(f"{repo_id}: its owners ask whoever loads it to accept terms on its page first") from error
+        except RepositoryNotFoundError as error:
+            raise InputError(
+                f"{repo_id}: no such file or folder here, and on the Hugging Face Hub no such repository, or a private "
+                "one: for that, log in (hf auth login) or give a token that may read it"
+            ) from error
+        except RevisionNotFoundError as error:
+            raise InputError(f"{repo_id}: has no branch, tag or commit {revision} on the Hugging Face Hub") from error
+    for name in (CONFIG_FILE, WEIGHTS_FILE):
+        if not (Path(folder) / name).exists():
+            raise InputError(f"{named}: the repository has no {name}, which push_to_hub writes")
+    return Path(folder)
 
 
 @contextmanager

@@ -1,14 +1,13 @@
-"""The server of ``visioncore serve``: where it listens, and how it ends."""
+"""Where a server listens."""
 
 from __future__ import annotations
 
 import errno
 import ipaddress
+import os
 import socket
-from collections.abc import Callable
 
 from ..errors import InputError
-from .http_app import Service, make_app
 
 
 def listen(host: str, port: int) -> socket.socket:
@@ -27,7 +26,9 @@ def listen(host: str, port: int) -> socket.socket:
         family, kind, protocol, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
         found = socket.socket(family, kind, protocol)
         try:
-            found.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            # elsewhere it would let two servers have one port
+            if os.name == "posix":
+                found.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             found.bind(address)
             found.listen(64)
         except BaseException:
@@ -42,6 +43,12 @@ def listen(host: str, port: int) -> socket.socket:
     return found
 
 
+def address_of(place: socket.socket) -> str:
+    """Return the address of a socket that listens, for a browser."""
+    host, port = place.getsockname()[:2]
+    return f"http://{f'[{host}]' if ':' in host else host}:{port}"
+
+
 def is_loopback(host: str) -> bool:
     """Return whether only this machine can reach an address."""
     if host == "localhost":
@@ -50,20 +57,3 @@ def is_loopback(host: str) -> bool:
         return ipaddress.ip_address(host).is_loopback
     except ValueError:
         return False
-
-
-def serve(place: socket.socket, service: Service, say: Callable[[str], None]) -> None:
-    """Serve until somebody ends it.
-
-    Args:
-        place: a socket that listens.
-        service: what is offered.
-        say: told where.
-    """
-    import uvicorn
-
-    host, port = place.getsockname()[:2]
-    shown = f"[{host}]" if ":" in host else host
-    say(f"listening on http://{shown}:{port}; description at /openapi.json; Ctrl-C ends it")
-    config = uvicorn.Config(make_app(service), log_level="warning", timeout_graceful_shutdown=5, server_header=False)
-    uvicorn.Server(config).run(sockets=[place])

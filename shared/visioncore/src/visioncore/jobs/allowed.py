@@ -90,7 +90,7 @@ class Allowed:
         except (OSError, RuntimeError) as error:
             raise InputError(f"{given}: cannot be followed ({error})") from error
         if not any(path.is_relative_to(folder) for folder in self.folders):
-            raise InputError(f"{given}: outside the allowed folders ({', '.join(map(str, self.folders))})")
+            raise InputError(f"{given}: outside the allowed folders ({', '.join(map(str, self.folders)) or 'none'})")
         return path
 
     def _check_contents(self, path: Path, given: str) -> None:

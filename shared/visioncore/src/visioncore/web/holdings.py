@@ -2,38 +2,17 @@
 
 from __future__ import annotations
 
-import re
 import secrets
 import shutil
 import threading
 import time
 from collections import defaultdict
-from collections.abc import Sequence
 from pathlib import Path
 
-from ..errors import InputError
-from .processes import Running
+from ..jobs.running import Running
 
-LONGEST_NAME = 80
-"""Characters of a name; what is made of it has a longer one."""
-
-
-def safe_name(name: str, kinds: Sequence[str]) -> str:
-    """Return a name for an upload that means nothing to a shell, a path, a pattern or a command line.
-
-    Args:
-        name: as the browser gave it.
-        kinds: the endings that are taken.
-
-    Raises:
-        InputError: if it has none of them.
-    """
-    plain = re.split(r"[/\\]", name)[-1]
-    ending = max((kind for kind in kinds if plain.lower().endswith(kind)), key=len, default=None)
-    if ending is None:
-        raise InputError(f"{plain[-LONGEST_NAME:]}: not a file of a kind that is taken here ({', '.join(kinds)})")
-    stem = re.sub(r"[^A-Za-z0-9_.-]+", "_", plain[: -len(ending)]).strip("._-")[:LONGEST_NAME]
-    return f"{stem or 'input'}{ending}"
+KEPT_SECONDS = 3600
+"""Files that no open page holds any more are removed after this, whatever became of the page."""
 
 
 class Holdings:

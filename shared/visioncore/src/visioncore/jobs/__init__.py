@@ -1,0 +1,1 @@
+"""A package's own command for somebody else: checked, in a process of its own, within limits."""
