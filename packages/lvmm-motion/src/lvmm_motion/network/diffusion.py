@@ -83,7 +83,7 @@ def denoised(x: Tensor, t: Tensor, noise: Tensor) -> Tensor:
 
 
 def velocity_of(clean: Tensor, t: Tensor, noise: Tensor) -> Tensor:
-    """Return what a denoiser of velocity predicts for clean samples (B, ...) with that noise at steps t (B,).
+    """Return the velocity of clean samples (B, ...) with that noise at steps t (B,).
 
     Source: Salimans and Ho, Progressive Distillation for Fast Sampling of Diffusion Models, ICLR 2022.
     """

@@ -94,7 +94,7 @@ class Denoising(nn.Module):
         self._whole = (pipeline,)
 
     def forward(self, x: Tensor, t: Tensor, tokens: Tensor) -> Tensor:
-        """Return what is predicted of noisy coefficients."""
+        """Return the noise in noisy coefficients, or their velocity."""
         found: Tensor = self.denoiser(x, t, tokens)
         return found
 
