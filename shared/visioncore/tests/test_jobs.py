@@ -26,20 +26,6 @@ from visioncore.methods import Method
 KINDS = (".png", ".nii.gz", ".gz")
 
 
-@pytest.fixture
-def inside(tmp_path: Path) -> Path:
-    for name in ("inside/sub", "outside"):
-        (tmp_path / name).mkdir(parents=True)
-    for name in ("inside/a.png", "inside/sub/b.png", "outside/secret.png"):
-        (tmp_path / name).write_text("image")
-    return tmp_path / "inside"
-
-
-@pytest.fixture
-def allowed(inside: Path) -> Allowed:
-    return Allowed.of([inside])
-
-
 def refused(told: str, call: Any, *given: Any) -> None:
     with pytest.raises(InputError) as caught:
         call(*given)
