@@ -12,7 +12,9 @@ from typing import Any
 import pytest
 import yaml
 
+from brighter_photo import Brighter
 from visioncore.testing.hub_server import TOKEN, Hub, Repository, local_hub
+from visioncore.weights.model_card import model_card
 
 SESSION = Path(__file__).with_name("hub_session.py")
 
@@ -52,6 +54,12 @@ def test_a_model_goes_there_and_comes_back(online: tuple[dict[str, Any], Hub]) -
     assert (found["newest"], found["of a revision"], found["private"]) == (3, 2, 4)
     assert hub.repositories["someone/secret"].private
     assert found["card kept"]
+
+
+def test_a_paper_that_is_not_on_arxiv_is_named_without_a_link() -> None:
+    text = model_card(Brighter, "someone/brighter", None)
+    assert "The method is that of " in text
+    assert "arxiv.org" not in text
 
 
 def test_the_model_card(online: tuple[dict[str, Any], Hub]) -> None:

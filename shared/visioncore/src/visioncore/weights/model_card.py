@@ -45,9 +45,9 @@ def model_card(model: type, repo_id: str, card: Card | None) -> str:
     )
     parts = [f"---\n{metadata.to_yaml()}\n---\n# {name}\n"]
     if method:
+        paper = f"[{method.paper}](https://arxiv.org/abs/{method.arxiv})" if method.arxiv else method.paper
         parts += [
-            f"{method.title}: {method.task}. The method is that of [{method.paper}](https://arxiv.org/abs/{method.arxiv})"
-            f" ({method.authors}; {method.venue}).\n",
+            f"{method.title}: {method.task}. The method is that of {paper} ({method.authors}; {method.venue}).\n",
             f"```bash\npip install {method.name}\n```\n",
         ]
     lines = (f"from {place} import {model.__name__}", "", f'model = {model.__name__}.from_pretrained("{repo_id}")')
