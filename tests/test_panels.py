@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import subprocess
 import sys
 from dataclasses import replace
@@ -18,6 +19,7 @@ from visioncore.jobs.names import safe_name
 from visioncore.methods import Method, find_methods, load
 from visioncore.panels import Option
 from visioncore.web.fields import Field, fields_of, panel_of, sample_of, words_of_all
+from visioncore.weights.model_card import example_command
 from workspace import members
 
 METHODS = [load(f"{module_name(member)}.method:METHOD") for member in members() if member.name != CORE]
@@ -52,6 +54,21 @@ def test_the_example_is_there_and_taken(method: Method) -> None:
         if option.kinds and option.example:
             assert package.joinpath(option.example).is_file()
             assert safe_name(option.example, option.kinds)
+
+
+def test_the_command_in_a_model_card_is_one(method: Method) -> None:
+    (line,) = example_command(method, "owner/name")
+    name, *words = shlex.split(line)
+    assert name == method.name
+    given: dict[str, Any] = {}
+    command = method.load("cli:COMMANDS")["predict"]
+
+    @wraps(command)
+    def taken(**values: Any) -> None:
+        given.update(values)
+
+    assert run(name, {"predict": taken}, "", words) == 0
+    assert given["weights"] == "owner/name"
 
 
 def test_the_command_takes_the_values_of_the_example(method: Method) -> None:

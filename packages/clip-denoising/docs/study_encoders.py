@@ -1,8 +1,8 @@
 """Does the frozen encoder help? Networks that differ in their encoder alone, trained on Gaussian noise of sigma 15.
 
-    python docs/study_encoders.py --photos BSDS400 --test CBSD68 --out study --seeds 0 1 2 --steps 12000
+    python docs/study_encoders.py --photos BSDS400 --test CBSD68 --out study --seeds 0 1 2 --steps 3500
 
-Needs clip-denoising[lite]. For each seed, by the recipe ``lite`` and from one decoder: EfficientNet-Lite0 with
+Needs clip-denoising[lite]. For each seed, by the recipe ``demo`` and from one decoder: EfficientNet-Lite0 with
 ImageNet's weights, frozen; the same with random weights, frozen; and with ImageNet's weights, trained too. The random
 one has in each of its layers, on photos, the mean and deviation that ImageNet's weights have there: all that is left is
 what its filters look for. Then the eleven settings of the paper on photos that nothing has seen, beside blind
@@ -48,7 +48,7 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
     parser.add_argument("--arms", nargs="+", choices=[*ARMS], default=[*ARMS])
-    parser.add_argument("--steps", type=int, default=12000)
+    parser.add_argument("--steps", type=int, default=3500)
     parser.add_argument("--set", nargs="*", default=[], help="further fields of the recipe, such as model.width=4")
     given = parser.parse_args(arguments)
     given.out.mkdir(parents=True, exist_ok=True)
@@ -64,9 +64,9 @@ def main(arguments: list[str] | None = None) -> None:
             started = time.process_time()
             trained = str(ARMS[arm][1]).lower()
             own = fields | {"loop.seed": str(seed), "model.train_encoder": trained}
-            start = initial(load_train_recipe("lite", own).model, arm, seed, given.photos)
+            start = initial(load_train_recipe("demo", own).model, arm, seed, given.photos)
             start.save_pretrained(run / "start")
-            train("lite", given.photos, run / "run", weights=run / "start", overrides=own)
+            train("demo", given.photos, run / "run", weights=run / "start", overrides=own)
             predictor = Predictor(CLIPDenoiser.from_pretrained(run / "run" / "last"), notify=lambda _: None)
             measure(given, arm, seed, predictor.run, cpu_s=round(time.process_time() - started))
     (given.out / "table.md").write_text(table(lines(given.out), given.steps))

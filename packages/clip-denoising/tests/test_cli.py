@@ -98,7 +98,7 @@ def test_train_and_use_what_was_trained(run: Run, photos: Path, tmp_path: Path) 
         TINY | {"data.patch": 32, "loop.steps": 2, "loop.batch_size": 2, "loop.warmup_steps": 0, "loop.workers": 0}
     )
     out = tmp_path / "run"
-    call = ("train", "--recipe", "demo", "--data", photos, *options)
+    call = ("train", "--recipe", "small", "--data", photos, *options)
     code, said, _ = run(*call, "--out", out)
     assert code == 0
     assert said.startswith("2 steps, best psnr ")
@@ -125,7 +125,7 @@ def test_pretrain_and_train_on_what_it_made(run: Run, photos: Path, tmp_path: Pa
     assert code == 2
     assert "another run: run.recipe.side was 32 and is 64" in complaints
     assert run(*call, "--set.side", 64, "--no-resume")[0] == 0
-    train_on_it = ("train", "--recipe", "demo", "--data", photos, "--clip", encoder / "last" / "model.safetensors")
+    train_on_it = ("train", "--recipe", "small", "--data", photos, "--clip", encoder / "last" / "model.safetensors")
     code, said, _ = run(*train_on_it, "--out", tmp_path / "run", *fields(small | {"data.patch": 32}))
     assert code == 0
     assert said.startswith("3 steps, best psnr ")
@@ -294,7 +294,7 @@ def test_bad_input_is_one_line_and_code_two(
         (("train", "--recipe", "synthetic", "--data", photos, *out), "so they must come from somewhere"),
         (("pretrain", "--data", tmp_path / "none", *out), "no such file or folder"),
         (("pretrain", "--data", photos, *out), "3 photos, but loop.batch_size is 64"),
-        (("pretrain", "--data", photos, *out, "--recipe", "demo"), "unknown field schedule"),
+        (("pretrain", "--data", photos, *out, "--recipe", "small"), "unknown field schedule"),
         (("store", "--photos", photos, *out, "--noise", "rain"), "no kind of noise"),
         (("prepare", "--data", photos, *out), "no CT scan in it"),
         (("convert", tmp_path / "file", *out), "not a checkpoint"),

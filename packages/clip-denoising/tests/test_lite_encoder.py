@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -9,7 +10,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from clip_denoising import CLIPDenoiser, CLIPDenoiserConfig, Predictor
+from clip_denoising import CLIPDenoiser, CLIPDenoiserConfig, Predictor, load_model
 from clip_denoising.network.fast import for_inference
 from clip_denoising.network.published import to_published
 from clip_denoising.training.config import load_train_recipe
@@ -98,7 +99,7 @@ def test_the_encoder_is_frozen_unless_told(trained: bool, tmp_path: Path) -> Non
     published()
     fields = {"model.width": "4", "model.train_encoder": str(trained).lower(), "loop.steps": "2", "data.patch": "32",
               "loop.batch_size": "2", "data.held_out": "0", "loop.workers": "0"}  # fmt: skip
-    train("lite", write_photos(tmp_path / "photos", 2, (40, 48)), tmp_path / "run", clip="lite0", overrides=fields)
+    train("demo", write_photos(tmp_path / "photos", 2, (40, 48)), tmp_path / "run", clip="lite0", overrides=fields)
     before = CLIPDenoiser.from_clip(LITE, "lite0").encoder.state_dict()
     model = CLIPDenoiser.from_pretrained(tmp_path / "run" / "last")
     changed = {name for name, value in model.encoder.state_dict().items() if not torch.equal(value, before[name])}
@@ -116,10 +117,13 @@ def test_what_does_not_go_together_is_told(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="layout has CLIP's tower alone"):
         to_published(CLIPDenoiser(LITE))
     with pytest.raises(InputError, match="lite0 for that encoder"):
-        train("lite", write_photos(tmp_path, 2, (40, 48)), tmp_path / "run")
+        train("demo", write_photos(tmp_path, 2, (40, 48)), tmp_path / "run")
 
 
-def test_the_recipe_is_the_demos_with_another_encoder() -> None:
-    demo, lite = load_train_recipe("demo"), load_train_recipe("lite")
-    assert (lite.loop, lite.data, lite.schedule) == (demo.loop, demo.data, demo.schedule)
-    assert lite.model == CLIPDenoiserConfig(encoder="lite0", width=16, noise=demo.model.noise, noise_sigma=15 / 255)
+def test_the_demo_is_the_small_network_with_this_encoder_trained_on_fewer_patches() -> None:
+    demo, small = load_train_recipe("demo"), load_train_recipe("small")
+    assert replace(demo.loop, steps=12000, batch_size=16) == small.loop
+    assert (demo.loop.steps, demo.loop.batch_size) == (9000, 8)
+    assert (demo.data, demo.schedule) == (small.data, small.schedule)
+    assert demo.model == load_model("demo").config
+    assert demo.model == CLIPDenoiserConfig(encoder="lite0", width=16, noise=small.model.noise, noise_sigma=15 / 255)

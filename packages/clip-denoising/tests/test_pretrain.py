@@ -44,9 +44,9 @@ def photos(tmp_path: Path) -> Path:
     return tmp_path / "photos"
 
 
-def test_the_recipe_makes_the_encoder_of_the_demo() -> None:
-    encoder, demo = load_recipe(PretrainConfig, "clip_denoising", "encoder"), load_train_recipe("demo")
-    assert (encoder.model.width, encoder.model.blocks) == (demo.model.width, demo.model.blocks)
+def test_the_recipe_makes_the_encoder_of_the_small_network() -> None:
+    encoder, small = load_recipe(PretrainConfig, "clip_denoising", "encoder"), load_train_recipe("small")
+    assert (encoder.model.width, encoder.model.blocks) == (small.model.width, small.model.blocks)
     assert (encoder.loop.steps, encoder.loop.batch_size, encoder.side, encoder.temperature) == (4000, 64, 64, 0.1)
 
 
@@ -65,7 +65,7 @@ def test_a_run_lowers_the_loss_and_leaves_a_tower_that_networks_take(photos: Pat
         assert torch.equal(value, tower[name]), name
     assert network.eval()(torch.rand(1, 3, 32, 32)).isfinite().all()
     with pytest.raises(InputError, match=r"width 8 with 1, 1, 1, 1 blocks, but .* width 16 with 1, 1, 1, 1; set its"):
-        CLIPDenoiser.from_clip(load_train_recipe("demo").model, file)
+        CLIPDenoiser.from_clip(load_train_recipe("small").model, file)
     description = json.loads((tmp_path / "run" / "run.json").read_text())["run"]
     assert description["images"] == 6
     assert description["recipe"]["model"]["width"] == 8

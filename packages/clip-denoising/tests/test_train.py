@@ -112,8 +112,8 @@ def lines_of(out: Path) -> list[dict[str, Any]]:
 # recipes
 
 
-def test_there_is_a_recipe_for_every_variant_the_demo_and_its_encoders() -> None:
-    assert set(recipe_names("clip_denoising")) == {*VARIANTS, "demo", "encoder", "lite"}
+def test_there_is_a_recipe_for_every_variant_the_demo_and_a_small_network() -> None:
+    assert set(recipe_names("clip_denoising")) == {*VARIANTS, "demo", "small", "encoder"}
 
 
 @pytest.mark.parametrize(
@@ -145,23 +145,23 @@ def test_published_recipes(
         assert (data.validation_noise, data.validation_patch) == ("gaussian:50", None)
 
 
-def test_the_demo_sees_one_noise_and_has_a_rival() -> None:
-    config = load_train_recipe("demo")
+def test_the_small_network_sees_one_noise_and_has_a_rival() -> None:
+    config = load_train_recipe("small")
     assert (config.data.noise, config.data.validation_noise, config.data.mixup) == ("gaussian:15", None, True)
     assert (config.model.width, config.model.blocks) == (16, (1, 1, 1, 1))
     assert not config.model.train_encoder
-    assert load_train_recipe("demo", FROM_SCRATCH).model.train_encoder
+    assert load_train_recipe("small", FROM_SCRATCH).model.train_encoder
 
 
 @pytest.mark.parametrize(
     ("name", "overrides", "words"),
     [
-        ("demo", {"data.noise": "poisson:2"}, "poisson:2 noise on photos"),
+        ("small", {"data.noise": "poisson:2"}, "poisson:2 noise on photos"),
         ("ldct", {"data.noise": "ct-gaussian:40"}, "ct-gaussian:40 noise on CT slices"),
         ("synthetic", {"data.kind": "pairs"}, "stored pairs of noisy and clean photos"),
         ("srgb", {"data.kind": "photos", "data.noise": "camera"}, "camera noise on photos"),
-        ("demo", {"data.noise": "poisson:2", "model.noise": "shot noise"}, "shot noise"),
-        ("demo", {"data.patch": "96"}, "Gaussian noise of sigma 15/255 on RGB photos"),
+        ("small", {"data.noise": "poisson:2", "model.noise": "shot noise"}, "shot noise"),
+        ("small", {"data.patch": "96"}, "Gaussian noise of sigma 15/255 on RGB photos"),
     ],
 )
 def test_weights_say_what_they_were_trained_on(name: str, overrides: dict[str, str], words: str) -> None:

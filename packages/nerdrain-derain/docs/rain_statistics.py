@@ -60,19 +60,22 @@ def of_recipe(name: str) -> Callable[[np.random.Generator], Floats]:
 
 def of_editor(share: float, length: float, strength: float) -> Callable[[np.random.Generator], Floats]:
     """Return what draws rain as image editors do, each look varied by half and up to 30 degrees from the vertical."""
+    grey = np.full((SIDE, SIDE, 3), GREY, np.float32)
+    return lambda rng: edited(grey, rng, (share, length, strength))
 
-    def draw(rng: np.random.Generator) -> Floats:
-        grains, reach, bright = np.array([share, length, strength]) * rng.uniform(0.5, 1.5, 3)
-        noise = rng.random((2 * SIDE, 2 * SIDE), dtype=np.float32)
-        kernel = np.zeros((2 * round(reach) + 1,) * 2, np.float32)
-        angle, centre = np.radians(rng.uniform(-30, 30)), round(reach)
-        end = np.array([np.sin(angle), np.cos(angle)]) * reach / 2
-        cv2.line(kernel, *(tuple(map(int, np.rint(centre + sign * end))) for sign in (-1, 1)), 1.0)
-        streaks = cv2.filter2D((noise < grains).astype(np.float32), cv2.CV_32F, cv2.GaussianBlur(kernel, (3, 3), 0))
-        middle = streaks[SIDE // 2 : -SIDE // 2, SIDE // 2 : -SIDE // 2, None]
-        return np.clip(GREY + min(bright, 1) * middle * np.ones(3, np.float32), 0, 1, dtype=np.float32)
 
-    return draw
+def edited(image: Floats, rng: np.random.Generator, look: tuple[float, float, float]) -> Floats:
+    """Add rain as image editors do to an image (H, W, 3) in [0, 1]; of the look see `EDITOR`."""
+    grains, reach, bright = np.array(look) * rng.uniform(0.5, 1.5, 3)
+    height, width = image.shape[:2]
+    noise = rng.random((2 * height, 2 * width), dtype=np.float32)
+    kernel = np.zeros((2 * round(reach) + 1,) * 2, np.float32)
+    angle, centre = np.radians(rng.uniform(-30, 30)), round(reach)
+    end = np.array([np.sin(angle), np.cos(angle)]) * reach / 2
+    cv2.line(kernel, *(tuple(map(int, np.rint(centre + sign * end))) for sign in (-1, 1)), 1.0)
+    streaks = cv2.filter2D((noise < grains).astype(np.float32), cv2.CV_32F, cv2.GaussianBlur(kernel, (3, 3), 0))
+    middle = streaks[height // 2 :, width // 2 :][:height, :width, None]
+    return np.clip(image + min(bright, 1) * middle, 0, 1, dtype=np.float32)
 
 
 def measured(draw: Callable[[np.random.Generator], Floats], count: int) -> NDArray[np.float64]:

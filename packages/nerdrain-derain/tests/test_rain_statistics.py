@@ -9,12 +9,14 @@ from typing import Any
 import numpy as np
 import pytest
 
-from visioncore.images import Image, write_image
+from visioncore.images import Image, read_image, write_image
+
+DOCS = Path(__file__).parents[1] / "docs"
 
 
 @pytest.fixture(scope="module")
 def script() -> dict[str, Any]:
-    return runpy.run_path(str(Path(__file__).parents[1] / "docs" / "rain_statistics.py"))
+    return runpy.run_path(str(DOCS / "rain_statistics.py"))
 
 
 def test_bars_are_measured(script: dict[str, Any]) -> None:
@@ -49,3 +51,17 @@ def test_tables_of_recipes_and_of_images_by_any_tool(script: dict[str, Any], tmp
     assert [row.split(" | ")[0] for row in text.splitlines() if row.startswith(("| demo", "| editor", "| drops"))] == [
         "| demo", "| editor, light", "| editor, medium", "| editor, heavy", "| drops", *["| demo"] * 4
     ]  # fmt: skip
+
+
+def test_pairs_of_each_kind_of_rain(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    clean = np.full((33, 48, 3), 76, np.uint8)
+    write_image(tmp_path / "photos" / "a.png", Image(clean))
+    monkeypatch.syspath_prepend(DOCS)
+    main = runpy.run_path(str(DOCS / "rain_kinds.py"))["main"]
+    main(["--photos", str(tmp_path / "photos"), "--recipes", "demo", "--out", str(tmp_path / "kinds")])
+    rainy = {path.name: read_image(path / "input" / "a.png").pixels for path in (tmp_path / "kinds").iterdir()}
+    assert sorted(rainy) == ["demo", "dry", "editor-heavy", "editor-light", "editor-medium"]
+    assert all((read_image(tmp_path / "kinds" / kind / "target" / "a.png").pixels == clean).all() for kind in rainy)
+    added = {kind: np.mean(pixels - 76.0) for kind, pixels in rainy.items()}
+    assert added["dry"] == 0 < added["editor-light"] < added["editor-medium"] < added["editor-heavy"]
+    assert added["demo"] > 0

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shlex
 from importlib import import_module
 from importlib.util import find_spec
 from typing import TYPE_CHECKING
@@ -48,7 +49,7 @@ def model_card(model: type, repo_id: str, card: Card | None) -> str:
         paper = f"[{method.paper}](https://arxiv.org/abs/{method.arxiv})" if method.arxiv else method.paper
         parts += [
             f"{method.title}: {method.task}. The method is that of {paper} ({method.authors}; {method.venue}).\n",
-            f"```bash\npip install {method.name}\n```\n",
+            "\n".join(["```bash", f"pip install {method.name}", *example_command(method, repo_id), "```\n"]),
         ]
     lines = (f"from {place} import {model.__name__}", "", f'model = {model.__name__}.from_pretrained("{repo_id}")')
     parts.append("\n".join(["```python", *lines, "```\n"]))
@@ -56,6 +57,16 @@ def model_card(model: type, repo_id: str, card: Card | None) -> str:
     if method:
         parts.append(f"## Citation\n\n```bibtex\n{method.citation.strip()}\n```\n")
     return "\n".join(parts)
+
+
+def example_command(method: Method, weights: str) -> list[str]:
+    """Return the command line, as one line or none, that runs a method on a file named like its bundled sample."""
+    if not (method.sample and method.panel):
+        return []
+    texts = (option for option in method.panel.options if isinstance(option.example, str) and not option.kinds)
+    words = [word for option in texts for word in (f"--{option.name.replace('_', '-')}", str(option.example))]
+    name = method.sample.path.rpartition("/")[2]
+    return [shlex.join([method.name, "predict", name, *words, "--weights", weights, "--out", "results"])]
 
 
 def method_of(model: type) -> Method | None:
