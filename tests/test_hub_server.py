@@ -81,7 +81,8 @@ def test_the_model_card(online: tuple[dict[str, Any], Hub]) -> None:
     }
     squares = [("psnr", "PSNR (dB)", 31.5), ("ssim", "SSIM", 0.9)]
     assert figures == {"two squares": squares, "a circle": [("psnr", "PSNR (dB)", 28.0)]}
-    assert "pip install brighter-photo\nbrighter-photo predict colours.png --weights someone/brighter --out results\n```" in text
+    command = "brighter-photo predict colours.png --weights someone/brighter --out results"
+    assert f"```bash\npip install brighter-photo\n{command}\n```\n" in text
     assert "## Purpose\n\nto try it\n" in text
     assert "@inproceedings{" in text
     assert found["snippet"] == 2, "what the Python lines of the card load"
