@@ -89,7 +89,7 @@ def test_a_batch_is_summed_up_and_recorded(knowing: CLIPDenoiser, photos: Path, 
     assert len(said) == 2
 
 
-@pytest.mark.parametrize(("sigma", "far"), [(8.9, True), (9.1, False), (15, False), (23.9, False), (24.1, True)])
+@pytest.mark.parametrize(("sigma", "far"), [(5.9, True), (6.1, False), (15, False), (32.9, False), (33.1, True)])
 def test_what_is_far(sigma: float, far: bool) -> None:
     assert is_far(sigma / 255, 15 / 255) is far
     assert not is_far(sigma / 255, 0)

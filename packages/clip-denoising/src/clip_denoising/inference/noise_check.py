@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-WEAKER, STRONGER = 0.6, 1.6
+WEAKER, STRONGER = 0.4, 2.2
 """Shares of the known level beyond which estimates are told: by measurement, see docs/prediction.md."""
 
 
