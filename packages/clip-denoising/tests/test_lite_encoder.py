@@ -127,3 +127,12 @@ def test_the_demo_is_the_small_network_with_this_encoder_trained_on_fewer_patche
     assert (demo.data, demo.schedule) == (small.data, small.schedule)
     assert demo.model == load_model("demo").config
     assert demo.model == CLIPDenoiserConfig(encoder="lite0", width=16, noise=small.model.noise, noise_sigma=15 / 255)
+
+
+def test_an_export_does_not_reckon_with_sizes() -> None:
+    """Paddings that depend on the size keep PyTorch's symbols busy for many minutes; in multiples of 32 they are fixed."""
+    rows, columns = 32 * torch.export.Dim("rows", min=1, max=64), 32 * torch.export.Dim("columns", min=1, max=64)
+    encoder = CLIPDenoiser(LITE).encoder.eval()
+    program = torch.export.export(encoder, (photo(),), dynamic_shapes=({2: rows, 3: columns},))
+    called = {str(node.target) for node in program.graph.nodes if node.op == "call_function"}
+    assert all(name.startswith("aten.") and "sym_size" not in name for name in called), called

@@ -78,6 +78,7 @@ class _Block(nn.Module):
     def __init__(self, inputs: int, outputs: int, expansion: int, side: int, stride: int) -> None:
         super().__init__()
         inside = inputs * expansion
+        self.adds = stride == 1 and inputs == outputs
         self.expand = _Layer(inputs, inside, 1) if expansion > 1 else None
         self.filter = _Layer(inside, inside, side, stride=stride, depthwise=True)
         self.narrow = _Layer(inside, outputs, 1)
@@ -92,7 +93,7 @@ class _Block(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         y = x if self.expand is None else functional.relu6(self.expand(x))
         y = self.narrow(functional.relu6(self.filter(y)))
-        return y + x if y.shape == x.shape else y
+        return y + x if self.adds else y
 
 
 class _Layer(nn.Module):
@@ -121,6 +122,6 @@ class _Layer(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         side = self.weight.shape[-1]
-        rows, columns = (max((-(-n // self.stride) - 1) * self.stride + side - n, 0) for n in x.shape[-2:])
+        rows, columns = (max(side - (size % self.stride or self.stride), 0) for size in x.shape[-2:])
         padded = functional.pad(x, (columns // 2, columns - columns // 2, rows // 2, rows - rows // 2))
         return functional.conv2d(padded, self.weight, self.bias, self.stride, groups=self.groups)
