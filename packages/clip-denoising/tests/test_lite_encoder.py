@@ -130,7 +130,7 @@ def test_the_demo_is_the_small_network_with_this_encoder_trained_on_fewer_patche
 
 
 def test_an_export_does_not_reckon_with_sizes() -> None:
-    """Paddings that depend on the size keep PyTorch's symbols busy for many minutes; in multiples of 32 they are fixed."""
+    """Paddings that depend on sizes keep PyTorch's symbols busy for minutes; in multiples of 32 they are fixed."""
     rows, columns = 32 * torch.export.Dim("rows", min=1, max=64), 32 * torch.export.Dim("columns", min=1, max=64)
     encoder = CLIPDenoiser(LITE).encoder.eval()
     program = torch.export.export(encoder, (photo(),), dynamic_shapes=({2: rows, 3: columns},))
