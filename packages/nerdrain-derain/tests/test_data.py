@@ -389,6 +389,19 @@ def test_a_share_of_photos_stays_dry_or_has_no_mist() -> None:
     assert all(np.array_equal(image, clean) and image is not clean for image in dry)
 
 
+def test_rain_is_added_to_a_share_of_photos_and_covers_the_others() -> None:
+    grey = np.full((48, 48, 3), 0.7, np.float32)
+    look: dict[str, Any] = {"layers": 1, "density": (1, 1), "length": (9, 9), "width": (1, 1), "veil": (0, 0)}
+    bright = {"brightness": (0.5, 0.5)}
+    covered = Rain(**look, **bright).fall_on(grey, np.random.default_rng(0))
+    added = Rain(**look, **bright, added=1).fall_on(grey, np.random.default_rng(0))
+    assert 0.7 < covered.min() <= covered.max() <= 0.85
+    assert added.min() == added.max() == 1
+    half = Rain(**look, **bright, added=0.5)
+    white = [half.fall_on(grey, np.random.default_rng(seed)).min() == 1 for seed in range(200)]
+    assert np.mean(white) == pytest.approx(0.5, abs=0.1)
+
+
 def test_a_layer_out_of_focus_keeps_its_light_and_loses_its_edge() -> None:
     kernel = streak_kernel(21, 0.7, 20.0)
     soft = blurred(kernel, 1.5)
@@ -436,6 +449,7 @@ def test_a_streak_lies_at_its_angle(angle: float) -> None:
         ({"blur": (-1.0, 1.0)}, "rain.blur is -1.0 to 1.0"),
         ({"dry": 1.5}, "rain.dry is 1.5; it must be from 0 to 1"),
         ({"veiled": -0.5}, "rain.veiled is -0.5"),
+        ({"added": 1.1}, "rain.added is 1.1"),
         ({"gusts": float("nan")}, "rain.gusts is nan"),
         ({"angle": 120.0}, "rain.angle is 120.0; it must be from 0 to 90"),
     ],

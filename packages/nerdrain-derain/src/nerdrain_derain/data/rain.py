@@ -36,6 +36,8 @@ class Rain:
         gusts: standard deviation in degrees of the layers' slants about the wind.
         veiled: share of photos with mist.
         dry: share of photos on which no rain falls, so that a network learns to leave them alone.
+        added: share of photos to whose light that of the streaks is added, up to white, as in published sets such as
+            Rain200H; on the others streaks cover what is behind them.
     """
 
     layers: int = 3
@@ -49,11 +51,12 @@ class Rain:
     gusts: float = 4.0
     veiled: float = 1.0
     dry: float = 0.0
+    added: float = 0.0
 
     def __post_init__(self) -> None:
         if self.layers < 1:
             raise InputError(f"rain.layers is {self.layers}; there must be at least one")
-        for name, most in (("angle", 90), ("gusts", 90), ("veiled", 1), ("dry", 1)):
+        for name, most in (("angle", 90), ("gusts", 90), ("veiled", 1), ("dry", 1), ("added", 1)):
             if not 0 <= getattr(self, name) <= most:
                 raise InputError(f"rain.{name} is {getattr(self, name)}; it must be from 0 to {most}")
         limits = {
@@ -91,10 +94,11 @@ class Rain:
         mist = rng.uniform(*self.veil)
         if self.veiled < 1 and rng.random() >= self.veiled:
             mist = 0.0
+        added = bool(self.added) and rng.random() < self.added
         rainy = clean + (light - clean) * np.float32(mist)
         for _ in range(rng.integers(1, self.layers, endpoint=True)):
             opacity = self.streaks(height, width, wind, rng)[..., None]
-            rainy = rainy + (light - rainy) * opacity
+            rainy = rainy + (light if added else light - rainy) * opacity
         return np.clip(rainy, 0, 1, dtype=np.float32)
 
 
