@@ -6,7 +6,8 @@
 By the recipe ``demo``, on synthetic volumes, or any other on a folder that ``prepare`` wrote: for each share of the
 slices and each seed, which decides labelled slices, volumes and starting weights alike for all decoders. Then the Dice
 of each organ (protocol ``sound``) over volumes that nothing has seen: of ``--test`` as ``evaluate`` takes it, or 20
-synthetic ones. A run that was broken off goes on, ``results.jsonl`` has a line for each that is done, which is not done
+synthetic ones. The decoder ``atlas`` is no network but what the place and the brightness of the same labelled synthetic
+slices tell. A run that was broken off goes on, ``results.jsonl`` has a line for each that is done, which is not done
 again, and ``table.md`` is made of all of them: means and standard deviations over the seeds, and by how much the
 hierarchy is ahead of each rival on the same seeds.
 """
@@ -17,26 +18,32 @@ import argparse
 import json
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 from statistics import mean, stdev
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from hsam_medseg import Predictor, load_model
-from hsam_medseg.data.synthetic import SYNTHETIC_CLASSES, synthetic_volume
+from hsam_medseg.data.synthetic import SYNTHETIC_CLASSES, synthetic_slices, synthetic_volume
+from hsam_medseg.evaluation.atlas import Atlas
 from hsam_medseg.evaluation.protocols import evaluate
-from hsam_medseg.training.config import HELD_OUT_SEED
+from hsam_medseg.method import PACKAGE
+from hsam_medseg.training.config import HELD_OUT_SEED, VOLUMES_PER_SEED, TrainConfig
 from hsam_medseg.training.trainer import SYNTHETIC_DEPTH, train
 from visioncore.metrics.segmentation import organ_metrics
+from visioncore.recipes import load_recipe
 
-OURS = "hierarchical"
+OURS, ATLAS = "hierarchical", "atlas"
 DECODERS = (OURS, "sam", "linear")
 UNSEEN = 2 * HELD_OUT_SEED
 """Synthetic volumes from this seed on are measured on; those from `HELD_OUT_SEED` on may have chosen weights."""
 VOLUMES = 20
 
 Line = dict[str, Any]
+Segment = Callable[[NDArray[np.float32]], NDArray[np.uint8]]
 
 
 def main(arguments: list[str] | None = None) -> None:
@@ -54,6 +61,8 @@ def main(arguments: list[str] | None = None) -> None:
     given = parser.parse_args(arguments)
     if (given.data is None) != (given.test is None):
         parser.error("--data and --test go together; without both, volumes are synthetic")
+    if given.data is not None and ATLAS in given.decoders:
+        parser.error(f"{ATLAS} learns from synthetic volumes alone; leave it out of --decoders")
     given.out.mkdir(parents=True, exist_ok=True)
     for seed in given.seeds:
         for share in given.shares:
@@ -74,15 +83,35 @@ def run(given: argparse.Namespace, about: Line) -> None:
         "loop.seed": str(about["seed"]),
         "loop.steps": str(about["steps"]),
     }
-    folder = given.out / "-".join(f"{about[name]:g}" if name == "share" else str(about[name]) for name in about)
-    train(given.recipe, given.data, folder, overrides=fields, say=lambda _: None)
-    predictor = Predictor(load_model(folder / "last"), notify=lambda _: None)
-    dice = on_scans(predictor, given.test) if given.test else on_synthetic(predictor, given.volumes)
+    if about["decoder"] == ATLAS:
+        del fields["model.decoder"]
+        config = load_recipe(TrainConfig, PACKAGE, given.recipe, fields)
+        dice = on_synthetic(atlas(config).segment, config.model.image_size, given.volumes)
+    else:
+        predictor = trained(given, about, fields)
+        side = predictor.model.config.image_size
+        dice = on_scans(predictor, given.test) if given.test else on_synthetic(predictor.segment, side, given.volumes)
     line = about | {"dice": dice, "mean": mean(dice.values()), "cpu_s": round(time.process_time() - started)}
     with (given.out / "results.jsonl").open("a") as file:
         file.write(json.dumps(line) + "\n")
     sys.stdout.write(json.dumps(line) + "\n")
     sys.stdout.flush()
+
+
+def trained(given: argparse.Namespace, about: Line, fields: dict[str, str]) -> Predictor:
+    """Return what segments by a network that is trained now."""
+    folder = given.out / "-".join(f"{about[name]:g}" if name == "share" else str(about[name]) for name in about)
+    train(given.recipe, given.data, folder, overrides=fields, say=lambda _: None)
+    return Predictor(load_model(folder / "last"), notify=lambda _: None)
+
+
+def atlas(config: TrainConfig) -> Atlas:
+    """Return what place and brightness tell of the slices that a recipe trains on."""
+    data, side = config.data, config.model.image_size
+    first = VOLUMES_PER_SEED * data.seed
+    shape = (SYNTHETIC_DEPTH, side, side)
+    slices = synthetic_slices(range(first, first + data.volumes), data.slices, data.seed, shape)
+    return Atlas.of(slices, 1 + len(SYNTHETIC_CLASSES))
 
 
 def on_scans(predictor: Predictor, test: Path) -> dict[str, float]:
@@ -91,13 +120,12 @@ def on_scans(predictor: Predictor, test: Path) -> dict[str, float]:
     return dict(zip(evaluation.organs, np.nanmean(evaluation.scores["dice_sound"], axis=0).tolist(), strict=True))
 
 
-def on_synthetic(predictor: Predictor, volumes: int) -> dict[str, float]:
+def on_synthetic(segment: Segment, side: int, volumes: int) -> dict[str, float]:
     """Return the mean Dice of each organ over synthetic volumes."""
-    side = predictor.model.config.image_size
     scores = []
     for seed in range(UNSEEN, UNSEEN + volumes):
         image, labels = synthetic_volume(seed, (SYNTHETIC_DEPTH, side, side))
-        found = organ_metrics(predictor.segment(image), labels, len(SYNTHETIC_CLASSES), "sound")
+        found = organ_metrics(segment(image), labels, len(SYNTHETIC_CLASSES), "sound")
         scores.append([score.dice for score in found])
     return dict(zip(SYNTHETIC_CLASSES, np.nanmean(scores, axis=0).tolist(), strict=True))
 

@@ -16,7 +16,8 @@ from hsam_medseg import HSAM, Predictor, Preprocessing
 from hsam_medseg.cli import main
 from hsam_medseg.data.labels import read_labels
 from hsam_medseg.data.scans import read_volume
-from hsam_medseg.data.synthetic import SYNTHETIC_CLASSES, synthetic_volume
+from hsam_medseg.data.synthetic import SYNTHETIC_CLASSES, synthetic_slices, synthetic_volume
+from hsam_medseg.evaluation.atlas import Atlas
 from visioncore.metrics.segmentation import dice
 from visioncore.testing.suites.base import run_demo
 
@@ -45,15 +46,20 @@ def test_what_the_demo_writes_and_measures(
         "_first_decoder": Predictor(tiny_instead, stage="coarse")(SCAN).labels.voxels,
     }
     assert (found[""] != found["_first_decoder"]).any()
+    slices = synthetic_slices(range(20), 0.3, 0, (24, 192, 192))
+    assert len(slices) == 144
+    image = (read_volume(SCAN).voxels / 255).astype(np.float32)
+    found["_atlas"] = Atlas.of(slices, 5).segment(image)
     measured = report["measured"]
     for kind, labels in found.items():
         scores = [dice(labels == organ, reference == organ) for organ in range(1, 5)]
         assert [measured[f"dice_{name}{kind}"] for name in SYNTHETIC_CLASSES] == pytest.approx(scores)
         assert measured[f"dice{kind}"] == pytest.approx(np.mean(scores))
-    gain = measured["dice"] - measured["dice_first_decoder"]
-    assert measured["gain_over_first_decoder"] == pytest.approx(gain)
     assert f"mean Dice {measured['dice']:.3f}" in report["headline"]
-    assert f"({gain:+.3f} over" in report["headline"]
+    for kind, told in (("atlas", "place and brightness"), ("first_decoder", "the first decoder")):
+        gain = measured["dice"] - measured[f"dice_{kind}"]
+        assert measured[f"gain_over_{kind}"] == pytest.approx(gain)
+        assert f"{gain:+.3f} over {told}" in report["headline"]
     assert json.loads((out / "patient.json").read_text())["organs"].keys() == set(SYNTHETIC_CLASSES)
 
 

@@ -59,6 +59,18 @@ def test_data_and_test_go_together(script: dict[str, Any], tmp_path: Path, capsy
     assert not (tmp_path / "out").exists()
 
 
+def test_the_atlas_is_measured_beside_networks(script: dict[str, Any], tmp_path: Path, capsys: Any) -> None:
+    arguments = ["--out", str(tmp_path), "--steps", "2", "--volumes", "2", "--shares", "1", "--seeds", "0"]
+    script["main"]([*arguments, "--decoders", "atlas", "--set", "model.image_size=64", "data.volumes=2"])
+    (line,) = map(json.loads, (tmp_path / "results.jsonl").open())
+    assert line["decoder"] == "atlas"
+    assert min(line["dice"].values()) > 0.2
+    assert 0.7 < line["dice"]["large"] < 0.95
+    with pytest.raises(SystemExit):
+        script["main"]([*arguments, "--decoders", "atlas", "--data", str(tmp_path), "--test", str(tmp_path)])
+    assert "learns from synthetic volumes alone" in capsys.readouterr().err
+
+
 def test_the_linear_head_sees_one_position_alone() -> None:
     torch.manual_seed(0)
     head = LinearDecoder(3, 16, 0, 2)
