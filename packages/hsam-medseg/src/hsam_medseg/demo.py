@@ -53,18 +53,19 @@ def demo(out: Path) -> Shown:
     figure = out / "demo.png"
     _draw(figure, scan, [("reference", reference), ("place and brightness alone", placed), ("H-SAM", both.labels)])
     means = [float(np.mean(values)) for values in (plain, before, after)]
+    gain, refined = (means[2] - mean for mean in means[:2])
     organs = {f"dice_{organ}": dice for organ, dice in zip(both.classes, after, strict=True)}
     return Shown(
         headline=(
-            f"mean Dice {means[2]:.3f} on an unseen volume ({means[2] - means[0]:+.3f} over place and brightness alone; "
-            f"{means[2] - means[1]:+.3f} over the first decoder)"
+            f"mean Dice {means[2]:.3f} on an unseen volume ({gain:+.3f} over place and brightness alone, "
+            f"{refined:+.3f} over the first decoder)"
         ),
         measured={
             "dice": means[2],
             "dice_atlas": means[0],
             "dice_first_decoder": means[1],
-            "gain_over_atlas": means[2] - means[0],
-            "gain_over_first_decoder": means[2] - means[1],
+            "gain_over_atlas": gain,
+            "gain_over_first_decoder": refined,
             **organs,
             **{f"{name}_atlas": dice for name, dice in zip(organs, plain, strict=True)},
             **{f"{name}_first_decoder": dice for name, dice in zip(organs, before, strict=True)},
