@@ -1,6 +1,6 @@
 """Rain of other libraries on photos, as pairs, to measure what networks do to rain that ours did not train them on.
 
-    pip install albumentations==2.0.8                     # or kornia==0.8.2; or imgaug==0.4.0 "numpy<1.24"
+    pip install albumentations==2.0.8                     # or kornia==0.9.0; or imgaug==0.4.0 "numpy<1.24"
     python docs/library_rain.py --library albumentations --photos CBSD68 --out kinds/
 
 A folder for each kind, with ``input`` and ``target``. Needs nothing but the library, OpenCV and NumPy, so that it runs

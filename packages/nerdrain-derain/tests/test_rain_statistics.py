@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from nerdrain_derain.data.pairs import find_pairs
 from visioncore.images import Image, read_image, write_image
 
 DOCS = Path(__file__).parents[1] / "docs"
@@ -65,3 +66,18 @@ def test_pairs_of_each_kind_of_rain(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     added = {kind: np.mean(pixels - 76.0) for kind, pixels in rainy.items()}
     assert added["dry"] == 0 < added["editor-light"] < added["editor-medium"] < added["editor-heavy"]
     assert added["demo"] > 0
+
+
+def test_rain_of_a_library_falls_on_each_photo_asked_for(tmp_path: Path) -> None:
+    script = runpy.run_path(str(DOCS / "library_rain.py"))
+    assert set(script["LIBRARIES"]) == {"albumentations", "kornia", "imgaug"}
+    script["LIBRARIES"]["imgaug"] = lambda: {"heavy": lambda photo: photo + np.uint8(9)}
+    for number in range(3):
+        photo = Image(np.full((8, 6, 3), 10 * number, np.uint8))
+        write_image(tmp_path / "photos" / f"{number}.png", photo)
+    arguments = ["--library", "imgaug", "--photos", str(tmp_path / "photos"), "--every", "2", "--out"]
+    script["main"]([*arguments, str(tmp_path / "kinds")])
+    pairs = find_pairs(tmp_path / "kinds" / "imgaug-heavy")
+    assert [rainy.name for rainy, _ in pairs] == ["0.png", "2.png"]
+    values = [[int(read_image(path).pixels.mean()) for path in pair] for pair in pairs]
+    assert values == [[9, 0], [29, 20]]
