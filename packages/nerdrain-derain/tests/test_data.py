@@ -392,7 +392,7 @@ def test_a_share_of_photos_stays_dry_or_has_no_mist() -> None:
 def test_rain_is_added_to_a_share_of_photos_and_covers_the_others() -> None:
     grey = np.full((48, 48, 3), 0.7, np.float32)
     look: dict[str, Any] = {"layers": 1, "density": (1, 1), "length": (9, 9), "width": (1, 1), "veil": (0, 0)}
-    bright = {"brightness": (0.5, 0.5)}
+    bright: dict[str, Any] = {"brightness": (0.5, 0.5)}
     covered = Rain(**look, **bright).fall_on(grey, np.random.default_rng(0))
     added = Rain(**look, **bright, added=1).fall_on(grey, np.random.default_rng(0))
     assert 0.7 < covered.min() <= covered.max() <= 0.85
