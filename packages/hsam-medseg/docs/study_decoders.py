@@ -27,12 +27,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hsam_medseg import Predictor, load_model
-from hsam_medseg.data.synthetic import SYNTHETIC_CLASSES, synthetic_slices, synthetic_volume
+from hsam_medseg.data.synthetic import SYNTHETIC_CLASSES, synthetic_volume
 from hsam_medseg.evaluation.atlas import Atlas
 from hsam_medseg.evaluation.protocols import evaluate
 from hsam_medseg.method import PACKAGE
-from hsam_medseg.training.config import HELD_OUT_SEED, VOLUMES_PER_SEED, TrainConfig
-from hsam_medseg.training.trainer import SYNTHETIC_DEPTH, train
+from hsam_medseg.training.config import HELD_OUT_SEED, TrainConfig
+from hsam_medseg.training.trainer import SYNTHETIC_DEPTH, labelled_synthetic_slices, train
 from visioncore.metrics.segmentation import organ_metrics
 from visioncore.recipes import load_recipe
 
@@ -43,7 +43,7 @@ UNSEEN = 2 * HELD_OUT_SEED
 VOLUMES = 20
 
 Line = dict[str, Any]
-Segment = Callable[[NDArray[np.float32]], NDArray[np.uint8]]
+Segment = Callable[[NDArray[np.float32]], NDArray[np.integer[Any]]]
 
 
 def main(arguments: list[str] | None = None) -> None:
@@ -86,7 +86,8 @@ def run(given: argparse.Namespace, about: Line) -> None:
     if about["decoder"] == ATLAS:
         del fields["model.decoder"]
         config = load_recipe(TrainConfig, PACKAGE, given.recipe, fields)
-        dice = on_synthetic(atlas(config).segment, config.model.image_size, given.volumes)
+        atlas = Atlas.of(labelled_synthetic_slices(config), 1 + len(SYNTHETIC_CLASSES))
+        dice = on_synthetic(atlas.segment, config.model.image_size, given.volumes)
     else:
         predictor = trained(given, about, fields)
         side = predictor.model.config.image_size
@@ -103,15 +104,6 @@ def trained(given: argparse.Namespace, about: Line, fields: dict[str, str]) -> P
     folder = given.out / "-".join(f"{about[name]:g}" if name == "share" else str(about[name]) for name in about)
     train(given.recipe, given.data, folder, overrides=fields, say=lambda _: None)
     return Predictor(load_model(folder / "last"), notify=lambda _: None)
-
-
-def atlas(config: TrainConfig) -> Atlas:
-    """Return what place and brightness tell of the slices that a recipe trains on."""
-    data, side = config.data, config.model.image_size
-    first = VOLUMES_PER_SEED * data.seed
-    shape = (SYNTHETIC_DEPTH, side, side)
-    slices = synthetic_slices(range(first, first + data.volumes), data.slices, data.seed, shape)
-    return Atlas.of(slices, 1 + len(SYNTHETIC_CLASSES))
 
 
 def on_scans(predictor: Predictor, test: Path) -> dict[str, float]:

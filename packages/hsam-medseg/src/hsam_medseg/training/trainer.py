@@ -119,6 +119,14 @@ def step_losses(network: nn.Module, batch: Mapping[str, Tensor], epoch_steps: in
     return training_losses(network(batch["image"]), batch["label"], batch["low_label"], epoch)
 
 
+def labelled_synthetic_slices(config: TrainConfig) -> list[tuple[NDArray[np.float32], NDArray[np.uint8]]]:
+    """Return the slices (H, W), with values in [0, 1], and labels that a recipe with synthetic volumes trains on."""
+    wanted, side = config.data, config.model.image_size
+    first = VOLUMES_PER_SEED * wanted.seed
+    volumes = range(first, first + wanted.volumes)
+    return synthetic_slices(volumes, wanted.slices, wanted.seed, (SYNTHETIC_DEPTH, side, side))
+
+
 @torch.no_grad()
 def validate(network: nn.Module, volumes: Iterable[LabelledVolume], config: HSAMConfig) -> dict[str, float]:
     """Return the mean Dice over volumes and the classes that are on them, compared at the network's size.
@@ -196,11 +204,9 @@ def _open(
 
 
 def _synthetic(config: TrainConfig) -> tuple[TrainConfig, Slices, list[LabelledVolume]]:
-    wanted = config.data
-    first = VOLUMES_PER_SEED * wanted.seed
     shape = (SYNTHETIC_DEPTH, config.model.image_size, config.model.image_size)
-    slices = synthetic_slices(range(first, first + wanted.volumes), wanted.slices, wanted.seed, shape)
-    held_out = [synthetic_volume(HELD_OUT_SEED + index, shape) for index in range(wanted.held_out)]
+    slices = labelled_synthetic_slices(config)
+    held_out = [synthetic_volume(HELD_OUT_SEED + index, shape) for index in range(config.data.held_out)]
     preprocessing = replace(config.model.preprocessing, window="unit", orientation="stored")
     model = replace(config.model, classes=SYNTHETIC_CLASSES, preprocessing=preprocessing)
     return replace(config, model=model), slices, held_out
