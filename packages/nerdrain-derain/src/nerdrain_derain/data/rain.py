@@ -38,6 +38,8 @@ class Rain:
         dry: share of photos on which no rain falls, so that a network learns to leave them alone.
         added: share of photos to whose light that of the streaks is added, up to white, as in published sets such as
             Rain200H; on the others streaks cover what is behind them.
+        ordinary: share of the photos with rain on which it has the default look, so that a network that learns extremes
+            still knows it.
     """
 
     layers: int = 3
@@ -52,11 +54,12 @@ class Rain:
     veiled: float = 1.0
     dry: float = 0.0
     added: float = 0.0
+    ordinary: float = 0.0
 
     def __post_init__(self) -> None:
         if self.layers < 1:
             raise InputError(f"rain.layers is {self.layers}; there must be at least one")
-        for name, most in (("angle", 90), ("gusts", 90), ("veiled", 1), ("dry", 1), ("added", 1)):
+        for name, most in (("angle", 90), ("gusts", 90), ("veiled", 1), ("dry", 1), ("added", 1), ("ordinary", 1)):
             if not 0 <= getattr(self, name) <= most:
                 raise InputError(f"rain.{name} is {getattr(self, name)}; it must be from 0 to {most}")
         limits = {
@@ -88,6 +91,8 @@ class Rain:
         """Add the rain that ``rng`` draws to ``clean`` (H, W, 3) with values in [0, 1]."""
         if self.dry and rng.random() < self.dry:
             return clean.copy()
+        if self.ordinary and rng.random() < self.ordinary:
+            return Rain().fall_on(clean, rng)
         height, width = clean.shape[:2]
         light = np.float32(rng.uniform(0.75, 1.0))  # of the sky, which drops and mist scatter
         wind = rng.uniform(-self.angle, self.angle)
