@@ -3,13 +3,14 @@
     python docs/rain_kinds.py --photos CBSD68 --out kinds/
     for kind in kinds/*; do nerdrain-derain evaluate --weights demo --data $kind --out tables/$(basename $kind); done
 
-A folder for each kind, with ``input`` and ``target``: rain of each recipe, of image editors in three strengths (see
+A folder for each kind, with ``input`` and ``target``: rain of each recipe's own look, of image editors in three strengths (see
 ``rain_statistics.py``), and none, so that ``dry`` tells what a network does to clean photos.
 """
 
 from __future__ import annotations
 
 import argparse
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -28,7 +29,8 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--recipes", nargs="+", default=["demo", "wide"])
     parser.add_argument("--out", type=Path, required=True)
     given = parser.parse_args(arguments)
-    rains = {name: load_recipe(TrainConfig, "nerdrain_derain", name).data.rain for name in given.recipes}
+    looks = {name: load_recipe(TrainConfig, "nerdrain_derain", name).data.rain for name in given.recipes}
+    rains = {name: replace(rain, ordinary=0.0) for name, rain in looks.items()}
     photos = sorted(path for path in given.photos.iterdir() if path.suffix.lower() in IMAGE_SUFFIXES)
     for number, path in enumerate(photos):
         clean = read_image(path).pixels / np.float32(255)

@@ -53,8 +53,8 @@ def main(arguments: list[str] | None = None) -> None:
 
 
 def of_recipe(name: str) -> Callable[[np.random.Generator], Floats]:
-    """Return what draws rain of a recipe; its dry photos are left out."""
-    rain: Rain = replace(load_recipe(TrainConfig, "nerdrain_derain", name).data.rain, dry=0.0)
+    """Return what draws rain of a recipe's own look; its dry photos are left out."""
+    rain: Rain = replace(load_recipe(TrainConfig, "nerdrain_derain", name).data.rain, dry=0.0, ordinary=0.0)
     return lambda rng: rain.fall_on(np.full((SIDE, SIDE, 3), GREY, np.float32), rng)
 
 

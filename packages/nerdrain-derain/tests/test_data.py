@@ -402,6 +402,17 @@ def test_rain_is_added_to_a_share_of_photos_and_covers_the_others() -> None:
     assert np.mean(white) == pytest.approx(0.5, abs=0.1)
 
 
+def test_a_share_of_photos_has_rain_of_the_default_look() -> None:
+    grey = np.full((48, 48, 3), 0.3, np.float32)
+    rain = Rain(layers=1, density=(1, 1), brightness=(1, 1), veil=(0, 0), ordinary=0.25)
+    fallen = [rain.fall_on(grey, np.random.default_rng(seed)).min() for seed in range(200)]
+    assert np.mean([darkest < 0.5 for darkest in fallen]) == pytest.approx(0.25, abs=0.07)
+    drawn = np.random.default_rng(3)
+    drawn.random()  # what decides
+    always = Rain(density=(1, 1), ordinary=1).fall_on(grey, np.random.default_rng(3))
+    np.testing.assert_array_equal(always, Rain().fall_on(grey, drawn))
+
+
 def test_a_layer_out_of_focus_keeps_its_light_and_loses_its_edge() -> None:
     kernel = streak_kernel(21, 0.7, 20.0)
     soft = blurred(kernel, 1.5)
@@ -450,6 +461,7 @@ def test_a_streak_lies_at_its_angle(angle: float) -> None:
         ({"dry": 1.5}, "rain.dry is 1.5; it must be from 0 to 1"),
         ({"veiled": -0.5}, "rain.veiled is -0.5"),
         ({"added": 1.1}, "rain.added is 1.1"),
+        ({"ordinary": -0.1}, "rain.ordinary is -0.1"),
         ({"gusts": float("nan")}, "rain.gusts is nan"),
         ({"angle": 120.0}, "rain.angle is 120.0; it must be from 0 to 90"),
     ],
