@@ -14,7 +14,7 @@ folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT
 python3 -m venv "$folder/venv"
 "$folder/venv/bin/pip" install --quiet --no-deps av2==0.3.6
-"$folder/venv/bin/pip" install --quiet numpy==2.4.6 scipy==1.17.1 opencv-python-headless==5.0.0.93 universal-pathlib==0.3.10 matplotlib==3.10.7
+"$folder/venv/bin/pip" install --quiet numpy==2.4.6 scipy==1.17.1 opencv-python-headless==5.0.0.93 universal-pathlib==0.3.10 matplotlib==3.10.7 numba==0.66.0
 cd "$folder"
 venv/bin/python - <<'PY'
 from importlib.metadata import version
