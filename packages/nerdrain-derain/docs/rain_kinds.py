@@ -3,8 +3,8 @@
     python docs/rain_kinds.py --photos CBSD68 --out kinds/
     for kind in kinds/*; do nerdrain-derain evaluate --weights demo --data $kind --out tables/$(basename $kind); done
 
-A folder for each kind, with ``input`` and ``target``: rain of each recipe's own look, of image editors in three strengths (see
-``rain_statistics.py``), and none, so that ``dry`` tells what a network does to clean photos.
+A folder for each kind, with ``input`` and ``target``: rain of each recipe's own look, of image editors in three
+strengths (see ``rain_statistics.py``), and none, so that ``dry`` tells what a network does to clean photos.
 """
 
 from __future__ import annotations
