@@ -7,7 +7,7 @@
 #   4.5, 1.8, 1.5               4.0, 2.0, 1.7 0.722      0.706
 #   2, 2, 2                     1, 1, 1       0.125      0.125
 #
-# The nuScenes devkit, whose metric of that name it follows, computes the union. Seen with av2 0.3.6 (and nuscenes-devkit 1.2.0).
+# The like function of the nuScenes devkit 1.2.0 (scale_iou) divides by the union. Seen with av2 0.3.6.
 set -euo pipefail
 folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Colour transfer after Reinhard by color-matcher turns the whole result into NaN when a single pixel of either photo is black:
 # the logarithm of its cone responses is minus infinity, and goes into the means that all pixels are shifted by. There are
-# warnings of NumPy, and no error; written as a picture it is black.
+# warnings of NumPy, and no error.
 #
 #   random photo, all pixels above 0     no NaN
 #   the same with one black pixel        100 % NaN

@@ -9,7 +9,7 @@
 #   expected (mean)   0.50, 0.50   0.30, 0.25     0.35, 0.25
 #   expected (fwp)    0.50, 0.50   0.60, 0.50     0.70, 0.50
 #
-# All features that measure the distance from the expected path are pulled to the corner with it. Seen with eyefeatures 2.0.2.
+# Seen with eyefeatures 2.0.2.
 set -euo pipefail
 folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT

@@ -1,12 +1,12 @@
 #!/usr/bin/env bash
 # flowpy writes optical flow as KITTI's PNG files, whose 16 bits carry -512 to 512 pixels. What is faster does not saturate and is
-# not refused: it wraps around, and comes back in the opposite direction and still marked as valid.
+# not refused: it wraps around, and comes back in the opposite direction, as a number like any other.
 #
 #   written   -600   -360   -120   120   360    600
 #   read       424   -360   -120   120   360   -424
 #
-# Seen with flowpy 0.6.0 (with NumPy 1.23.5: reading PNG files fails with any that has no np.float). Flow of that size is common
-# in films of 1080 rows and more; .flo files keep it.
+# Seen with flowpy 0.6.0 (with NumPy 1.23.5: reading PNG files fails with any that has no np.float).
+# Files of the type .flo keep such flow.
 set -euo pipefail
 folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# jakteristics can be told to take fewer neighbours than lie within the radius (max_k_neighbors). It then takes neither the nearest nor
-# any at random, but those that its tree comes across first, which lie to one side: a plane looks like a line. Mean linearity (0 on
+# jakteristics can be told to take fewer neighbours than lie within the radius (max_k_neighbors). It then takes not the nearest but
+# others, in the order of its tree, and a plane looks like a line. Mean linearity (0 on
 # a plane, 1 on a line) of 4000 points on a plane, 67 neighbours on average within the radius:
 #
 #   at most      8       20      50      all
