@@ -1,14 +1,14 @@
 #!/usr/bin/env bash
 # TorchMetrics' relative average spectral error (RASE), 100 / mean radiance * RMS error, divides the mean of each window by
 # the number of its pixels once more. So it is 64 times too large with the window it takes if not told otherwise, and grows with
-# the square of the window, which should not matter where an image is the same everywhere. sewar, whose numbers it follows, does so too.
+# the square of the window, which does not matter where an image is the same everywhere. sewar had the same until 0.4.8.
 #
 #   an even grey of 0.5, all of it 0.05 too bright: 10 by the formula
 #   window          4     8     16
 #   torchmetrics    160   640   2560
-#   sewar           160   640   2560
+#   sewar           10    10    10
 #
-# Seen with torchmetrics 1.9.0, sewar 0.4.10. Divide by window_size ** 2. (Anything below a black window is infinite.)
+# Seen with torchmetrics 1.9.0, sewar 0.4.10. Divide by window_size ** 2. Anything with a black window in it is infinite.
 set -euo pipefail
 folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT
@@ -32,7 +32,7 @@ for window in (4, 8, 16):
     other = sewar.rase(grey, brighter, ws=window)
     print(f"window {window}: torchmetrics {value:.1f}, sewar {other:.1f}; by the formula {100 / 0.5 * 0.05:.1f}")
     assert abs(value / (10 * window**2) - 1) < 1e-3, "torchmetrics computes another RASE now"
-    assert abs(other / (10 * window**2) - 1) < 1e-3, "sewar computes another RASE now"
+    assert abs(other - 10) < 1e-2, "sewar computes another RASE now"
 black = grey.copy()
 black[20:40, 20:40] = 0
 value = relative_average_spectral_error(tensor(black + 0.05), tensor(black)).item()
