@@ -1,12 +1,12 @@
 #!/usr/bin/env bash
-# py360convert makes a panorama of a cube map (c2e) with every face moved by half a pixel of the face, to the left and upwards
-# on the four walls. The other way round (e2c) nothing moves, so that there and back moves the picture, and again each time.
+# py360convert makes a panorama of a cube map (c2e) with the faces moved by half a pixel of theirs: the front one to the left and
+# upwards. The other way round (e2c) nothing moves, so that there and back moves the picture, and again each time.
 #
-#   numbers of its column and row in each pixel of the face F: off, in its panorama, by +0.5 and +0.5
+#   numbers of its column and row in each pixel of the front face: off, in its panorama, by +0.5 and +0.5
 #   panorama to cube to panorama, 512 x 256, faces of 128: off by    1x    2x    3x    4x    5x
 #   (mean, in pixels)                                               0.78  1.55  2.31  3.06  3.80
 #
-# Seen with py360convert 1.0.4. Move each face back by half a pixel before, or cut pictures out of the panorama by e2p.
+# Seen with py360convert 1.0.4. Where both are needed keep the panorama, and make the cube map of it.
 set -euo pipefail
 folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # PySceneDetect finds the cuts of a video whose frame rate varies at the right times. The pictures that it then saves of each
 # scene are taken through OpenCV, which seeks by the mean rate and from the nearest keyframe: they show another scene, or are
-# missing, while their names carry the time asked for. With backend="pyav" they show theirs.
+# missing. With backend="pyav" they show theirs.
 #
 #   40 white frames at 25 a second, 40 blue at 6.25, 40 green at 25; three pictures a scene, in its middle and near its ends
 #            scene 1              scene 2              scene 3

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # TorchMetrics' relative average spectral error (RASE), 100 / mean radiance * RMS error, divides the mean of each window by
 # the number of its pixels once more. So it is 64 times too large with the window it takes if not told otherwise, and grows with
-# the square of the window, which does not matter where an image is the same everywhere. sewar had the same until 0.4.8.
+# the square of the window, which does not matter where an image is the same everywhere. sewar 0.4.8 had it too.
 #
 #   an even grey of 0.5, all of it 0.05 too bright: 10 by the formula
 #   window          4     8     16
