@@ -1,15 +1,17 @@
 """Does the second decoder help? The same encoder under several decoders, trained alike, with few labels and with many.
 
     python docs/study_decoders.py --out study --seeds 0 1 2 --shares 1 0.1 0.03 --steps 8000
+    python docs/study_decoders.py --out study --sizes even --seeds 0 1 2 --shares 0.03 --steps 2000
     python docs/study_decoders.py --out study --recipe small --data prepared/ --test scans/ --steps 8000
 
 By the recipe ``demo``, on synthetic volumes, or any other on a folder that ``prepare`` wrote: for each share of the
-slices and each seed, which decides labelled slices, volumes and starting weights alike for all decoders. Then the Dice
-of each organ (protocol ``sound``) over volumes that nothing has seen: of ``--test`` as ``evaluate`` takes it, or 20
-synthetic ones. The decoder ``atlas`` is no network but what the place and the brightness of the same labelled synthetic
-slices tell. A run that was broken off goes on, ``results.jsonl`` has a line for each that is done, which is not done
-again, and ``table.md`` is made of all of them: means and standard deviations over the seeds, and by how much the
-hierarchy is ahead of each rival on the same seeds.
+slices and each seed, which decides labelled slices, volumes and starting weights alike for all decoders. Then the
+Dice of each organ (protocol ``sound``) over volumes that nothing has seen: of ``--test`` as ``evaluate`` takes it, or
+20 synthetic ones. The decoder ``atlas`` is no network but what the place and the brightness of the same labelled
+synthetic slices tell. ``--sizes`` makes the organs of synthetic volumes alike in size, or still more unequal. A run
+that was broken off goes on, ``results.jsonl`` has a line for each that is done, which is not done again, and
+``table.md`` is made of all of them: means and standard deviations over the seeds, and by how much the hierarchy is
+ahead of each rival on the same seeds.
 """
 
 from __future__ import annotations
@@ -19,6 +21,7 @@ import json
 import sys
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from statistics import mean, stdev
 from typing import Any
@@ -27,7 +30,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hsam_medseg import Predictor, load_model
-from hsam_medseg.data.synthetic import SYNTHETIC_CLASSES, synthetic_volume
+from hsam_medseg.data import synthetic
+from hsam_medseg.data.synthetic import ORGANS, SYNTHETIC_CLASSES, synthetic_volume
 from hsam_medseg.evaluation.atlas import Atlas
 from hsam_medseg.evaluation.protocols import evaluate
 from hsam_medseg.method import PACKAGE
@@ -41,6 +45,9 @@ DECODERS = (OURS, "sam", "linear")
 UNSEEN = 2 * HELD_OUT_SEED
 """Synthetic volumes from this seed on are measured on; those from `HELD_OUT_SEED` on may have chosen weights."""
 VOLUMES = 20
+SIZES = {"usual": (1, 1, 1, 1), "even": (0.63, 1, 1.54, 2.02), "steep": (1, 1, 0.7, 0.7)}
+"""By how much the radii of each organ are stretched: organs are 17, 4, 1 and 0.5 % of the body, or each about 4, or
+17, 4, 0.4 and 0.2."""
 
 Line = dict[str, Any]
 Segment = Callable[[NDArray[np.float32]], NDArray[np.integer[Any]]]
@@ -56,6 +63,7 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--shares", type=float, nargs="+", default=[1, 0.1, 0.03])
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
     parser.add_argument("--steps", type=int, default=8000)
+    parser.add_argument("--sizes", choices=SIZES, default="usual")
     parser.add_argument("--volumes", type=int, default=VOLUMES)
     parser.add_argument("--set", nargs="*", default=[], help="further fields of the recipe, such as data.volumes=40")
     given = parser.parse_args(arguments)
@@ -63,14 +71,20 @@ def main(arguments: list[str] | None = None) -> None:
         parser.error("--data and --test go together; without both, volumes are synthetic")
     if given.data is not None and ATLAS in given.decoders:
         parser.error(f"{ATLAS} learns from synthetic volumes alone; leave it out of --decoders")
+    if given.data is not None and given.sizes != "usual":
+        parser.error("--sizes is of synthetic volumes; scans of --data are as they are")
     given.out.mkdir(parents=True, exist_ok=True)
+    radii = [tuple(r * factor for r in organ.radii) for organ, factor in zip(ORGANS, SIZES[given.sizes], strict=True)]
+    # in this process alone: what makes the volumes reads them anew for each
+    synthetic.ORGANS = tuple(replace(organ, radii=own) for organ, own in zip(ORGANS, radii, strict=True))
     for seed in given.seeds:
         for share in given.shares:
             for decoder in given.decoders:
-                about = {"decoder": decoder, "share": share, "seed": seed, "steps": given.steps}
+                about = {"decoder": decoder, "share": share, "seed": seed, "steps": given.steps, "sizes": given.sizes}
                 if not any(about.items() <= line.items() for line in lines(given.out)):
                     run(given, about)
-    (given.out / "table.md").write_text(table([line for line in lines(given.out) if line["steps"] == given.steps]))
+    alike = {"steps": given.steps, "sizes": given.sizes}
+    (given.out / "table.md").write_text(table([line for line in lines(given.out) if alike.items() <= line.items()]))
 
 
 def run(given: argparse.Namespace, about: Line) -> None:

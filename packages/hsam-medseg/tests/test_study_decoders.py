@@ -7,10 +7,12 @@ import runpy
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 
 from hsam_medseg import HSAM, HSAMConfig, load_model
+from hsam_medseg.data import synthetic
 from hsam_medseg.inference.predictor import Predictor
 from hsam_medseg.network.linear_decoder import LinearDecoder
 
@@ -35,7 +37,7 @@ def test_a_study_is_resumed_and_tabulated(script: dict[str, Any], tmp_path: Path
     found = study("--seeds", "0", "1", "--decoders", "hierarchical", "linear")
     assert found == [("linear", 0), ("hierarchical", 0), ("hierarchical", 1), ("linear", 1)]
     assert (tmp_path / "results.jsonl").read_text().startswith(before)
-    assert load_model(tmp_path / "linear-1-1-2" / "last").config.decoder == "linear"
+    assert load_model(tmp_path / "linear-1-1-2-usual" / "last").config.decoder == "linear"
     rows = (tmp_path / "table.md").read_text().splitlines()
     assert rows[0] == "| labels | decoder | Dice | large | medium | small | tiny | hierarchy ahead by | seeds |"
     assert [row.split(" | ")[1] for row in rows[2:]] == ["linear", "hierarchical"]
@@ -69,6 +71,25 @@ def test_the_atlas_is_measured_beside_networks(script: dict[str, Any], tmp_path:
     with pytest.raises(SystemExit):
         script["main"]([*arguments, "--decoders", "atlas", "--data", str(tmp_path), "--test", str(tmp_path)])
     assert "learns from synthetic volumes alone" in capsys.readouterr().err
+
+
+def test_sizes_of_organs_are_varied(
+    script: dict[str, Any], tmp_path: Path, capsys: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(synthetic, "ORGANS", synthetic.ORGANS)  # is as it was after this test
+    shares = {}
+    for sizes in ("even", "steep", "usual"):
+        script["main"](["--out", str(tmp_path), "--steps", "1", "--volumes", "1", "--shares", "1", "--seeds", "0",
+                        "--decoders", "linear", "--sizes", sizes, "--set", *TINY])  # fmt: skip
+        voxels = sum(np.bincount(synthetic.synthetic_volume(seed)[1].ravel(), minlength=5) for seed in range(12))
+        shares[sizes] = voxels[1:] / voxels[2]
+    assert [json.loads(line)["sizes"] for line in (tmp_path / "results.jsonl").open()] == ["even", "steep", "usual"]
+    assert abs(np.log(shares["even"])).max() < np.log(1.2)
+    assert shares["steep"][2:] == pytest.approx(0.7**3 * shares["usual"][2:], rel=0.15)
+    with pytest.raises(SystemExit):
+        script["main"](["--out", str(tmp_path), "--sizes", "even", "--decoders", "linear",
+                        "--data", str(tmp_path), "--test", str(tmp_path)])  # fmt: skip
+    assert "--sizes is of synthetic volumes" in capsys.readouterr().err
 
 
 def test_the_linear_head_sees_one_position_alone() -> None:
