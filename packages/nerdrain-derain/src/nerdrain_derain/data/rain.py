@@ -38,6 +38,8 @@ class Rain:
         dry: share of photos on which no rain falls, so that a network learns to leave them alone.
         added: share of photos to whose light that of the streaks is added, up to white, as in published sets such as
             Rain200H; on the others streaks cover what is behind them.
+        hard: share of photos whose streaks are hard lines of one to three pixels, all alike and nearly opaque, as
+            rendered and drawn rain has them; ``width``, ``blur`` and the dimmer half of ``brightness`` are not theirs.
         ordinary: share of the photos with rain on which it has the default look, so that a network that learns extremes
             still knows it.
     """
@@ -54,12 +56,14 @@ class Rain:
     veiled: float = 1.0
     dry: float = 0.0
     added: float = 0.0
+    hard: float = 0.0
     ordinary: float = 0.0
 
     def __post_init__(self) -> None:
         if self.layers < 1:
             raise InputError(f"rain.layers is {self.layers}; there must be at least one")
-        for name, most in (("angle", 90), ("gusts", 90), ("veiled", 1), ("dry", 1), ("added", 1), ("ordinary", 1)):
+        shares = dict.fromkeys(("veiled", "dry", "added", "hard", "ordinary"), 1)
+        for name, most in {"angle": 90, "gusts": 90, **shares}.items():
             if not 0 <= getattr(self, name) <= most:
                 raise InputError(f"rain.{name} is {getattr(self, name)}; it must be from 0 to {most}")
         limits = {
@@ -87,6 +91,18 @@ class Rain:
         opacity = cv2.filter2D(strength, cv2.CV_32F, kernel)[reach : reach + height, reach : reach + width]
         return np.clip(opacity, 0, 1) * np.float32(rng.uniform(*self.brightness))
 
+    def lines(self, height: int, width: int, wind: float, rng: np.random.Generator) -> Floats:
+        """Return the opacity (height, width) of one layer of hard lines, which cover a fifth of the photo at most."""
+        import cv2
+
+        length, thickness = rng.uniform(*self.length), int(rng.integers(1, 2, endpoint=True))
+        kernel = line_kernel(length, thickness, wind + rng.normal(0, self.gusts))
+        reach = len(kernel) // 2
+        density = min(np.exp(rng.uniform(*np.log(self.density))), 0.2 / (length * thickness))
+        begun = rng.random((height + 2 * reach, width + 2 * reach), dtype=np.float32) < density
+        drawn = cv2.dilate(begun.astype(np.uint8), kernel)[reach : reach + height, reach : reach + width]
+        return drawn * np.float32(rng.uniform(sum(self.brightness) / 2, self.brightness[1]))
+
     def fall_on(self, clean: Floats, rng: np.random.Generator) -> Floats:
         """Add the rain that ``rng`` draws to ``clean`` (H, W, 3) with values in [0, 1]."""
         if self.dry and rng.random() < self.dry:
@@ -100,9 +116,10 @@ class Rain:
         if self.veiled < 1 and rng.random() >= self.veiled:
             mist = 0.0
         added = bool(self.added) and rng.random() < self.added
+        fall = self.lines if self.hard and rng.random() < self.hard else self.streaks
         rainy = clean + (light - clean) * np.float32(mist)
         for _ in range(rng.integers(1, self.layers, endpoint=True)):
-            opacity = self.streaks(height, width, wind, rng)[..., None]
+            opacity = fall(height, width, wind, rng)[..., None]
             rainy = rainy + (light if added else light - rainy) * opacity
         return np.clip(rainy, 0, 1, dtype=np.float32)
 
@@ -116,6 +133,17 @@ def streak_kernel(length: float, sigma: float, angle: float) -> Floats:
     ends = np.clip(length / 2 - np.abs(along) + 0.5, 0, 1) * (0.7 + 0.3 * along / length)
     kernel = ends * np.exp(-0.5 * (across / sigma) ** 2)
     return (kernel / kernel.max()).astype(np.float32)
+
+
+def line_kernel(length: float, thickness: int, angle: float) -> NDArray[np.uint8]:
+    """Return the kernel (odd square, 0 or 1) of a line without soft edges, ``angle`` degrees off the vertical."""
+    import cv2
+
+    reach = int(np.ceil(length / 2)) + thickness
+    kernel = np.zeros((2 * reach + 1,) * 2, np.uint8)
+    end = np.array([np.sin(np.radians(angle)), np.cos(np.radians(angle))]) * length / 2
+    first, last = (tuple(map(int, np.rint(reach + sign * end))) for sign in (-1, 1))
+    return np.asarray(cv2.line(kernel, first, last, 1, thickness), np.uint8)
 
 
 def blurred(kernel: Floats, sigma: float) -> Floats:
