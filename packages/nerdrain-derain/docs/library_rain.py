@@ -1,6 +1,7 @@
 """Rain of other libraries on photos, as pairs, to measure what networks do to rain that ours did not train them on.
 
-    pip install albumentations==2.0.8                     # or kornia==0.9.0; or imgaug==0.4.0 "numpy<1.24"
+    pip install albumentations==2.0.8       # or kornia==0.9.0; or imgaug==0.4.0 "numpy<1.24";
+                                            # or straug==0.1.2 "setuptools<70", which wants ImageMagick
     python docs/library_rain.py --library albumentations --photos CBSD68 --out kinds/
 
 A folder for each kind, with ``input`` and ``target``. Needs nothing but the library, OpenCV and NumPy, so that it runs
@@ -79,10 +80,30 @@ def imgaug() -> dict[str, PHOTO]:
     return {"default": of((1, 3)), "heavy": of((4, 6))}
 
 
+def straug() -> dict[str, PHOTO]:
+    """Return rain of `straug.weather.Rain`: once, which is sparse on photos, and twenty times over each other."""
+    from PIL import Image
+    from straug.weather import Rain
+
+    def of(times: int) -> PHOTO:
+        rain = Rain(rng=np.random.default_rng(SEED))
+
+        def fall(photo: Any) -> Any:
+            image = Image.fromarray(photo)  # the light of its streaks is grey, so the order of channels is no matter
+            for _ in range(times):
+                image = rain(image, mag=1)
+            return np.asarray(image)
+
+        return fall
+
+    return {"once": of(1), "twenty": of(20)}
+
+
 LIBRARIES: dict[str, Callable[[], dict[str, PHOTO]]] = {
     "albumentations": albumentations,
     "kornia": kornia,
     "imgaug": imgaug,
+    "straug": straug,
 }
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pickle
 from collections import Counter
 from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -17,7 +18,7 @@ from nerdrain_derain.data import augmentation as augment
 from nerdrain_derain.data.augmentation import centre_crop, random_crop, saturate
 from nerdrain_derain.data.pairs import Pair, find_pairs
 from nerdrain_derain.data.patches import RainyPatches
-from nerdrain_derain.data.rain import Rain, blurred, streak_kernel, write_pairs
+from nerdrain_derain.data.rain import Rain, blurred, line_kernel, streak_kernel, write_pairs
 from nerdrain_derain.training.config import TrainConfig
 from visioncore.errors import InputError
 from visioncore.files import duplicates
@@ -413,6 +414,25 @@ def test_a_share_of_photos_has_rain_of_the_default_look() -> None:
     np.testing.assert_array_equal(always, Rain().fall_on(grey, drawn))
 
 
+def test_hard_lines_are_alike_bright_thin_and_along_the_wind() -> None:
+    rain = Rain(layers=1, density=(1, 1), length=(30, 30), brightness=(0.2, 0.8), gusts=0, hard=1)
+    for seed in range(20):
+        opacity = rain.lines(160, 160, 0.0, np.random.default_rng(seed))
+        none, bright = np.unique(opacity)
+        assert none == 0
+        assert 0.5 <= bright <= 0.8
+        assert 0.05 < (opacity > 0).mean() < 0.4
+        assert np.count_nonzero(np.diff(opacity, axis=1)) > 5 * np.count_nonzero(np.diff(opacity, axis=0))
+    assert [line_kernel(21, thickness, 0.0).any(axis=0).sum() for thickness in (1, 2)] == [1, 3]
+    slanted = line_kernel(21, 1, 40.0)
+    rows, columns = (axis - len(slanted) // 2 for axis in np.nonzero(slanted))
+    assert np.degrees(np.arctan2(columns[-1] - columns[0], rows[-1] - rows[0])) == pytest.approx(40, abs=3)
+    grey = np.full((48, 48, 3), 0.3, np.float32)
+    some = replace(rain, hard=0.25, veil=(0, 0))
+    looks = [len(np.unique(some.fall_on(grey, np.random.default_rng(seed)))) for seed in range(200)]
+    assert np.mean([look == 2 for look in looks]) == pytest.approx(0.25, abs=0.07)
+
+
 def test_a_layer_out_of_focus_keeps_its_light_and_loses_its_edge() -> None:
     kernel = streak_kernel(21, 0.7, 20.0)
     soft = blurred(kernel, 1.5)
@@ -461,6 +481,7 @@ def test_a_streak_lies_at_its_angle(angle: float) -> None:
         ({"dry": 1.5}, "rain.dry is 1.5; it must be from 0 to 1"),
         ({"veiled": -0.5}, "rain.veiled is -0.5"),
         ({"added": 1.1}, "rain.added is 1.1"),
+        ({"hard": 2.0}, "rain.hard is 2.0"),
         ({"ordinary": -0.1}, "rain.ordinary is -0.1"),
         ({"gusts": float("nan")}, "rain.gusts is nan"),
         ({"angle": 120.0}, "rain.angle is 120.0; it must be from 0 to 90"),
