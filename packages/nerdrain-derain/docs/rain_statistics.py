@@ -6,8 +6,8 @@ Rain of each recipe and of another generator, and images of ``--other``: a folde
 `GREY` by any tool. The other generator is the one known from image editors: noise, of which the brightest grains stay,
 blurred along one direction, and added. Statistics of an image: see `statistics`. Written are a table of their 5th, 50th
 and 95th percentile, and how many images of each other kind lie, by each statistic and by all at once, inside the 1st to
-the 99th percentile of a recipe's rain. None of this is trained on or measured against: ranges that were widened until
-all is inside would say nothing, so leave recipes as they are when a kind is added here.
+the 99th percentile of a recipe's rain. None of this is trained on. Ranges that were widened until all is inside say
+nothing of rain that nobody has thought of: docs/results.md tells which were widened after a look at what.
 """
 
 from __future__ import annotations

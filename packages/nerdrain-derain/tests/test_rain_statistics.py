@@ -70,7 +70,7 @@ def test_pairs_of_each_kind_of_rain(tmp_path: Path, monkeypatch: pytest.MonkeyPa
 
 def test_rain_of_a_library_falls_on_each_photo_asked_for(tmp_path: Path) -> None:
     script = runpy.run_path(str(DOCS / "library_rain.py"))
-    assert set(script["LIBRARIES"]) == {"albumentations", "kornia", "imgaug"}
+    assert set(script["LIBRARIES"]) == {"albumentations", "kornia", "imgaug", "straug"}
     script["LIBRARIES"]["imgaug"] = lambda: {"heavy": lambda photo: photo + np.uint8(9)}
     for number in range(3):
         photo = Image(np.full((8, 6, 3), 10 * number, np.uint8))
