@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from outlined_series import OTHERWISE, header_places, write_turned
 
 from hsam_medseg.data.datasets import find_cases
 from hsam_medseg.data.dicom_segmentations import find_segmentation, read_segmentation
@@ -76,6 +77,15 @@ def test_segments_lie_where_the_labels_do(tmp_path: Path, scan: Volume, orientat
     labels = make_labels(scan)
     write_dicom_seg(tmp_path / "out" / "seg.dcm", labels.oriented(orientation), scan, CLASSES)
     assert segment_places(tmp_path / "out" / "seg.dcm") == label_places(labels)
+
+
+@pytest.mark.parametrize("lying", OTHERWISE)
+def test_patients_who_lie_otherwise_are_not_mirrored(tmp_path: Path, lying: str) -> None:
+    """TotalSegmentator 2.18.0 writes prone scans mirrored, left for right."""
+    turned = read_volume(write_turned(tmp_path / "series", OTHERWISE[lying]))
+    labels = make_labels(turned)
+    write_dicom_seg(tmp_path / "seg.dcm", labels, turned, CLASSES)
+    assert segment_places(tmp_path / "seg.dcm") == header_places(labels, turned) == label_places(labels)
 
 
 def test_segments_are_named_and_belong_to_the_study(tmp_path: Path, scan: Volume) -> None:

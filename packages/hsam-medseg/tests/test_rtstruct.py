@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 from matplotlib.path import Path as Polygon
-from outlined_series import CLASSES, SERIES, make_labels, pydicom
+from outlined_series import CLASSES, OTHERWISE, SERIES, header_places, make_labels, pydicom, write_turned
 
 from hsam_medseg import Predictor, Volume
 from hsam_medseg.data.organ_colours import organ_colours
@@ -55,6 +55,22 @@ def test_contours_hold_the_voxels_of_the_labels(tmp_path: Path, scan: Volume, or
     for label, roi in enumerate(file.ROIContourSequence, start=1):
         np.testing.assert_array_equal(inside(roi.ContourSequence, scan), labels.voxels == label)
         assert [part / 255 for part in roi.ROIDisplayColor] == pytest.approx(organ_colours([label])[label], abs=0.003)
+
+
+@pytest.mark.parametrize("lying", OTHERWISE)
+def test_patients_who_lie_otherwise_are_not_mirrored(tmp_path: Path, lying: str) -> None:
+    """TotalSegmentator 2.18.0 writes prone scans mirrored, left for right."""
+    turned = read_volume(write_turned(tmp_path / "series", OTHERWISE[lying]))
+    labels = make_labels(turned)
+    write_rtstruct(tmp_path / "rt.dcm", labels, turned, CLASSES)
+    file = pydicom.dcmread(tmp_path / "rt.dcm")
+    for label, places in header_places(labels, turned).items():
+        points = np.concatenate([np.reshape(contour.ContourData, (-1, 3)).astype(float)
+                                 for contour in file.ROIContourSequence[label - 1].ContourSequence])  # fmt: skip
+        voxels = np.array(list(places))
+        # outlines run midway between voxels of 0.49 mm, so that they reach further by half of one
+        np.testing.assert_allclose(points.min(axis=0), voxels.min(axis=0), atol=0.25)
+        np.testing.assert_allclose(points.max(axis=0), voxels.max(axis=0), atol=0.25)
 
 
 def test_the_set_belongs_to_the_study(tmp_path: Path, scan: Volume) -> None:
