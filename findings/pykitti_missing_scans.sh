@@ -15,7 +15,7 @@ set -euo pipefail
 folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT
 python3 -m venv "$folder/venv"
-"$folder/venv/bin/pip" install --quiet pykitti==0.3.1 numpy==2.3.5 pillow==12.0.0
+"$folder/venv/bin/pip" install --quiet pykitti==0.3.1 numpy==2.3.5 pillow==12.0.0 pandas==2.3.3 opencv-python-headless==5.0.0.93
 cd "$folder"
 venv/bin/python - 2> /dev/null <<'PY'
 import os
