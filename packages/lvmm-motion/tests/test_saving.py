@@ -221,3 +221,12 @@ def test_what_is_held_does_not_grow_with_the_frames(
 def _counted(motion: Any, counted: Counted) -> Any:
     counted.add(motion.flow)
     return motion
+
+
+def test_what_a_predictor_prepared_is_not_saved(predictor: Predictor, tmp_path: Path) -> None:
+    """Its layers are folded, and would fit no network that is loaded."""
+    assert predictor.pipeline is not None
+    for save in (predictor.pipeline.save_pretrained, predictor.pipeline.save_file):
+        with pytest.raises(InputError, match="prepared for inference and cannot be saved; save the one"):
+            save(tmp_path / "weights")
+    assert not list(tmp_path.iterdir())

@@ -41,6 +41,8 @@ class Pretrained(nn.Module):
     config: Any
     notice: str = ""
     """A line that a predictor tells its user of these weights; it is not saved."""
+    prepared: bool = False
+    """Whether layers were folded or replaced for inference, so that it can no longer be saved."""
 
     def save_pretrained(self, folder: str | Path, *, card: Card | None = None) -> None:
         """Write config.json and model.safetensors to ``folder``, and card.json where there is a card.
@@ -54,7 +56,8 @@ class Pretrained(nn.Module):
             card: what is to be known of these weights.
 
         Raises:
-            InputError: if the folder is a file or cannot be written, with the system's reason.
+            InputError: if the folder is a file or cannot be written, with the system's reason; or if the network was
+                prepared for inference.
         """
         with whole_folder(Path(folder)) as temporary:
             write_text(temporary / CONFIG_FILE, self._config_json(indent=2) + "\n")
@@ -68,7 +71,7 @@ class Pretrained(nn.Module):
         """Write weights and configuration to one safetensors file, whole or not at all.
 
         Raises:
-            InputError: if the system refuses the write, with its reason.
+            InputError: if the system refuses the write, with its reason; or if the network was prepared for inference.
         """
         write_state_dict(path, self.state_dict(), {"format": "pt", "config": self._config_json()})
 
@@ -141,6 +144,11 @@ class Pretrained(nn.Module):
         return f"{api.endpoint}/{repo_id}"
 
     def _config_json(self, indent: int | None = None) -> str:
+        if self.prepared:
+            raise InputError(
+                f"this {type(self).__name__} was prepared for inference and cannot be saved; save the one that the "
+                "predictor was made of, or that load_model returns"
+            )
         head = {"model": type(self).__name__, "visioncore": FORMAT}
         return json.dumps({**head, **to_plain(self.config)}, indent=indent)
 
