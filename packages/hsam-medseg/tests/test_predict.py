@@ -568,11 +568,15 @@ def test_an_answer_that_is_not_finite_is_not_hidden() -> None:
 
 
 @pytest.mark.parametrize("dtype", ["bfloat16", "float16"])
-def test_lower_precision_stays_near(tiny: HSAM, dtype: str) -> None:
+def test_lower_precision_stays_near(tiny: HSAM, dtype: str, tmp_path: Path) -> None:
     images = torch.rand(2, 3, 64, 64, generator=torch.Generator().manual_seed(0))
-    exact, lowered = (make(tiny, dtype=name).run(images) for name in ("float32", dtype))
+    full, half = (make(tiny, dtype=name) for name in ("float32", dtype))
+    exact, lowered = full.run(images), half.run(images)
     assert lowered.dtype == torch.float32
     assert 0 < (lowered - exact).abs().mean() < 0.05 * exact.abs().mean()
+    full.model.save_pretrained(tmp_path / "full")
+    with pytest.raises(InputError, match="prepared for inference"):
+        half.model.save_pretrained(tmp_path / "half")
 
 
 def test_out_of_memory_backs_off_once_and_says_so(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -81,7 +81,8 @@ def test_sizes_of_organs_are_varied(
     for sizes in ("even", "steep", "usual"):
         script["main"](["--out", str(tmp_path), "--steps", "1", "--volumes", "1", "--shares", "1", "--seeds", "0",
                         "--decoders", "linear", "--sizes", sizes, "--set", *TINY])  # fmt: skip
-        voxels = sum(np.bincount(synthetic.synthetic_volume(seed)[1].ravel(), minlength=5) for seed in range(12))
+        labels = np.stack([synthetic.synthetic_volume(seed)[1] for seed in range(12)])
+        voxels = np.bincount(labels.ravel(), minlength=5)
         shares[sizes] = voxels[1:] / voxels[2]
     assert [json.loads(line)["sizes"] for line in (tmp_path / "results.jsonl").open()] == ["even", "steep", "usual"]
     assert abs(np.log(shares["even"])).max() < np.log(1.2)

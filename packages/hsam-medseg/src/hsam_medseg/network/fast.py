@@ -9,8 +9,9 @@ import torch
 from torch import nn
 
 from visioncore import lora
+from visioncore.weights.pretrained import Pretrained
 
-Network = TypeVar("Network", bound=nn.Module)
+Network = TypeVar("Network", bound=Pretrained)
 
 
 def for_inference(model: Network, device: torch.device, dtype: torch.dtype) -> Network:
@@ -32,4 +33,5 @@ def for_inference(model: Network, device: torch.device, dtype: torch.dtype) -> N
     for layer in half.get_submodule("encoder").modules():
         if isinstance(layer, nn.Linear | nn.Conv2d):
             layer.to(dtype)
+    half.prepared = True
     return half

@@ -42,7 +42,7 @@ class Pretrained(nn.Module):
     notice: str = ""
     """A line that a predictor tells its user of these weights; it is not saved."""
     prepared: bool = False
-    """Whether layers were folded or replaced for inference, so that it can no longer be saved."""
+    """Whether layers were folded, replaced or lowered in precision for inference, so that it is not to be saved."""
 
     def save_pretrained(self, folder: str | Path, *, card: Card | None = None) -> None:
         """Write config.json and model.safetensors to ``folder``, and card.json where there is a card.
