@@ -78,6 +78,19 @@ class TestMotion:
         moved = {s: np.abs(pixels(predictor(PHOTO, steps=3, strength=s)) - PHOTO).mean() for s in (0.0, 0.2, 1.0)}
         assert moved[0.0] < moved[0.2] < moved[1.0]
 
+    @pytest.mark.parametrize("align_corners", [True, False])
+    def test_drawn_motion_takes_nothing_from_outside_of_the_photo(self, align_corners: bool) -> None:
+        """There all would be black."""
+        network = replace(TINY.autoencoder, align_corners=align_corners)
+        predictor = Predictor(tiny_pipeline(config=replace(TINY, autoencoder=network)), "cpu")
+        result = predictor(PHOTO, steps=3, strength=10)
+        shot: Any = result.render.__self__  # type: ignore[attr-defined]
+        white = torch.ones_like(shot.source.photo)
+        for motion in shot.changed(result.motion):
+            assert (motion.flow.abs() == motion.flow.abs().amax((0, 1, 2))).sum() > 20  # many would be
+            warped = warp(white.expand(len(motion.flow), -1, -1, -1), motion.flow, align_corners=align_corners)
+            torch.testing.assert_close(warped, torch.ones_like(warped))
+
     def test_the_seed_decides(self, predictor: Predictor) -> None:
         one, same, other = (predictor(PHOTO, steps=3, seed=seed) for seed in (3, 3, 4))
         np.testing.assert_array_equal(np.asarray(one), np.asarray(same))

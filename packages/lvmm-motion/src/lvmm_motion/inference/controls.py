@@ -1,4 +1,4 @@
-"""Controls of a motion: how strong it is, where it is, and that it begins with the photo."""
+"""Controls of a motion: how strong it is, where it is, that it begins with the photo and stays within it."""
 
 from __future__ import annotations
 
@@ -60,6 +60,19 @@ def within(motion: Motion, mask: Tensor, still: Tensor) -> Motion:
     flow = still + share[0, 0, ..., None] * (motion.flow - still)
     occlusion = None if motion.occlusion is None else 1 - share * (1 - motion.occlusion)
     return Motion(flow, occlusion)
+
+
+def from_inside(motion: Motion, photo: tuple[int, int], *, align_corners: bool) -> Motion:
+    """Take from the nearest pixel of the border what a motion would take from outside of the photo, where all is black.
+
+    Args:
+        motion: of n frames.
+        photo: its height and width.
+        align_corners: as of the network.
+    """
+    height, width = (1.0 if align_corners else 1 - 1 / size for size in photo)
+    most = torch.tensor((width, height)).to(motion.flow)
+    return Motion(motion.flow.clamp(-most, most), motion.occlusion)
 
 
 def pasted(frames: Tensor, photo: Tensor, mask: Tensor) -> Tensor:

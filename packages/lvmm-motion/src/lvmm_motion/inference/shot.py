@@ -17,7 +17,7 @@ from visioncore.errors import InputError
 from ..network.animation import Source
 from ..network.autoencoder import FlowAutoencoder
 from ..network.flow import Motion
-from .controls import from_photo, pasted, still_grid, strengthened, within
+from .controls import from_inside, from_photo, pasted, still_grid, strengthened, within
 from .motions import ClipMotion, Motions, PeriodicMotion, Size
 from .photos import Photo, downsampled, small_size
 from .refinement import Refinement
@@ -117,7 +117,12 @@ class Shot:
         if found_for is not None:
             changed = Motion(changed.flow + (still - self.still(maps, found_for)), changed.occlusion)
         changed = strengthened(changed, self.strength, still)
-        return changed if mask is None else within(changed, mask, still)
+        if mask is not None:
+            changed = within(changed, mask, still)
+        if first is None:  # taken from a clip, with what is hidden in it
+            return changed
+        height, width = self.source.photo.shape[2:]
+        return from_inside(changed, (height, width), align_corners=self.running.network.config.align_corners)
 
     def _finished(self, decoded: Tensor) -> NDArray[np.uint8]:
         """(n, 3, H, W) -> (n, H, W, 3) without padding."""
