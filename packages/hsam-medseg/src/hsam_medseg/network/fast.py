@@ -33,5 +33,5 @@ def for_inference(model: Network, device: torch.device, dtype: torch.dtype) -> N
     for layer in half.get_submodule("encoder").modules():
         if isinstance(layer, nn.Linear | nn.Conv2d):
             layer.to(dtype)
-    half.prepared = True
+    half.for_inference_only = True
     return half

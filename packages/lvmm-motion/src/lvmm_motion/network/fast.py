@@ -42,7 +42,7 @@ def for_inference(model: LVMM, device: torch.device, dtype: torch.dtype, *, copi
                 cast(FastRenderer, module).speed_up()
     if dtype in (torch.bfloat16, torch.float16):
         _lower(network, dtype)
-    network.prepared = True
+    network.for_inference_only = True
     return_memory()
     return network
 

@@ -41,7 +41,7 @@ class Pretrained(nn.Module):
     config: Any
     notice: str = ""
     """A line that a predictor tells its user of these weights; it is not saved."""
-    prepared: bool = False
+    for_inference_only: bool = False
     """Whether layers were folded, replaced or lowered in precision for inference, so that it is not to be saved."""
 
     def save_pretrained(self, folder: str | Path, *, card: Card | None = None) -> None:
@@ -144,7 +144,7 @@ class Pretrained(nn.Module):
         return f"{api.endpoint}/{repo_id}"
 
     def _config_json(self, indent: int | None = None) -> str:
-        if self.prepared:
+        if self.for_inference_only:
             raise InputError(
                 f"this {type(self).__name__} was prepared for inference and cannot be saved; save the one that the "
                 "predictor was made of, or that load_model returns"
